@@ -1,0 +1,64 @@
+# Everything runs in .venv, made on first use. Each target prints the command that it runs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STRATEGY ?= prompt_replay
+BENCHMARK ?= toy_landcover
+BACKBONE ?= tiny
+SEED ?= 0
+EXPERIMENT ?= reference
+RESULTS ?= results
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup bench bench-ci grid report compare test test-all lint type perf tiny-clip contact-sheet clean
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(VENV)/.made ## make .venv and install
+
+# constraints.txt names versions only: pip and uv take whichever build of torch the machine offers, CPU or CUDA.
+$(VENV)/.made: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+bench: setup ## run one strategy: make bench STRATEGY=prompt_replay BENCHMARK=toy_landcover SEED=0
+	$(BIN)/clvl-bench run $(BENCHMARK) $(STRATEGY) --backbone $(BACKBONE) --seed $(SEED) --results $(RESULTS)
+
+bench-ci: setup ## the reduced benchmark: a small grid, then compare with the committed table
+	$(BIN)/clvl-bench grid ci --jobs $(JOBS) --results $(RESULTS)
+	$(BIN)/clvl-bench report experiments/ci.toml --results $(RESULTS) --out $(RESULTS)/ci
+	$(BIN)/clvl-bench compare $(RESULTS)/ci results/toy_landcover --tolerance 0.1
+
+grid: setup ## run what is missing of a grid: make grid EXPERIMENT=reference
+	$(BIN)/clvl-bench grid $(EXPERIMENT) --jobs $(JOBS) --results $(RESULTS)
+
+report: setup ## make the committed tables and plots anew from the committed records
+	for folder in results/*/records.csv; do \
+		$(BIN)/clvl-bench report $$(dirname $$folder) --out $$(dirname $$folder) || exit 1; done
+
+compare: setup ## compare two sets of runs: make compare A=results/ci B=results/toy_landcover
+	$(BIN)/clvl-bench compare $(A) $(B)
+
+test: setup ## all tests but the slow ones
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" tests
+
+test-all: setup ## all tests
+	$(BIN)/python -m pytest -n $(JOBS) tests
+
+lint: setup ## style and layers
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+type: setup ## types
+	$(BIN)/mypy
+
+tiny-clip: setup ## pre-train the embedded toy CLIP anew (about half an hour on one core)
+	$(BIN)/python -m clvl_bench.backbones.recipe
+
+contact-sheet: setup ## paint docs/toy_worlds.png
+	$(BIN)/python -m clvl_bench.worlds.sheet docs/toy_worlds.png
+
+clean: ## remove .venv and what can be made again
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

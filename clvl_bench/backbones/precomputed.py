@@ -1,0 +1,34 @@
+"""Precomputed: a backbone of which only its words about images and classes are here, not the towers that said them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.datasets import Candidate
+
+
+class PrecomputedBackbone(Backbone):
+    """Text features by dataset and class name; `text` maps a dataset to its class names and their features, or None."""
+
+    def __init__(
+        self, *, name: str, logit_scale: float, width: int, text: Mapping[str, tuple[Sequence[str], Tensor] | None]
+    ) -> None:
+        self.name, self.family = name, name
+        self.logit_scale, self.width = logit_scale, width
+        self._features = {
+            (dataset, label): unit(row)
+            for dataset, known in text.items()
+            if known is not None
+            for label, row in zip(known[0], known[1].float(), strict=True)
+        }
+        digest = hashlib.sha256(name.encode())
+        for key in sorted(self._features):
+            digest.update(repr(key).encode() + self._features[key].numpy().tobytes())
+        self.weights_sha256 = digest.hexdigest()
+
+    def class_features(self, candidates: Sequence[Candidate], *, templates: int | None = None) -> Tensor:
+        missing = torch.full((self.width,), float("nan"))
+        return torch.stack([self._features.get((candidate.dataset, candidate.name), missing) for candidate in candidates])

@@ -1,0 +1,129 @@
+"""Doctor: what works on this machine in one screen, and what to type where something does not."""
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+from clvl_bench.home import home
+
+PACKAGES = ("torch", "torchvision", "avalanche-lib", "transformers", "peft", "numpy", "pandas", "matplotlib")
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what was looked at, whether it is well, what was found, what to type if it is not."""
+
+    what: str
+    well: bool
+    found: str
+    mend: str = ""
+
+
+def versions() -> dict[str, str]:
+    """Installed versions, from package metadata: nothing is imported."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def examine() -> bool:
+    """Print the findings; True if all is well."""
+    well = True
+    for finding in findings():
+        well &= finding.well
+        print(f"{'ok ' if finding.well else 'BAD'}  {finding.what:<12} {finding.found}")
+        if not finding.well and finding.mend:
+            print(f"     {'':<12} -> {finding.mend}")
+    print("All is well." if well else "Something needs mending: see the lines marked BAD.")
+    return well
+
+
+def findings() -> Iterator[Finding]:
+    """Look at everything, the cheap things first."""
+    installed = versions()
+    python = sys.version_info[:2]
+    yield Finding("python", OLDEST <= python <= NEWEST, platform.python_version(), "use Python 3.11, 3.12 or 3.13")
+    for package in ("avalanche-lib", "transformers", "peft", "pandas", "matplotlib"):
+        yield Finding(package, installed[package] != "not installed", installed[package], f"pip install {package}")
+    yield from _torch(installed)
+    yield from _machine()
+    yield from _kept()
+
+
+def _torch(installed: dict[str, str]) -> Iterator[Finding]:
+    if importlib.util.find_spec("torch") is None:
+        yield Finding("torch", False, "not installed", "make setup")
+        return
+    import torch
+
+    from clvl_bench.torchvision_pair import compiled_part_loads
+
+    yield Finding("torch", True, f"{torch.__version__}, {torch.get_num_threads()} threads")
+    wanted = _torch_wanted_by_torchvision()
+    pair, loads = f"{installed['torchvision']} beside torch {installed['torch']}", compiled_part_loads()
+    if loads is None:
+        yield Finding("torchvision", False, "not installed", "make setup")
+    elif loads:
+        yield Finding("torchvision", True, f"{pair}: a matching pair")
+    elif wanted and installed["torch"].split("+")[0] != wanted:
+        yield Finding("torchvision", False, f"{pair}: wants torch {wanted}", f"pip install torch=={wanted}")
+    else:
+        found = f"{pair}: same version, other build; its Python part works"
+        yield Finding("torchvision", True, found)
+        yield Finding("", True, "(its compiled operators do not load; nothing here uses them)")
+    cuda = f"{torch.cuda.get_device_name()}" if torch.cuda.is_available() else "none; runs use the CPU"
+    yield Finding("GPU", True, cuda)
+
+
+def _torch_wanted_by_torchvision() -> str | None:
+    """The exact torch that the installed torchvision was built for, by its metadata."""
+    for line in requires("torchvision") or []:
+        if line.replace(" ", "").startswith("torch=="):
+            return line.replace(" ", "").removeprefix("torch==").split(";")[0]
+        if line.startswith("torch (=="):
+            return line.removeprefix("torch (==").rstrip(")")
+    return None
+
+
+def _machine() -> Iterator[Finding]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    yield Finding("cores", True, f"{cores}; grids run one run a core")
+    existing = next(folder for folder in (home(), *home().parents) if folder.is_dir())
+    free = shutil.disk_usage(existing).free / 2**30
+    yield Finding("disk", free > 1, f"{free:.0f} GiB free for {home()}", "free some space, or set CLVL_HOME to a larger disk")
+    writable = os.access(existing, os.W_OK)
+    yield Finding("cache", writable, f"{home()}", "set CLVL_HOME to a folder that you can write")
+
+
+def _kept() -> Iterator[Finding]:
+    """Weights and data: those that are not here are no fault, only a hint."""
+    from clvl_bench.backbones import folder_of
+    from clvl_bench.config.backbones import BACKBONES
+    from clvl_bench.datasets import DATASETS, HubSource
+    from clvl_bench.readers.hub import snapshot
+
+    here = [each.name for each in BACKBONES if (folder_of(each) / "config.json").is_file()]
+    away = [each.name for each in BACKBONES if each.name not in here]
+    yield Finding("weights", "tiny" in here, ", ".join(here), "install the package again")
+    toys = [each.name for each in DATASETS if not isinstance(each.source, HubSource)]
+    hub = [each for each in DATASETS if isinstance(each.source, HubSource)]
+    present = [each.name for each in hub if isinstance(each.source, HubSource) and _any_file(snapshot(each.source))]
+    yield Finding("data", True, ", ".join([*toys, *present]))
+    missing = [*away, *(each.name for each in hub if each.name not in present)]
+    if missing:
+        yield Finding("to fetch", True, f"{len(missing)} more; clvl-bench fetch {missing[0]}")
+
+
+def _any_file(folder: Path) -> bool:
+    return folder.is_dir() and any(path.is_file() for path in folder.rglob("*"))

@@ -1,0 +1,79 @@
+"""Listing: the tables of what there is, printed without importing torch."""
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from clvl_bench.config import Adapter, Plugin
+from clvl_bench.config.backbones import BACKBONES
+from clvl_bench.config.files import names
+from clvl_bench.datasets import DATASETS
+from clvl_bench.errors import Mistake, unknown
+from clvl_bench.metrics import METRICS
+
+Rows = list[tuple[str, ...]]
+
+
+def _datasets() -> Rows:
+    rows: Rows = [("name", "title", "classes", "samples", "licence")]
+    for dataset in DATASETS:
+        samples = "/".join(str(size) for size in dataset.splits.values())
+        rows.append((dataset.name, dataset.title, str(len(dataset.classes)), samples, dataset.licence))
+    return rows
+
+
+def _backbones() -> Rows:
+    rows: Rows = [("name", "title", "family", "million parameters", "MB to fetch", "licence")]
+    for each in BACKBONES:
+        rows.append((each.name, each.title, each.family, f"{each.parameters_m:g}", f"{each.download_mb:g}", each.licence))
+    return rows
+
+
+def _files(sort: str) -> Callable[[], Rows]:
+    return lambda: [("name",), *((name,) for name in names(sort))]
+
+
+def _union(union: Any) -> Callable[[], Rows]:
+    def rows() -> Rows:
+        inner = get_args(union)[0]
+        members = get_args(inner) or (inner,)
+        lines = ((member.model_fields["kind"].default, (member.__doc__ or "").splitlines()[0]) for member in members)
+        return [("kind", "what it does"), *lines]
+
+    return rows
+
+
+def _metrics() -> Rows:
+    return [
+        ("name", "title", "better"),
+        *((k, m.title, "higher" if m.better > 0 else "lower") for k, m in METRICS.items()),
+    ]
+
+
+TABLES: dict[str, Callable[[], Rows]] = {
+    "datasets": _datasets, "benchmarks": _files("benchmark"), "strategies": _files("strategy"), "adapters": _union(Adapter),
+    "plugins": _union(Plugin), "backbones": _backbones, "metrics": _metrics,
+}  # fmt: skip
+
+
+def show(what: str) -> None:
+    """Print one table, or all.
+
+    Raises:
+        Mistake: there is no such table.
+    """
+    if what != "all" and what not in TABLES:
+        raise Mistake(f"list: {unknown('table', what, [*TABLES, 'all'])}")
+    console = Console()
+    for name in TABLES if what == "all" else (what,):
+        titles, *rows = TABLES[name]()
+        table = Table(title=name if what == "all" else None, box=box.SIMPLE_HEAD, title_justify="left")
+        for title in titles:
+            table.add_column(title, overflow="fold")
+        for row in rows:
+            table.add_row(*(escape(cell) for cell in row))
+        console.print(table)

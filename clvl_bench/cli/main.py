@@ -1,0 +1,241 @@
+"""Command line: verbs that parse, call and print. Everything heavy is imported inside the verb that needs it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import clvl_bench
+from clvl_bench.errors import ClvlError, Mistake
+
+app = typer.Typer(
+    help="Continual adaptation of vision-language models: run, measure, compare.", no_args_is_help=True, add_completion=True,
+    pretty_exceptions_enable=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+
+Results = Annotated[Path, typer.Option("--results", help="Folder of results.", envvar="CLVL_RESULTS")]
+Set = Annotated[list[str], typer.Option("--set", help="Override a field, e.g. train.epochs=1 or benchmark.label_space=seen.")]
+Backbone = Annotated[str, typer.Option(help="Name (see list backbones) or folder in transformers' layout.")]
+Limit = Annotated[int | None, typer.Option(help="Samples a split, to try things out; marks results as partial.", min=1)]
+Device = Annotated[str, typer.Option(help="auto, cpu, or cuda.")]
+
+
+@app.command()
+def run(
+    benchmark: Annotated[str, typer.Argument(help="Name or path of a benchmark's TOML file.")],
+    strategy: Annotated[str, typer.Argument(help="Name or path of a strategy's TOML file.")],
+    backbone: Backbone = "tiny",
+    seed: Annotated[int, typer.Option(help="Of everything random in the run.", min=0)] = 0,
+    device: Device = "auto",
+    set_: Set = [],  # noqa: B006 (typer's form)
+    limit: Limit = None,
+    threads: Annotated[int, typer.Option(help="Threads of the run; they change the last bits.", min=1)] = 1,
+    results: Results = Path("results"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")] = False,
+) -> None:
+    """Run one strategy on one benchmark, and show it beside the committed results."""
+    from clvl_bench.config.files import run_config
+
+    config = run_config(benchmark, strategy, backbone=backbone, seed=seed, threads=threads, limit=limit, overrides=set_)
+    if dry_run:
+        from clvl_bench.cli.show import show_plan
+
+        show_plan([config], results)
+        return
+    _must_write(results)
+    _quiet(threads)
+    from clvl_bench.cli.show import show_result
+    from clvl_bench.runner import run as run_one
+
+    show_result(run_one(config, results=results, device=_device(device)), results)
+
+
+@app.command()
+def grid(
+    experiment: Annotated[str, typer.Argument(help="Name or path of an experiment's TOML file.")],
+    jobs: Annotated[int | None, typer.Option(help="Runs at a time; one a core if left out.", min=1)] = None,
+    device: Device = "auto",
+    limit: Limit = None,
+    results: Results = Path("results"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")] = False,
+) -> None:
+    """Run what is missing of a grid of benchmarks, strategies, backbones, seeds and class orders."""
+    from clvl_bench.cli.show import show_grid, show_plan
+
+    runs = _experiment_runs(experiment, limit)
+    if dry_run:
+        show_plan(runs, results)
+        return
+    _must_write(results)
+    _quiet(1)
+    from clvl_bench.launch import default_jobs
+    from clvl_bench.launch import grid as run_grid
+
+    failed = show_grid(runs, run_grid(runs, results=results, jobs=jobs or default_jobs(), device=_device(device)), results)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[str], typer.Argument(help="Run folders, folders of them, committed folders, or an experiment.")] = [],  # noqa: B006
+    out: Annotated[Path, typer.Option(help="Where tables and plots go.")] = Path("results/report"),
+    results: Results = Path("results"),
+    plots: Annotated[bool, typer.Option(help="Draw the plots, too.")] = True,
+) -> None:
+    """Make tables and plots of records."""
+    from clvl_bench.cli.show import show_table
+    from clvl_bench.report import load, write_committed, write_report
+
+    paths: list[Path] = []
+    for name in runs or [str(results)]:
+        if Path(name).is_dir():
+            paths.append(Path(name))
+        else:
+            paths += [results / "runs" / config.id for config in _experiment_runs(name, None)]
+    found = load(paths)
+    write_committed(found, out)
+    write_report(found, out, plots=plots)
+    show_table(found)
+    print(f"Tables and plots: {out}")
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="Run folder, folder of them, or committed folder.")],
+    b: Annotated[Path, typer.Argument(help="The same, to compare with.")],
+    tolerance: Annotated[
+        float, typer.Option(help="Largest difference of an accuracy, in 0..1, that is no change.", min=0)
+    ] = 0.0,
+) -> None:
+    """Exit with 1 when numbers moved between two sets of runs."""
+    from clvl_bench.report import compare as differences_of
+    from clvl_bench.report import load
+
+    differences, compared = differences_of(load([a]), load([b]), tolerance=tolerance)
+    for difference in differences[:20]:
+        print(f"{difference.where}: {difference.a:.4f} against {difference.b:.4f}")
+    if len(differences) > 20:
+        print(f"and {len(differences) - 20} more")
+    print(f"{compared} runs compared, {len(differences)} values differ by more than {tolerance:g}")
+    if differences:
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(files: Annotated[list[Path], typer.Argument(help="TOML files.")]) -> None:
+    """Validate files without running anything."""
+    from clvl_bench.config.files import check as check_file
+
+    for file in files:
+        if not file.is_file():
+            raise Mistake(f"{file}: no such file")
+        sort, _ = check_file(file)
+        print(f"{file}: a valid {sort}")
+
+
+@app.command("list")
+def list_(
+    what: Annotated[
+        str, typer.Argument(help="datasets, benchmarks, strategies, adapters, plugins, backbones or metrics.")
+    ] = "all",
+) -> None:
+    """Show what there is."""
+    from clvl_bench.cli.listing import show
+
+    show(what)
+
+
+@app.command()
+def doctor() -> None:
+    """Show what works on this machine, and what to type where something does not."""
+    from clvl_bench.cli.doctor import examine
+
+    if not examine():
+        raise typer.Exit(1)
+
+
+@app.command()
+def fetch(names: Annotated[list[str], typer.Argument(help="Datasets or backbones.")]) -> None:
+    """Download datasets or weights at their pinned commit; the only verb that uses the network."""
+    os.environ["HF_HUB_OFFLINE"] = "0"
+    from clvl_bench.cli.fetch import fetch as fetch_one
+
+    for name in names:
+        print(f"{name}: {fetch_one(name)}")
+
+
+@app.callback(invoke_without_command=True)
+def options(version: Annotated[bool, typer.Option("--version", help="Show versions and exit.")] = False) -> None:
+    if version:
+        from clvl_bench.cli.doctor import versions
+
+        print(f"clvl_bench {clvl_bench.__version__}")
+        for package, number in versions().items():
+            print(f"{package} {number}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """The console script: a user's mistake is one line; our own faults keep their traceback."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when the hub library is imported: a run opens no socket
+    try:
+        code = app(standalone_mode=False)
+    except ClvlError as error:
+        print(f"clvl-bench: {error}", file=sys.stderr)
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print("clvl-bench: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        code = 130
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # typer's own complaints about arguments have it
+            raise
+        print(f"clvl-bench: {error.format_message()}", file=sys.stderr)
+        code = 2
+    sys.exit(code or 0)
+
+
+def _experiment_runs(name: str, limit: int | None):  # type: ignore[no-untyped-def]
+    from clvl_bench.config import ExperimentConfig
+    from clvl_bench.config.files import load, runs_of
+
+    experiment = load("experiment", name)
+    assert isinstance(experiment, ExperimentConfig)
+    return runs_of(experiment, limit=limit)
+
+
+def _device(name: str) -> str:
+    """The device to use.
+
+    Raises:
+        Mistake: there is no such device here.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cpu" or (name.startswith("cuda") and torch.cuda.is_available()):
+        return name
+    raise Mistake(f"--device {name}: is not here; allowed: auto, cpu" + (", cuda" if torch.cuda.is_available() else ""))
+
+
+def _must_write(results: Path) -> None:
+    """Refuse a folder that cannot be written before anything else takes time."""
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        probe = results / f".probe.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Mistake(f"--results {results}: cannot be written ({error.strerror}); choose another folder") from None
+
+
+def _quiet(threads: int) -> None:
+    """Before torch is imported: its threads, and no chatter of libraries on the user's screen."""
+    import warnings
+
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    warnings.filterwarnings("ignore")

@@ -1,0 +1,101 @@
+"""What a benchmark file may say: which datasets, cut how, in which order, in which label space."""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from clvl_bench import datasets
+from clvl_bench.datasets import ImageDataset
+from clvl_bench.errors import unknown
+from clvl_bench.strict import Strict
+
+LabelSpace = Literal["seen", "dataset", "all"]
+
+
+class BenchmarkConfig(Strict):
+    """Which streams there are. `dataset` declares datasets of the user's own, under names that the lists then use."""
+
+    version: Literal[1]
+    scenario: Literal["class_incremental", "domain_incremental", "joint"] = Field(
+        description="classes arrive in groups; each dataset is one experience; everything is one experience"
+    )
+    datasets: tuple[str, ...] = Field(min_length=1)
+    classes_per_experience: tuple[int, ...] = Field((), description="class_incremental: how many classes arrive each time")
+    class_order_seed: int = Field(0, ge=0, description="class_incremental: which shuffle of the classes")
+    label_space: LabelSpace = Field(description="among which classes logits are compared when testing")
+    valid_fraction: float = Field(0.1, ge=0, lt=1, description="share of the training samples for the stream valid")
+    zeroshot: tuple[str, ...] = Field((), description="held-out datasets: tested after each experience, never trained on")
+    memory_budget: int | None = Field(None, ge=0, description="bytes that a strategy may keep between experiences, in all")
+    dataset: dict[str, ImageDataset] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_own_datasets(cls, content: Any) -> Any:
+        if isinstance(content, dict) and isinstance(content.get("dataset"), dict):
+            named = {
+                name: {**table, "name": name} if isinstance(table, dict) else table
+                for name, table in content["dataset"].items()
+            }
+            return {**content, "dataset": named}
+        return content
+
+    @model_validator(mode="after")
+    def _datasets_fit(self) -> Self:
+        known = [*self.dataset, *(dataset.name for dataset in datasets.DATASETS)]
+        for field in ("datasets", "zeroshot"):
+            for name in getattr(self, field):
+                if name not in known:
+                    raise ValueError(f"{field}: {unknown('dataset', name, known)}")
+        both = sorted(set(self.datasets) & set(self.zeroshot))
+        if both:
+            raise ValueError(f"zeroshot: '{both[0]}' is also in datasets; a held-out dataset is never trained on")
+        if len(set(self.datasets)) < len(self.datasets):
+            raise ValueError(f"datasets: got {list(self.datasets)}; each dataset may stand once")
+        for name in (*self.datasets, *self.zeroshot):
+            if not self.declared(name).classes:
+                raise ValueError(f"dataset.{name}: has no classes; add classes = [...] in the order of the labels")
+        return self
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        sizes = self.classes_per_experience
+        if self.scenario != "class_incremental":
+            if sizes:
+                raise ValueError(f"classes_per_experience: is for class_incremental, not for {self.scenario}; remove it")
+            return self
+        if len(self.datasets) != 1:
+            raise ValueError(f"datasets: class_incremental takes one dataset, got {len(self.datasets)}; use domain_incremental")
+        if any(size < 1 for size in sizes):
+            raise ValueError(f"classes_per_experience: got {list(sizes)}; each size is at least 1")
+        classes = len(self.declared(self.datasets[0]).classes)
+        if sum(sizes) != classes:
+            raise ValueError(
+                f"classes_per_experience sums to {sum(sizes)}, but {self.datasets[0]} has {classes} classes. "
+                f"Use sizes that sum to {classes}, for example {_example(classes)}."
+            )
+        return self
+
+    def declared(self, name: str) -> ImageDataset:
+        """The declaration behind a name: the user's own, or one of the suite's."""
+        return self.dataset.get(name) or datasets.find(name)
+
+
+def localised(content: Any, *, base: Path) -> Any:
+    """A benchmark file's content with the paths of its own datasets made absolute (they count from the file's folder)."""
+    if not isinstance(content, dict) or not isinstance(content.get("dataset"), dict):
+        return content
+    own = {}
+    for name, table in content["dataset"].items():
+        try:
+            own[name] = datasets.localised(table, base=base)
+        except ValueError as error:
+            raise ValueError(f"dataset.{name}.{error}") from None
+    return {**content, "dataset": own}
+
+
+def _example(classes: int) -> list[int]:
+    """Sizes that would do: twos, and a three where the number is odd."""
+    if classes < 4:
+        return [classes]
+    return [2] * (classes // 2 - classes % 2) + [3] * (classes % 2)

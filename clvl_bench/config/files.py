@@ -1,0 +1,208 @@
+"""Files: TOML by name or path, overrides from the command line, and runs made of them."""
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import clvl_bench
+from clvl_bench.config import benchmark as benchmarks
+from clvl_bench.config.benchmark import BenchmarkConfig
+from clvl_bench.config.experiment import ExperimentConfig
+from clvl_bench.config.run import RunConfig
+from clvl_bench.config.training import StrategyConfig
+from clvl_bench.errors import Mistake, near_match, unknown
+from clvl_bench.strict import Strict, parse
+
+FOLDERS: dict[str, str] = {
+    "benchmark": "benchmarks", "strategy": "experiments/strategies", "experiment": "experiments",
+}  # fmt: skip
+"""Where the files of each sort live, here and in an installed package."""
+
+_CONFIGS: dict[str, type[Strict]] = {
+    "benchmark": BenchmarkConfig, "strategy": StrategyConfig, "experiment": ExperimentConfig,
+}  # fmt: skip
+
+
+def shipped() -> Path:
+    """The folder above the shipped benchmarks/ and experiments/: inside the package if installed, else the checkout."""
+    package = Path(clvl_bench.__file__).parent
+    inside = package / "shipped"
+    return inside if inside.is_dir() else package.parent
+
+
+def names(sort: str) -> list[str]:
+    """The names of all files of a sort, the current folder's and the shipped ones."""
+    folders = (Path.cwd() / FOLDERS[sort], shipped() / FOLDERS[sort])
+    return sorted({file.stem for folder in folders if folder.is_dir() for file in folder.glob("*.toml")})
+
+
+def locate(sort: str, name: str) -> Path:
+    """The file behind a name or a path.
+
+    Raises:
+        Mistake: there is none; names a near match.
+    """
+    if name.endswith(".toml") or "/" in name:
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise Mistake(f"{name}: no such file; give the path of a TOML file, or a name: {', '.join(names(sort))}")
+        return path
+    for folder in (Path.cwd(), shipped()):
+        path = folder / FOLDERS[sort] / f"{name}.toml"
+        if path.is_file():
+            return path
+    raise Mistake(unknown(sort, name, names(sort)))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        Mistake: it is not TOML, or not text.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise Mistake(f"{_shown(path)}: is not valid TOML: {error}; strings need quotes") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Mistake(f"{_shown(path)}: cannot be read: {error}") from None
+
+
+def load(sort: str, name: str, overrides: Sequence[str] = ()) -> Strict:
+    """A validated file, with overrides laid over it first.
+
+    Raises:
+        Mistake: the file or an override says something that is not allowed.
+    """
+    path = locate(sort, name)
+    return _validated(sort, read_toml(path), path, overrides)
+
+
+def _validated(sort: str, content: dict[str, Any], path: Path, overrides: Sequence[str] = ()) -> Strict:
+    for override in overrides:
+        _override(content, override, _CONFIGS[sort])
+    if sort == "benchmark":
+        try:
+            content = benchmarks.localised(content, base=path.resolve().parent)
+        except ValueError as error:
+            raise Mistake(f"{_shown(path)}: {error}") from None
+    return parse(_CONFIGS[sort], content, file=_shown(path))
+
+
+def check(path: Path) -> tuple[str, Strict]:
+    """What sort of file this is, by the fields it has, and its validated content.
+
+    Raises:
+        Mistake: as `load`; for an experiment also when a file that it names is wrong.
+    """
+    content = read_toml(path)
+    sort = max(_CONFIGS, key=lambda sort: (len(set(_CONFIGS[sort].model_fields) & set(content)), sort))
+    if not set(_CONFIGS[sort].model_fields) & (set(content) - {"version"}):
+        raise Mistake(f"{_shown(path)}: is no benchmark, strategy or experiment: none of their fields is in it")
+    config = _validated(sort, content, path)
+    if isinstance(config, ExperimentConfig):
+        runs_of(config)
+    return sort, config
+
+
+def run_config(
+    benchmark: str,
+    strategy: str,
+    *,
+    backbone: str = "tiny",
+    seed: int = 0,
+    threads: int = 1,
+    limit: int | None = None,
+    overrides: Sequence[str] = (),
+) -> RunConfig:
+    """One run from names or paths. Overrides that begin with `benchmark.` are laid over the benchmark, the others over the
+    strategy.
+
+    Raises:
+        Mistake: something of it is not allowed.
+    """
+    for override in overrides:
+        if "=" not in override:
+            raise Mistake(f"--set {override}: has no '='; write key=value, for example train.epochs=1")
+    prefix = "benchmark."
+    of_benchmark = [override.removeprefix(prefix) for override in overrides if override.startswith(prefix)]
+    of_strategy = [override for override in overrides if not override.startswith(prefix)]
+    content = {
+        "benchmark": _label(benchmark, [each for each in of_benchmark if not each.startswith("class_order_seed=")]),
+        "strategy": _label(strategy, of_strategy),
+        "backbone": backbone,
+        "seed": seed,
+        "threads": threads,
+        "limit": limit,
+        "benchmark_config": load("benchmark", benchmark, of_benchmark),
+        "strategy_config": load("strategy", strategy, of_strategy),
+    }
+    return parse(RunConfig, content, file="command line")
+
+
+def runs_of(experiment: ExperimentConfig, *, limit: int | None = None) -> list[RunConfig]:
+    """The runs of a grid: strategies vary fastest, so that comparable runs end close together."""
+    orders: Iterable[int | None] = experiment.class_orders or (None,)
+    return [
+        run_config(
+            benchmark,
+            strategy,
+            backbone=backbone,
+            seed=seed,
+            limit=limit,
+            overrides=(*experiment.set, *([] if order is None else [f"benchmark.class_order_seed={order}"])),
+        )
+        for benchmark in experiment.benchmarks
+        for backbone in experiment.backbones
+        for order in orders
+        for seed in experiment.seeds
+        for strategy in experiment.strategies
+    ]
+
+
+def _label(name: str, overrides: Sequence[str]) -> str:
+    """What tables call it: the file's name and, so that no variant is averaged with the original, what was overridden.
+
+    (The class order is no variant: it is a coordinate of its own.)
+    """
+    stem = Path(name).stem if name.endswith(".toml") else name
+    return f"{stem}[{','.join(overrides)}]" if overrides else stem
+
+
+def _override(content: dict[str, Any], override: str, config: type[Strict]) -> None:
+    """Lay `a.b=value` over parsed TOML; a list of tables (plugins) is entered by the `kind` of its members."""
+    key, _, text = override.partition("=")
+    *parents, name = key.strip().split(".")
+    place: Any = content
+    for depth, part in enumerate(parents):
+        if isinstance(place, list):
+            found = [member for member in place if member.get("kind") == part]
+            if not found:
+                kinds = [str(member.get("kind")) for member in place]
+                raise Mistake(f"--set {override}: {unknown(parents[depth - 1], part, kinds)}")
+            place = found[0]
+        else:
+            if depth == 0 and part not in config.model_fields:
+                allowed = [*config.model_fields, "benchmark"]
+                raise Mistake(f"--set {override}: unknown '{part}'; {near_match(part, allowed)}allowed: {', '.join(allowed)}")
+            if part == "plugins" and part not in place:
+                raise Mistake(f"--set {override}: this strategy has no plugins; add them in a file of your own")
+            place = place.setdefault(part, {})
+    place[name] = _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    """A TOML value, or where it is none, a string: `lr=0.1`, `sizes=[5, 5]`, `label_space=seen`."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _shown(path: Path) -> str:
+    """A path as the user would write it: relative where it lies below the current folder."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

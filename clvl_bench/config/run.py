@@ -1,0 +1,61 @@
+"""A run: one benchmark, one strategy, one backbone, one seed; and the id that these choices add up to."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from clvl_bench.config.benchmark import BenchmarkConfig
+from clvl_bench.config.training import StrategyConfig
+from clvl_bench.strict import Strict
+
+
+class RunConfig(Strict):
+    """Everything that decides a run's numbers, but for the data and weights themselves, whose hashes are in its record."""
+
+    benchmark: str
+    strategy: str
+    backbone: str = "tiny"
+    seed: int = Field(0, ge=0)
+    threads: int = Field(1, ge=1, description="threads change the last bits of sums, so they belong to the run")
+    limit: int | None = Field(None, ge=1, description="samples a split, for trying things out; marks the run as partial")
+    benchmark_config: BenchmarkConfig
+    strategy_config: StrategyConfig
+
+    @property
+    def backbone_name(self) -> str:
+        """The backbone without the folders above it: what tables show."""
+        return Path(self.backbone).name if self.backbone.startswith((".", "/", "~")) else self.backbone
+
+    @property
+    def coordinates(self) -> dict[str, Any]:
+        """The fields that every record of this run shares."""
+        return {
+            "benchmark": self.benchmark,
+            "label_space": self.benchmark_config.label_space,
+            "strategy": self.strategy,
+            "backbone": self.backbone_name,
+            "seed": self.seed,
+            "class_order": self.benchmark_config.class_order_seed,
+        }
+
+    def chosen(self) -> dict[str, Any]:
+        """What was chosen, without defaults and without paths: a new field with a default orphans no old record, and data
+        that moved to another folder are the same data."""
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        content["backbone"] = self.backbone_name
+        for dataset in content["benchmark_config"].get("dataset", {}).values():
+            for key in ("path", "text"):
+                dataset["source"].pop(key, None)
+        return content
+
+    @property
+    def id(self) -> str:
+        """Readable names and the hash of the choices: the run's folder."""
+        digest = hashlib.sha256(json.dumps(self.chosen(), sort_keys=True).encode()).hexdigest()[:12]
+        names = (self.benchmark, self.strategy, self.backbone_name)
+        slug = "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", name) for name in names)
+        return f"{slug}-s{self.seed}-{digest}"

@@ -1,0 +1,59 @@
+"""What a strategy file may say about training, and the strategy as a whole: adapter, plugins, training settings."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from clvl_bench.config.adapters import Adapter
+from clvl_bench.config.plugins import Plugin
+from clvl_bench.config.reads import Reads, demanding
+from clvl_bench.strict import Strict
+
+
+class TrainConfig(Strict):
+    """How gradients are followed. The optimiser is made anew for each experience, as the papers do."""
+
+    data: Literal["experience", "joint"] = Field(
+        "experience", description="what one training sees: an experience, or all at once"
+    )
+    classes: Literal["experience", "seen"] = Field(
+        "experience",
+        description="the classes among which training logits are compared: those of the experience, or all seen",
+    )
+    epochs: int = Field(5, ge=0)
+    batch_size: int = Field(64, ge=1)
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    lr: float = Field(1e-3, gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup_steps: int = Field(0, ge=0, description="linear rise to lr at the start of each experience")
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+
+
+class StrategyConfig(Strict):
+    """Who learns: an adapter, plugins and training settings, under the file's name."""
+
+    version: Literal[1]
+    adapter: Adapter
+    plugins: tuple[Plugin, ...] = ()
+    train: TrainConfig = TrainConfig()
+
+    @property
+    def reads(self) -> Reads:
+        """The most demanding of what its parts read."""
+        return demanding([self.adapter.reads, *(plugin.reads for plugin in self.plugins)])
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        kinds = [plugin.kind for plugin in self.plugins]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError(f"plugins: got {kinds}; each kind may stand once")
+        if "replay" in kinds and self.train.classes != "seen":
+            raise ValueError(
+                "train.classes: got 'experience' beside the plugin 'replay', whose samples are of earlier classes; "
+                'set classes = "seen"'
+            )
+        if self.adapter.kind == "none" and self.plugins:
+            raise ValueError(f"plugins: got {kinds} beside the adapter 'none', which does not train; remove them")
+        return self

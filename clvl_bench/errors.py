@@ -1,0 +1,49 @@
+"""Errors: what a user can cause and mend. Each is one line that says what was got, what is allowed, and how to mend it.
+
+Anything else that is raised is a fault of ours and keeps its traceback.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ClvlError(Exception):
+    """Something that a user can mend; `exit_code` is what the command line answers with."""
+
+    exit_code = 1
+
+
+class RunFailed(ClvlError):
+    """A run stopped for a reason that lies in the run: a loss that is not finite, memory, disk."""
+
+    exit_code = 1
+
+
+class Mistake(ClvlError):
+    """A file or an argument that says something that is not allowed."""
+
+    exit_code = 2
+
+
+class Missing(ClvlError):
+    """Data or weights that are not on this machine."""
+
+    exit_code = 3
+
+
+class Damage(ClvlError):
+    """A file whose content is not what was written."""
+
+    exit_code = 4
+
+
+def near_match(got: object, allowed: Iterable[str]) -> str:
+    """`did you mean 'x'? ` where something near was allowed, else nothing."""
+    matches = get_close_matches(str(got), list(allowed), n=1, cutoff=0.6)
+    return f"did you mean '{matches[0]}'? " if matches else ""
+
+
+def unknown(what: str, got: object, allowed: Iterable[str]) -> str:
+    """One clause for a name that nobody has: what was got, a near match, and all that is allowed."""
+    names = list(allowed)
+    return f"unknown {what} '{got}': {near_match(got, names)}allowed: {', '.join(names) or 'none'}"

@@ -1,0 +1,142 @@
+"""Features: what frozen towers say about images, encoded once and kept; and inputs by sample id for everything above.
+
+The image tower is by far the most expensive part of a frozen model, and it says the same about an image in every epoch,
+evaluation, strategy and seed. Features are kept in chunks of one fixed size under a key of everything that decides them;
+the name of a chunk holds its own hash, so a damaged one is noticed and made again. Two processes that build the same
+chunk write the same bytes to the same name.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from clvl_bench.backbones import Backbone, PrecomputedBackbone, TowerBackbone, load_backbone, with_towers
+from clvl_bench.backbones.preprocessing import Preprocessing
+from clvl_bench.config import Reads
+from clvl_bench.datasets import FeaturesSource, ImageDataset
+from clvl_bench.errors import Mistake
+from clvl_bench.home import home
+from clvl_bench.readers import Image, Split
+from clvl_bench.readers.features import read_text
+from clvl_bench.records import sha256, write_atomically
+
+CHUNK = 256
+"""Images encoded together. Fixed, because the size of a batch changes the last bits of its features."""
+
+
+def pixels_of(image: Callable[[int], Image], preprocessing: Preprocessing, rows: Sequence[int]) -> Tensor:
+    """uint8 pixels [rows, 3, size, size] of some images, in the backbone's size."""
+    return torch.from_numpy(np.stack([preprocessing(image(row)) for row in rows]))
+
+
+def encode(split: Split, backbone: Backbone, *, progress: Callable[[int, int], None] = lambda done, total: None) -> Tensor:
+    """Image features [n, width] of a split, fp32, not normalised: from the cache, or encoded and then kept.
+
+    Raises:
+        Mistake: the split has images and the backbone has no towers.
+    """
+    if split.features is not None:
+        return torch.from_numpy(split.features)
+    towers = with_towers(backbone, wanted_by="encoding images")
+    assert split.image is not None
+    folder = home() / "features" / cache_key(split, towers)
+    chunks = []
+    for number, start in enumerate(range(0, len(split), CHUNK)):
+        rows = range(start, min(start + CHUNK, len(split)))
+        features = _kept(folder, number, len(rows))
+        if features is None:
+            features = towers.image_features(pixels_of(split.image, towers.preprocessing, rows)).cpu()
+            _keep(folder, number, features)
+        chunks.append(features)
+        progress(rows.stop, len(split))
+    return torch.cat(chunks)
+
+
+def cache_key(split: Split, backbone: TowerBackbone) -> str:
+    """Weights, preprocessing, data and chunk size: everything that decides the features."""
+    parts = (backbone.weights_sha256, backbone.preprocessing.key, split.fingerprint, f"chunk {CHUNK}", "fp32")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _keep(folder: Path, number: int, features: Tensor) -> None:
+    data = save({"features": features.contiguous()})
+    write_atomically(folder / f"{number:05d}-{sha256(data)}.safetensors", data)
+
+
+def _kept(folder: Path, number: int, rows: int) -> Tensor | None:
+    """A chunk whose content fits the hash in its name; one that does not is removed, to be encoded again."""
+    for path in sorted(folder.glob(f"{number:05d}-*.safetensors")):
+        data = path.read_bytes()
+        try:
+            if path.stem.partition("-")[2] == sha256(data) and len(features := load(data)["features"]) == rows:
+                kept: Tensor = features
+                return kept
+        except (SafetensorError, KeyError):
+            pass
+        path.unlink(missing_ok=True)
+    return None
+
+
+SMALL = 64
+"""Pixels of at most this side are held in memory, 12 KiB an image at most; larger ones are decoded as they are asked for."""
+
+
+class Inputs:
+    """What a strategy sees of samples, by their ids, which number the samples of all splits in turn.
+
+    Features and small pixels are one tensor in memory: a minibatch is an index, never a loop over samples.
+    """
+
+    def __init__(self, reads: Reads, splits: Sequence[Split], backbone: Backbone, *, device: str = "cpu") -> None:
+        self.reads, self.device = reads, device
+        self._starts = np.cumsum([0, *(len(split) for split in splits)])
+        self._table: Tensor | None = None
+        if reads == "image_features":
+            self._table = torch.cat([encode(split, backbone) for split in splits]).to(device)
+            return
+        self._preprocessing = with_towers(backbone, wanted_by="a strategy that reads pixels").preprocessing
+        # Only the images are taken from a split: whoever holds these inputs must not reach its labels.
+        self._images = [split.image for split in splits if split.image is not None]
+        if self._preprocessing.crop <= SMALL:
+            everything = zip(self._images, splits, strict=True)
+            parts = [pixels_of(image, self._preprocessing, range(len(split))) for image, split in everything]
+            self._table = torch.cat(parts).to(device)
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        """Rows [batch, ...] for sample ids [batch]: float features or uint8 pixels, on the strategy's device."""
+        if self._table is not None:
+            return self._table[ids.to(self.device)]
+        return torch.cat([self._decoded(int(sample)) for sample in ids]).to(self.device)
+
+    def _decoded(self, sample: int) -> Tensor:
+        part = int(np.searchsorted(self._starts, sample, side="right")) - 1
+        return pixels_of(self._images[part], self._preprocessing, [sample - int(self._starts[part])])
+
+
+def backbone_for(name: str, data: Sequence[tuple[ImageDataset, Split]], *, device: str = "cpu") -> Backbone:
+    """The backbone of that name or path; for precomputed features, the one that they declare.
+
+    Raises:
+        Mistake: features of different backbones, or features beside images.
+        Missing, Damage: as `load_backbone`.
+    """
+    sources = [dataset.source for dataset, _ in data]
+    declared = {(source.backbone, source.logit_scale) for source in sources if isinstance(source, FeaturesSource)}
+    if not declared:
+        return load_backbone(name, device=device)
+    if len(declared) > 1 or not all(isinstance(source, FeaturesSource) for source in sources):
+        names = ", ".join(sorted(known for known, _ in declared))
+        raise Mistake(f"datasets: precomputed features of {names} cannot be mixed with others or with images")
+    ((origin, logit_scale),) = declared
+    text: dict[str, tuple[Sequence[str], Tensor] | None] = {}
+    for dataset, _ in data:
+        rows = read_text(dataset)
+        text[dataset.name] = None if rows is None else (dataset.classes, torch.from_numpy(rows))
+    width = next(split.features.shape[1] for _, split in data if split.features is not None)
+    return PrecomputedBackbone(name=origin, logit_scale=logit_scale, width=width, text=text)

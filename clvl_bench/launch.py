@@ -1,0 +1,107 @@
+"""Launch: the runs of a grid, on this machine, several in one worker process (importing torch and Avalanche costs seconds).
+
+A run that fails is recorded with its reason and takes nobody else down; a worker that dies is replaced.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from clvl_bench.config import RunConfig
+from clvl_bench.errors import ClvlError
+from clvl_bench.records import RunFolder
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of a grid ended: `done` or `failed`, and why."""
+
+    config: RunConfig
+    state: str
+    reason: str = ""
+
+
+def missing(runs: Sequence[RunConfig], results: Path) -> list[RunConfig]:
+    """The runs of a grid that have no result yet."""
+    return [config for config in runs if not RunFolder(results / "runs" / config.id).finished]
+
+
+def grid(runs: Sequence[RunConfig], *, results: Path, jobs: int, device: str = "cpu") -> Iterator[Outcome]:
+    """Run what is missing, `jobs` at a time; outcomes come as runs end."""
+    waiting = list(reversed(missing(runs, results)))
+    workers: dict[Connection, tuple[BaseProcess, RunConfig]] = {}
+    try:
+        while waiting or workers:
+            while waiting and len(workers) < jobs:
+                connection, process = _start(results, device)
+                _give(workers, connection, process, waiting.pop())
+            for ready in wait(list(workers)):
+                assert isinstance(ready, Connection)
+                process, config = workers.pop(ready)
+                yield _outcome(ready, process, config, results)
+                if waiting and process.is_alive():
+                    _give(workers, ready, process, waiting.pop())
+                else:
+                    ready.close()
+                    process.join()
+    finally:
+        for open_connection, (process, _) in workers.items():
+            process.terminate()
+            open_connection.close()
+
+
+def _start(results: Path, device: str) -> tuple[Connection, BaseProcess]:
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_work, args=(theirs, results, device), daemon=True)
+    process.start()
+    theirs.close()
+    return ours, process
+
+
+def _give(
+    workers: dict[Connection, tuple[BaseProcess, RunConfig]],
+    connection: Connection,
+    process: BaseProcess,
+    config: RunConfig,
+) -> None:
+    connection.send_bytes(config.model_dump_json().encode())
+    workers[connection] = (process, config)
+
+
+def _outcome(connection: Connection, process: BaseProcess, config: RunConfig, results: Path) -> Outcome:
+    try:
+        state, _, reason = connection.recv_bytes().decode().partition(" ")
+    except EOFError:  # the worker died with the run
+        process.join()
+        state, reason = "failed", f"killed: its worker ended with exit code {process.exitcode}"
+        RunFolder(results / "runs" / config.id).set_failed(config.coordinates, reason)
+    return Outcome(config, state, reason)
+
+
+def _work(connection: Connection, results: Path, device: str) -> None:
+    """A worker: runs configurations as they come, until there are none."""
+    from clvl_bench.runner import run
+
+    while True:
+        try:
+            config = RunConfig.model_validate_json(connection.recv_bytes())
+        except EOFError:
+            return
+        try:
+            run(config, results=results, device=device, progress=False)
+            connection.send_bytes(b"done")
+        except ClvlError as error:
+            connection.send_bytes(f"failed {error}".encode())
+        except Exception as error:  # a fault of ours fails this run, not the grid
+            reason = f"bug: {type(error).__name__}: {error}".splitlines()[0]
+            RunFolder(results / "runs" / config.id).set_failed(config.coordinates, reason)
+            connection.send_bytes(f"failed {reason}".encode())
+
+
+def default_jobs() -> int:
+    """One run a core, each with one thread: that beats threads."""
+    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

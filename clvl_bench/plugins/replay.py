@@ -1,0 +1,68 @@
+"""Replay: each training batch is joined by samples from a small memory of the past (Chaudhry et al. 2019, arXiv:1902.10486).
+
+Differs from Avalanche's own: half of a step is current and half is memory whatever their sizes, classes are balanced by
+count, inputs are kept as they are read (features or pixels), and nothing is drawn from the global generator.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clvl_bench.adapters import State
+from clvl_bench.config.plugins import ReplayPlugin
+from clvl_bench.plugins.base import Plugin
+from clvl_bench.plugins.memory import Memory, Policy
+
+
+class Replay(Plugin):
+    """Rehearsal for any supervised Avalanche strategy whose minibatch is (inputs, labels, ..., task).
+
+    Args:
+        memory_size: samples kept, over all classes.
+        policy: which ones: uniform over the stream, or the same number of each class.
+        batch_size: samples rehearsed a step; as many as the batch holds if None.
+    """
+
+    def __init__(
+        self, memory_size: int = 500, *, policy: Policy = "class_balanced", batch_size: int | None = None, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.memory = Memory(memory_size, policy, seed=seed)
+        self.batch_size = batch_size
+
+    def before_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
+        """Current samples and rehearsed ones go through one forward pass; the loss is their mean."""
+        if len(self.memory):
+            clock = strategy.clock
+            key = (clock.train_exp_counter, clock.train_exp_epochs, clock.train_epoch_iterations)
+            rehearsed = self.memory.draw(self.batch_size or len(strategy.mbatch[1]), *key)
+            joined = zip(strategy.mbatch, rehearsed, strict=True)
+            strategy.mbatch = [torch.cat([current, past.to(current.device)]) for current, past in joined]
+
+    # After the experience: a sample that entered earlier would be rehearsed beside itself in later epochs.
+    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+        dataset = strategy.experience.dataset
+        labels = torch.tensor(list(dataset.targets))
+
+        def read(rows: Tensor) -> tuple[Tensor, ...]:
+            samples = [dataset[int(row)] for row in rows]
+            return tuple(
+                torch.stack([torch.as_tensor(value) for value in column]).cpu() for column in zip(*samples, strict=True)
+            )
+
+        known = torch.nonzero(labels >= 0).flatten()
+        self.memory.insert(labels[known], lambda rows: read(known[rows]))
+
+    def state(self) -> State:
+        return self.memory.state()
+
+    def load(self, state: State) -> None:
+        self.memory.load(state)
+
+    def kept_bytes(self) -> int:
+        return self.memory.kept_bytes()
+
+
+def build(config: ReplayPlugin, *, seed: int) -> Replay:
+    return Replay(config.memory_size, policy=config.policy, batch_size=config.batch_size, seed=seed)

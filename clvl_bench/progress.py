@@ -1,0 +1,92 @@
+"""Progress: nested bars with time left on a terminal, one plain line at most every 30 s elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, TextIO
+
+from avalanche.logging import BaseLogger
+
+PLAIN_SECONDS = 30.0
+
+
+class Progress(BaseLogger):
+    """Listens to a strategy's loop. Levels: experiences of the run, epochs of the experience, batches of the epoch."""
+
+    def __init__(self, title: str, experiences: int, *, stream: TextIO | None = None) -> None:
+        super().__init__()
+        self._title, self._experiences = title, experiences
+        self._stream = stream or sys.stderr
+        self._start = self._spoken = time.monotonic()
+        self._done = 0
+        self._bars: Any = None
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> "Progress":
+        if self._stream.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bars
+
+            columns = (
+                TextColumn("{task.description:<12}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn(),
+                TextColumn("left"), TimeRemainingColumn(),
+            )  # fmt: skip
+            self._bars = Bars(*columns, console=Console(file=self._stream), transient=True)
+            self._bars.start()
+            self._tasks = {
+                "experiences": self._bars.add_task("experience", total=self._experiences),
+                "epochs": self._bars.add_task("epoch", total=None, visible=False),
+                "batches": self._bars.add_task("batch", total=None, visible=False),
+            }
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def resumed(self, trained: int) -> None:
+        """The run goes on after that many experiences."""
+        self._done = trained
+        self._update("experiences", completed=trained)
+
+    def experience_done(self, trained: int) -> None:
+        """An experience is learned and evaluated."""
+        self._done = trained
+        self._update("experiences", completed=trained)
+        self._say(f"experience {trained}/{self._experiences} done", always=True)
+
+    # --- Avalanche's callbacks ---
+
+    def before_training_exp(self, strategy: Any, metric_values: Any, **kwargs: Any) -> None:
+        self._update("epochs", total=strategy.train_epochs, completed=0, visible=strategy.train_epochs > 0)
+
+    def before_training_epoch(self, strategy: Any, metric_values: Any, **kwargs: Any) -> None:
+        self._update("batches", total=len(strategy.dataloader), completed=0, visible=True)
+
+    def after_training_iteration(self, strategy: Any, metric_values: Any, **kwargs: Any) -> None:
+        clock = strategy.clock
+        self._update("batches", completed=clock.train_epoch_iterations + 1)
+        self._say(
+            f"experience {self._done + 1}/{self._experiences}, epoch {clock.train_exp_epochs + 1}/{strategy.train_epochs}, "
+            f"batch {clock.train_epoch_iterations + 1}/{len(strategy.dataloader)}"
+        )
+
+    def after_training_epoch(self, strategy: Any, metric_values: Any, **kwargs: Any) -> None:
+        self._update("epochs", completed=strategy.clock.train_exp_epochs + 1)
+
+    def before_eval_exp(self, strategy: Any, metric_values: Any, **kwargs: Any) -> None:
+        self._say("evaluating")
+
+    def _update(self, task: str, **changes: Any) -> None:
+        if self._bars is not None:
+            self._bars.update(self._tasks[task], **changes)
+
+    def _say(self, what: str, *, always: bool = False) -> None:
+        """A plain line where there is no terminal: seldom, so that the log of a long run stays small."""
+        now = time.monotonic()
+        if self._bars is None and now - self._spoken >= (PLAIN_SECONDS / 10 if always else PLAIN_SECONDS):
+            elapsed = now - self._start
+            left = f", about {elapsed / self._done * (self._experiences - self._done):.0f} s left" if self._done else ""
+            self._spoken = now
+            print(f"{self._title}: {what}, {elapsed:.0f} s{left}", file=self._stream, flush=True)

@@ -1,0 +1,86 @@
+"""Provenance: where a number comes from. A number without it is not a result."""
+
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import clvl_bench
+from clvl_bench.backbones import Backbone
+from clvl_bench.config import RunConfig
+from clvl_bench.datasets import Candidate
+from clvl_bench.records import sha256, to_json
+from clvl_bench.streams import Part
+
+PACKAGES = ("torch", "torchvision", "avalanche-lib", "transformers", "numpy", "pillow", "safetensors")
+
+
+def provenance(
+    config: RunConfig, *, backbone: Backbone, parts: Iterable[Part], table: Sequence[Candidate], device: str
+) -> dict[str, Any]:
+    """Code, configuration, data, prompts, weights, versions and machine of a run: the same whenever it is repeated."""
+    return {
+        "run": config.id,
+        "code": code(),
+        "config": config.model_dump(mode="json"),
+        "chosen": config.chosen(),
+        "data": {
+            f"{part.dataset.name}/{part.split}": {
+                "fingerprint": part.data.fingerprint,
+                "samples": len(part.data),
+                "skipped": part.data.skipped,
+                "version": part.dataset.version,
+            }
+            for part in parts
+        },
+        "prompts_sha256": sha256(to_json([candidate.prompts for candidate in table])),
+        "backbone": {"name": backbone.name, "family": backbone.family, "weights_sha256": backbone.weights_sha256},
+        "versions": versions(),
+        "device": {"type": device, "name": device_name(device), "machine": platform.machine()},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the packages that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def code() -> dict[str, Any]:
+    """The package's version and, in a checkout, its commit and whether anything of the code was changed since."""
+    root = Path(clvl_bench.__file__).parent.parent
+    found: dict[str, Any] = {"version": clvl_bench.__version__, "commit": None, "changed": None}
+    if (root / ".git").exists():
+        commit = _git(root, "rev-parse", "HEAD")
+        status = _git(root, "status", "--porcelain", "--", "clvl_bench", "benchmarks", "experiments")
+        found |= {"commit": commit or None, "changed": None if status is None else bool(status)}
+    return found
+
+
+def device_name(device: str) -> str:
+    """The processor's name as the system tells it."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
+
+
+def _git(root: Path, *command: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *command], capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

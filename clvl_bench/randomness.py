@@ -1,0 +1,32 @@
+"""Randomness: every random decision is a pure function of a key (seed, purpose, experience, epoch, step, sample, ...).
+
+So nothing needs to remember the state of a generator: a run that was killed and started again, or that counts its steps
+differently, draws the same numbers.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+
+def seed_of(*key: Any) -> int:
+    """A 63-bit seed that depends on the key alone."""
+    return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8], "big") >> 1
+
+
+def rng(*key: Any) -> np.random.Generator:
+    """A generator of its own for one decision."""
+    return np.random.Generator(np.random.PCG64(seed_of(*key)))
+
+
+@contextmanager
+def keyed(*key: Any) -> Iterator[None]:
+    """For code that draws from torch's global generator (initialisers, dropout): seed it by key, then put it back."""
+    import torch
+
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed_of(*key))
+        yield

@@ -1,0 +1,25 @@
+"""Readers: any layout on disk -> a `Split`. The module named after a source's `kind` reads it."""
+
+from importlib import import_module
+
+from clvl_bench.datasets import ImageDataset
+from clvl_bench.errors import Damage
+from clvl_bench.readers.split import Image, Split
+
+
+def read(dataset: ImageDataset, split: str) -> Split:
+    """One split of a dataset, in canonical order.
+
+    Raises:
+        Missing: it is not on this machine.
+        Mistake: the declaration does not fit the files.
+        Damage: files cannot be read, or their number is not the published one.
+    """
+    data: Split = import_module(f"clvl_bench.readers.{dataset.source.kind}").read(dataset, split)
+    published = dataset.splits.get(split)
+    if published is not None and len(data) + data.skipped != published:
+        raise Damage(f"{dataset.name}: its split {split} has {len(data) + data.skipped} samples, published are {published}")
+    return data
+
+
+__all__ = ["Image", "Split", "read"]

@@ -1,0 +1,91 @@
+"""Image folders: `split/Class/*` or `Class/*` with a stated share for testing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clvl_bench.datasets import FolderSource, ImageDataset
+from clvl_bench.errors import Mistake, unknown
+from clvl_bench.randomness import seed_of
+from clvl_bench.readers.encoded import encoded_split
+from clvl_bench.readers.split import Split
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
+SPLIT_FOLDERS: dict[str, tuple[str, ...]] = {
+    "train": ("train",),
+    "valid": ("valid", "val", "validation"),
+    "test": ("test",),
+}
+
+
+def read(dataset: ImageDataset, split: str) -> Split:
+    """One split of an image folder.
+
+    Raises:
+        Mistake: no such split, or class folders that do not fit the declared classes.
+        Damage: images cannot be decoded.
+    """
+    source = dataset.source
+    assert isinstance(source, FolderSource)
+    published = next((source.path / name for name in SPLIT_FOLDERS[split] if (source.path / name).is_dir()), None)
+    top = published or source.path
+    if published is None:
+        _must_have_rule(dataset.name, source, split)
+    folders = _class_folders(dataset, top)
+    files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES]
+    labels = np.array([folders.index(_class_of(file, top)) for file in files], dtype=np.int64)
+
+    def choose(labels: NDArray[np.int64], hashes: Sequence[str]) -> NDArray[np.bool_]:
+        testing = drawn_for_testing(labels, hashes, fraction=source.test_fraction or 0.0, seed=source.split_seed)
+        return testing if split == "test" else ~testing
+
+    return encoded_split(
+        dataset.name,
+        dataset.classes,
+        [str(file.relative_to(source.path)) for file in files],
+        labels,
+        lambda row: files[row].read_bytes(),
+        files=files,
+        policy=source.on_damage,
+        choose=None if published else choose,
+    )
+
+
+def drawn_for_testing(labels: NDArray[np.int64], hashes: Sequence[str], *, fraction: float, seed: int) -> NDArray[np.bool_]:
+    """Which samples the rule puts into the test split: of each class the same share, drawn by content, so that neither
+    file names nor order matter and copies of an image fall on the same side."""
+    rank = np.array([seed_of("test split", seed, identity) for identity in hashes], dtype=np.int64)
+    testing = np.zeros(len(labels), dtype=np.bool_)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        testing[rows[np.argsort(rank[rows], kind="stable")][: round(fraction * len(rows))]] = True
+    return testing
+
+
+def _must_have_rule(name: str, source: FolderSource, split: str) -> None:
+    present = [folder for folders in SPLIT_FOLDERS.values() for folder in folders if (source.path / folder).is_dir()]
+    if present:
+        raise Mistake(f"dataset.{name}.source: '{source.path}' has the splits {', '.join(present)}, but no {split}")
+    if source.test_fraction is None:
+        raise Mistake(
+            f"dataset.{name}.source: '{source.path}' has no folders train and test; "
+            "set test_fraction, for example test_fraction = 0.2"
+        )
+
+
+def _class_folders(dataset: ImageDataset, top: Path) -> list[Path]:
+    labels = dataset.labels or dataset.classes
+    present = sorted(folder.name for folder in top.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    for label in labels:
+        if label not in present:
+            raise Mistake(f"dataset.{dataset.name}.classes: {unknown('class folder', label, present)}")
+    extra = [name for name in present if name not in labels]
+    if extra:
+        raise Mistake(f"dataset.{dataset.name}.classes: the folder '{extra[0]}' is not among them; add it or move it away")
+    return [top / label for label in labels]
+
+
+def _class_of(file: Path, top: Path) -> Path:
+    return top / file.relative_to(top).parts[0]

@@ -1,0 +1,86 @@
+"""Scan: one pass that decodes every image of a source, so that damage is found before training and not in the middle of it.
+
+What a scan found is kept and used again while sizes and times of the files agree.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+
+from clvl_bench.errors import Damage
+from clvl_bench.home import home
+from clvl_bench.readers.split import Image, pixel_hash
+from clvl_bench.records import sha256, to_json, write_atomically
+
+SHOWN = 5
+"""How many damaged images an error names before it counts the rest."""
+
+
+def decode(data: bytes) -> Image:
+    """RGB pixels of an encoded image: 16-bit and palette images are converted, orientation tags are not followed.
+
+    Raises:
+        OSError, ValueError: it cannot be decoded whole.
+    """
+    with Pillow.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"), dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The pixel hash of every image, and the reasons why some have none."""
+
+    hashes: tuple[str | None, ...]
+    damaged: dict[str, str]
+
+    def refuse_damage(self, dataset: str, *, policy: str) -> None:
+        """With policy "error" stop at damage, naming some and counting all."""
+        if not self.damaged or policy == "skip":
+            return
+        some = ", ".join(f"{key} ({why})" for key, why in list(self.damaged.items())[:SHOWN])
+        rest = len(self.damaged) - SHOWN
+        more = f", and {rest} more" if rest > 0 else ""
+        raise Damage(
+            f"{dataset}: {len(self.damaged)} of {len(self.hashes)} images cannot be decoded: {some}{more}; "
+            'mend or remove them, or set on_damage = "skip" in its source'
+        )
+
+
+def scan(keys: Sequence[str], read: Callable[[int], bytes], *, files: Sequence[Path]) -> Scan:
+    """Decode and hash every image; `files` are what the images lie in, watched for changes."""
+    signature = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    kept = home() / "scans" / f"{hashlib.sha256(repr((signature, list(keys))).encode()).hexdigest()[:32]}.json"
+    found = _read_kept(kept)
+    if found is None:
+        found = _scan_all(keys, read)
+        body = {"hashes": found.hashes, "damaged": found.damaged}
+        write_atomically(kept, to_json({**body, "sha256": sha256(to_json(body))}))
+    return found
+
+
+def _scan_all(keys: Sequence[str], read: Callable[[int], bytes]) -> Scan:
+    hashes: list[str | None] = []
+    damaged = {}
+    for row, key in enumerate(keys):
+        try:
+            hashes.append(pixel_hash(decode(read(row))))
+        except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
+            hashes.append(None)
+            damaged[key] = str(error).splitlines()[0][:60] if str(error) else type(error).__name__
+    return Scan(tuple(hashes), damaged)
+
+
+def _read_kept(path: Path) -> Scan | None:
+    """A kept scan; None where there is none or its own hash does not fit (it is then made again)."""
+    try:
+        content = json.loads(path.read_bytes())
+        recorded = content.pop("sha256")
+        return Scan(tuple(content["hashes"]), content["damaged"]) if sha256(to_json(content)) == recorded else None
+    except (FileNotFoundError, ValueError, KeyError, AttributeError):
+        return None

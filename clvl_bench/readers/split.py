@@ -1,0 +1,65 @@
+"""Split: what every reader returns, whatever the layout it read."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+"""RGB pixels [height, width, 3]."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a dataset: labels [n], a name for each sample, and its images or its precomputed features by row.
+
+    The fingerprint depends on classes, labels and pixels (or features) in their order, not on where or how they are
+    stored: the same data read from a folder, from parquet or from arrays has the same fingerprint.
+    """
+
+    labels: NDArray[np.int64]
+    keys: tuple[str, ...]
+    fingerprint: str
+    image: Callable[[int], Image] | None = None
+    features: NDArray[np.float32] | None = None
+    skipped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def first(self, limit: int, classes: int) -> "Split":
+        """About `limit` samples, the first ones of each class: for trying things out. Its fingerprint differs."""
+        quota = max(1, limit // classes)
+        rows = np.sort(np.concatenate([np.flatnonzero(self.labels == label)[:quota] for label in range(classes)]))
+        return self.take(rows, f"first {limit}")
+
+    def take(self, rows: NDArray[np.int64], how: str) -> "Split":
+        """These rows as a split of their own; `how` tells the fingerprint apart."""
+        image, features = self.image, self.features
+        return Split(
+            labels=self.labels[rows],
+            keys=tuple(self.keys[row] for row in rows),
+            fingerprint=hashlib.sha256(f"{self.fingerprint} {how}".encode()).hexdigest(),
+            image=None if image is None else lambda row: image(int(rows[row])),
+            features=None if features is None else features[rows],
+            skipped=self.skipped,
+        )
+
+
+def pixel_hash(image: Image) -> str:
+    """The identity of an image: sha256 of its shape and RGB bytes."""
+    return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
+
+
+def fingerprint(classes: Sequence[str], labels: NDArray[np.int64], hashes: Sequence[str]) -> str:
+    digest = hashlib.sha256("\n".join(classes).encode())
+    for label, identity in zip(labels.tolist(), hashes, strict=True):
+        digest.update(f"{label} {identity}\n".encode())
+    return digest.hexdigest()
+
+
+def canonical_order(labels: NDArray[np.int64], hashes: Sequence[str]) -> NDArray[np.int64]:
+    """Rows sorted by class and content, so that no file name or file order can matter."""
+    return np.lexsort((np.array(hashes), labels)).astype(np.int64)

@@ -1,0 +1,34 @@
+"""Report: records made readable. Reads rows and run folders, knows nothing of how they came about."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from clvl_bench.records import write_atomically
+from clvl_bench.report.compare import Difference, compare
+from clvl_bench.report.runs import Run, load, of_result, write_committed
+from clvl_bench.report.tables import markdown, short_table, summary
+
+
+def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True) -> None:
+    """summary.csv, summary.md and, a folder for each table where there are several, the plots.
+
+    Raises:
+        Mistake: the runs cannot stand in one table.
+    """
+    frame = summary(runs)
+    write_atomically(out / "summary.csv", frame.to_csv(index=False, lineterminator="\n").encode())
+    write_atomically(out / "summary.md", markdown(frame).encode())
+    if plots:
+        from clvl_bench.report.plots import draw, groups
+
+        tables = groups(runs)
+        for group in tables:
+            folder = out if len(tables) == 1 else out / "-".join(group.table[:2])
+            for name, picture in draw(group).items():
+                write_atomically(folder / name, picture)
+
+
+__all__ = [
+    "Difference", "Run", "compare", "load", "markdown", "of_result", "short_table", "summary", "write_committed",
+    "write_report",
+]  # fmt: skip

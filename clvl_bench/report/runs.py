@@ -1,0 +1,171 @@
+"""Runs: finished runs as the report needs them, from run folders or from a folder of committed records.
+
+A committed folder holds records.csv (all rows) and runs.csv (where each run's numbers come from, and what they cost).
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from clvl_bench.errors import Damage, Mistake
+from clvl_bench.records import (
+    RECORDS,
+    RESULT,
+    Record,
+    Result,
+    RunFolder,
+    from_csv,
+    sha256,
+    to_csv,
+    to_json,
+    write_atomically,
+)
+
+RUNS = "runs.csv"
+
+Key = tuple[str, str, str, str, int, int]
+"""Benchmark, label space, strategy, backbone, seed, class order."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One row of runs.csv: coordinates, whether it finished, where its numbers come from, what it cost."""
+
+    run: str
+    benchmark: str
+    label_space: str
+    strategy: str
+    backbone: str
+    seed: int
+    class_order: int
+    state: str
+    reason: str = ""
+    limit: str = ""
+    commit: str = ""
+    changed: str = ""
+    config_sha256: str = ""
+    data_sha256: str = ""
+    prompts_sha256: str = ""
+    weights_sha256: str = ""
+    device: str = ""
+    threads: str = ""
+    versions: str = ""
+    train_seconds: float = 0.0
+    evaluate_seconds: float = 0.0
+    peak_memory_mib: float = 0.0
+
+    @property
+    def key(self) -> Key:
+        return self.benchmark, self.label_space, self.strategy, self.backbone, self.seed, self.class_order
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run and its rows; a failed run has none."""
+
+    origin: Origin
+    records: tuple[Record, ...]
+
+
+def load(paths: Iterable[Path]) -> list[Run]:
+    """The runs found at these paths: run folders, folders of run folders, or committed folders.
+
+    Raises:
+        Mistake: nothing is there.
+        Damage: a result is not what was written.
+    """
+    found: dict[tuple[Key, str], Run] = {}
+    for path in paths:
+        runs = _load(path)
+        if not runs:
+            raise Mistake(f"{path}: no results are there; run something first, for example make bench")
+        found |= {(run.origin.key, run.origin.run): run for run in runs}
+    return [found[key] for key in sorted(found)]
+
+
+def _load(path: Path) -> list[Run]:
+    if (path / RUNS).is_file():
+        return _committed(path)
+    if (path / RESULT).is_file() or (path / "status.json").is_file():
+        run = _run_folder(path)
+        return [] if run is None else [run]
+    if (path / "runs").is_dir():
+        path = path / "runs"
+    return [run for folder in sorted(path.glob("*/")) if (run := _run_folder(folder)) is not None]
+
+
+def of_result(result: Result) -> Run:
+    """A result as the report sees it."""
+    origin, timing, config = result.provenance, result.timing, result.provenance["config"]
+    first = result.records[0]
+    return Run(
+        Origin(
+            run=origin["run"],
+            benchmark=first.benchmark,
+            label_space=first.label_space,
+            strategy=first.strategy,
+            backbone=first.backbone,
+            seed=first.seed,
+            class_order=first.class_order,
+            state="done",
+            limit="" if config["limit"] is None else str(config["limit"]),
+            commit=(origin["code"]["commit"] or origin["code"]["version"])[:12],
+            changed="" if origin["code"]["changed"] is None else str(origin["code"]["changed"]).lower(),
+            config_sha256=sha256(to_json(origin["chosen"]))[:16],
+            data_sha256=sha256(to_json(origin["data"]))[:16],
+            prompts_sha256=origin["prompts_sha256"][:16],
+            weights_sha256=origin["backbone"]["weights_sha256"][:16],
+            device=f"{origin['device']['type']}: {origin['device']['name']}",
+            threads=str(config["threads"]),
+            versions=" ".join(f"{name} {number}" for name, number in sorted(origin["versions"].items())),
+            train_seconds=timing.get("train_seconds", 0.0),
+            evaluate_seconds=timing.get("evaluate_seconds", 0.0),
+            peak_memory_mib=timing["peak_memory_mib"],
+        ),
+        tuple(result.records),
+    )
+
+
+def _run_folder(path: Path) -> Run | None:
+    """A finished or failed run; None for one that is still on its way."""
+    if (path / RESULT).is_file():
+        return of_result(RunFolder(path).result())
+    try:
+        status = json.loads((path / "status.json").read_bytes())
+        if status["state"] != "failed":
+            return None
+        return Run(Origin(state="failed", reason=status["reason"], **status["coordinates"]), ())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_committed(runs: Sequence[Run], folder: Path) -> None:
+    """Write records.csv and runs.csv, in an order that does not depend on when a run finished."""
+    ordered = sorted(runs, key=lambda run: (run.origin.key, run.origin.run))
+    write_atomically(folder / RECORDS, to_csv(record for run in ordered for record in run.records))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(Origin)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(run.origin) for run in ordered)
+    write_atomically(folder / RUNS, text.getvalue().encode())
+
+
+def _committed(path: Path) -> list[Run]:
+    rows = csv.DictReader(io.StringIO((path / RUNS).read_text(encoding="utf-8")))
+    kinds: dict[str, Any] = {field.name: field.type for field in fields(Origin)}
+    try:
+        origins = [Origin(**{name: kinds[name](value) for name, value in row.items()}) for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise Damage(f"{path / RUNS}: a row cannot be read ({error}); restore the file") from None
+    records = from_csv((path / RECORDS).read_bytes(), name=str(path / RECORDS))
+    of_key: dict[Key, list[Record]] = {origin.key: [] for origin in origins}
+    for record in records:
+        key = (record.benchmark, record.label_space, record.strategy, record.backbone, record.seed, record.class_order)
+        if key not in of_key:
+            raise Damage(f"{path / RECORDS}: has rows of {key}, which {RUNS} does not list; restore the files")
+        of_key[key].append(record)
+    return [Run(origin, tuple(of_key[origin.key])) for origin in origins]

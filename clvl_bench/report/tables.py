@@ -1,0 +1,175 @@
+"""Tables: runs -> one row a strategy, with mean, spread and number of runs in each cell."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from clvl_bench.errors import Mistake
+from clvl_bench.metrics import METRICS
+from clvl_bench.report.matrices import of_records
+from clvl_bench.report.runs import Run
+
+COSTS: dict[str, str] = {
+    "train_seconds": "Train s", "trained_parameters": "Trained", "kept_bytes": "Kept bytes", "peak_memory_mib": "Peak MiB",
+}  # fmt: skip
+SHOWN = ("last", "incremental", "forgetting", "heldout", "heldout_degradation")
+"""The metrics of the short table; summary.csv has all."""
+
+GROUP = ("benchmark", "label_space", "backbone", "strategy")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number over runs: mean, standard deviation (NaN for one run), how many runs it is of."""
+
+    mean: float
+    std: float
+    n: int
+
+
+def per_run(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row a run: coordinates, every metric, costs."""
+    rows = []
+    for run in runs:
+        row: dict[str, Any] = {name: getattr(run.origin, name) for name in (*GROUP, "seed", "class_order", "state", "reason")}
+        if run.records:
+            row |= of_records(run.records).per_run()
+            row |= {name: getattr(run.origin, name) for name in ("train_seconds", "peak_memory_mib")}
+            costs = [record for record in run.records if record.metric in ("trained_parameters", "kept_bytes")]
+            row |= {record.metric: record.value for record in costs}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def summary(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row a strategy: for each metric and cost `<name>_mean` and `<name>_std`, and `runs`, `failed`, `n`.
+
+    A failed run is counted and never averaged; a metric that is undefined in any run is undefined in the mean.
+
+    Raises:
+        Mistake: runs over part of the data beside runs over all of it, or over different data or weights.
+    """
+    refuse_mixtures(runs)
+    frame = per_run(runs)
+    rows = []
+    for group, part in frame.groupby(list(GROUP), sort=True):
+        done = part[part["state"] == "done"]
+        row: dict[str, Any] = dict(zip(GROUP, group, strict=True))
+        row |= {"runs": len(part), "failed": len(part) - len(done), "n": len(done)}
+        for name in (*METRICS, *COSTS):
+            cell = over_runs(done[name].tolist() if name in done else [])
+            row |= {f"{name}_mean": cell.mean, f"{name}_std": cell.std}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def over_runs(values: Sequence[float]) -> Cell:
+    """Mean and sample deviation; NaN as soon as one value is: pandas would quietly average the rest."""
+    if not values or any(math.isnan(value) for value in values):
+        return Cell(math.nan, math.nan, len(values))
+    mean = math.fsum(values) / len(values)
+    if len(values) == 1:
+        return Cell(mean, math.nan, 1)
+    return Cell(mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)), len(values))
+
+
+def refuse_mixtures(runs: Sequence[Run]) -> None:
+    """Numbers that cannot stand in one table.
+
+    Raises:
+        Mistake: names what differs.
+    """
+    for what, field in (
+        ("--limit", "limit"),
+        ("data", "data_sha256"),
+        ("weights", "weights_sha256"),
+        ("prompts", "prompts_sha256"),
+    ):
+        by_table: dict[tuple[str, str, str], set[str]] = {}
+        for run in runs:
+            if run.origin.state == "done":
+                table = (run.origin.benchmark, run.origin.label_space, run.origin.backbone)
+                by_table.setdefault(table, set()).add(getattr(run.origin, field))
+        for table, values in by_table.items():
+            if len(values) > 1:
+                shown = ", ".join(sorted(value or "none" for value in values))
+                raise Mistake(
+                    f"{' '.join(table)}: runs with different {what} ({shown}) cannot stand in one table; report them apart"
+                )
+
+
+def short_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Column titles and rows of the table that people read: accuracies in percent, mean ± deviation."""
+    titles = ["Strategy", *(METRICS[name].title for name in SHOWN), COSTS["train_seconds"], "Trained", "Kept", "Runs"]
+    rows = []
+    for _, row in frame.iterrows():
+        cells = [percent(Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"])) for name in SHOWN]
+        runs = str(row["n"]) if not row["failed"] else f"{row['n']}/{row['runs']} ({row['failed']} failed)"
+        costs = [
+            f"{row['train_seconds_mean']:.1f}",
+            count(row["trained_parameters_mean"]),
+            size(row["kept_bytes_mean"]),
+        ]
+        rows.append([row["strategy"], *cells, *costs, runs])
+    return titles, rows
+
+
+def percent(cell: Cell) -> str:
+    if math.isnan(cell.mean):
+        return "–"
+    return f"{100 * cell.mean:.1f}" if math.isnan(cell.std) else f"{100 * cell.mean:.1f} ± {100 * cell.std:.1f}"
+
+
+def count(number: float) -> str:
+    """1234567 -> 1.2M"""
+    if math.isnan(number):
+        return "–"
+    for unit, value in (("M", 1e6), ("k", 1e3)):
+        if number >= value:
+            return f"{number / value:.1f}{unit}"
+    return f"{number:.0f}"
+
+
+def size(number: float) -> str:
+    """1536 -> 1.5 KiB"""
+    if math.isnan(number):
+        return "–"
+    for unit, value in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if number >= value:
+            return f"{number / value:.1f} {unit}"
+    return f"{number:.0f} B"
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """One table for each benchmark, label space and backbone; no two of these ever share one."""
+    parts = []
+    for (benchmark, label_space, backbone), part in frame.groupby(["benchmark", "label_space", "backbone"], sort=True):
+        toy = (
+            "**Toy world, toy backbone: effects are real, their sizes say nothing about real CLIP.**\n\n"
+            if backbone == "tiny"
+            else ""
+        )
+        titles, rows = short_table(part)
+        lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
+        table = "\n".join("| " + " | ".join(escaped(cell) for cell in line) + " |" for line in lines)
+        parts.append(
+            f"## {escaped(str(benchmark))}, label space `{label_space}`, backbone `{escaped(str(backbone))}`\n\n{toy}{table}\n"
+        )
+    return "\n".join(parts) + "\n" + NOTES
+
+
+NOTES = """Accuracies in percent, mean ± standard deviation over runs (seeds and class orders); – is undefined, never zero:
+forgetting needs two learned experiences, and joint training has no rows between the first and the last.
+Held-out is the mean final accuracy on datasets that are never trained on; zero-shot loss is what the untouched backbone
+had there minus that. Kept is every byte that outlives an experience, the public backbone excepted.
+"""
+
+
+def escaped(text: str) -> str:
+    """Names come from users' files: nothing in them may act as markup."""
+    for sign in "\\`*_[]<>|":
+        text = text.replace(sign, "\\" + sign) if sign != "_" else text
+    return text

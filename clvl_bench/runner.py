@@ -1,0 +1,231 @@
+"""Runner: one run, from its configuration to a verified result. Evaluate, train, evaluate, ..., keep what is needed to go on."""
+
+import math
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from avalanche.training.plugins import EvaluationPlugin
+from safetensors.numpy import save
+
+from clvl_bench import checkpoint
+from clvl_bench.backbones import Backbone
+from clvl_bench.checkpoint import Checkpoint
+from clvl_bench.config import RunConfig, StrategyConfig
+from clvl_bench.config.adapters import NoneAdapter
+from clvl_bench.costs import Stopwatch, peak_mib, reset_peak
+from clvl_bench.errors import Mistake, RunFailed
+from clvl_bench.evaluation import Accuracy, Measured, Predictions, RecordLogger
+from clvl_bench.features import Inputs, backbone_for
+from clvl_bench.progress import Progress
+from clvl_bench.provenance import provenance
+from clvl_bench.records import RECORDS, Result, RunFolder, from_csv, to_csv
+from clvl_bench.strategy import AdaptationStrategy, build_strategy
+from clvl_bench.streams import Benchmark, Part, View, build_benchmark, read_parts
+
+ZEROSHOT = StrategyConfig(version=1, adapter=NoneAdapter())
+"""Row 0 of every run: the untouched backbone, whatever the strategy."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run stands on: backbone, data, and where its numbers come from."""
+
+    config: RunConfig
+    device: str
+    backbone: Backbone
+    parts: tuple[Part, ...]
+    features: Inputs
+    benchmark: Benchmark
+    text_known: bool
+    provenance: dict[str, Any]
+
+
+def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
+    """Load weights and data, and encode what is not encoded yet.
+
+    Raises:
+        Mistake, Missing, Damage: something of it is not as it should be.
+    """
+    torch.set_num_threads(config.threads)
+    parts = read_parts(config.benchmark_config, limit=config.limit)
+    splits = [part.data for part in parts]
+    backbone = backbone_for(config.backbone, [(part.dataset, part.data) for part in parts], device=device)
+    features = Inputs("image_features", splits, backbone, device=device)
+    reads = config.strategy_config.reads
+    inputs = features if reads == "image_features" else Inputs(reads, splits, backbone, device=device)
+    joint = config.strategy_config.train.data == "joint"
+    benchmark = build_benchmark(config.benchmark_config, parts, inputs, joint=joint)
+    table = benchmark.view.plan.table
+    text_known = bool(torch.isfinite(backbone.class_features(table)).all())
+    origin = provenance(config, backbone=backbone, parts=parts, table=table, device=device)
+    return Prepared(config, device, backbone, parts, features, benchmark, text_known, origin)
+
+
+def run(config: RunConfig, *, results: Path, device: str = "cpu", progress: bool = True) -> Result:
+    """Run it, or go on where it was interrupted, or read it back if it is finished.
+
+    Args:
+        results: the folder whose `runs` holds the run folders.
+
+    Raises:
+        RunFailed: the run cannot go on; the reason is also in its status.json.
+        Mistake, Missing, Damage: configuration, data, weights or an older result are not as they should be.
+    """
+    reset_peak()
+    watch = Stopwatch()
+    with watch.on("prepare"):
+        prepared = prepare(config, device=device)
+    folder = RunFolder(results / "runs" / config.id)
+    if folder.finished:
+        return _verified(folder, prepared)
+    _clean(folder.path)
+    folder.set_status("running", pid=os.getpid())
+    try:
+        return _execute(prepared, folder, watch, progress=progress)
+    except RunFailed as error:
+        folder.set_failed(config.coordinates, str(error))
+        raise
+    except KeyboardInterrupt:
+        folder.set_status("interrupted")
+        raise
+
+
+def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progress: bool) -> Result:
+    """The loop: evaluate before training, then learn each experience and evaluate again."""
+    config, benchmark = prepared.config, prepared.benchmark
+    experiences = list(benchmark.scenario.train_stream)
+    log = RecordLogger(config.coordinates)
+    predictions: list[Predictions] = []
+    with Progress(f"{config.benchmark} {config.strategy} seed {config.seed}", len(experiences)) as bars:
+        loggers = [log, bars] if progress else [log]
+        evaluator = EvaluationPlugin(Accuracy(keep=predictions.append), loggers=loggers, collect_all=False)
+        strategy = _strategy(config.strategy_config, prepared, benchmark.view, evaluator)
+        done = _resume(folder, strategy, log, watch)
+        if done is None:
+            done = 0
+            untouched = View(benchmark.view.plan, prepared.features, benchmark.view.revealed)
+            with watch.on("evaluate"):
+                _evaluate(_strategy(ZEROSHOT, prepared, untouched, evaluator), benchmark)
+            _keep(folder, done, strategy, log, watch, predictions)
+        bars.resumed(done)
+        for number, experience in enumerate(experiences, start=1):
+            benchmark.truth.reveal(experience.step.ids)
+            if number <= done:
+                continue
+            with watch.on("train"):
+                strategy.train(experience, eval_streams=[])
+            with watch.on("evaluate"):
+                _evaluate(strategy, benchmark)
+            _refuse_nan(prepared, log, strategy.learned)
+            _record_costs(strategy, log, config)
+            _keep(folder, number, strategy, log, watch, predictions)
+            bars.experience_done(number)
+    return _finish(prepared, folder, log, watch)
+
+
+def _evaluate(strategy: AdaptationStrategy, benchmark: Benchmark) -> None:
+    """Test and held-out experiences whose classes are among the candidates by now; after the last, validation as well."""
+    plan, learned = benchmark.view.plan, strategy.learned
+    last = learned == len(plan.streams["test"])
+    for name in ("valid", "test", "zeroshot") if last else ("test", "zeroshot"):
+        scorable = [each for each in benchmark.scenario.streams[name] if plan.scorable(each.step, learned)]
+        if scorable:
+            with benchmark.truth.shown(np.concatenate([each.step.ids for each in scorable])):
+                strategy.eval(scorable)
+
+
+def _strategy(config: StrategyConfig, prepared: Prepared, view: View, evaluator: EvaluationPlugin) -> AdaptationStrategy:
+    seed, device = prepared.config.seed, prepared.device
+    return build_strategy(config, prepared.backbone, view, evaluator=evaluator, seed=seed, device=device)
+
+
+def _resume(folder: RunFolder, strategy: AdaptationStrategy, log: RecordLogger, watch: Stopwatch) -> int | None:
+    """Take up the newest checkpoint; the number of experiences done, or None where there is nothing to take up."""
+    found = checkpoint.latest(folder.path / "state")
+    if found is None:
+        return None
+    strategy.load(found.state)
+    log.records[:] = from_csv(found.notes["records"].encode(), name="checkpoint")
+    watch.seconds.update({what: watch.seconds.get(what, 0.0) + spent for what, spent in found.notes["seconds"].items()})
+    return found.trained
+
+
+def _keep(
+    folder: RunFolder,
+    done: int,
+    strategy: AdaptationStrategy,
+    log: RecordLogger,
+    watch: Stopwatch,
+    predictions: list[Predictions],
+) -> None:
+    """Write predictions, then the state from which the run can go on behind them."""
+    columns = {
+        f"{each.measured.stream}/{each.measured.experience}/{name}": getattr(each, name).astype(np.int32)
+        for each in predictions
+        for name in ("ids", "predicted", "true")
+    }
+    folder.write(f"predictions/{strategy.learned:04d}.safetensors", save(columns))
+    predictions.clear()
+    notes = {"records": to_csv(log.records).decode(), "seconds": watch.seconds}
+    checkpoint.write(folder.path / "state", Checkpoint(done, strategy.state(), notes))
+
+
+def _refuse_nan(prepared: Prepared, log: RecordLogger, learned: int) -> None:
+    """An accuracy is undefined where classes have no text; anywhere else it means that the model is broken."""
+    if prepared.text_known and any(math.isnan(record.value) for record in log.records if record.trained == learned):
+        raise RunFailed(f"nan: scores are not numbers after experience {learned}; a smaller train.lr may help")
+
+
+def _record_costs(strategy: AdaptationStrategy, log: RecordLogger, config: RunConfig) -> None:
+    """Trained parameters and kept bytes, and the end of the run if these are more than the benchmark allows."""
+    kept, budget = strategy.kept_bytes(), config.benchmark_config.memory_budget
+    trained = sum(parameter.numel() for parameter in strategy.adapter.parameters() if parameter.requires_grad)
+    for metric, value in (("trained_parameters", trained), ("kept_bytes", kept)):
+        log.add(Measured(metric, strategy.learned, "", -1, "", 1), float(value))
+    if budget is not None and kept > budget:
+        raise RunFailed(
+            f"memory: {kept} bytes are kept after experience {strategy.learned}, the benchmark's memory_budget is {budget}; "
+            "keep fewer samples (memory_size) or train fewer parameters"
+        )
+
+
+def _finish(prepared: Prepared, folder: RunFolder, log: RecordLogger, watch: Stopwatch) -> Result:
+    folder.write(RECORDS, to_csv(log.records))
+    files = sorted(str(path.relative_to(folder.path)) for path in (folder.path / "predictions").glob("*.safetensors"))
+    seconds = {f"{what}_seconds": round(spent, 3) for what, spent in sorted(watch.seconds.items())}
+    timing = {
+        **seconds,
+        "peak_memory_mib": round(peak_mib(), 1),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    folder.finish(provenance=prepared.provenance, results=[RECORDS, *files], timing=timing)
+    folder.set_status("done")
+    shutil.rmtree(folder.path / "state", ignore_errors=True)
+    return folder.result()
+
+
+def _verified(folder: RunFolder, prepared: Prepared) -> Result:
+    """A finished run, once its files are as written and its data and weights are those of now."""
+    result = folder.result()
+    for what in ("data", "backbone"):
+        if result.provenance[what] != prepared.provenance[what]:
+            raise Mistake(
+                f"{folder.path} is a finished run with other {'weights' if what == 'backbone' else what}; "
+                "choose another --results folder, or delete it to run anew"
+            )
+    return result
+
+
+def _clean(path: Path) -> None:
+    """Remove what a killed writer left half done."""
+    for left in [*path.glob(".*.tmp"), *path.glob("*/.*.tmp")]:
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)

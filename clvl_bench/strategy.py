@@ -1,0 +1,247 @@
+"""Strategy: adapter + plugins + optimiser -> an Avalanche strategy. All that the suite changes of Avalanche's template.
+
+- Minibatches are taken by index from one tensor, in an order that depends on (seed, experience, epoch) alone.
+- The optimiser is made anew for each experience from the adapter's parameters. (Avalanche 0.6.0 refills the optimiser
+  with every parameter of the model on its first call.)
+- Learners without a gradient observe their batches; nothing runs backward for them.
+- A loss that is not finite stops the run where it happens.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from avalanche.training.plugins import EvaluationPlugin
+from avalanche.training.templates import SupervisedTemplate
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from clvl_bench.adapters import Adapter, State, build_adapter
+from clvl_bench.backbones import Backbone
+from clvl_bench.config import StrategyConfig, TrainConfig
+from clvl_bench.errors import RunFailed
+from clvl_bench.plugins import Adaptation, Plugin, build_plugin
+from clvl_bench.randomness import keyed, rng
+from clvl_bench.streams import Plan, View
+
+EVAL_BATCH = {"image_features": 1024, "pixels": 128}
+"""Samples scored together, by what is read. Predictions do not depend on it; time and memory do."""
+
+_CLOCK = ("train_iterations", "train_exp_counter", "total_iterations")
+
+
+class IndexLoader:
+    """Minibatches [inputs, labels, sample ids, tasks] by index; `order()` gives the permutation of a pass."""
+
+    def __init__(self, view: View, ids: Tensor, *, batch_size: int, order: Callable[[], Tensor] | None = None) -> None:
+        self._view, self._ids, self._batch_size, self._order = view, ids, batch_size, order
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._ids) / self._batch_size)
+
+    def __iter__(self) -> Iterator[list[Tensor]]:
+        ids = self._ids if self._order is None else self._ids[self._order()]
+        labels, tasks = torch.from_numpy(self._view.revealed), torch.from_numpy(self._view.plan.tasks)
+        for batch in ids.split(self._batch_size):
+            yield [self._view.inputs(batch), labels[batch], batch, tasks[batch]]
+
+
+class AdaptationStrategy(SupervisedTemplate):
+    """An adapter that learns from an Avalanche stream.
+
+    Args:
+        adapter: the model.
+        plugins: what else happens while it learns.
+        train: how gradients are followed.
+        view: what it may see of a benchmark; where minibatches come from.
+        evaluator: Avalanche's, with the suite's metrics.
+        seed: of every random decision.
+    """
+
+    def __init__(
+        self,
+        *,
+        adapter: Adapter,
+        plugins: Sequence[Plugin],
+        train: TrainConfig,
+        view: View,
+        evaluator: EvaluationPlugin,
+        seed: int,
+        device: str = "cpu",
+    ) -> None:
+        self.adapter, self.train_config, self.seed = adapter, train, seed
+        self.adaptation = Adaptation(adapter, train_classes=train.classes)
+        self.keepers = list(plugins)
+        self.learned = 0
+        self._view = view
+        super().__init__(
+            model=adapter,
+            optimizer=None,  # made for each experience
+            criterion=self._cross_entropy,
+            train_mb_size=train.batch_size,
+            train_epochs=train.epochs if adapter.learns == "gradient" else int(adapter.learns == "closed_form"),
+            eval_mb_size=EVAL_BATCH[view.inputs.reads],
+            device=device,
+            plugins=[self.adaptation, *plugins],
+            evaluator=evaluator,
+        )
+
+    # --- what Avalanche asks of a template ---
+
+    def make_train_dataloader(self, **kwargs: Any) -> None:
+        ids, clock = torch.from_numpy(self.experience.step.ids), self.clock
+
+        def order() -> Tensor:
+            key = ("order", self.seed, clock.train_exp_counter, clock.train_exp_epochs)
+            return torch.from_numpy(rng(*key).permutation(len(ids)))
+
+        self.dataloader = IndexLoader(self._view, ids, batch_size=self.train_mb_size, order=order)
+
+    def make_eval_dataloader(self, **kwargs: Any) -> None:
+        self.dataloader = IndexLoader(self._view, torch.from_numpy(self.experience.step.ids), batch_size=self.eval_mb_size)
+
+    def model_adaptation(self, model: Any = None) -> Any:
+        return self.model  # nothing to grow: an adapter grows its own parameters in `begin`
+
+    def check_model_and_optimizer(self, **kwargs: Any) -> None:
+        if self.adapter.learns == "gradient":
+            self.make_optimizer()
+
+    def make_optimizer(self, **kwargs: Any) -> None:
+        train, parameters = self.train_config, [p for p in self.adapter.parameters() if p.requires_grad]
+        self.optimizer: torch.optim.Optimizer
+        if train.optimizer == "sgd":
+            self.optimizer = torch.optim.SGD(parameters, lr=train.lr, momentum=train.momentum, weight_decay=train.weight_decay)
+        else:
+            self.optimizer = torch.optim.AdamW(parameters, lr=train.lr, weight_decay=train.weight_decay)
+
+    def forward(self) -> Tensor:
+        """Logits [batch, table]; where the dataset of a sample is known, classes of other datasets are not candidates."""
+        scores: Tensor = self.model(self.mb_x)
+        plan = self._view.plan
+        if plan.label_space == "dataset":
+            scores = scores + _task_mask(plan, scores)[self.mb_task_id]
+        return scores
+
+    def training_epoch(self, **kwargs: Any) -> None:
+        key = (self.seed, "epoch", self.clock.train_exp_counter, self.clock.train_exp_epochs)
+        with keyed(*key):
+            if self.adapter.learns == "gradient":
+                super().training_epoch(**kwargs)
+            else:
+                self._observe(**kwargs)
+
+    def optimizer_step(self) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate(self.clock.train_exp_iterations)
+        self.optimizer.step()
+
+    def backward(self) -> None:
+        if not math.isfinite(loss := self.loss.item()):
+            clock = self.clock
+            raise RunFailed(
+                f"nan: the loss is {loss} in experience {clock.train_exp_counter + 1}, epoch "
+                f"{clock.train_exp_epochs + 1}, step {clock.train_epoch_iterations + 1}; a smaller train.lr may help"
+            )
+        super().backward()
+
+    def _after_training_exp(self, **kwargs: Any) -> None:
+        super()._after_training_exp(**kwargs)
+        self.learned += self.experience.step.covers
+
+    # --- what outlives an experience ---
+
+    def state(self) -> dict[str, State]:
+        """Everything that the next experience depends on."""
+        clock = {name: getattr(self.clock, name) for name in _CLOCK}
+        notes = {**clock, "learned": self.learned, "seen": list(self.adaptation.seen)}
+        parts = {f"plugin{number}": plugin.state() for number, plugin in enumerate(self.keepers)}
+        return {"adapter": self.adapter.state(), "clock": notes, **parts}
+
+    def load(self, state: dict[str, State]) -> None:
+        """Take up a state that `state` gave."""
+        for name in _CLOCK:
+            setattr(self.clock, name, state["clock"][name])
+        self.learned, self.adaptation.seen = state["clock"]["learned"], tuple(state["clock"]["seen"])
+        self.adapter.load(state["adapter"])
+        for number, plugin in enumerate(self.keepers):
+            plugin.load(state[f"plugin{number}"])
+
+    def kept_bytes(self) -> int:
+        """Bytes of everything that outlives an experience, but for the public backbone."""
+        return self.adapter.kept_bytes() + sum(plugin.kept_bytes() for plugin in self.keepers)
+
+    # --- inside ---
+
+    def _cross_entropy(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """Over the scored classes; samples whose label has not arrived do not count. In evaluation there is no loss."""
+        if not self.is_training:
+            return scores.new_zeros(())
+        return masked_cross_entropy(scores, labels, smoothing=self.train_config.label_smoothing)
+
+    def _observe(self, **kwargs: Any) -> None:
+        for self.mbatch in self.dataloader:
+            self._unpack_minibatch()
+            self._before_training_iteration(**kwargs)
+            self.adapter.observe(self.mb_x, self.mb_y)
+            self._after_training_iteration(**kwargs)
+
+    def _learning_rate(self, step: int) -> float:
+        """Linear warm-up, then constant or half a cosine down to 0, over the steps of an experience."""
+        train, steps = self.train_config, self.train_epochs * len(self.dataloader)
+        if step < train.warmup_steps:
+            return train.lr * (step + 1) / train.warmup_steps
+        if train.schedule == "constant":
+            return train.lr
+        return train.lr * 0.5 * (1 + math.cos(math.pi * (step - train.warmup_steps) / max(1, steps - train.warmup_steps)))
+
+
+def masked_cross_entropy(scores: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy over each row's finite scores, the mean over rows whose label is known; 0 if none is.
+
+    The share `smoothing` of the target is spread evenly over the row's candidates.
+    """
+    known = labels >= 0
+    if not bool(known.any()):
+        return scores.sum() * 0.0
+    if not smoothing:
+        return cross_entropy(scores[known], labels[known])
+    logs = scores[known].log_softmax(dim=-1)
+    candidates = torch.isfinite(logs)
+    spread = logs.masked_fill(~candidates, 0.0).sum(dim=-1) / candidates.sum(dim=-1)
+    hit = logs.gather(1, labels[known, None]).squeeze(1)
+    return -((1 - smoothing) * hit + smoothing * spread).mean()
+
+
+def _task_mask(plan: Plan, like: Tensor) -> Tensor:
+    """[tasks, table]: 0 for the classes of a task, minus infinity for the others."""
+    mask = like.new_full((len(plan.task_classes), len(plan.table)), -torch.inf)
+    for task, classes in enumerate(plan.task_classes):
+        mask[task, list(classes)] = 0.0
+    return mask
+
+
+def build_strategy(
+    config: StrategyConfig,
+    backbone: Backbone,
+    view: View,
+    *,
+    evaluator: EvaluationPlugin,
+    seed: int,
+    device: str = "cpu",
+) -> AdaptationStrategy:
+    """The strategy that a file describes, ready for the first experience.
+
+    Raises:
+        Mistake: it needs something that the backbone does not have.
+    """
+    return AdaptationStrategy(
+        adapter=build_adapter(config.adapter, backbone, view.plan.table, seed=seed),
+        plugins=[build_plugin(plugin, seed=seed) for plugin in config.plugins],
+        train=config.train,
+        view=view,
+        evaluator=evaluator,
+        seed=seed,
+        device=device,
+    )

@@ -1,0 +1,51 @@
+"""Streams: turns datasets into Avalanche experiences. The only place that decides which class is learned when."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from clvl_bench.backbones import Backbone
+from clvl_bench.config import BenchmarkConfig, Reads
+from clvl_bench.config.files import load
+from clvl_bench.features import Inputs
+from clvl_bench.streams.plan import Plan, make_plan
+from clvl_bench.streams.samples import Part, read_parts
+from clvl_bench.streams.truth import Truth
+from clvl_bench.streams.view import View
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """An Avalanche benchmark, what its strategies may see, and the truth, which they must not."""
+
+    scenario: Any
+    view: View
+    truth: Truth
+
+
+def build_benchmark(config: BenchmarkConfig, parts: tuple[Part, ...], inputs: Inputs, *, joint: bool = False) -> Benchmark:
+    """The benchmark of a file, with every label hidden; with `joint`, one experience holds the whole train stream."""
+    from clvl_bench.streams.scenario import make_scenario
+
+    plan, labels = make_plan(config, parts)
+    truth = Truth(labels)
+    view = View(plan.joint() if joint else plan, inputs, truth.revealed)
+    return Benchmark(make_scenario(view), view, truth)
+
+
+def avalanche_benchmark(
+    name: str, backbone: Backbone, *, reads: Reads = "image_features", limit: int | None = None
+) -> Benchmark:
+    """A benchmark by name or path for use without our runner, under Avalanche's own strategies: all labels are there.
+
+    Raises:
+        Mistake, Missing, Damage: the file or its data are not as they should be.
+    """
+    config = load("benchmark", name)
+    assert isinstance(config, BenchmarkConfig)
+    parts = read_parts(config, limit=limit)
+    benchmark = build_benchmark(config, parts, Inputs(reads, [part.data for part in parts], backbone))
+    benchmark.truth.reveal_all()
+    return benchmark
+
+
+__all__ = ["Benchmark", "Part", "Plan", "Truth", "View", "avalanche_benchmark", "build_benchmark", "read_parts"]

@@ -1,0 +1,147 @@
+"""Plan: which sample is met when, and among which classes it is scored. Pure arithmetic on labels, no Avalanche.
+
+The plan holds ids and class names, no labels: these stay with the truth.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clvl_bench.config import BenchmarkConfig, LabelSpace
+from clvl_bench.datasets import Candidate
+from clvl_bench.randomness import rng
+from clvl_bench.streams.samples import Part, of
+
+Ids = NDArray[np.int64]
+Classes = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One experience: its place in its stream, its dataset, its classes (places in the table), its sample ids.
+
+    `covers` is the number of the benchmark's experiences in it: 1, or all of them where training is joint.
+    """
+
+    stream: str
+    index: int
+    dataset: str
+    classes: Classes
+    ids: Ids
+    covers: int = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The table of classes, the experiences of each stream, and the task (dataset number) of each sample [samples]."""
+
+    label_space: LabelSpace
+    table: tuple[Candidate, ...]
+    streams: dict[str, tuple[Step, ...]]
+    tasks: NDArray[np.int64]
+    task_classes: tuple[Classes, ...]
+
+    def seen(self, trained: int) -> Classes:
+        """Classes of the first `trained` experiences, in order of appearance."""
+        return tuple(dict.fromkeys(place for step in self.streams["train"][:trained] for place in step.classes))
+
+    def candidates(self, step: Step, trained: int) -> Classes:
+        """Among which classes the samples of an experience are scored after `trained` experiences."""
+        if step.stream == "zeroshot" or self.label_space == "dataset":
+            return tuple(dict.fromkeys(place for task in self.tasks_of(step) for place in self.task_classes[task]))
+        return self.seen(trained) if self.label_space == "seen" else self.seen(len(self.streams["train"]))
+
+    def tasks_of(self, step: Step) -> list[int]:
+        """The tasks (dataset numbers) of an experience's samples, most often one."""
+        return sorted({int(task) for task in self.tasks[step.ids]})
+
+    def scorable(self, step: Step, trained: int) -> bool:
+        """Whether the experience's classes are among its candidates yet."""
+        return set(step.classes) <= set(self.candidates(step, trained))
+
+    def joint(self) -> "Plan":
+        """The same, with one training experience that holds all of them."""
+        merged = {name: (_merged(self.streams[name]),) for name in ("train", "valid")}
+        merged["train"] = (replace(merged["train"][0], covers=len(self.streams["train"])),)
+        return replace(self, streams={**self.streams, **merged})
+
+
+def make_plan(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[Plan, NDArray[np.int64]]:
+    """The plan of a benchmark, and its truth: the class (place in the table) of every sample [samples]."""
+    table, places = _table(config, parts)
+    truth = np.concatenate([np.array(places[part.dataset.name])[part.data.labels] for part in parts])
+    names = [*config.datasets, *config.zeroshot]
+    tasks = np.concatenate([np.full(len(part.data), names.index(part.dataset.name)) for part in parts])
+    train, valid, test = [], [], []
+    for index, (name, classes) in enumerate(_experiences(config, places)):
+        chosen = _ids(of(parts, name, "train"), truth, classes)
+        held_back = _held_back(chosen, truth, fraction=config.valid_fraction)
+        train.append(Step("train", index, name, classes, chosen[~held_back]))
+        valid.append(Step("valid", index, name, classes, chosen[held_back]))
+        test.append(Step("test", index, name, classes, _ids(of(parts, name, "test"), truth, classes)))
+    if config.scenario == "joint":
+        train, valid, test = [_merged(train)], [_merged(valid)], [_merged(test)]
+    zeroshot = [
+        Step("zeroshot", index, name, tuple(places[name]), _ids(of(parts, name, "test"), truth, places[name]))
+        for index, name in enumerate(config.zeroshot)
+    ]
+    streams = {"train": tuple(train), "valid": tuple(valid), "test": tuple(test), "zeroshot": tuple(zeroshot)}
+    task_classes = tuple(tuple(places[name]) for name in names)
+    return Plan(config.label_space, table, streams, tasks.astype(np.int64), task_classes), truth.astype(np.int64)
+
+
+def class_order(classes: int, seed: int) -> list[int]:
+    """The benchmark's order of classes: a permutation that depends on the seed alone."""
+    return [int(label) for label in rng("class order", seed).permutation(classes)]
+
+
+def _experiences(config: BenchmarkConfig, places: dict[str, list[int]]) -> list[tuple[str, Classes]]:
+    """Dataset and classes of each experience: every class of the stream's datasets exactly once a dataset."""
+    if config.scenario != "class_incremental":
+        return [(name, tuple(places[name])) for name in config.datasets]
+    (name,) = config.datasets
+    order = [places[name][label] for label in class_order(len(places[name]), config.class_order_seed)]
+    edges = np.cumsum([0, *config.classes_per_experience])
+    return [(name, tuple(order[start:stop])) for start, stop in zip(edges, edges[1:], strict=False)]
+
+
+def _table(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[tuple[Candidate, ...], dict[str, list[int]]]:
+    """The benchmark's classes, and for each dataset the place of each of its labels.
+
+    Where the dataset of a sample is known (label space `dataset`), classes are the same if name and templates agree;
+    where it is not, the name decides, and the first dataset lends its templates: otherwise two classes of one name would
+    tie. Held-out datasets keep classes of their own.
+    """
+    rows: dict[tuple[object, ...], Candidate] = {}
+    places: dict[str, list[int]] = {}
+    for name in (*config.datasets, *config.zeroshot):
+        dataset = config.declared(name)
+        known = dataset.templates if config.label_space == "dataset" else None
+        keys = [(name, label) if name in config.zeroshot else (None, known, label) for label in dataset.classes]
+        for key, label in zip(keys, dataset.classes, strict=True):
+            rows.setdefault(key, Candidate(label, name, dataset.templates))
+        order = list(rows)
+        places[name] = [order.index(key) for key in keys]
+    return tuple(rows.values()), places
+
+
+def _ids(part: Part, truth: NDArray[np.int64], classes: Sequence[int]) -> Ids:
+    rows = np.arange(part.start, part.start + len(part.data), dtype=np.int64)
+    return rows[np.isin(truth[rows], classes)]
+
+
+def _held_back(ids: Ids, truth: NDArray[np.int64], *, fraction: float) -> NDArray[np.bool_]:
+    """The validation share: the same part of each class, whatever experience it falls into."""
+    mask = np.zeros(len(ids), dtype=np.bool_)
+    for place in np.unique(truth[ids]):
+        rows = np.flatnonzero(truth[ids] == place)
+        mask[rng("valid", int(place)).permutation(rows)[: round(fraction * len(rows))]] = True
+    return mask
+
+
+def _merged(steps: Sequence[Step]) -> Step:
+    names = list(dict.fromkeys(step.dataset for step in steps))
+    classes = tuple(dict.fromkeys(place for step in steps for place in step.classes))
+    return Step(steps[0].stream, 0, "+".join(names), classes, np.concatenate([step.ids for step in steps]))

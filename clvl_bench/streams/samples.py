@@ -1,0 +1,42 @@
+"""Samples: every sample of a benchmark under one id, which counts through the splits that were read, in their order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clvl_bench.config import BenchmarkConfig
+from clvl_bench.datasets import ImageDataset
+from clvl_bench.readers import Split, read
+
+
+@dataclass(frozen=True)
+class Part:
+    """A split that was read, and the id of its first sample."""
+
+    dataset: ImageDataset
+    split: str
+    data: Split
+    start: int
+
+
+def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[Part, ...]:
+    """The train and test splits of the stream's datasets, and the test splits of the held-out ones.
+
+    Raises:
+        Missing, Mistake, Damage: as `readers.read`.
+    """
+    wanted = [(name, split) for name in config.datasets for split in ("train", "test")]
+    wanted += [(name, "test") for name in config.zeroshot]
+    parts: list[Part] = []
+    start = 0
+    for name, split in wanted:
+        dataset = config.declared(name)
+        data = read(dataset, split)
+        if limit is not None:
+            data = data.first(limit, len(dataset.classes))
+        parts.append(Part(dataset, split, data, start))
+        start += len(data)
+    return tuple(parts)
+
+
+def of(parts: Sequence[Part], name: str, split: str) -> Part:
+    return next(part for part in parts if part.dataset.name == name and part.split == split)

@@ -1,0 +1,80 @@
+"""Scenario: a plan as an Avalanche benchmark with the streams train, valid, test and zeroshot.
+
+Avalanche 0.6.0's own generators are not used: `class_incremental_benchmark` drops classes when the number of experiences
+does not divide them, loses samples without a label, and seeds the global generator.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from avalanche.benchmarks import CLScenario
+from avalanche.benchmarks.scenarios.dataset_scenario import DatasetExperience
+from avalanche.benchmarks.scenarios.generic_scenario import EagerCLStream
+from avalanche.benchmarks.utils.classification_dataset import TaskAwareSupervisedClassificationDataset
+from avalanche.benchmarks.utils.data_attribute import DataAttribute
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from clvl_bench.features import Inputs
+from clvl_bench.streams.plan import Classes, Plan, Step
+from clvl_bench.streams.truth import Targets
+from clvl_bench.streams.view import View
+
+
+class Samples(Dataset[tuple[Tensor, int]]):
+    """Inputs and revealed labels, sample by sample, for those who iterate over a dataset as Avalanche does."""
+
+    def __init__(self, ids: NDArray[np.int64], inputs: Inputs, targets: Targets) -> None:
+        self._ids, self._inputs, self.targets = ids, inputs, targets
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, row: int) -> tuple[Tensor, int]:
+        return self._inputs(torch.from_numpy(self._ids[row : row + 1]))[0], self.targets[row]
+
+
+class Experience(DatasetExperience):
+    """An experience that knows its plan: ids, classes and candidates, but no label of its own."""
+
+    def __init__(self, step: Step, plan: Plan, dataset: TaskAwareSupervisedClassificationDataset) -> None:
+        super().__init__(dataset=dataset, current_experience=step.index)
+        self.step, self.plan = step, plan
+        self.task_labels = plan.tasks_of(step)
+        self.classes_in_this_experience = list(step.classes)
+        self.previous_classes = list(plan.seen(step.index))
+        self.classes_seen_so_far = list(plan.seen(step.index + 1))
+        known = set(self.classes_seen_so_far)
+        self.future_classes = [place for place in plan.seen(len(plan.streams["train"])) if place not in known]
+
+    def candidates(self, trained: int) -> Classes:
+        """Among which classes this experience is scored after `trained` experiences."""
+        return self.plan.candidates(self.step, trained)
+
+
+def make_scenario(view: View) -> CLScenario:
+    """The Avalanche benchmark of a plan; samples are (inputs, label or -1, sample id, task)."""
+    plan = view.plan
+
+    def experience(step: Step) -> Experience:
+        targets = Targets(view.revealed, step.ids)
+        dataset = TaskAwareSupervisedClassificationDataset(
+            [Samples(step.ids, view.inputs, targets)],
+            data_attributes=[
+                DataAttribute(targets, "targets"),
+                DataAttribute(step.ids.tolist(), "sample_ids", use_in_getitem=True),
+                DataAttribute(plan.tasks[step.ids].tolist(), "targets_task_labels", use_in_getitem=True),
+            ],
+        )
+        return Experience(step, plan, dataset)
+
+    def stream(name: str, steps: Sequence[Step]) -> EagerCLStream:
+        return EagerCLStream(name, [experience(step) for step in steps if len(step.ids)])
+
+    streams = [stream(name, steps) for name, steps in plan.streams.items()]
+    scenario = CLScenario(streams)
+    for each in streams:
+        each.benchmark = scenario
+    return scenario

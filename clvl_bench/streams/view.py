@@ -1,0 +1,18 @@
+"""View: what a strategy may see of a benchmark."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clvl_bench.features import Inputs
+from clvl_bench.streams.plan import Plan
+
+
+@dataclass(frozen=True)
+class View:
+    """The plan, inputs by sample id, and the labels that have arrived [samples], -1 for the rest."""
+
+    plan: Plan
+    inputs: Inputs
+    revealed: NDArray[np.int64]
