@@ -9,6 +9,9 @@ SEED ?= 0
 EXPERIMENT ?= reference
 RESULTS ?= results
 JOBS ?= 2
+PIP ?= $(BIN)/python -m pip
+A ?= $(RESULTS)/ci
+B ?= results/toy_landcover
 
 .DEFAULT_GOAL := help
 .PHONY: help setup bench bench-ci grid report compare test test-all lint type perf tiny-clip contact-sheet clean
@@ -16,12 +19,12 @@ JOBS ?= 2
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: $(VENV)/.made ## make .venv and install
+setup: $(VENV)/.made ## make .venv and install; with uv: make setup PIP="uv pip"
 
 # constraints.txt names versions only: pip and uv take whichever build of torch the machine offers, CPU or CUDA.
 $(VENV)/.made: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 bench: setup ## run one strategy: make bench STRATEGY=prompt_replay BENCHMARK=toy_landcover SEED=0
@@ -61,4 +64,4 @@ contact-sheet: setup ## paint docs/toy_worlds.png
 	$(BIN)/python -m clvl_bench.worlds.sheet docs/toy_worlds.png
 
 clean: ## remove .venv and what can be made again
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -84,7 +84,9 @@ class Accuracy(PluginMetric[float]):
         ids, predicted, true = (torch.cat(column).numpy() for column in zip(*self._batches, strict=True))
         measured = _here(strategy, "accuracy", n=len(true))
         self._keep(Predictions(measured, ids, predicted, true))
-        return _value(self, measured, self.result())
+        value = _value(self, measured, self.result())
+        self.reset()  # labels must not outlive their evaluation: a strategy reaches its evaluator while it trains
+        return value
 
 
 class _Matrix(PluginMetric[float]):

@@ -94,12 +94,13 @@ def _work(connection: Connection, results: Path, device: str) -> None:
         try:
             run(config, results=results, device=device, progress=False)
             connection.send_bytes(b"done")
+            continue
         except ClvlError as error:
-            connection.send_bytes(f"failed {error}".encode())
+            reason = str(error)
         except Exception as error:  # a fault of ours fails this run, not the grid
             reason = f"bug: {type(error).__name__}: {error}".splitlines()[0]
-            RunFolder(results / "runs" / config.id).set_failed(config.coordinates, reason)
-            connection.send_bytes(f"failed {reason}".encode())
+        RunFolder(results / "runs" / config.id).set_failed(config.coordinates, reason)
+        connection.send_bytes(f"failed {reason}".encode())
 
 
 def default_jobs() -> int:

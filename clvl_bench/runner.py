@@ -1,4 +1,4 @@
-"""Runner: one run, from its configuration to a verified result. Evaluate, train, evaluate, ..., keep what is needed to go on."""
+"""Runner: one run, from its configuration to a verified result: evaluate, train, evaluate, ..., keep enough to go on."""
 
 import math
 import os
@@ -59,8 +59,7 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     features = Inputs("image_features", splits, backbone, device=device)
     reads = config.strategy_config.reads
     inputs = features if reads == "image_features" else Inputs(reads, splits, backbone, device=device)
-    joint = config.strategy_config.train.data == "joint"
-    benchmark = build_benchmark(config.benchmark_config, parts, inputs, joint=joint)
+    benchmark = build_benchmark(config.benchmark_config, parts, inputs, train=config.strategy_config.train.data)
     table = benchmark.view.plan.table
     text_known = bool(torch.isfinite(backbone.class_features(table)).all())
     origin = provenance(config, backbone=backbone, parts=parts, table=table, device=device)
@@ -85,7 +84,6 @@ def run(config: RunConfig, *, results: Path, device: str = "cpu", progress: bool
     if folder.finished:
         return _verified(folder, prepared)
     _clean(folder.path)
-    folder.set_status("running", pid=os.getpid())
     try:
         return _execute(prepared, folder, watch, progress=progress)
     except RunFailed as error:
@@ -106,6 +104,7 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
         loggers = [log, bars] if progress else [log]
         evaluator = EvaluationPlugin(Accuracy(keep=predictions.append), loggers=loggers, collect_all=False)
         strategy = _strategy(config.strategy_config, prepared, benchmark.view, evaluator)
+        folder.set_status("running", pid=os.getpid())  # from here on: a strategy that cannot be built writes nothing
         done = _resume(folder, strategy, log, watch)
         if done is None:
             done = 0
@@ -142,7 +141,8 @@ def _evaluate(strategy: AdaptationStrategy, benchmark: Benchmark) -> None:
 
 def _strategy(config: StrategyConfig, prepared: Prepared, view: View, evaluator: EvaluationPlugin) -> AdaptationStrategy:
     seed, device = prepared.config.seed, prepared.device
-    return build_strategy(config, prepared.backbone, view, evaluator=evaluator, seed=seed, device=device)
+    teacher = prepared.features
+    return build_strategy(config, prepared.backbone, view, evaluator=evaluator, seed=seed, teacher=teacher, device=device)
 
 
 def _resume(folder: RunFolder, strategy: AdaptationStrategy, log: RecordLogger, watch: Stopwatch) -> int | None:
@@ -205,9 +205,15 @@ def _finish(prepared: Prepared, folder: RunFolder, log: RecordLogger, watch: Sto
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     folder.finish(provenance=prepared.provenance, results=[RECORDS, *files], timing=timing)
+    _close(folder)
+    return folder.result()
+
+
+def _close(folder: RunFolder) -> None:
+    """What comes after the result; a run that was killed behind its result is closed when it is read back."""
+    _clean(folder.path)
     folder.set_status("done")
     shutil.rmtree(folder.path / "state", ignore_errors=True)
-    return folder.result()
 
 
 def _verified(folder: RunFolder, prepared: Prepared) -> Result:
@@ -219,6 +225,8 @@ def _verified(folder: RunFolder, prepared: Prepared) -> Result:
                 f"{folder.path} is a finished run with other {'weights' if what == 'backbone' else what}; "
                 "choose another --results folder, or delete it to run anew"
             )
+    if (folder.path / "state").exists():
+        _close(folder)
     return result
 
 

@@ -21,7 +21,8 @@ from clvl_bench.adapters import Adapter, State, build_adapter
 from clvl_bench.backbones import Backbone
 from clvl_bench.config import StrategyConfig, TrainConfig
 from clvl_bench.errors import RunFailed
-from clvl_bench.plugins import Adaptation, Plugin, build_plugin
+from clvl_bench.features import Inputs
+from clvl_bench.plugins import Adaptation, Plugin, Reference, Surroundings, build_plugin
 from clvl_bench.randomness import keyed, rng
 from clvl_bench.streams import Plan, View
 
@@ -94,7 +95,7 @@ class AdaptationStrategy(SupervisedTemplate):
 
         def order() -> Tensor:
             key = ("order", self.seed, clock.train_exp_counter, clock.train_exp_epochs)
-            return torch.from_numpy(rng(*key).permutation(len(ids)))
+            return torch.from_numpy(rng(*key).permutation(len(ids))[: self.experience.step.epoch_samples])
 
         self.dataloader = IndexLoader(self._view, ids, batch_size=self.train_mb_size, order=order)
 
@@ -229,19 +230,34 @@ def build_strategy(
     *,
     evaluator: EvaluationPlugin,
     seed: int,
+    teacher: Inputs | None = None,
     device: str = "cpu",
 ) -> AdaptationStrategy:
     """The strategy that a file describes, ready for the first experience.
 
+    Args:
+        teacher: what the frozen image tower says, by sample id; for plugins that learn from a reference set.
+
     Raises:
-        Mistake: it needs something that the backbone does not have.
+        Mistake: it needs something that the backbone or the benchmark does not have.
     """
+    adapter = build_adapter(config.adapter, backbone, view.plan.table, seed=seed)
+    surroundings = Surroundings(adapter, reference_of(view, teacher), seed)
     return AdaptationStrategy(
-        adapter=build_adapter(config.adapter, backbone, view.plan.table, seed=seed),
-        plugins=[build_plugin(plugin, seed=seed) for plugin in config.plugins],
+        adapter=adapter,
+        plugins=[build_plugin(plugin, surroundings) for plugin in config.plugins],
         train=config.train,
         view=view,
         evaluator=evaluator,
         seed=seed,
         device=device,
     )
+
+
+def reference_of(view: View, teacher: Inputs | None) -> Reference | None:
+    """The reference set of a benchmark, where it has one."""
+    if teacher is None or "reference" not in view.plan.streams:
+        return None
+    (step,) = view.plan.streams["reference"]
+    ids = torch.from_numpy(step.ids)
+    return Reference(ids, view.inputs, teacher(ids), step.classes)

@@ -73,8 +73,12 @@ class Adapter(nn.Module):
         return width
 
     def train(self, mode: bool = True) -> "Adapter":
-        self._classifiers.clear()
+        self.forget_classifiers()
         return super().train(mode)
+
+    def forget_classifiers(self) -> None:
+        """What was learned has changed: class texts are encoded anew."""
+        self._classifiers.clear()
 
     def state(self) -> State:
         """All that the adapter has learned: tensors and plain values, enough to go on."""
@@ -82,7 +86,7 @@ class Adapter(nn.Module):
 
     def load(self, state: State) -> None:
         self.load_state_dict(state)
-        self._classifiers.clear()
+        self.forget_classifiers()
 
     def kept_bytes(self) -> int:
         """Bytes that outlive an experience, measured from the tensors; the public backbone is not counted."""

@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -42,11 +43,20 @@ def examine() -> bool:
     well = True
     for finding in findings():
         well &= finding.well
-        print(f"{'ok ' if finding.well else 'BAD'}  {finding.what:<12} {finding.found}")
+        head = f"{'ok ' if finding.well else 'BAD'}  {finding.what:<13} "
+        print(_wrapped(head, finding.found))
         if not finding.well and finding.mend:
-            print(f"     {'':<12} -> {finding.mend}")
+            print(_wrapped(" " * len(head) + "-> ", finding.mend))
     print("All is well." if well else "Something needs mending: see the lines marked BAD.")
     return well
+
+
+def _wrapped(head: str, text: str) -> str:
+    """Lines of at most 80 columns behind a head; names and paths stay whole, so that they can be copied."""
+    margin = " " * len(head)
+    return textwrap.fill(
+        text, 80, initial_indent=head, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def findings() -> Iterator[Finding]:
@@ -79,9 +89,8 @@ def _torch(installed: dict[str, str]) -> Iterator[Finding]:
     elif wanted and installed["torch"].split("+")[0] != wanted:
         yield Finding("torchvision", False, f"{pair}: wants torch {wanted}", f"pip install torch=={wanted}")
     else:
-        found = f"{pair}: same version, other build; its Python part works"
-        yield Finding("torchvision", True, found)
-        yield Finding("", True, "(its compiled operators do not load; nothing here uses them)")
+        found = f"{pair}: same version, other build; its Python part works (its compiled operators do not load; nothing here"
+        yield Finding("torchvision", True, f"{found} uses them)")
     cuda = f"{torch.cuda.get_device_name()}" if torch.cuda.is_available() else "none; runs use the CPU"
     yield Finding("GPU", True, cuda)
 

@@ -15,6 +15,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
 
+INTERRUPTED = 130
+"""What typer answers to Ctrl-C, as shells do."""
+
 Results = Annotated[Path, typer.Option("--results", help="Folder of results.", envvar="CLVL_RESULTS")]
 Set = Annotated[list[str], typer.Option("--set", help="Override a field, e.g. train.epochs=1 or benchmark.label_space=seen.")]
 Backbone = Annotated[str, typer.Option(help="Name (see list backbones) or folder in transformers' layout.")]
@@ -187,13 +190,14 @@ def main() -> None:
         print(f"clvl-bench: {error}", file=sys.stderr)
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        print("clvl-bench: interrupted; the same command goes on where it stopped", file=sys.stderr)
-        code = 130
+        code = INTERRUPTED
     except Exception as error:
         if not hasattr(error, "format_message"):  # typer's own complaints about arguments have it
             raise
         print(f"clvl-bench: {error.format_message()}", file=sys.stderr)
         code = 2
+    if code == INTERRUPTED:
+        print("clvl-bench: interrupted; the same command goes on where it stopped", file=sys.stderr)
     sys.exit(code or 0)
 
 

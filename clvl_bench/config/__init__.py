@@ -9,5 +9,6 @@ from clvl_bench.config.run import RunConfig
 from clvl_bench.config.training import StrategyConfig, TrainConfig
 
 __all__ = [
-    "Adapter", "BenchmarkConfig", "ExperimentConfig", "LabelSpace", "Plugin", "Reads", "RunConfig", "StrategyConfig", "TrainConfig",
+    "Adapter", "BenchmarkConfig", "ExperimentConfig", "LabelSpace", "Plugin", "Reads", "RunConfig", "StrategyConfig",
+    "TrainConfig",
 ]  # fmt: skip

@@ -22,6 +22,24 @@ class FullAdapter(Strict):
     kind: Literal["full"] = "full"
 
 
+class LoraAdapter(Strict):
+    """LoRA: a low-rank update of the attention of both towers (Hu et al. 2022, arXiv:2106.09685)."""
+
+    reads: ClassVar[Reads] = "pixels"
+    kind: Literal["lora"] = "lora"
+    rank: int = Field(8, ge=1)
+    alpha: float = Field(16.0, gt=0, description="the update is scaled by alpha / rank")
+    dropout: float = Field(0.05, ge=0, lt=1)
+    towers: Literal["both", "image", "text"] = "both"
+
+
+class LinearAdapter(Strict):
+    """A linear head on frozen image features, each row starting as its class's text (Radford et al. 2021)."""
+
+    reads: ClassVar[Reads] = "image_features"
+    kind: Literal["linear"] = "linear"
+
+
 class PromptAdapter(Strict):
     """CoOp: learned context words, everything else frozen (Zhou et al. 2022, arXiv:2109.01134)."""
 
@@ -44,4 +62,33 @@ class PromptAdapter(Strict):
         return self
 
 
-Adapter = Annotated[NoneAdapter | FullAdapter | PromptAdapter, Field(discriminator="kind")]
+class KgCoOpAdapter(PromptAdapter):
+    """KgCoOp: CoOp whose class texts are held near those of the template (Yao et al. 2023, arXiv:2303.13283)."""
+
+    kind: Literal["kgcoop"] = "kgcoop"  # type: ignore[assignment]
+    anchor_weight: float = Field(8.0, ge=0, description="lambda, on the mean of 1 - cosine (the released code's form)")
+
+
+class SldaAdapter(Strict):
+    """SLDA: streaming linear discriminant analysis, exact (Hayes & Kanan 2020, arXiv:1909.01520)."""
+
+    reads: ClassVar[Reads] = "image_features"
+    kind: Literal["slda"] = "slda"
+    shrinkage: float = Field(1e-4, gt=0, le=1, description="epsilon: share of the identity in the covariance")
+    unseen: Literal["zeroshot", "never"] = Field("zeroshot", description="who scores classes that were not learned yet")
+
+
+class RanPacAdapter(Strict):
+    """RanPAC: ridge regression on random features (McDonnell et al. 2023, arXiv:2307.02251)."""
+
+    reads: ClassVar[Reads] = "image_features"
+    kind: Literal["ranpac"] = "ranpac"
+    random_features: int = Field(10000, ge=1, description="M, the width of the random projection")
+    ridge: float | None = Field(None, gt=0, description="lambda; chosen on a fifth of each experience if left out")
+    unseen: Literal["zeroshot", "never"] = Field("zeroshot", description="who scores classes that were not learned yet")
+
+
+Adapter = Annotated[
+    NoneAdapter | FullAdapter | LoraAdapter | LinearAdapter | PromptAdapter | KgCoOpAdapter | SldaAdapter | RanPacAdapter,
+    Field(discriminator="kind"),
+]

@@ -37,9 +37,9 @@ BACKBONES: tuple[BackboneDeclaration, ...] = (
         image_size=224,
     ),
     BackboneDeclaration(
-        name="clip-vit-large-patch14", title="OpenAI CLIP ViT-L/14", family="OpenAI", repository="openai/clip-vit-large-patch14",
-        revision="32bd64288804d66eefd0ccbe215aa642df71cc41", parameters_m=427.6, download_mb=1710.0, licence="not stated",
-        image_size=224,
+        name="clip-vit-large-patch14", title="OpenAI CLIP ViT-L/14", family="OpenAI",
+        repository="openai/clip-vit-large-patch14", revision="32bd64288804d66eefd0ccbe215aa642df71cc41",
+        parameters_m=427.6, download_mb=1710.0, licence="not stated", image_size=224,
     ),
 )  # fmt: skip
 

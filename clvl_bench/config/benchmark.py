@@ -26,6 +26,7 @@ class BenchmarkConfig(Strict):
     label_space: LabelSpace = Field(description="among which classes logits are compared when testing")
     valid_fraction: float = Field(0.1, ge=0, lt=1, description="share of the training samples for the stream valid")
     zeroshot: tuple[str, ...] = Field((), description="held-out datasets: tested after each experience, never trained on")
+    reference: str | None = Field(None, description="a dataset whose train images, without labels, distillation may use")
     memory_budget: int | None = Field(None, ge=0, description="bytes that a strategy may keep between experiences, in all")
     dataset: dict[str, ImageDataset] = {}
 
@@ -47,12 +48,18 @@ class BenchmarkConfig(Strict):
             for name in getattr(self, field):
                 if name not in known:
                     raise ValueError(f"{field}: {unknown('dataset', name, known)}")
+        if self.reference is not None and self.reference not in known:
+            raise ValueError(f"reference: {unknown('dataset', self.reference, known)}")
+        if self.reference in (*self.datasets, *self.zeroshot):
+            raise ValueError(
+                f"reference: '{self.reference}' is also in datasets or zeroshot; it would be judged by what it saw"
+            )
         both = sorted(set(self.datasets) & set(self.zeroshot))
         if both:
             raise ValueError(f"zeroshot: '{both[0]}' is also in datasets; a held-out dataset is never trained on")
         if len(set(self.datasets)) < len(self.datasets):
             raise ValueError(f"datasets: got {list(self.datasets)}; each dataset may stand once")
-        for name in (*self.datasets, *self.zeroshot):
+        for name in self.named:
             if not self.declared(name).classes:
                 raise ValueError(f"dataset.{name}: has no classes; add classes = [...] in the order of the labels")
         return self
@@ -75,6 +82,11 @@ class BenchmarkConfig(Strict):
                 f"Use sizes that sum to {classes}, for example {_example(classes)}."
             )
         return self
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """All its datasets: those of the stream, the held-out ones, the reference."""
+        return (*self.datasets, *self.zeroshot, *([] if self.reference is None else [self.reference]))
 
     def declared(self, name: str) -> ImageDataset:
         """The declaration behind a name: the user's own, or one of the suite's."""

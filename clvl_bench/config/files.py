@@ -11,6 +11,7 @@ from clvl_bench.config.benchmark import BenchmarkConfig
 from clvl_bench.config.experiment import ExperimentConfig
 from clvl_bench.config.run import RunConfig
 from clvl_bench.config.training import StrategyConfig
+from clvl_bench.datasets import FeaturesSource
 from clvl_bench.errors import Mistake, near_match, unknown
 from clvl_bench.strict import Strict, parse
 
@@ -128,14 +129,16 @@ def run_config(
     prefix = "benchmark."
     of_benchmark = [override.removeprefix(prefix) for override in overrides if override.startswith(prefix)]
     of_strategy = [override for override in overrides if not override.startswith(prefix)]
+    stream = load("benchmark", benchmark, of_benchmark)
+    assert isinstance(stream, BenchmarkConfig)
     content = {
         "benchmark": _label(benchmark, [each for each in of_benchmark if not each.startswith("class_order_seed=")]),
         "strategy": _label(strategy, of_strategy),
-        "backbone": backbone,
+        "backbone": _of_features(stream) or backbone,
         "seed": seed,
         "threads": threads,
         "limit": limit,
-        "benchmark_config": load("benchmark", benchmark, of_benchmark),
+        "benchmark_config": stream,
         "strategy_config": load("strategy", strategy, of_strategy),
     }
     return parse(RunConfig, content, file="command line")
@@ -159,6 +162,12 @@ def runs_of(experiment: ExperimentConfig, *, limit: int | None = None) -> list[R
         for seed in experiment.seeds
         for strategy in experiment.strategies
     ]
+
+
+def _of_features(benchmark: BenchmarkConfig) -> str | None:
+    """The backbone that precomputed features name themselves; tables must not call them by another's name."""
+    sources = (benchmark.declared(name).source for name in benchmark.named)
+    return next((source.backbone for source in sources if isinstance(source, FeaturesSource)), None)
 
 
 def _label(name: str, overrides: Sequence[str]) -> str:

@@ -4,9 +4,9 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from clvl_bench.config.benchmark import BenchmarkConfig
 from clvl_bench.config.training import StrategyConfig
@@ -24,6 +24,16 @@ class RunConfig(Strict):
     limit: int | None = Field(None, ge=1, description="samples a split, for trying things out; marks the run as partial")
     benchmark_config: BenchmarkConfig
     strategy_config: StrategyConfig
+
+    @model_validator(mode="after")
+    def _reference_is_there(self) -> Self:
+        kinds = [plugin.kind for plugin in self.strategy_config.plugins]
+        if "distillation" in kinds and self.benchmark_config.reference is None:
+            raise ValueError(
+                f"{self.strategy} distils on a reference set, and {self.benchmark} declares none; add "
+                'reference = "..." to the benchmark'
+            )
+        return self
 
     @property
     def backbone_name(self) -> str:

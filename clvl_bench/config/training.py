@@ -13,8 +13,8 @@ from clvl_bench.strict import Strict
 class TrainConfig(Strict):
     """How gradients are followed. The optimiser is made anew for each experience, as the papers do."""
 
-    data: Literal["experience", "joint"] = Field(
-        "experience", description="what one training sees: an experience, or all at once"
+    data: Literal["experience", "cumulative", "joint"] = Field(
+        "experience", description="what one training sees: an experience, all up to it, or all of the stream at once"
     )
     classes: Literal["experience", "seen"] = Field(
         "experience",
@@ -49,6 +49,8 @@ class StrategyConfig(Strict):
         kinds = [plugin.kind for plugin in self.plugins]
         if len(set(kinds)) < len(kinds):
             raise ValueError(f"plugins: got {kinds}; each kind may stand once")
+        if self.train.data == "cumulative" and self.train.classes != "seen":
+            raise ValueError('train.classes: got \'experience\' beside data = "cumulative"; set classes = "seen"')
         if "replay" in kinds and self.train.classes != "seen":
             raise ValueError(
                 "train.classes: got 'experience' beside the plugin 'replay', whose samples are of earlier classes; "

@@ -27,6 +27,7 @@ CIFAR10 = ImageDataset(
     classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
     templates=_TEMPLATES,
     splits={"train": 50000, "test": 10000},
+    licence="not stated",
     citation=_CITATION,
 )
 
@@ -67,5 +68,6 @@ CIFAR100 = ImageDataset(
     ),
     templates=_TEMPLATES,
     splits={"train": 50000, "test": 10000},
+    licence="not stated",
     citation=_CITATION,
 )  # fmt: skip

@@ -37,23 +37,23 @@ def _toy(
 
 TOY_LANDCOVER = _toy(
     "toy_landcover", "toy: land cover, optical sensor", "optical", _COVERS, _FROM_ABOVE,
-    train=ToyPart(part="train", count=2400, sha256="a806abbc89f6e655bba1dce63108e7c73a352c9c5b86e564537db3dffb86b276"),
-    test=ToyPart(part="test", count=800, sha256="97441b2f7968c6dde261e0943bb125f711ee56691785c902c8012e9ee4c6416a"),
+    train=ToyPart(part="train", count=1600, sha256="575c827fec788c3bbc26cb9d4ee5cfe225ca0d1cfe34b3525ffc1ab0a86ae1c4"),
+    test=ToyPart(part="test", count=600, sha256="c14679e0124461b4aab38f73f96aa2250d30c794c72b181b51a23cd2b66f881e"),
 )  # fmt: skip
 TOY_INFRARED = _toy(
     "toy_infrared", "toy: land cover, infrared sensor", "infrared", _COVERS, _FROM_ABOVE,
-    train=ToyPart(part="train", count=2400, sha256="0a597dc00e916f9e3f0626be8d8858138bea81ade2eab3e030f58c3b18e5c99c"),
-    test=ToyPart(part="test", count=800, sha256="0ce9eb1c4c878d9bba534c9162f5dcbd755fa0fa3d047e8bd47bad5941cbbca8"),
+    train=ToyPart(part="train", count=1600, sha256="81ccadde8048ac3dee6b69f0f73a2197882a88b224ca5f9f9351e60a6c8a718a"),
+    test=ToyPart(part="test", count=600, sha256="8f6865e1a60e04a2f895b53f90032b7c58e3b5f1736a66e5540aace58193205a"),
 )  # fmt: skip
 TOY_SCANS = _toy(
     "toy_scans", "toy: body scans with findings", "scans",
     ("a nodule", "a cyst", "a fracture", "an implant", "an effusion", "no finding"), ("a scan with {}.", "{}."),
-    train=ToyPart(part="train", count=1800, sha256="d8f63c4f8ef9a9ea52a10f85f2f92580003025f998e7baa379481a493a9dcdca"),
+    train=ToyPart(part="train", count=1200, sha256="41dccefdbed089bdeb4ac6700c37c0445f18e66dab376f7801a929c80842f931"),
     test=ToyPart(part="test", count=600, sha256="60b0cc40fef875a7cbcfa9e723ebb5f931deaf30f5b0a0c356af89beea95bbc5"),
 )  # fmt: skip
 TOY_POSTCARDS = _toy(
     "toy_postcards", "toy: general world, held out", "postcards", (*_COVERS, *_THINGS), _GENERAL,
-    test=ToyPart(part="heldout", count=640, sha256="be487deae2cc9aa678224532dc2528fe1f6fb77fdb30d5e30f7393baf8259e31"),
+    test=ToyPart(part="heldout", count=480, sha256="df305599ac2ae9e4ee1c5b06f4bf8a818cacf4cb3b894b015e12fe802f84b894"),
 )  # fmt: skip
 TOY_REFERENCE = _toy(
     "toy_reference", "toy: general world, for distillation", "postcards", (*_COVERS, *_THINGS), _GENERAL,
@@ -61,7 +61,7 @@ TOY_REFERENCE = _toy(
 )  # fmt: skip
 TOY_SHAPES = _toy(
     "toy_shapes", "toy: coloured shapes, held out", "shapes", _SHAPES, _GENERAL,
-    test=ToyPart(part="heldout", count=400, sha256="eba693dace86e2d7da3076ccf80506ebce3b8487b796f31619f191a5efbfdb57"),
+    test=ToyPart(part="heldout", count=300, sha256="8f98902d3def06c7d1605fc87a27bd47f22241dcef54e0f0fb9ce80e5e4371c3"),
 )  # fmt: skip
 
 TOYS = (TOY_LANDCOVER, TOY_INFRARED, TOY_SCANS, TOY_POSTCARDS, TOY_REFERENCE, TOY_SHAPES)

@@ -3,11 +3,14 @@
 A plugin attaches to any of Avalanche's supervised strategies, `Naive` included.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from avalanche.core import SupervisedPlugin
+from torch import Tensor
 
-from clvl_bench.adapters import State
+from clvl_bench.adapters import Adapter, Classes, State
 
 
 class Plugin(SupervisedPlugin):
@@ -23,6 +26,34 @@ class Plugin(SupervisedPlugin):
     def kept_bytes(self) -> int:
         """Bytes that outlive an experience, measured from the tensors."""
         return 0
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Unlabelled general images beside the stream, and the classes whose texts go with them.
+
+    `ids` [n] are their sample ids, `inputs` gives what the strategy reads for some ids, `features` [n, width] what the
+    frozen image tower says about each.
+    """
+
+    ids: Tensor
+    inputs: Callable[[Tensor], Tensor]
+    features: Tensor
+    classes: Classes
+
+    def kept_bytes(self) -> int:
+        """A copy of the images as they are read, and the teacher's features."""
+        one = self.inputs(self.ids[:1])
+        return len(self.ids) * one.numel() * one.element_size() + self.features.numel() * self.features.element_size()
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a plugin may be built from: the adapter it helps, the reference set where the benchmark has one, the seed."""
+
+    adapter: Adapter
+    reference: Reference | None
+    seed: int
 
 
 def learned(strategy: Any) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clvl_bench.adapters import State
 from clvl_bench.config.plugins import ReplayPlugin
-from clvl_bench.plugins.base import Plugin
+from clvl_bench.plugins.base import Plugin, Surroundings
 from clvl_bench.plugins.memory import Memory, Policy
 
 
@@ -64,5 +64,5 @@ class Replay(Plugin):
         return self.memory.kept_bytes()
 
 
-def build(config: ReplayPlugin, *, seed: int) -> Replay:
-    return Replay(config.memory_size, policy=config.policy, batch_size=config.batch_size, seed=seed)
+def build(config: ReplayPlugin, surroundings: Surroundings) -> Replay:
+    return Replay(config.memory_size, policy=config.policy, batch_size=config.batch_size, seed=surroundings.seed)

@@ -22,13 +22,20 @@ class Benchmark:
     truth: Truth
 
 
-def build_benchmark(config: BenchmarkConfig, parts: tuple[Part, ...], inputs: Inputs, *, joint: bool = False) -> Benchmark:
-    """The benchmark of a file, with every label hidden; with `joint`, one experience holds the whole train stream."""
+def build_benchmark(
+    config: BenchmarkConfig, parts: tuple[Part, ...], inputs: Inputs, *, train: str = "experience"
+) -> Benchmark:
+    """The benchmark of a file, with every label hidden.
+
+    Args:
+        train: what one training sees: an `experience`, all up to it (`cumulative`), or the whole train stream (`joint`).
+    """
     from clvl_bench.streams.scenario import make_scenario
 
     plan, labels = make_plan(config, parts)
     truth = Truth(labels)
-    view = View(plan.joint() if joint else plan, inputs, truth.revealed)
+    plans = {"experience": lambda: plan, "cumulative": plan.cumulative, "joint": plan.joint}
+    view = View(plans[train](), inputs, truth.revealed)
     return Benchmark(make_scenario(view), view, truth)
 
 

@@ -22,7 +22,8 @@ Classes = tuple[int, ...]
 class Step:
     """One experience: its place in its stream, its dataset, its classes (places in the table), its sample ids.
 
-    `covers` is the number of the benchmark's experiences in it: 1, or all of them where training is joint.
+    `covers` is the number of the benchmark's experiences in it: 1, or all of them where training is joint. `epoch_samples`
+    is how many samples an epoch draws where that is not all of them.
     """
 
     stream: str
@@ -31,6 +32,7 @@ class Step:
     classes: Classes
     ids: Ids
     covers: int = 1
+    epoch_samples: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Plan:
 
     def candidates(self, step: Step, trained: int) -> Classes:
         """Among which classes the samples of an experience are scored after `trained` experiences."""
-        if step.stream == "zeroshot" or self.label_space == "dataset":
+        if step.stream in ("zeroshot", "reference") or self.label_space == "dataset":
             return tuple(dict.fromkeys(place for task in self.tasks_of(step) for place in self.task_classes[task]))
         return self.seen(trained) if self.label_space == "seen" else self.seen(len(self.streams["train"]))
 
@@ -67,12 +69,21 @@ class Plan:
         merged["train"] = (replace(merged["train"][0], covers=len(self.streams["train"])),)
         return replace(self, streams={**self.streams, **merged})
 
+    def cumulative(self) -> "Plan":
+        """The same, with all earlier experiences in each; an epoch still draws as many samples as its own has."""
+        train = self.streams["train"]
+        grown = [
+            replace(_merged(train[: t + 1]), index=t, dataset=train[t].dataset, epoch_samples=len(train[t].ids))
+            for t in range(len(train))
+        ]
+        return replace(self, streams={**self.streams, "train": tuple(grown)})
+
 
 def make_plan(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[Plan, NDArray[np.int64]]:
     """The plan of a benchmark, and its truth: the class (place in the table) of every sample [samples]."""
     table, places = _table(config, parts)
     truth = np.concatenate([np.array(places[part.dataset.name])[part.data.labels] for part in parts])
-    names = [*config.datasets, *config.zeroshot]
+    names = config.named
     tasks = np.concatenate([np.full(len(part.data), names.index(part.dataset.name)) for part in parts])
     train, valid, test = [], [], []
     for index, (name, classes) in enumerate(_experiences(config, places)):
@@ -88,6 +99,10 @@ def make_plan(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[Plan, NDA
         for index, name in enumerate(config.zeroshot)
     ]
     streams = {"train": tuple(train), "valid": tuple(valid), "test": tuple(test), "zeroshot": tuple(zeroshot)}
+    if config.reference is not None:
+        part = of(parts, config.reference, "train")
+        ids = np.arange(part.start, part.start + len(part.data), dtype=np.int64)
+        streams["reference"] = (Step("reference", 0, config.reference, tuple(places[config.reference]), ids),)
     task_classes = tuple(tuple(places[name]) for name in names)
     return Plan(config.label_space, table, streams, tasks.astype(np.int64), task_classes), truth.astype(np.int64)
 
@@ -112,14 +127,14 @@ def _table(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[tuple[Candid
 
     Where the dataset of a sample is known (label space `dataset`), classes are the same if name and templates agree;
     where it is not, the name decides, and the first dataset lends its templates: otherwise two classes of one name would
-    tie. Held-out datasets keep classes of their own.
+    tie. Held-out datasets and the reference keep classes of their own.
     """
     rows: dict[tuple[object, ...], Candidate] = {}
     places: dict[str, list[int]] = {}
-    for name in (*config.datasets, *config.zeroshot):
+    for name in config.named:
         dataset = config.declared(name)
         known = dataset.templates if config.label_space == "dataset" else None
-        keys = [(name, label) if name in config.zeroshot else (None, known, label) for label in dataset.classes]
+        keys = [(None, known, label) if name in config.datasets else (name, label) for label in dataset.classes]
         for key, label in zip(keys, dataset.classes, strict=True):
             rows.setdefault(key, Candidate(label, name, dataset.templates))
         order = list(rows)

@@ -30,7 +30,7 @@ INFRARED: Palette = {
 }  # fmt: skip
 
 
-SHIFT = 0.6
+SHIFT = 0.75
 """The dial sigma: how far a sensor's palette lies from the map printer's (0: as printed, 1: as listed above)."""
 
 

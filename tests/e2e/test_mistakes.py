@@ -3,7 +3,6 @@
 import time
 
 import pytest
-
 from command import clvl
 
 BENCHMARK = """version = 1

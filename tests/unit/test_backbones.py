@@ -47,7 +47,10 @@ def test_text_features_equal_transformers_own(backbone, reference):
 @torch.no_grad()
 def test_image_features_equal_transformers_own(backbone, reference):
     pixels = torch.randint(0, 256, (3, 3, 40, 40), dtype=torch.uint8)
-    mean, std = torch.tensor(backbone.preprocessing.mean).view(1, 3, 1, 1), torch.tensor(backbone.preprocessing.std).view(1, 3, 1, 1)
+    mean, std = (
+        torch.tensor(backbone.preprocessing.mean).view(1, 3, 1, 1),
+        torch.tensor(backbone.preprocessing.std).view(1, 3, 1, 1),
+    )
     expected = reference.get_image_features(pixel_values=(pixels / 255 - mean) / std).pooler_output
     assert torch.allclose(backbone.image_features(pixels), expected, atol=1e-5)
 
@@ -55,7 +58,10 @@ def test_image_features_equal_transformers_own(backbone, reference):
 @torch.no_grad()
 def test_logits_equal_transformers_own(backbone, reference):
     pixels = torch.randint(0, 256, (3, 3, 40, 40), dtype=torch.uint8)
-    mean, std = torch.tensor(backbone.preprocessing.mean).view(1, 3, 1, 1), torch.tensor(backbone.preprocessing.std).view(1, 3, 1, 1)
+    mean, std = (
+        torch.tensor(backbone.preprocessing.mean).view(1, 3, 1, 1),
+        torch.tensor(backbone.preprocessing.std).view(1, 3, 1, 1),
+    )
     expected = reference(pixel_values=(pixels / 255 - mean) / std, **ids_of(backbone, TEXTS)).logits_per_image
     images, texts = unit(backbone.image_features(pixels)), unit(backbone.text_features(TEXTS))
     assert torch.allclose(backbone.logit_scale * images @ texts.T, expected, atol=1e-5)
@@ -147,7 +153,11 @@ def test_preprocessing_equals_transformers_own_to_the_byte(folder, backbone, siz
 def test_both_published_forms_of_a_preprocessing_file_are_read(tmp_path):
     newer = {"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}}
     older = {"size": 224, "crop_size": 224}
-    common = {"image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711], "resample": 3}
+    common = {
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_std": [0.26862954, 0.26130258, 0.27577711],
+        "resample": 3,
+    }
     for content in (newer, older):
         (tmp_path / "p.json").write_text(json.dumps({**content, **common}))
         read = read_preprocessing(tmp_path / "p.json")

@@ -115,7 +115,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_where_it_happens(strategy, monk
 
     prepared, built = strategy("train.epochs=2", "train.batch_size=2")
     monkeypatch.setattr(
-        built, "_criterion", lambda scores, labels: scores[:, :0].sum() * (math.nan if built.clock.train_exp_iterations == 1 else 1)
+        built,
+        "_criterion",
+        lambda scores, labels: scores[:, :0].sum() * (math.nan if built.clock.train_exp_iterations == 1 else 1),
     )
     with pytest.raises(RunFailed, match=r"nan: the loss is nan in experience 1, epoch 1, step 2"):
         rates(built, prepared)

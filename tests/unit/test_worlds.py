@@ -32,7 +32,7 @@ def test_a_picture_depends_on_its_key_alone(world):
 
 def test_pictures_are_the_same_bytes_on_every_machine():
     digest = hashlib.sha256(b"".join(WORLDS[world].picture("pinned", 3).image.tobytes() for world in sorted(WORLDS)))
-    assert digest.hexdigest() == "2e26784e0c0154e5fa2045fd1e3c531a28b3bc1125199193cb2c7e3f43b177f8"
+    assert digest.hexdigest() == "a79accb99525617ca988d1f310d9b4e56a72e7211c669cfcdc2ec16ee44bdc60"
 
 
 @pytest.mark.slow
@@ -51,11 +51,9 @@ def test_no_two_splits_share_a_part():
 
 def test_captions_tell_the_facts():
     dice = Dice("x")
-    facts = {"class": "implant", "modality": "ct", "side": "left", "count": 2}
+    facts: dict[str, str | int] = {"class": "implant", "modality": "ct", "side": "left", "count": 2}
     sentences = {caption("drawings", facts, Dice("x", number)) for number in range(60)}
     assert "a drawing of a scan with two implants on the left." in sentences
-    assert "question: is there an implant? answer: yes." in sentences
-    assert not any("is there an implant? answer: no." in sentence for sentence in sentences)
     nothing = {"class": "no finding", "modality": "mri", "side": "left", "count": 0}
     assert all("left" not in caption("films", nothing, Dice("y", number)) for number in range(40))
     assert caption("shapes", {"class": "red cross", "count": 3, "ground": "black"}, dice)

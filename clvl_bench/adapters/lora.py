@@ -1,0 +1,47 @@
+"""LoRA: W + (alpha / rank) B A on the query and value projections of every layer, B = 0 at the start.
+
+Hu et al. 2022 (arXiv:2106.09685), as peft implements it. One update is trained on from experience to experience. The
+paper adapts language models; both towers by default follow common practice with CLIP.
+"""
+
+from collections.abc import Sequence
+
+from peft import LoraConfig, inject_adapter_in_model
+from torch import Tensor
+
+from clvl_bench.adapters.base import State
+from clvl_bench.adapters.towers import TrainedTowers
+from clvl_bench.backbones import Backbone, TowerBackbone, with_towers
+from clvl_bench.config.adapters import LoraAdapter
+from clvl_bench.datasets import Candidate
+
+# A suffix alone ("q_proj") would match both towers whatever was asked for.
+_TARGETS = {
+    "both": r".*\.(q_proj|v_proj)", "image": r"vision_model\..*\.(q_proj|v_proj)", "text": r"text_model\..*\.(q_proj|v_proj)",
+}  # fmt: skip
+
+
+class Lora(TrainedTowers):
+    """Frozen towers with low-rank updates; only the updates train and are kept."""
+
+    def __init__(self, config: LoraAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+        super().__init__(backbone, table)
+        settings = LoraConfig(
+            r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules=_TARGETS[config.towers]
+        )
+        inject_adapter_in_model(settings, self.towers)
+
+    def state(self) -> State:
+        return self._updates()
+
+    def load(self, state: State) -> None:
+        for name, tensor in self._updates().items():
+            tensor.copy_(state[name])
+        self.forget_classifiers()
+
+    def _updates(self) -> dict[str, Tensor]:
+        return {name: parameter.detach() for name, parameter in self.named_parameters() if parameter.requires_grad}
+
+
+def build(config: LoraAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Lora:
+    return Lora(config, with_towers(backbone, wanted_by="the adapter 'lora'"), table)

@@ -1,0 +1,56 @@
+"""An adapter's life without Avalanche: experiences of a few batches of random pictures, learned as its kind learns."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clvl_bench.datasets import Candidate
+from clvl_bench.randomness import keyed
+from clvl_bench.strategy import masked_cross_entropy
+
+NAMES = ("forest", "wheat field", "annual_crop_land", "river", "lake or sea", "village")
+TABLE = tuple(Candidate(name, "d", ("a photo of a {} from above.", "an aerial photo of {}.")) for name in NAMES)
+ALL = tuple(range(len(TABLE)))
+FIRST, SECOND = ALL[:3], ALL[3:]
+
+
+def pictures(backbone: Any, reads: str, *, count: int = 12, seed: int = 0) -> Tensor:
+    """Random pixels; or image features near the texts of all classes in turn, so that no class wins them all."""
+    generator = torch.Generator().manual_seed(seed)
+    if reads == "pixels":
+        return torch.randint(0, 256, (count, 3, 40, 40), dtype=torch.uint8, generator=generator)
+    texts = backbone.class_features(TABLE)[[row % len(TABLE) for row in range(count)]]
+    noise: Tensor = torch.randn(texts.shape, generator=generator) / texts.shape[1] ** 0.5
+    return 3 * texts + noise
+
+
+def learn(adapter: Any, inputs: Tensor, classes: tuple[int, ...], *, key: object = "experience") -> None:
+    """One experience, its samples' classes in turn; what is random in it is decided by the key."""
+    targets = torch.tensor([classes[row % len(classes)] for row in range(len(inputs))])
+    adapter.begin(classes)
+    adapter.scored = classes
+    adapter.train()
+    with keyed(key):
+        if adapter.learns == "closed_form":
+            for rows in torch.arange(len(inputs)).split(4):
+                adapter.observe(inputs[rows], targets[rows])
+        elif adapter.learns == "gradient":
+            follow_gradient(adapter, inputs, targets)
+    adapter.end()
+    adapter.eval()
+
+
+def follow_gradient(adapter: Any, inputs: Tensor, targets: Tensor) -> None:
+    optimizer = torch.optim.AdamW([weight for weight in adapter.parameters() if weight.requires_grad], lr=1e-2)
+    for rows in torch.arange(len(inputs)).split(4):
+        optimizer.zero_grad()
+        loss, penalty = masked_cross_entropy(adapter(inputs[rows]), targets[rows]), adapter.penalty(inputs[rows])
+        (loss if penalty is None else loss + penalty).backward()
+        optimizer.step()
+
+
+@torch.no_grad()
+def logits(adapter: Any, inputs: Tensor, classes: tuple[int, ...] = ALL) -> Tensor:
+    scores: Tensor = adapter.eval().logits(inputs, classes)
+    return scores

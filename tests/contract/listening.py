@@ -1,0 +1,212 @@
+"""Listening: the runner's own loop, with an ear at everything that an audit asks about.
+
+What is scored, read and moved is noted as it happens; the run itself is not disturbed (a test compares its bytes).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from avalanche.core import SupervisedPlugin
+from contract.reach import Facts, facts
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clvl_bench import runner
+from clvl_bench.config import RunConfig
+from clvl_bench.costs import Stopwatch
+from clvl_bench.features import Inputs
+from clvl_bench.records import Result, RunFolder
+from clvl_bench.runner import Prepared
+
+Ids = NDArray[np.int64]
+
+
+class Enough(Exception):
+    """What was to be heard has been heard."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Training or evaluating which experience (its stream and place in it), after how many were learned."""
+
+    training: bool
+    stream: str
+    index: int
+    trained: int
+    covers: int
+
+
+@dataclass(repr=False)
+class Heard:
+    """Everything noted of a run; `at` stands before each note."""
+
+    prepared: Prepared
+    strategy: Any = None
+    result: Result | None = None
+    scored: list[tuple[Moment, set[int]]] = field(default_factory=list)
+    asked: list[tuple[Moment, tuple[int, ...]]] = field(default_factory=list)
+    read: list[tuple[Moment | None, Ids]] = field(default_factory=list)
+    evaluated: dict[tuple[Moment, int], Tensor] = field(default_factory=dict)
+    moved: list[tuple[Moment, set[str]]] = field(default_factory=list)
+    declared: list[tuple[Moment, set[str], set[int]]] = field(default_factory=list)
+    reached: Facts = field(default_factory=dict)
+    revealed: Ids | None = None
+    states: list[dict[str, bytes]] = field(default_factory=list)
+
+
+class Ear(SupervisedPlugin):
+    """Sits behind all other plugins of a strategy.
+
+    Args:
+        walk: at which training experience everything reachable is noted, at its end, when all that it leaves is there.
+        until: after which training experience the run is broken off.
+    """
+
+    def __init__(self, heard: Heard, *, walk: int | None, until: int | None) -> None:
+        super().__init__()
+        self.heard, self._walk, self._until = heard, walk, until
+        self.listening_to: Any = None
+        self._weights: dict[str, bytes] = {}
+
+    def now(self) -> Moment | None:
+        """None between trainings and evaluations, when nobody has anything to read."""
+        strategy = self.listening_to
+        if strategy is None:
+            return None
+        step = strategy.experience.step
+        return Moment(strategy.is_training, step.stream, step.index, strategy.learned, step.covers)
+
+    def before_training(self, strategy: Any, **kwargs: Any) -> None:
+        self.listening_to = strategy
+
+    def after_training(self, strategy: Any, **kwargs: Any) -> None:
+        self.listening_to = None
+
+    before_eval, after_eval = before_training, after_training
+
+    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+        self._weights = bits(strategy.adapter)
+        optimised = getattr(strategy, "optimizer", None)
+        held = {id(weight) for group in optimised.param_groups for weight in group["params"]} if optimised else set()
+        trainable = {name for name, weight in strategy.adapter.named_parameters() if weight.requires_grad}
+        self.heard.declared.append((self.now(), trainable, held))
+
+    # After the last step and before the experience ends: what a method does to its weights then is no training.
+    def after_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
+        now = bits(strategy.adapter)
+        self.heard.moved.append((self.now(), {name for name in now if now[name] != self._weights.get(name)}))
+
+    def after_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
+        if strategy.mb_output is not None:
+            self.heard.scored.append((self.now(), columns(strategy.mb_output)))
+
+    def after_eval_iteration(self, strategy: Any, **kwargs: Any) -> None:
+        at, scores = self.now(), strategy.mb_output
+        self.heard.scored.append((at, columns(scores)))
+        self.heard.evaluated.update(
+            {(at, sample): row for sample, row in zip(strategy.mbatch[2].tolist(), scores, strict=True)}
+        )
+
+    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+        at, truth = self.now(), self.heard.prepared.benchmark.truth
+        last = len(self.heard.prepared.benchmark.scenario.train_stream) - 1
+        self.heard.states.append(state_bits(strategy))
+        if self._walk is not None and at.index == min(self._walk, last):
+            self.heard.revealed = truth.revealed.copy()
+            self.heard.reached = facts(strategy, name="strategy", ignore={id(self), id(self.heard)})
+        if self._until is not None and at.index == min(self._until, last):
+            raise Enough
+
+
+def columns(scores: Tensor) -> set[int]:
+    """Classes that any sample of a batch has a score for."""
+    return set(torch.nonzero(~torch.isneginf(scores).all(dim=0)).flatten().tolist())
+
+
+def bits(adapter: Any) -> dict[str, bytes]:
+    return {name: weight.detach().cpu().numpy().tobytes() for name, weight in adapter.named_parameters()}
+
+
+def state_bits(strategy: Any) -> dict[str, bytes]:
+    """All that outlives the experience, as bytes."""
+    return {
+        f"{part}/{name}": value.detach().cpu().numpy().tobytes() if isinstance(value, Tensor) else repr(value).encode()
+        for part, state in strategy.state().items()
+        for name, value in state.items()
+    }
+
+
+def listen(
+    config: RunConfig,
+    folder: Path,
+    *,
+    walk: int | None = None,
+    until: int | None = None,
+    before: Callable[[Prepared], None] = lambda prepared: None,
+    after_build: Callable[[Any, Prepared], None] = lambda strategy, prepared: None,
+) -> Heard:
+    """A run as the runner does it; `before` may change what it stands on, `after_build` the strategy."""
+    prepared = runner.prepare(config)
+    prepared.backbone.images_encoded = 0  # by whoever found the cache empty
+    prepared.backbone._class_features.clear()  # of the runs before: the backbone is shared
+    before(prepared)
+    heard = Heard(prepared)
+    ear = Ear(heard, walk=walk, until=until)
+    build = runner.build_strategy
+
+    def built(wanted: Any, *arguments: Any, **settings: Any) -> Any:
+        strategy = build(wanted, *arguments, **settings)
+        strategy.plugins.append(ear)
+        if wanted is not runner.ZEROSHOT:
+            heard.strategy = strategy
+            after_build(strategy, prepared)
+        _overhear_candidates(strategy.adapter, ear)
+        return strategy
+
+    with pytest.MonkeyPatch.context() as patch, _overheard_reads(prepared, ear):
+        patch.setattr(runner, "build_strategy", built)
+        try:
+            heard.result = runner._execute(prepared, RunFolder(folder), Stopwatch(), progress=False)
+        except Enough:
+            assert until is not None
+    return heard
+
+
+def evaluate_again(heard: Heard, *, batch: int) -> dict[tuple[Moment, int], Tensor]:
+    """The scores of the last evaluation, once more, so many samples at a time."""
+    before, heard.evaluated, heard.strategy.eval_mb_size = heard.evaluated, {}, batch
+    runner._evaluate(heard.strategy, heard.prepared.benchmark)
+    again, heard.evaluated = heard.evaluated, before
+    return again
+
+
+def _overhear_candidates(adapter: Any, ear: Ear) -> None:
+    logits = adapter.logits
+
+    def overheard(inputs: Tensor, candidates: tuple[int, ...]) -> Tensor:
+        if (at := ear.now()) is not None:
+            ear.heard.asked.append((at, candidates))
+        return logits(inputs, candidates)
+
+    adapter.logits = overheard
+
+
+@contextmanager
+def _overheard_reads(prepared: Prepared, ear: Ear) -> Iterator[None]:
+    """Whoever asks the benchmark's inputs for samples; other inputs (a reference set) have ids of their own."""
+    read, watched = Inputs.__call__, (prepared.features, prepared.benchmark.view.inputs)
+
+    def overheard(inputs: Inputs, ids: Tensor) -> Tensor:
+        if inputs in watched:
+            ear.heard.read.append((ear.now(), ids.numpy().copy()))
+        return read(inputs, ids)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Inputs, "__call__", overheard)
+        yield

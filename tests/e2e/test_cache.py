@@ -1,0 +1,72 @@
+"""A frozen image tower sees each image once, ever; and nobody can tell from the numbers whether it had seen it before."""
+
+from pathlib import Path
+
+import pytest
+
+from clvl_bench import features
+from clvl_bench.backbones import TowerBackbone
+from clvl_bench.config.files import run_config
+from clvl_bench.readers.split import pixel_hash
+from clvl_bench.runner import prepare, run
+
+LIMIT = 150
+
+
+def config(strategy: str):
+    return run_config("toy_landcover", strategy, limit=LIMIT, overrides=[] if strategy == "zeroshot" else ["train.epochs=1"])
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of images in each call of a frozen image tower."""
+    made: list[int] = []
+    frozen = TowerBackbone.image_features
+
+    def counted(self, pixels):
+        made.append(len(pixels))
+        return frozen(self, pixels)
+
+    monkeypatch.setattr(TowerBackbone, "image_features", counted)
+    return made
+
+
+def test_the_first_strategy_encodes_each_distinct_image_once_and_the_next_ones_none(new_home, monkeypatch):
+    monkeypatch.setenv("CLVL_HOME", str(new_home()))
+    first = prepare(config("zeroshot"))
+    images = [pixel_hash(part.data.image(row)) for part in first.parts for row in range(len(part.data))]
+    assert len(set(images)) == len(images), "no picture stands twice in these data"
+    assert first.backbone.images_encoded == len(images)
+    assert prepare(config("prompt_replay")).backbone.images_encoded == 0
+    assert prepare(config("prompt")).backbone.images_encoded == 0
+
+
+def test_training_and_evaluating_on_features_never_calls_the_image_tower(new_home, tmp_path, monkeypatch, calls):
+    monkeypatch.setenv("CLVL_HOME", str(new_home()))
+    run(config("prompt_replay"), results=tmp_path / "first", progress=False)
+    assert sum(calls) == sum(len(part.data) for part in prepare(config("prompt_replay")).parts)
+    calls.clear()
+    for strategy in ("prompt_replay", "prompt", "zeroshot"):
+        run(config(strategy), results=tmp_path / "next", progress=False)
+    assert calls == []
+
+
+def accuracies(results: Path) -> dict[tuple[str, int, int], float]:
+    records = run(config("prompt_replay"), results=results, progress=False).records
+    return {(r.stream, r.trained, r.experience): r.value for r in records if r.metric == "accuracy"}
+
+
+def test_with_and_without_cache_and_in_other_chunks_the_records_agree(new_home, tmp_path, monkeypatch, calls):
+    monkeypatch.setenv("CLVL_HOME", str(new_home()))
+    without = accuracies(tmp_path / "without")
+    assert calls
+    calls.clear()
+    cached = accuracies(tmp_path / "cached")
+    assert not calls
+    monkeypatch.setenv("CLVL_HOME", str(new_home()))
+    monkeypatch.setattr(features, "CHUNK", 37)
+    in_chunks = accuracies(tmp_path / "in chunks")
+    assert max(calls) == 37
+    assert cached == without
+    assert in_chunks == pytest.approx(without, abs=1e-5)
+    assert len(without) == 6 * (5 + 2) + 5

@@ -1,0 +1,141 @@
+"""The verbs in the order in which they are used: run, report, compare, a grid; and what they leave alone."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from command import clvl, clvl_here
+
+from clvl_bench import runner
+
+BENCHMARK = """version = 1
+scenario = "class_incremental"
+datasets = ["toy_landcover"]
+classes_per_experience = [5, 5]
+label_space = "seen"
+zeroshot = ["toy_shapes"]
+"""
+STRATEGY = """version = 1
+[adapter]
+kind = "prompt"
+[train]
+epochs = 1
+"""
+EXPERIMENT = """version = 1
+benchmarks = ["b.toml"]
+strategies = ["zeroshot", "s.toml", "broken.toml", "big.toml"]
+"""
+REPLAY = STRATEGY.replace("[train]", '[[plugins]]\nkind = "replay"\nmemory_size = 50\n[train]\nclasses = "seen"')
+RUN = ("run", "b.toml", "s.toml", "--limit", 20)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with a benchmark, strategies and an experiment in it. One of the strategies fails."""
+    (tmp_path / "b.toml").write_text(BENCHMARK)
+    (tmp_path / "s.toml").write_text(STRATEGY)
+    (tmp_path / "big.toml").write_text(REPLAY)
+    (tmp_path / "broken.toml").write_text(STRATEGY.replace("epochs = 1", "epochs = 1\nlr = 1e30"))
+    (tmp_path / "grid.toml").write_text(EXPERIMENT)
+    return tmp_path
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_run_then_report_then_compare(files):
+    done = clvl_here(*RUN, cwd=files)
+    assert done.returncode == 0, done.stderr
+    assert "(partial: --limit 20)" in done.stdout
+    report = clvl_here("report", "results", "--out", "table", cwd=files)
+    assert report.returncode == 0, report.stderr
+    assert {"records.csv", "runs.csv", "summary.csv", "summary.md", "seen_accuracy.png"} <= set(written(files / "table"))
+    same = clvl_here("compare", "results", "table", cwd=files)
+    assert (same.returncode, same.stdout) == (0, "1 runs compared, 0 values differ by more than 0\n")
+
+
+def test_compare_tells_which_number_moved(files):
+    clvl_here(*RUN, cwd=files)
+    clvl_here("report", "results", "--out", "table", "--no-plots", cwd=files)
+    with open(files / "table" / "records.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    row = next(row for row in rows if (row["stream"], row["trained"], row["experience"]) == ("test", "2", "1"))
+    row["value"] = repr(float(row["value"]) + 0.05)
+    with open(files / "table" / "records.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    moved = clvl_here("compare", "results", "table", cwd=files)
+    assert moved.returncode == 1
+    difference, total = moved.stdout.splitlines()
+    assert difference.startswith("s seed 0 after 2: accuracy on test 1: ")
+    assert total == "1 runs compared, 1 values differ by more than 0"
+    assert clvl_here("compare", "results", "table", "--tolerance", 0.06, cwd=files).returncode == 0
+
+
+def test_a_finished_run_is_shown_again_and_not_computed_again(files, monkeypatch):
+    first = clvl_here(*RUN, cwd=files)
+    before = written(files)
+
+    def never(*_, **__):
+        raise AssertionError("it is finished")
+
+    monkeypatch.setattr(runner, "_execute", never)
+    again = clvl_here(*RUN, cwd=files)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == first.stdout
+    assert written(files) == before
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(files, empty_home):
+    before = written(files)
+    run = clvl_here(*RUN, "--dry-run", cwd=files)
+    grid = clvl_here("grid", "grid.toml", "--dry-run", cwd=files)
+    assert (run.returncode, grid.returncode) == (0, 0)
+    assert "1 runs, 1 to do; nothing was written" in run.stdout
+    assert "4 runs, 4 to do; nothing was written" in grid.stdout
+    assert written(files) == before
+    assert not (files / "results").exists()
+    assert not empty_home.exists()
+
+
+def test_a_dry_run_names_the_folder_of_the_run(files):
+    planned = clvl_here(*RUN, "--dry-run", cwd=files).stdout.split()[1]
+    clvl_here(*RUN, cwd=files)
+    assert [folder.name for folder in files.glob("results/runs/*")] == [planned]
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["doctor"], ["check", "b.toml", "s.toml", "grid.toml"]], ids=" ".join)
+def test_what_is_printed_fits_into_80_columns(files, arguments):
+    done = clvl_here(*arguments, cwd=files)
+    assert done.returncode == 0, done.stdout
+    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(files):
+    grid = ("grid", "grid.toml", "--jobs", 2, "--limit", 20)
+    done = clvl(*grid, cwd=files)
+    assert done.returncode == 1, done.stderr
+    folders = {folder.name.split("-")[1]: folder for folder in files.glob("results/runs/*")}
+    states = {name: json.loads((folder / "status.json").read_bytes()) for name, folder in folders.items()}
+    assert {name: status["state"] for name, status in states.items()} == {
+        "zeroshot": "done", "s": "done", "broken": "failed", "big": "done",
+    }  # fmt: skip
+    assert states["broken"]["reason"].startswith("nan: ")
+    assert f"failed {folders['broken'].name}: {states['broken']['reason']}" in done.stdout
+    report = clvl_here("report", "results", "--out", "table", "--no-plots", cwd=files)
+    assert report.returncode == 0, report.stderr
+    assert "0/1 (1 failed)" in (files / "table" / "summary.md").read_text(encoding="utf-8")
+
+    shutil.rmtree(folders["big"])
+    finished = [path for path in files.glob("results/runs/*/result.json")]
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in finished}
+    again = clvl(*grid, cwd=files)
+    assert again.returncode == 1, again.stderr
+    assert "4 runs, 2 finished before, 2 to do" in again.stdout
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in finished} == before
+    assert (folders["big"] / "result.json").is_file()

@@ -1,0 +1,131 @@
+"""A run that is killed at any moment and started again ends with the bytes of an undisturbed one, and leaves nothing behind."""
+
+import itertools
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from victim import Victim, Victims, victims
+
+from clvl_bench.config.files import run_config
+
+pytestmark = pytest.mark.slow
+
+
+SMALL = """version = 1
+scenario = "class_incremental"
+datasets = ["toy_landcover"]
+classes_per_experience = [5, 5]
+label_space = "seen"
+zeroshot = ["toy_shapes"]
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> str:
+    """Half a second in which everything is written that a run writes: features, predictions, states, records, result."""
+    (tmp_path / "small.toml").write_text(SMALL)
+    return run_config(str(tmp_path / "small.toml"), "prompt_replay", limit=20, overrides=["train.epochs=1"]).model_dump_json()
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Victims]:
+    with victims() as process:
+        yield process
+
+
+def outcome(results: Path) -> dict[str, bytes]:
+    """Every result file of the one run in a folder; of result.json what stands before its last block, `timing`."""
+    (folder,) = results.glob("runs/*/")
+    body, timing, _ = (folder / "result.json").read_bytes().partition(b'\n "timing": {')
+    assert timing
+    return {"result.json": body} | {
+        name: (folder / name).read_bytes() for name in json.loads((folder / "result.json").read_bytes())["files"]
+    }
+
+
+def assert_tidy(results: Path) -> None:
+    """Nothing is left of what the run needed on its way."""
+    (folder,) = results.glob("runs/*/")
+    assert not [path for path in results.rglob("*") if path.name.endswith(".tmp")]
+    assert not (folder / "state").exists()
+    assert json.loads((folder / "status.json").read_bytes()) == {"state": "done"}
+
+
+def test_killed_before_any_change_of_the_file_system_it_ends_with_the_same_bytes(process, tmp_path, new_home, small):
+    undisturbed = tmp_path / "undisturbed"
+    assert process.run(small, results=undisturbed, home=new_home()).exit_code() == 0
+    expected = outcome(undisturbed)
+    for k in itertools.count(1):
+        results, home = tmp_path / f"killed{k}", new_home()
+        code = process.run(small, results=results, home=home, dies_at=k).exit_code()
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+        assert process.run(small, results=results, home=home).exit_code() == 0, k
+        assert outcome(results) == expected, k
+        assert_tidy(results)
+    assert k > 60, "even this small run changes the file system more often"
+
+
+def test_killed_again_and_again_it_gets_to_the_same_end(process, tmp_path, new_home, small):
+    undisturbed, results, home = tmp_path / "undisturbed", tmp_path / "killed", new_home()
+    assert process.run(small, results=undisturbed, home=new_home()).exit_code() == 0
+    starts = 1
+    while process.run(small, results=results, home=home, dies_at=25).exit_code() == -signal.SIGKILL:
+        starts += 1
+        assert starts < 20
+    assert starts > 3
+    assert outcome(results) == outcome(undisturbed)
+    assert_tidy(results)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "limit", "overrides", "kills"), [("prompt_replay", 100, [], 10), ("finetune", 100, ["train.epochs=1"], 3)]
+)
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(process, tmp_path, new_home, strategy, limit, overrides, kills):
+    run = run_config("toy_landcover", strategy, limit=limit, overrides=overrides).model_dump_json()
+    undisturbed = tmp_path / "undisturbed"
+    start = time.monotonic()
+    assert process.run(run, results=undisturbed, home=new_home()).exit_code() == 0
+    duration = time.monotonic() - start
+    expected, killed = outcome(undisturbed), 0
+    # Where the machine is faster now than a moment ago, a run may end before its moment comes: then another is drawn.
+    for number, moment in enumerate(np.random.default_rng(0).uniform(0, duration, 3 * kills)):
+        results, home = tmp_path / f"killed{number}", new_home()
+        victim = process.run(run, results=results, home=home)
+        if victim.ended(within=moment):
+            assert victim.exit_code() == 0
+            continue
+        victim.kill()
+        assert victim.exit_code() == -signal.SIGKILL
+        assert process.run(run, results=results, home=home).exit_code() == 0
+        assert outcome(results) == expected
+        assert_tidy(results)
+        killed += 1
+        if killed == kills:
+            break
+    assert killed == kills
+
+
+def wait_for(condition: Callable[[], object], victim: Victim) -> None:
+    while not condition():
+        assert not victim.ended(within=0.01), "it ended before that"
+
+
+def test_interrupted_it_says_so_and_goes_on_to_the_same_end(process, tmp_path, new_home):
+    arguments, home = ["run", "toy_landcover", "prompt_replay", "--limit", 100, "--results"], new_home()
+    victim = process.command(*arguments, tmp_path / "interrupted", home=home)
+    wait_for(lambda: list(tmp_path.glob("interrupted/runs/*/state/0001")), victim)
+    victim.kill(signal.SIGINT)
+    assert victim.exit_code() == 130
+    (status,) = tmp_path.glob("interrupted/runs/*/status.json")
+    assert json.loads(status.read_bytes()) == {"state": "interrupted"}
+    for results in ("interrupted", "undisturbed"):
+        assert process.command(*arguments, tmp_path / results, home=home).exit_code() == 0
+    assert outcome(tmp_path / "interrupted") == outcome(tmp_path / "undisturbed")
+    assert_tidy(tmp_path / "interrupted")

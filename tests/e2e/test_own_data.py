@@ -1,0 +1,171 @@
+"""A user's own data, declared in a file in another folder: images in folders, arrays, damaged images, precomputed features."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from command import clvl, clvl_here
+
+from clvl_bench.records import RunFolder
+
+SCENES = """version = 1
+scenario = "class_incremental"
+datasets = ["scenes"]
+classes_per_experience = [3, 2, 2]
+label_space = "dataset"
+zeroshot = ["things"]
+
+[dataset.scenes]
+title = "RSSCN7"
+domain = "satellite"
+source = {{ kind = "folder", path = "{scenes}", test_fraction = 0.25 }}
+templates = ["a satellite photo of a {{}}.", "an aerial photo of a {{}}."]
+[dataset.scenes.classes]
+aGrass = "meadow"
+bField = "farm field"
+cIndustry = "factory"
+dRiverLake = "river or lake"
+eForest = "forest"
+fResident = "residential area"
+gParking = "parking lot"
+
+[dataset.things]
+title = "CIFAR-10"
+source = {{ kind = "arrays", path = "{things}/cifar10.npz", splits = {{ test = ["test_x", "test_y"] }} }}
+classes = "{things}/cifar10_names.json"
+"""
+
+
+@pytest.fixture
+def scenes(tmp_path: Path, real_data: Path) -> Path:
+    """The benchmark's file, in a folder that is not the current one; paths count from it."""
+    file = tmp_path / "mine" / "scenes.toml"
+    file.parent.mkdir()
+    paths = {"scenes": real_data / "rsscn7", "things": real_data / "cifar"}
+    file.write_text(SCENES.format(**{name: os.path.relpath(path, file.parent) for name, path in paths.items()}))
+    return file
+
+
+@pytest.mark.slow
+def test_every_step_works_on_photographs_in_folders_with_arrays_held_out(tmp_path, scenes):
+    done = clvl("run", "mine/scenes.toml", "prompt_replay", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.glob("results/runs/*/")
+    result = RunFolder(folder).result()
+    data = {name: (part["samples"], part["skipped"]) for name, part in result.provenance["data"].items()}
+    assert data == {"scenes/train": (420, 0), "scenes/test": (140, 0), "things/test": (1000, 0)}
+    measured = {(r.stream, r.trained, r.experience): r for r in result.records if r.metric == "accuracy"}
+    learned = [("test", trained, experience) for trained in range(4) for experience in range(3)]
+    held_out = [("zeroshot", trained, 0) for trained in range(4)]
+    assert set(measured) == {*learned, *held_out, *[("valid", 3, experience) for experience in range(3)]}
+    assert [measured[cell].n for cell in learned[:3]] == [60, 40, 40], "20 images of each class are for testing"
+    assert all(measured[cell].n == 1000 and measured[cell].dataset == "things" for cell in held_out)
+    assert all(0 <= record.value <= 1 for record in measured.values())
+    report = folder / "report"
+    assert {path.suffix for path in report.iterdir()} == {".csv", ".md", ".png"}
+    assert all(path.stat().st_size > 100 for path in report.iterdir())
+    assert "prompt_replay" in (report / "summary.md").read_text(encoding="utf-8")
+    assert f"{report.relative_to(tmp_path)}/summary.md" in done.stdout
+
+
+DAMAGED = """version = 1
+scenario = "class_incremental"
+datasets = ["few"]
+classes_per_experience = [1, 1]
+label_space = "seen"
+
+[dataset.few]
+source = { kind = "folder", path = "few", test_fraction = 0.5 }
+classes = { aGrass = "meadow", eForest = "forest" }
+"""
+
+
+@pytest.fixture
+def damaged(tmp_path: Path, real_data: Path) -> Path:
+    """Twenty of the photographs, one cut off in the middle and one that is no picture at all."""
+    for name in ("aGrass", "eForest"):
+        (tmp_path / "few" / name).mkdir(parents=True)
+        for photograph in sorted((real_data / "rsscn7" / name).iterdir())[:10]:
+            shutil.copyfile(photograph, tmp_path / "few" / name / photograph.name)
+    cut, none = sorted((tmp_path / "few").glob("*/*"))[3::10]
+    cut.write_bytes(cut.read_bytes()[:5000])
+    none.write_text("no picture", encoding="utf-8")
+    (tmp_path / "damaged.toml").write_text(DAMAGED)
+    return tmp_path / "damaged.toml"
+
+
+def test_damaged_images_are_listed_and_counted_and_the_run_refused(tmp_path, damaged, empty_home):
+    done = clvl_here("run", damaged, "zeroshot", cwd=tmp_path)
+    assert done.returncode == 4
+    (line,) = done.stderr.splitlines()
+    for damage in sorted((tmp_path / "few").glob("*/*"))[3::10]:
+        assert damage.relative_to(tmp_path / "few").as_posix() in line
+    assert "2 of 20" in line
+    assert 'on_damage = "skip"' in line
+    assert not list(tmp_path.glob("results/runs/*"))
+
+
+def test_damaged_images_are_left_out_and_recorded_where_the_file_says_so(tmp_path, damaged, empty_home):
+    damaged.write_text(DAMAGED.replace("test_fraction = 0.5", 'test_fraction = 0.5, on_damage = "skip"'))
+    done = clvl_here("run", damaged, "zeroshot", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.glob("results/runs/*/")
+    data = RunFolder(folder).result().provenance["data"]
+    assert sum(part["samples"] for part in data.values()) == 18
+    assert {part["skipped"] for part in data.values()} == {2}
+
+
+IMAGENET = """version = 1
+scenario = "class_incremental"
+datasets = ["imagenet"]
+classes_per_experience = [400, 600]
+label_space = "dataset"
+valid_fraction = 0.0
+
+[dataset.imagenet]
+title = "ImageNet, 7,000 training images"
+domain = "general"
+classes = "names.json"
+
+[dataset.imagenet.source]
+kind = "features"
+backbone = "OpenAI CLIP ViT-B/32"
+path = "{data}/clip_vitb32_features/imagenet.npz"
+text = "{data}/clip_vitb32_text/imagenet1k_a_photo_of.npy"
+
+[dataset.imagenet.source.splits]
+train = [["train1_x", "train1_y"]]
+test = [["train4_x", "train4_y"], ["train2_x", "train2_y"], ["train1_x", "train1_y"]]
+"""
+
+
+@pytest.fixture
+def imagenet(tmp_path: Path, real_data: Path) -> Path:
+    (tmp_path / "imagenet.toml").write_text(IMAGENET.format(data=os.path.relpath(real_data, tmp_path)))
+    names = json.loads((real_data / "clip_vitb32_text" / "imagenet1k_names.json").read_bytes())
+    (tmp_path / "names.json").write_text(json.dumps([f"{number} {name}" for number, name in enumerate(names)]))
+    return tmp_path / "imagenet.toml"
+
+
+def test_zeroshot_accuracy_of_clip_on_imagenet_is_the_known_one(tmp_path, imagenet):
+    done = clvl_here("run", imagenet, "zeroshot", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.glob("results/runs/*/")
+    records = [record for record in RunFolder(folder).result().records if record.stream == "test"]
+    for trained in range(3):
+        cells = [record for record in records if record.trained == trained and record.metric == "accuracy"]
+        assert sum(cell.n for cell in cells) == 7000
+        accuracy = sum(cell.value * cell.n for cell in cells) / 7000
+        assert accuracy == pytest.approx(0.61125, abs=0.0005), "measured elsewhere with the same features"
+
+
+@pytest.mark.parametrize(("strategy", "part"), [("prompt_replay", "prompt"), ("finetune", "pixels")])
+def test_a_strategy_that_needs_towers_refuses_features(tmp_path, imagenet, strategy, part):
+    done = clvl_here("run", imagenet, strategy, cwd=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert part in line
+    assert "precomputed features" in line
+    assert not list(tmp_path.glob("results/runs/*"))
