@@ -145,7 +145,7 @@ def _changes_files(event: str, arguments: tuple[Any, ...]) -> bool:
         case "open":
             return bool(arguments[2] & (os.O_WRONLY | os.O_RDWR))
         case "os.mkdir":
-            return not os.path.exists(arguments[0])
+            return not Path(arguments[0]).exists()
         case "os.remove":  # by a name below an open folder, or by a path that may be gone already
             return arguments[1] >= 0 or os.path.lexists(arguments[0])
         case _:

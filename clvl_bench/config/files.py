@@ -1,7 +1,7 @@
 """Files: TOML by name or path, overrides from the command line, and runs made of them."""
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,6 @@ def run_config(
 
 def runs_of(experiment: ExperimentConfig, *, limit: int | None = None) -> list[RunConfig]:
     """The runs of a grid: strategies vary fastest, so that comparable runs end close together."""
-    orders: Iterable[int | None] = experiment.class_orders or (None,)
     return [
         run_config(
             benchmark,
@@ -158,7 +157,7 @@ def runs_of(experiment: ExperimentConfig, *, limit: int | None = None) -> list[R
         )
         for benchmark in experiment.benchmarks
         for backbone in experiment.backbones
-        for order in orders
+        for order in _class_orders(experiment, benchmark)
         for seed in experiment.seeds
         for strategy in experiment.strategies
     ]
@@ -168,6 +167,13 @@ def _of_features(benchmark: BenchmarkConfig) -> str | None:
     """The backbone that precomputed features name themselves; tables must not call them by another's name."""
     sources = (benchmark.declared(name).source for name in benchmark.named)
     return next((source.backbone for source in sources if isinstance(source, FeaturesSource)), None)
+
+
+def _class_orders(experiment: ExperimentConfig, benchmark: str) -> Sequence[int | None]:
+    """The experiment's orders for a benchmark that has one; the benchmark's own for any other."""
+    config = load("benchmark", benchmark)
+    assert isinstance(config, BenchmarkConfig)
+    return experiment.class_orders if experiment.class_orders and config.scenario == "class_incremental" else (None,)
 
 
 def _label(name: str, overrides: Sequence[str]) -> str:

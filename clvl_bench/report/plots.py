@@ -99,7 +99,8 @@ def domain_and_heldout(group: Group) -> Figure | None:
     if not first.heldout.size:
         return None
     figure, axes = _axes(group, "Learned on the domain, kept of zero-shot")
-    start = (100 * np.nanmean(first.test[0]), 100 * np.mean(first.heldout[0]))
+    tested = first.test[0][~np.isnan(first.test[0])]  # none where only seen classes are scored
+    start = (100 * tested.mean() if len(tested) else np.nan, 100 * np.mean(first.heldout[0]))
     for number, (strategy, runs) in enumerate(group.runs.items()):
         points = 100 * np.array([(matrices.test[-1].mean(), matrices.heldout[-1].mean()) for matrices in runs])
         (x, y), colour = points.mean(axis=0), COLOURS[number % len(COLOURS)]

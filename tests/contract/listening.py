@@ -109,9 +109,8 @@ class Ear(SupervisedPlugin):
     def after_eval_iteration(self, strategy: Any, **kwargs: Any) -> None:
         at, scores = self.now(), strategy.mb_output
         self.heard.scored.append((at, columns(scores)))
-        self.heard.evaluated.update(
-            {(at, sample): row for sample, row in zip(strategy.mbatch[2].tolist(), scores, strict=True)}
-        )
+        samples = zip(strategy.mbatch[2].tolist(), scores, strict=True)
+        self.heard.evaluated.update({(at, sample): row for sample, row in samples})
 
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         at, truth = self.now(), self.heard.prepared.benchmark.truth
@@ -119,7 +118,8 @@ class Ear(SupervisedPlugin):
         self.heard.states.append(state_bits(strategy))
         if self._walk is not None and at.index == min(self._walk, last):
             self.heard.revealed = truth.revealed.copy()
-            self.heard.reached = facts(strategy, name="strategy", ignore={id(self), id(self.heard)})
+            texts = strategy.adapter.backbone._class_features  # shared by runs: each finds what others asked for
+            self.heard.reached = facts(strategy, name="strategy", ignore={id(self), id(self.heard), id(texts)})
         if self._until is not None and at.index == min(self._until, last):
             raise Enough
 
@@ -154,7 +154,6 @@ def listen(
     """A run as the runner does it; `before` may change what it stands on, `after_build` the strategy."""
     prepared = runner.prepare(config)
     prepared.backbone.images_encoded = 0  # by whoever found the cache empty
-    prepared.backbone._class_features.clear()  # of the runs before: the backbone is shared
     before(prepared)
     heard = Heard(prepared)
     ear = Ear(heard, walk=walk, until=until)

@@ -10,13 +10,6 @@ from command import clvl, clvl_here
 
 from clvl_bench import runner
 
-BENCHMARK = """version = 1
-scenario = "class_incremental"
-datasets = ["toy_landcover"]
-classes_per_experience = [5, 5]
-label_space = "seen"
-zeroshot = ["toy_shapes"]
-"""
 STRATEGY = """version = 1
 [adapter]
 kind = "prompt"
@@ -24,17 +17,16 @@ kind = "prompt"
 epochs = 1
 """
 EXPERIMENT = """version = 1
-benchmarks = ["b.toml"]
+benchmarks = ["small.toml"]
 strategies = ["zeroshot", "s.toml", "broken.toml", "big.toml"]
 """
 REPLAY = STRATEGY.replace("[train]", '[[plugins]]\nkind = "replay"\nmemory_size = 50\n[train]\nclasses = "seen"')
-RUN = ("run", "b.toml", "s.toml", "--limit", 20)
+RUN = ("run", "small.toml", "s.toml", "--limit", 20)
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Path:
+def files(tmp_path: Path, small: Path) -> Path:
     """A folder with a benchmark, strategies and an experiment in it. One of the strategies fails."""
-    (tmp_path / "b.toml").write_text(BENCHMARK)
     (tmp_path / "s.toml").write_text(STRATEGY)
     (tmp_path / "big.toml").write_text(REPLAY)
     (tmp_path / "broken.toml").write_text(STRATEGY.replace("epochs = 1", "epochs = 1\nlr = 1e30"))
@@ -46,10 +38,12 @@ def written(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_run_then_report_then_compare(files):
+def test_plan_then_run_then_report_then_compare(files):
+    planned = clvl_here(*RUN, "--dry-run", cwd=files).stdout.split()[1]
     done = clvl_here(*RUN, cwd=files)
     assert done.returncode == 0, done.stderr
     assert "(partial: --limit 20)" in done.stdout
+    assert [folder.name for folder in files.glob("results/runs/*")] == [planned]
     report = clvl_here("report", "results", "--out", "table", cwd=files)
     assert report.returncode == 0, report.stderr
     assert {"records.csv", "runs.csv", "summary.csv", "summary.md", "seen_accuracy.png"} <= set(written(files / "table"))
@@ -102,13 +96,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(files, empty_home):
     assert not empty_home.exists()
 
 
-def test_a_dry_run_names_the_folder_of_the_run(files):
-    planned = clvl_here(*RUN, "--dry-run", cwd=files).stdout.split()[1]
-    clvl_here(*RUN, cwd=files)
-    assert [folder.name for folder in files.glob("results/runs/*")] == [planned]
-
-
-@pytest.mark.parametrize("arguments", [["list"], ["doctor"], ["check", "b.toml", "s.toml", "grid.toml"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["list"], ["doctor"], ["check", "small.toml", "s.toml", "grid.toml"]], ids=" ".join)
 def test_what_is_printed_fits_into_80_columns(files, arguments):
     done = clvl_here(*arguments, cwd=files)
     assert done.returncode == 0, done.stdout
@@ -117,8 +105,8 @@ def test_what_is_printed_fits_into_80_columns(files, arguments):
 
 @pytest.mark.slow
 def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(files):
-    grid = ("grid", "grid.toml", "--jobs", 2, "--limit", 20)
-    done = clvl(*grid, cwd=files)
+    grid = ("grid", "grid.toml", "--limit", 20, "--jobs")
+    done = clvl(*grid, 2, cwd=files)
     assert done.returncode == 1, done.stderr
     folders = {folder.name.split("-")[1]: folder for folder in files.glob("results/runs/*")}
     states = {name: json.loads((folder / "status.json").read_bytes()) for name, folder in folders.items()}
@@ -132,9 +120,9 @@ def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(files):
     assert "0/1 (1 failed)" in (files / "table" / "summary.md").read_text(encoding="utf-8")
 
     shutil.rmtree(folders["big"])
-    finished = [path for path in files.glob("results/runs/*/result.json")]
+    finished = list(files.glob("results/runs/*/result.json"))
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in finished}
-    again = clvl(*grid, cwd=files)
+    again = clvl(*grid, 1, cwd=files)
     assert again.returncode == 1, again.stderr
     assert "4 runs, 2 finished before, 2 to do" in again.stdout
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in finished} == before

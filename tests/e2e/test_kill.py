@@ -16,20 +16,11 @@ from clvl_bench.config.files import run_config
 pytestmark = pytest.mark.slow
 
 
-SMALL = """version = 1
-scenario = "class_incremental"
-datasets = ["toy_landcover"]
-classes_per_experience = [5, 5]
-label_space = "seen"
-zeroshot = ["toy_shapes"]
-"""
-
-
 @pytest.fixture
-def small(tmp_path: Path) -> str:
+def short(small: Path, painted: Callable[[Path], None]) -> str:
     """Half a second in which everything is written that a run writes: features, predictions, states, records, result."""
-    (tmp_path / "small.toml").write_text(SMALL)
-    return run_config(str(tmp_path / "small.toml"), "prompt_replay", limit=20, overrides=["train.epochs=1"]).model_dump_json()
+    painted(small)
+    return run_config(str(small), "prompt_replay", limit=20, overrides=["train.epochs=1"]).model_dump_json()
 
 
 @pytest.fixture(scope="module")
@@ -56,27 +47,27 @@ def assert_tidy(results: Path) -> None:
     assert json.loads((folder / "status.json").read_bytes()) == {"state": "done"}
 
 
-def test_killed_before_any_change_of_the_file_system_it_ends_with_the_same_bytes(process, tmp_path, new_home, small):
+def test_killed_before_any_change_of_the_file_system_it_ends_with_the_same_bytes(process, tmp_path, new_home, short):
     undisturbed = tmp_path / "undisturbed"
-    assert process.run(small, results=undisturbed, home=new_home()).exit_code() == 0
+    assert process.run(short, results=undisturbed, home=new_home()).exit_code() == 0
     expected = outcome(undisturbed)
     for k in itertools.count(1):
         results, home = tmp_path / f"killed{k}", new_home()
-        code = process.run(small, results=results, home=home, dies_at=k).exit_code()
+        code = process.run(short, results=results, home=home, dies_at=k).exit_code()
         if code == 0:
             break
         assert code == -signal.SIGKILL
-        assert process.run(small, results=results, home=home).exit_code() == 0, k
+        assert process.run(short, results=results, home=home).exit_code() == 0, k
         assert outcome(results) == expected, k
         assert_tidy(results)
     assert k > 60, "even this small run changes the file system more often"
 
 
-def test_killed_again_and_again_it_gets_to_the_same_end(process, tmp_path, new_home, small):
+def test_killed_again_and_again_it_gets_to_the_same_end(process, tmp_path, new_home, short):
     undisturbed, results, home = tmp_path / "undisturbed", tmp_path / "killed", new_home()
-    assert process.run(small, results=undisturbed, home=new_home()).exit_code() == 0
+    assert process.run(short, results=undisturbed, home=new_home()).exit_code() == 0
     starts = 1
-    while process.run(small, results=results, home=home, dies_at=25).exit_code() == -signal.SIGKILL:
+    while process.run(short, results=results, home=home, dies_at=25).exit_code() == -signal.SIGKILL:
         starts += 1
         assert starts < 20
     assert starts > 3
@@ -87,7 +78,10 @@ def test_killed_again_and_again_it_gets_to_the_same_end(process, tmp_path, new_h
 @pytest.mark.parametrize(
     ("strategy", "limit", "overrides", "kills"), [("prompt_replay", 100, [], 10), ("finetune", 100, ["train.epochs=1"], 3)]
 )
-def test_killed_at_random_moments_it_ends_with_the_same_bytes(process, tmp_path, new_home, strategy, limit, overrides, kills):
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(
+    process, tmp_path, new_home, painted, strategy, limit, overrides, kills
+):
+    painted("toy_landcover")
     run = run_config("toy_landcover", strategy, limit=limit, overrides=overrides).model_dump_json()
     undisturbed = tmp_path / "undisturbed"
     start = time.monotonic()
@@ -117,8 +111,9 @@ def wait_for(condition: Callable[[], object], victim: Victim) -> None:
         assert not victim.ended(within=0.01), "it ended before that"
 
 
-def test_interrupted_it_says_so_and_goes_on_to_the_same_end(process, tmp_path, new_home):
-    arguments, home = ["run", "toy_landcover", "prompt_replay", "--limit", 100, "--results"], new_home()
+def test_interrupted_it_says_so_and_goes_on_to_the_same_end(process, tmp_path, new_home, small, painted):
+    painted(small)
+    arguments, home = ["run", small, "prompt_replay", "--limit", 100, "--results"], new_home()
     victim = process.command(*arguments, tmp_path / "interrupted", home=home)
     wait_for(lambda: list(tmp_path.glob("interrupted/runs/*/state/0001")), victim)
     victim.kill(signal.SIGINT)
