@@ -25,6 +25,12 @@ class Stopwatch:
             self.seconds[what] = self.seconds.get(what, 0.0) + time.perf_counter() - start
 
 
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error means that memory ran out: torch says so in the words of a plain RuntimeError."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
+
+
 def reset_peak() -> None:
     """Start a new peak, so that a worker's second run does not inherit the first one's (Linux; elsewhere it does)."""
     try:

@@ -19,6 +19,12 @@ class RunFailed(ClvlError):
     exit_code = 1
 
 
+class Busy(ClvlError):
+    """Another process works on it: nothing to mend, it will be there."""
+
+    exit_code = 0
+
+
 class Mistake(ClvlError):
     """A file or an argument that says something that is not allowed."""
 

@@ -5,20 +5,28 @@ A run that fails is recorded with its reason and takes nobody else down; a worke
 
 import multiprocessing
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
+from clvl_bench.claims import is_claimed
 from clvl_bench.config import RunConfig
-from clvl_bench.errors import ClvlError
+from clvl_bench.errors import Busy, ClvlError
 from clvl_bench.records import RunFolder
+
+CONTEXT: Any = multiprocessing.get_context("spawn")
+"""How workers start: a fork of a process that has used torch's threads may hang."""
+POLL_SECONDS = 2.0
+"""How often a grid looks at runs that another process works on."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run of a grid ended: `done` or `failed`, and why."""
+    """How a run of a grid ended: `done` or `failed`, and why; `busy` where another process has it."""
 
     config: RunConfig
     state: str
@@ -31,8 +39,27 @@ def missing(runs: Sequence[RunConfig], results: Path) -> list[RunConfig]:
 
 
 def grid(runs: Sequence[RunConfig], *, results: Path, jobs: int, device: str = "cpu") -> Iterator[Outcome]:
-    """Run what is missing, `jobs` at a time; outcomes come as runs end."""
-    waiting = list(reversed(missing(runs, results)))
+    """Run what is missing, `jobs` at a time; outcomes come as runs end.
+
+    Runs that another process works on come last, and are waited for: should that process die, they are run here.
+    """
+    waiting, elsewhere = list(missing(runs, results)), []
+    while waiting:
+        for outcome in _pass(waiting, results=results, jobs=jobs, device=device):
+            if outcome.state == "busy":
+                elsewhere.append(outcome.config)
+            else:
+                yield outcome
+        while elsewhere and all(is_claimed(results / "runs" / config.id) for config in elsewhere):
+            time.sleep(POLL_SECONDS)
+        waiting = missing(elsewhere, results)
+        yield from (Outcome(config, "done", "by another process") for config in elsewhere if config not in waiting)
+        elsewhere = []
+
+
+def _pass(runs: Sequence[RunConfig], *, results: Path, jobs: int, device: str) -> Iterator[Outcome]:
+    """Try each of the runs once."""
+    waiting = list(reversed(runs))
     workers: dict[Connection, tuple[BaseProcess, RunConfig]] = {}
     try:
         while waiting or workers:
@@ -56,7 +83,7 @@ def grid(runs: Sequence[RunConfig], *, results: Path, jobs: int, device: str = "
 
 def _start(results: Path, device: str) -> tuple[Connection, BaseProcess]:
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_work, args=(theirs, results, device), daemon=True)
+    process = CONTEXT.Process(target=_work, args=(theirs, results, device), daemon=True)
     process.start()
     theirs.close()
     return ours, process
@@ -94,6 +121,8 @@ def _work(connection: Connection, results: Path, device: str) -> None:
         try:
             run(config, results=results, device=device, progress=False)
             connection.send_bytes(b"done")
+        except Busy as error:
+            connection.send_bytes(f"busy {error}".encode())
             continue
         except ClvlError as error:
             reason = str(error)

@@ -13,9 +13,9 @@ PLAIN_SECONDS = 30.0
 class Progress(BaseLogger):
     """Listens to a strategy's loop. Levels: experiences of the run, epochs of the experience, batches of the epoch."""
 
-    def __init__(self, title: str, experiences: int, *, stream: TextIO | None = None) -> None:
+    def __init__(self, title: str, experiences: int, *, silent: bool = False, stream: TextIO | None = None) -> None:
         super().__init__()
-        self._title, self._experiences = title, experiences
+        self._title, self._experiences, self._silent = title, experiences, silent
         self._stream = stream or sys.stderr
         self._start = self._spoken = time.monotonic()
         self._done = 0
@@ -23,7 +23,7 @@ class Progress(BaseLogger):
         self._tasks: dict[str, Any] = {}
 
     def __enter__(self) -> "Progress":
-        if self._stream.isatty():
+        if self._stream.isatty() and not self._silent:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
             from rich.progress import Progress as Bars
@@ -85,7 +85,7 @@ class Progress(BaseLogger):
     def _say(self, what: str, *, always: bool = False) -> None:
         """A plain line where there is no terminal: seldom, so that the log of a long run stays small."""
         now = time.monotonic()
-        if self._bars is None and now - self._spoken >= (PLAIN_SECONDS / 10 if always else PLAIN_SECONDS):
+        if not self._silent and self._bars is None and now - self._spoken >= (PLAIN_SECONDS / 10 if always else PLAIN_SECONDS):
             elapsed = now - self._start
             left = f", about {elapsed / self._done * (self._experiences - self._done):.0f} s left" if self._done else ""
             self._spoken = now

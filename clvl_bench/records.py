@@ -10,7 +10,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -148,10 +148,12 @@ class Result:
 class RunFolder:
     """The files of one run."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, guard: Callable[[], None] = lambda: None) -> None:
+        self.path, self._guard = path, guard
 
     def write(self, name: str, data: bytes) -> None:
+        """Write a file of the run, if the guard does not object: it raises once somebody else has taken over."""
+        self._guard()
         write_atomically(self.path / name, data)
 
     def read(self, name: str) -> bytes:

@@ -16,9 +16,10 @@ from safetensors.numpy import save
 from clvl_bench import checkpoint
 from clvl_bench.backbones import Backbone
 from clvl_bench.checkpoint import Checkpoint
+from clvl_bench.claims import claimed
 from clvl_bench.config import RunConfig, StrategyConfig
 from clvl_bench.config.adapters import NoneAdapter
-from clvl_bench.costs import Stopwatch, peak_mib, reset_peak
+from clvl_bench.costs import Stopwatch, out_of_memory, peak_mib, reset_peak
 from clvl_bench.errors import Mistake, RunFailed
 from clvl_bench.evaluation import Accuracy, Measured, Predictions, RecordLogger
 from clvl_bench.features import Inputs, backbone_for
@@ -74,6 +75,7 @@ def run(config: RunConfig, *, results: Path, device: str = "cpu", progress: bool
 
     Raises:
         RunFailed: the run cannot go on; the reason is also in its status.json.
+        Busy: another process works on it.
         Mistake, Missing, Damage: configuration, data, weights or an older result are not as they should be.
     """
     reset_peak()
@@ -83,12 +85,26 @@ def run(config: RunConfig, *, results: Path, device: str = "cpu", progress: bool
     folder = RunFolder(results / "runs" / config.id)
     if folder.finished:
         return _verified(folder, prepared)
-    _clean(folder.path)
+    with claimed(folder.path) as claim:
+        if folder.finished:  # by another process, since we looked
+            return _verified(folder, prepared)
+        _clean(folder.path)
+        return _recorded(prepared, RunFolder(folder.path, guard=claim.check), watch, progress=progress)
+
+
+def _recorded(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progress: bool) -> Result:
+    """Execute it; if it fails, leave the reason in its folder."""
     try:
         return _execute(prepared, folder, watch, progress=progress)
     except RunFailed as error:
-        folder.set_failed(config.coordinates, str(error))
+        folder.set_failed(prepared.config.coordinates, str(error))
         raise
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        failure = RunFailed(f"memory: {str(error).splitlines()[0][:160]}; a smaller train.batch_size needs less")
+        folder.set_failed(prepared.config.coordinates, str(failure))
+        raise failure from None
     except KeyboardInterrupt:
         folder.set_status("interrupted")
         raise
@@ -100,9 +116,9 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
     experiences = list(benchmark.scenario.train_stream)
     log = RecordLogger(config.coordinates)
     predictions: list[Predictions] = []
-    with Progress(f"{config.benchmark} {config.strategy} seed {config.seed}", len(experiences)) as bars:
-        loggers = [log, bars] if progress else [log]
-        evaluator = EvaluationPlugin(Accuracy(keep=predictions.append), loggers=loggers, collect_all=False)
+    title = f"{config.benchmark} {config.strategy} seed {config.seed}"
+    with Progress(title, len(experiences), silent=not progress) as bars:
+        evaluator = EvaluationPlugin(Accuracy(keep=predictions.append), loggers=[log, bars], collect_all=False)
         strategy = _strategy(config.strategy_config, prepared, benchmark.view, evaluator)
         folder.set_status("running", pid=os.getpid())  # from here on: a strategy that cannot be built writes nothing
         done = _resume(folder, strategy, log, watch)

@@ -37,31 +37,31 @@ def _toy(
 
 TOY_LANDCOVER = _toy(
     "toy_landcover", "toy: land cover, optical sensor", "optical", _COVERS, _FROM_ABOVE,
-    train=ToyPart(part="train", count=1600, sha256="575c827fec788c3bbc26cb9d4ee5cfe225ca0d1cfe34b3525ffc1ab0a86ae1c4"),
-    test=ToyPart(part="test", count=600, sha256="c14679e0124461b4aab38f73f96aa2250d30c794c72b181b51a23cd2b66f881e"),
+    train=ToyPart(part="train", count=800, sha256="a5188fc5fa16275a25cc912094a20992cc7f6144390e53c5fc98706d206a849c"),
+    test=ToyPart(part="test", count=400, sha256="72bfdf355a20b8c4daa10eb505d1db9443ba40ebfad605ad7442015257a4646b"),
 )  # fmt: skip
 TOY_INFRARED = _toy(
     "toy_infrared", "toy: land cover, infrared sensor", "infrared", _COVERS, _FROM_ABOVE,
-    train=ToyPart(part="train", count=1600, sha256="81ccadde8048ac3dee6b69f0f73a2197882a88b224ca5f9f9351e60a6c8a718a"),
-    test=ToyPart(part="test", count=600, sha256="8f6865e1a60e04a2f895b53f90032b7c58e3b5f1736a66e5540aace58193205a"),
+    train=ToyPart(part="train", count=800, sha256="70e57d6bff8d8eb7ecde1f0af1c2b4fd51afda9c906775e222e7524d8f1aabe8"),
+    test=ToyPart(part="test", count=400, sha256="0aeb376eff15f84c27c5fa04220cf42f1a90307e3fca12f7df04ca2b748217ab"),
 )  # fmt: skip
 TOY_SCANS = _toy(
     "toy_scans", "toy: body scans with findings", "scans",
     ("a nodule", "a cyst", "a fracture", "an implant", "an effusion", "no finding"), ("a scan with {}.", "{}."),
-    train=ToyPart(part="train", count=1200, sha256="41dccefdbed089bdeb4ac6700c37c0445f18e66dab376f7801a929c80842f931"),
-    test=ToyPart(part="test", count=600, sha256="60b0cc40fef875a7cbcfa9e723ebb5f931deaf30f5b0a0c356af89beea95bbc5"),
+    train=ToyPart(part="train", count=600, sha256="f5e5a67087550001a42be43c6e42b077ef396619bc2ec263f119f140fce81e47"),
+    test=ToyPart(part="test", count=300, sha256="2870a8bcfdf4c328fec7359f720f2d48bd72876115fb670a056387c09024862e"),
 )  # fmt: skip
 TOY_POSTCARDS = _toy(
     "toy_postcards", "toy: general world, held out", "postcards", (*_COVERS, *_THINGS), _GENERAL,
-    test=ToyPart(part="heldout", count=480, sha256="df305599ac2ae9e4ee1c5b06f4bf8a818cacf4cb3b894b015e12fe802f84b894"),
+    test=ToyPart(part="heldout", count=320, sha256="eed817cf65501fa7014644092c87cf727ecb8f2f1204f5f5e75982f2d4cd3517"),
 )  # fmt: skip
 TOY_REFERENCE = _toy(
     "toy_reference", "toy: general world, for distillation", "postcards", (*_COVERS, *_THINGS), _GENERAL,
-    train=ToyPart(part="reference", count=1600, sha256="63583da8379d8283048847ee66ef4cac32927dbc9e5775554d322a062d3eb337"),
+    train=ToyPart(part="reference", count=800, sha256="ee37c8468aae63010c266c7e1f18643eae158099794868fa197b50e60d9bd046"),
 )  # fmt: skip
 TOY_SHAPES = _toy(
     "toy_shapes", "toy: coloured shapes, held out", "shapes", _SHAPES, _GENERAL,
-    test=ToyPart(part="heldout", count=300, sha256="8f98902d3def06c7d1605fc87a27bd47f22241dcef54e0f0fb9ce80e5e4371c3"),
+    test=ToyPart(part="heldout", count=200, sha256="7804c8bc770ca89d45b29416e7243c0e645c7496d0402dd8a62b03072e86ac5e"),
 )  # fmt: skip
 
 TOYS = (TOY_LANDCOVER, TOY_INFRARED, TOY_SCANS, TOY_POSTCARDS, TOY_REFERENCE, TOY_SHAPES)

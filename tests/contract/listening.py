@@ -198,7 +198,7 @@ def _overhear_candidates(adapter: Any, ear: Ear) -> None:
 
 @contextmanager
 def _overheard_reads(prepared: Prepared, ear: Ear) -> Iterator[None]:
-    """Whoever asks the benchmark's inputs for samples; other inputs (a reference set) have ids of their own."""
+    """Whoever asks the benchmark's inputs for samples; inputs of somebody's own would have ids of their own."""
     read, watched = Inputs.__call__, (prepared.features, prepared.benchmark.view.inputs)
 
     def overheard(inputs: Inputs, ids: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ from clvl_bench.config.files import FOLDERS
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = [(sort, path) for sort, folder in FOLDERS.items() for path in sorted((ROOT / folder).glob("*.toml"))]
-MANY = 100
 STRATEGIES = [path for sort, path in FILES if sort == "strategy"]
+MANY = 100
+"""The largest size (of a random projection, ...) that a contract test builds."""
 
 
 def members(union: Any) -> dict[str, type[BaseModel]]:
@@ -28,9 +29,8 @@ def members(union: Any) -> dict[str, type[BaseModel]]:
 
 def offering(package: ModuleType, function: str) -> dict[str, ModuleType]:
     """The modules of a package that offer a function of that name; helpers do not."""
-    modules = {
-        found.name: import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)
-    }
+    names = [found.name for found in pkgutil.iter_modules(package.__path__)]
+    modules = {name: import_module(f"{package.__name__}.{name}") for name in names}
     return {name: module for name, module in modules.items() if hasattr(module, function)}
 
 

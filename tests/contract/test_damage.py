@@ -1,0 +1,119 @@
+"""One flipped byte is found and named, whatever file it is in. (Chunks of features, rows and the embedded weights have
+their tests where they are written and read.)"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from command import clvl
+
+from clvl_bench import checkpoint
+from clvl_bench.backbones import load_backbone
+from clvl_bench.checkpoint import Checkpoint
+from clvl_bench.cli.main import main
+from clvl_bench.config.backbones import assets
+from clvl_bench.config.files import run_config
+from clvl_bench.datasets import find
+from clvl_bench.errors import Damage, Mistake
+from clvl_bench.home import home
+from clvl_bench.readers import read
+from clvl_bench.runner import run
+
+CHOSEN = ("toy_landcover", "zeroshot", "--limit", "20", "--device", "cpu")
+RESULTS = ("records.csv", "result.json", "predictions/0000.safetensors", "predictions/0005.safetensors")
+
+
+def flip(path: Path) -> None:
+    """Turn one bit in the middle of a file."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+@pytest.fixture(scope="module")
+def finished(shared_home, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLVL_HOME", str(shared_home))
+        results = tmp_path_factory.mktemp("results")
+        run(run_config("toy_landcover", "zeroshot", limit=20), results=results, progress=False)
+    return results
+
+
+@pytest.fixture
+def results(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "results")
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_finished_run_with_a_flipped_byte_is_refused_by_name(results, name, monkeypatch, capsys):
+    (damaged,) = results.glob(f"runs/*/{name}")
+    flip(damaged)
+    before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    monkeypatch.setattr(sys, "argv", ["clvl-bench", "run", *CHOSEN, "--results", str(results)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 4
+    said = capsys.readouterr()
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"clvl-bench: {damaged}: ")
+    assert "run it again" in line
+    assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.slow
+def test_the_command_itself_answers_with_4(results):
+    (damaged,) = results.glob("runs/*/records.csv")
+    flip(damaged)
+    done = clvl("run", *CHOSEN, "--results", results)
+    assert (done.returncode, done.stdout) == (4, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"clvl-bench: {damaged}: ")
+
+
+def test_a_finished_run_is_not_taken_for_one_with_other_weights(random_clip, tmp_path):
+    folder = shutil.copytree(random_clip(), tmp_path / "clip")
+    config = run_config("toy_landcover", "zeroshot", backbone=str(folder), limit=20)
+    run(config, results=tmp_path, progress=False)
+    flip(folder / "model.safetensors")
+    with pytest.raises(Mistake, match="is a finished run with other weights"):
+        run(config, results=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("name", sorted(json.loads((assets() / "manifest.json").read_bytes())["files"]))
+def test_a_flipped_byte_in_any_file_of_the_embedded_backbone_is_named(name, tmp_path, monkeypatch):
+    copy = shutil.copytree(assets(), tmp_path / "tiny-clip")
+    flip(copy / name)
+    monkeypatch.setattr("clvl_bench.backbones.assets", lambda: copy)
+    with pytest.raises(Damage, match=rf"{name}: sha256 is [0-9a-f]{{8}}, recorded [0-9a-f]{{8}}"):
+        load_backbone("tiny")
+
+
+def test_kept_pictures_with_a_flipped_byte_are_painted_again(empty_home):
+    dataset = find("toy_shapes")
+    whole = read(dataset, "test")
+    (kept,) = (home() / "toy").glob("*.npz")
+    original = kept.read_bytes()
+    flip(kept)
+    assert kept.read_bytes() != original
+    again = read(dataset, "test")
+    assert all(np.array_equal(again.image(row), whole.image(row)) for row in range(len(whole)))
+    assert np.array_equal(again.labels, whole.labels)
+    with np.load(kept) as mended:
+        assert np.array_equal(mended["labels"], whole.labels)
+
+
+@pytest.mark.parametrize("name", ["tensors.safetensors", "values.json", "manifest.json"])
+def test_behind_a_damaged_checkpoint_the_one_before_is_taken_up(tmp_path, name):
+    for trained in (1, 2):
+        state = {"adapter": {"weight": torch.full((3,), float(trained))}}
+        checkpoint.write(tmp_path, Checkpoint(trained, state, {"at": trained}))
+    flip(tmp_path / "0002" / name)
+    found = checkpoint.latest(tmp_path)
+    assert (found.trained, found.notes) == (1, {"at": 1})
+    assert torch.equal(found.state["adapter"]["weight"], torch.ones(3))
+    assert not (tmp_path / "0002").exists()
