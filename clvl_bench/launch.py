@@ -102,7 +102,7 @@ def _give(
 def _outcome(connection: Connection, process: BaseProcess, config: RunConfig, results: Path) -> Outcome:
     try:
         state, _, reason = connection.recv_bytes().decode().partition(" ")
-    except EOFError:  # the worker died with the run
+    except (EOFError, ConnectionError):  # the worker died with the run
         process.join()
         state, reason = "failed", f"killed: its worker ended with exit code {process.exitcode}"
         RunFolder(results / "runs" / config.id).set_failed(config.coordinates, reason)
@@ -121,6 +121,7 @@ def _work(connection: Connection, results: Path, device: str) -> None:
         try:
             run(config, results=results, device=device, progress=False)
             connection.send_bytes(b"done")
+            continue
         except Busy as error:
             connection.send_bytes(f"busy {error}".encode())
             continue

@@ -8,6 +8,7 @@ whose `eos_token_id` is 2 and which transformers pools by the highest id instead
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError  # what torch's restricted reader of .bin files raises; nothing here unpickles
 from typing import Any
 
 import torch
@@ -93,6 +94,8 @@ def load(folder: Path, *, name: str, family: str, weights_sha256: str) -> ClipBa
     try:
         clip, info = CLIPModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32, output_loading_info=True)
         tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    except UnpicklingError:
+        raise Damage(f"backbone {name}: the weights in {folder} hold more than tensors; get them as safetensors") from None
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise Damage(f"backbone {name}: {folder} cannot be read as a CLIP ({str(error).splitlines()[0]})") from None
     absent = sorted({*info["missing_keys"], *(str(key) for key in info["mismatched_keys"])})
