@@ -12,7 +12,7 @@ from clvl_bench.config import RunConfig
 from clvl_bench.config.files import shipped
 from clvl_bench.errors import ClvlError
 from clvl_bench.records import RESULT, Result
-from clvl_bench.report import Run, load, of_result, short_table, summary, write_report
+from clvl_bench.report import Run, load, of_result, summary, terminal_table, write_report
 from clvl_bench.report.runs import RUNS
 
 
@@ -51,9 +51,9 @@ def reference(run: Run, results: Path) -> list[Run]:
 def show_table(runs: Sequence[Run], *, new: Run | None = None) -> None:
     """The short table of each benchmark, label space and backbone; a new run has a row of its own."""
     frame = summary(runs) if new is None else _with_new_row(runs, new)
-    console = Console(width=None if Console().is_terminal else 100)
+    console = Console()
     for (benchmark, label_space, backbone), part in frame.groupby(["benchmark", "label_space", "backbone"], sort=True):
-        titles, rows = short_table(part)
+        titles, rows = terminal_table(part)
         toy = " (a toy)" if backbone == "tiny" else ""
         table = Table(
             title=f"{benchmark}, label space {label_space}, backbone {backbone}{toy}",
@@ -61,7 +61,7 @@ def show_table(runs: Sequence[Run], *, new: Run | None = None) -> None:
             title_justify="left",
         )
         for number, title in enumerate(titles):
-            table.add_column(title, justify="left" if number == 0 else "right", overflow="fold")
+            table.add_column(title, justify="left" if number == 0 else "right", overflow="fold", no_wrap=number > 0)
         for row in rows:
             table.add_row(*row, style="bold" if new is not None and row[0].startswith("> ") else None)
         console.print(table)

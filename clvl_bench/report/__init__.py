@@ -5,19 +5,22 @@ from pathlib import Path
 
 from clvl_bench.records import write_atomically
 from clvl_bench.report.compare import Difference, compare
+from clvl_bench.report.paired import differences_frame, paired
 from clvl_bench.report.runs import Run, load, of_result, write_committed
-from clvl_bench.report.tables import markdown, short_table, summary
+from clvl_bench.report.tables import markdown, summary, terminal_table
 
 
 def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True) -> None:
-    """summary.csv, summary.md and, a folder for each table where there are several, the plots.
+    """summary.csv, differences.csv, summary.md and, a folder for each table where there are several, the plots.
 
     Raises:
         Mistake: the runs cannot stand in one table.
     """
     frame = summary(runs)
     write_atomically(out / "summary.csv", frame.to_csv(index=False, lineterminator="\n").encode())
-    write_atomically(out / "summary.md", markdown(frame).encode())
+    compared = paired(runs)
+    write_atomically(out / "differences.csv", differences_frame(compared).to_csv(index=False, lineterminator="\n").encode())
+    write_atomically(out / "summary.md", markdown(frame, compared).encode())
     if plots:
         from clvl_bench.report.plots import draw, groups
 
@@ -29,6 +32,6 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True) -> None:
 
 
 __all__ = [
-    "Difference", "Run", "compare", "load", "markdown", "of_result", "short_table", "summary", "write_committed",
-    "write_report",
+    "Difference", "Run", "compare", "load", "markdown", "of_result", "summary", "terminal_table",
+    "write_committed", "write_report",
 ]  # fmt: skip

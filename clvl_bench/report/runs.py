@@ -1,15 +1,20 @@
 """Runs: finished runs as the report needs them, from run folders or from a folder of committed records.
 
-A committed folder holds records.csv (all rows) and runs.csv (where each run's numbers come from, and what they cost).
+A committed folder holds records.csv (all rows), runs.csv (where each run's numbers come from, and what they cost) and
+correct.csv (which test samples each run had right at its end: what paired statistics need).
 """
 
 import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load as load_arrays
 
 from clvl_bench.errors import Damage, Mistake
 from clvl_bench.records import (
@@ -26,6 +31,7 @@ from clvl_bench.records import (
 )
 
 RUNS = "runs.csv"
+CORRECT = "correct.csv"
 
 Key = tuple[str, str, str, str, int, int]
 """Benchmark, label space, strategy, backbone, seed, class order."""
@@ -65,10 +71,15 @@ class Origin:
 
 @dataclass(frozen=True)
 class Run:
-    """A run and its rows; a failed run has none."""
+    """A run and its rows; a failed run has none.
+
+    `correct` is whether each test sample, in the order of ids, was right after the last experience [samples]; None where
+    that is not known.
+    """
 
     origin: Origin
     records: tuple[Record, ...]
+    correct: NDArray[np.bool_] | None = field(default=None, compare=False)
 
 
 def load(paths: Iterable[Path]) -> list[Run]:
@@ -127,7 +138,22 @@ def of_result(result: Result) -> Run:
             peak_memory_mib=timing["peak_memory_mib"],
         ),
         tuple(result.records),
+        _correct(result),
     )
+
+
+def _correct(result: Result) -> NDArray[np.bool_] | None:
+    """From the stored predictions of the last evaluation, verified with the result."""
+    files = sorted((result.folder / "predictions").glob("*.safetensors"))
+    if not files:
+        return None
+    columns = load_arrays(files[-1].read_bytes())
+    experiences = sorted({int(name.split("/")[1]) for name in columns if name.startswith("test/")})
+    ids, predicted, true = (
+        np.concatenate([columns[f"test/{number}/{what}"] for number in experiences]) for what in ("ids", "predicted", "true")
+    )
+    right: NDArray[np.bool_] = (predicted == true)[np.argsort(ids, kind="stable")]
+    return right
 
 
 def _run_folder(path: Path) -> Run | None:
@@ -152,6 +178,9 @@ def write_committed(runs: Sequence[Run], folder: Path) -> None:
     writer.writeheader()
     writer.writerows(asdict(run.origin) for run in ordered)
     write_atomically(folder / RUNS, text.getvalue().encode())
+    known = [(run.origin.run, run.correct) for run in ordered if run.correct is not None]
+    lines = [f"{name},{len(right)},{np.packbits(right).tobytes().hex()}" for name, right in known]
+    write_atomically(folder / CORRECT, "\n".join(["run,samples,bits", *lines, ""]).encode())
 
 
 def _committed(path: Path) -> list[Run]:
@@ -168,4 +197,16 @@ def _committed(path: Path) -> list[Run]:
         if key not in of_key:
             raise Damage(f"{path / RECORDS}: has rows of {key}, which {RUNS} does not list; restore the files")
         of_key[key].append(record)
-    return [Run(origin, tuple(of_key[origin.key])) for origin in origins]
+    correct = _read_correct(path)
+    return [Run(origin, tuple(of_key[origin.key]), correct.get(origin.run)) for origin in origins]
+
+
+def _read_correct(path: Path) -> dict[str, NDArray[np.bool_]]:
+    if not (path / CORRECT).is_file():
+        return {}
+    try:
+        rows = list(csv.DictReader(io.StringIO((path / CORRECT).read_text(encoding="utf-8"))))
+        bits = {row["run"]: np.frombuffer(bytes.fromhex(row["bits"]), dtype=np.uint8) for row in rows}
+        return {row["run"]: np.unpackbits(bits[row["run"]], count=int(row["samples"])).astype(np.bool_) for row in rows}
+    except (KeyError, TypeError, ValueError) as error:
+        raise Damage(f"{path / CORRECT}: a row cannot be read ({error}); restore the file") from None

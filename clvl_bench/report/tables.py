@@ -1,7 +1,7 @@
 """Tables: runs -> one row a strategy, with mean, spread and number of runs in each cell."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 from clvl_bench.errors import Mistake
 from clvl_bench.metrics import METRICS
 from clvl_bench.report.matrices import of_records
+from clvl_bench.report.paired import Compared
 from clvl_bench.report.runs import Run
 
 COSTS: dict[str, str] = {
@@ -58,7 +59,9 @@ def summary(runs: Sequence[Run]) -> pd.DataFrame:
     for group, part in frame.groupby(list(GROUP), sort=True):
         done = part[part["state"] == "done"]
         row: dict[str, Any] = dict(zip(GROUP, group, strict=True))
-        row |= {"runs": len(part), "failed": len(part) - len(done), "n": len(done)}
+        failed = part[part["state"] != "done"]
+        reasons = sorted({reason.partition(":")[0] for reason in failed["reason"]})
+        row |= {"runs": len(part), "failed": len(failed), "n": len(done), "reasons": ", ".join(reasons)}
         for name in (*METRICS, *COSTS):
             cell = over_runs(done[name].tolist() if name in done else [])
             row |= {f"{name}_mean": cell.mean, f"{name}_std": cell.std}
@@ -101,17 +104,33 @@ def refuse_mixtures(runs: Sequence[Run]) -> None:
                 )
 
 
-def short_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+def terminal_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """What fits on 80 columns: accuracies in percent, mean±deviation."""
+    titles = ["Strategy", "Last", "Avg", "Forget", "Held-out", "Kept", "n"]
+    rows = []
+    for _, row in frame.iterrows():
+        shown = [name for name in SHOWN if name != "heldout_degradation"]
+        cells = [percent(Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"])).replace(" ", "") for name in shown]
+        n = str(row["n"]) if not row["failed"] else f"{row['n']}/{row['runs']}"
+        rows.append([row["strategy"], *cells, count(row["kept_bytes_mean"]), n])
+    return titles, rows
+
+
+def short_table(frame: pd.DataFrame, letters: Mapping[str, str] | None = None) -> tuple[list[str], list[list[str]]]:
     """Column titles and rows of the table that people read: accuracies in percent, mean ± deviation."""
-    titles = ["Strategy", *(METRICS[name].title for name in SHOWN), COSTS["train_seconds"], "Trained", "Kept", "Runs"]
+    titles = ["Strategy", *(METRICS[name].title for name in SHOWN), *COSTS.values(), "Runs"]
+    titles.insert(2, "Alike")
     rows = []
     for _, row in frame.iterrows():
         cells = [percent(Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"])) for name in SHOWN]
-        runs = str(row["n"]) if not row["failed"] else f"{row['n']}/{row['runs']} ({row['failed']} failed)"
+        cells.insert(1, (letters or {}).get(row["strategy"], "–"))
+        why = f": {row['reasons']}" if row["reasons"] else ""
+        runs = str(row["n"]) if not row["failed"] else f"{row['n']}/{row['runs']} ({row['failed']} failed{why})"
         costs = [
             f"{row['train_seconds_mean']:.1f}",
             count(row["trained_parameters_mean"]),
             size(row["kept_bytes_mean"]),
+            f"{row['peak_memory_mib_mean']:.0f}",
         ]
         rows.append([row["strategy"], *cells, *costs, runs])
     return titles, rows
@@ -143,7 +162,7 @@ def size(number: float) -> str:
     return f"{number:.0f} B"
 
 
-def markdown(frame: pd.DataFrame) -> str:
+def markdown(frame: pd.DataFrame, compared: Mapping[tuple[str, str, str], Compared]) -> str:
     """One table for each benchmark, label space and backbone; no two of these ever share one."""
     parts = []
     for (benchmark, label_space, backbone), part in frame.groupby(["benchmark", "label_space", "backbone"], sort=True):
@@ -152,7 +171,8 @@ def markdown(frame: pd.DataFrame) -> str:
             if backbone == "tiny"
             else ""
         )
-        titles, rows = short_table(part)
+        found = compared.get((str(benchmark), str(label_space), str(backbone)))
+        titles, rows = short_table(part, None if found is None else found.letters)
         lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
         table = "\n".join("| " + " | ".join(escaped(cell) for cell in line) + " |" for line in lines)
         parts.append(
@@ -165,6 +185,8 @@ NOTES = """Accuracies in percent, mean ± standard deviation over runs (seeds an
 forgetting needs two learned experiences, and joint training has no rows between the first and the last.
 Held-out is the mean final accuracy on datasets that are never trained on; zero-shot loss is what the untouched backbone
 had there minus that. Kept is every byte that outlives an experience, the public backbone excepted.
+Alike: strategies that share a letter cannot be told apart in Last (paired bootstrap over test samples and runs, Holm's
+correction over all pairs of the table, 5 percent); differences.csv has every pair with its interval.
 """
 
 

@@ -93,6 +93,7 @@ def test_nothing_within_reach_depends_on_a_label_that_has_not_arrived(heard, tmp
     other = listen(heard.prepared.config, tmp_path, walk=1, until=1, before=told_otherwise(heard))
     assert np.array_equal(other.revealed, heard.revealed), "the labels that arrived are the same"
     assert differing(heard.reached, other.reached) == []
+    assert other.states == heard.states[: len(other.states)], "nothing that was learned depends on it"
 
 
 @FIRST_STREAM

@@ -73,7 +73,7 @@ def test_one_flipped_bit_anywhere_is_found_and_named(finished, name):
 
 def test_a_missing_file_is_named(finished):
     (finished.path / "predictions/0001.safetensors").unlink()
-    with pytest.raises(Damage, match="0001.safetensors: is missing"):
+    with pytest.raises(Damage, match=r"0001\.safetensors: is missing"):
         finished.result()
 
 

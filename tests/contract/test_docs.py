@@ -1,0 +1,87 @@
+"""What the documentation says is so: links lead somewhere, files in it are valid, lists in it are the program's own."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer.main
+from contract.tables import ROOT
+
+from clvl_bench.cli.main import app
+from clvl_bench.config import BenchmarkConfig, ExperimentConfig
+from clvl_bench.metrics import METRICS
+from clvl_bench.strict import parse
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("results/*.md")])
+HEAD = 'version = 1\nscenario = "joint"\nlabel_space = "dataset"\n'
+"""What stands before a dataset's table in a benchmark file."""
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text(name), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_link_of_a_page_leads_to_a_file(page):
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    broken = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert broken == []
+
+
+def test_every_dataset_that_the_page_declares_is_valid():
+    declared = []
+    for block in blocks("docs/datasets.md", "toml"):
+        content = tomllib.loads(block)
+        if "scenario" not in content:
+            names = list(content["dataset"])
+            content = {**tomllib.loads(HEAD), "datasets": names, **content}
+        for dataset in content["dataset"].values():
+            dataset["classes"] = dataset["classes"] if dataset["classes"] != "names.json" else ["a", "b"]
+        config = parse(BenchmarkConfig, content, file="docs/datasets.md")
+        declared += [dataset.source.kind for dataset in config.dataset.values()]
+    assert declared == ["folder", "arrays", "features"]
+
+
+def test_the_experiment_on_the_page_is_valid_and_has_as_many_runs_as_it_says():
+    (block,) = blocks("docs/running.md", "toml")
+    config = parse(ExperimentConfig, tomllib.loads(block), file="docs/running.md")
+    runs = len(config.benchmarks) * len(config.strategies) * len(config.seeds) * len(config.class_orders)
+    assert f"an experiment of {runs} runs" in block
+
+
+def test_the_page_defines_every_metric_and_no_other():
+    table = text("docs/metrics.md").partition("## Ours")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(METRICS)
+
+
+def test_the_page_lists_the_verbs_that_there_are():
+    verbs = set(typer.main.get_command(app).commands)
+    assert set(re.findall(r"^clvl-bench (\w+)", blocks("docs/running.md", "")[0], re.MULTILINE)) == verbs
+
+
+def test_a_target_that_the_pages_name_is_in_the_makefile():
+    targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
+    named = {name for page in PAGES for name in re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.MULTILINE)}
+    assert {"bench", "setup", "test", "grid"} <= named <= targets
+
+
+def test_the_first_screen_of_the_readme_says_that_the_default_is_a_toy():
+    screen = text("README.md").splitlines()[:25]
+    assert any("embedded default is a toy" in line for line in screen)
+
+
+@pytest.mark.parametrize("name", [path.name for path in PAGES if path.parent == ROOT / "docs"])
+def test_a_page_of_the_documentation_is_reachable_from_the_readme(name):
+    reachable, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop().resolve()
+        if page in reachable or page.suffix != ".md" or not page.is_file():
+            continue
+        reachable.add(page)
+        waiting += [page.parent / link for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()) if "://" not in link]
+    assert Path(ROOT / "docs" / name).resolve() in reachable

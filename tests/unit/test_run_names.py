@@ -1,0 +1,46 @@
+"""What a run is called in tables."""
+
+import numpy as np
+import pytest
+
+from clvl_bench.cli import main as cli
+from clvl_bench.config.files import run_config
+
+FEATURES = """version = 1
+scenario = "joint"
+datasets = ["inspection"]
+label_space = "dataset"
+[dataset.inspection]
+classes = ["crack", "rust"]
+[dataset.inspection.source]
+kind = "features"
+path = "features.npz"
+splits = { train = [["x", "y"]], test = [["x", "y"]] }
+backbone = "our ViT-B/32"
+"""
+
+
+def test_precomputed_features_are_called_by_the_backbone_that_they_name(tmp_path):
+    np.savez(tmp_path / "features.npz", x=np.zeros((2, 4)), y=np.arange(2))
+    (tmp_path / "b.toml").write_text(FEATURES)
+    run = run_config(str(tmp_path / "b.toml"), "zeroshot", backbone="tiny")
+    assert run.coordinates["backbone"] == "our ViT-B/32"
+    assert "tiny" not in run.id
+
+
+def test_images_are_called_by_the_backbone_that_was_chosen():
+    assert run_config("toy_landcover", "zeroshot", backbone="tiny").coordinates["backbone"] == "tiny"
+
+
+@pytest.mark.parametrize("how", ["as an exit code", "as an exception"])
+def test_an_interrupted_command_says_how_to_go_on(monkeypatch, capsys, how):
+    def app(**kwargs):
+        if how == "as an exception":
+            raise KeyboardInterrupt
+        return 130
+
+    monkeypatch.setattr(cli, "app", app)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 130
+    assert "the same command goes on where it stopped" in capsys.readouterr().err

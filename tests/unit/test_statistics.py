@@ -1,0 +1,88 @@
+"""Statistics against scipy, closed forms and simulation."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from clvl_bench.report import statistics
+from clvl_bench.report.statistics import Difference, crossed_variance, differences, holm, letters, two_sided
+
+
+def test_holm_on_its_textbook_example():
+    # Holm 1979: p times the number of those not smaller, never below an earlier one.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_holm_keeps_order_and_stays_at_most_one():
+    ps = np.random.default_rng(0).random(20).tolist()
+    corrected = holm(ps)
+    assert max(corrected) <= 1.0
+    assert np.argsort(ps).tolist() == np.lexsort((ps, corrected)).tolist()
+
+
+def test_one_run_has_the_variance_of_a_mean():
+    values = np.random.default_rng(1).normal(size=(1, 50))
+    assert crossed_variance(values) == pytest.approx(stats.sem(values[0]) ** 2)
+
+
+def test_crossed_variance_is_unbiased():
+    """Closed form: var_run / R + var_sample / C + var_cell / (R C)."""
+    generator = np.random.default_rng(2)
+    runs, samples = 6, 40
+    estimates = [
+        crossed_variance(
+            generator.normal(0, 0.5, (runs, 1)) + generator.normal(0, 1, (1, samples)) + generator.normal(0, 1, (runs, samples))
+        )
+        for _ in range(3000)
+    ]
+    assert np.mean(estimates) == pytest.approx(0.25 / runs + 1 / samples + 1 / (runs * samples), rel=0.04)
+
+
+def test_identical_strategies_differ_by_nothing():
+    right = np.random.default_rng(3).random((4, 60)) < 0.7
+    (same,) = differences({"a": right, "b": right.copy()}, replicates=500)
+    assert (same.mean, same.low, same.high, same.p) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_p_agrees_with_the_t_test_where_only_samples_vary():
+    generator = np.random.default_rng(4)
+    a = generator.random((1, 400)) < 0.7
+    b = a ^ (generator.random((1, 400)) < np.where(a, 0.15, 0.2))  # wrong where a is right more often than the reverse
+    (found,) = differences({"a": a, "b": b}, replicates=20000)
+    expected = stats.ttest_rel(a[0].astype(float), b[0].astype(float)).pvalue
+    assert found.p == pytest.approx(expected, abs=0.02)
+
+
+def test_two_sided_is_never_zero():
+    assert two_sided(np.full(99, 0.3)) == pytest.approx(2 / 100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("run_effect", "sample_effect"), [(0.0, 0.3), (0.02, 0.3)])
+def test_the_interval_covers_the_truth_as_often_as_it_says(run_effect, sample_effect):
+    """1,000 simulated tables of 9 runs and 120 samples whose true difference is known by construction."""
+    generator = np.random.default_rng(5)
+    covered, truth = 0, 0.05
+    for _ in range(1000):
+        base = 0.6 + generator.uniform(-sample_effect, sample_effect, (1, 120))
+        shift = truth + generator.normal(0, run_effect, (9, 1))
+        a, b = generator.random((9, 120)) < base + shift, generator.random((9, 120)) < base
+        (found,) = differences({"a": a, "b": b}, replicates=400)
+        covered += found.low <= truth <= found.high
+    assert 930 <= covered <= 970
+
+
+def pair(a: str, b: str, p: float) -> Difference:
+    return Difference(a, b, 0.0, 0.0, 0.0, p, p)
+
+
+def test_letters_of_a_chain():
+    """a and b alike, b and c alike, a and c not: two letters, and b has both."""
+    found = letters({"a": 0.9, "b": 0.8, "c": 0.7}, [pair("a", "b", 0.5), pair("b", "c", 0.5), pair("a", "c", 0.001)])
+    assert found == {"a": "a", "b": "ab", "c": "b"}
+
+
+def test_letters_of_strategies_that_all_differ_go_down_with_the_mean():
+    found = letters({"x": 0.1, "y": 0.9}, [pair("x", "y", 0.001)])
+    assert found == {"x": "b", "y": "a"}
+    assert statistics.LEVEL == 0.05
