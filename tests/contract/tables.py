@@ -28,7 +28,7 @@ def members(union: Any) -> dict[str, type[BaseModel]]:
 
 
 def offering(package: ModuleType, function: str) -> dict[str, ModuleType]:
-    """The modules of a package that offer a function of that name; helpers do not."""
+    """The modules of a package that offer a function of that name."""
     names = [found.name for found in pkgutil.iter_modules(package.__path__)]
     modules = {name: import_module(f"{package.__name__}.{name}") for name in names}
     return {name: module for name, module in modules.items() if hasattr(module, function)}

@@ -12,7 +12,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 WRITES = {
-    "naive_with_prompt_and_replay": {"prompt_replay.csv"},
+    "naive_with_prompt_and_replay": {"prompt.csv", "prompt_replay.csv"},
     "plain_model_with_avalanche_replay": {"plain_naive.csv", "plain_replay.csv"},
 }
 Rows = list[dict[str, str]]
@@ -87,6 +87,14 @@ def test_prompt_learning_and_replay_learn_under_avalanches_own_naive(folder_of):
     assert after > before + 0.02, "the learned context is worth more than the template that it started from"
     datasets = {row["dataset"] for row in rows if row["stream"] == "zeroshot" and row["metric"] == "accuracy"}
     assert datasets == {"toy_postcards", "toy_shapes"}
+
+
+@pytest.mark.slow
+def test_replay_changes_nothing_before_there_is_a_past_and_something_from_then_on(folder_of):
+    folder = folder_of("naive_with_prompt_and_replay")
+    without, beside = (matrix(read(folder / f"{name}.csv"), "test") for name in ("prompt", "prompt_replay"))
+    assert all(without[t, j] == beside[t, j] for t in (0, 1) for j in range(5))
+    assert all(any(without[t, j] != beside[t, j] for j in range(5)) for t in range(2, 6))
 
 
 @pytest.mark.slow
