@@ -57,6 +57,9 @@ lint: setup ## style and layers
 type: setup ## types
 	$(BIN)/mypy
 
+perf: setup ## measure what the suite costs over a bare loop
+	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/overhead.py
+
 tiny-clip: setup ## pre-train the embedded toy CLIP anew (about half an hour on one core)
 	$(BIN)/python -m clvl_bench.backbones.recipe
 
