@@ -20,6 +20,7 @@ from clvl_bench.report.runs import Run
 # Okabe & Ito 2008: told apart by readers with any colour vision; marks differ as well.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8B6914")
 MARKS = "osD^vP*X"
+LINES = ("-", "--", ":")
 
 Table = tuple[str, str, str]
 """Benchmark, label space, backbone: what may share a plot."""
@@ -64,7 +65,7 @@ def draw(group: Group) -> dict[str, bytes]:
 
 
 def curves(group: Group, what: str, title: str) -> Figure | None:
-    """One line a strategy over experiences, with a band of one deviation; what has a single value is a dashed line."""
+    """One line a strategy over experiences, with a band of one deviation; what has a single value is a level line."""
     figure, axes = _axes(group, title)
     drawn = False
     for number, (strategy, runs) in enumerate(group.runs.items()):
@@ -74,12 +75,13 @@ def curves(group: Group, what: str, title: str) -> Figure | None:
         drawn = True
         steps = np.arange(1, values.shape[1] + 1)
         mean, std = values.mean(axis=0), values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
-        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "label": strategy}
+        style: dict[str, Any] = {"color": _colour(number), "label": strategy}
         known = ~np.isnan(mean)
         if known.sum() == 1 and known[-1]:
-            axes.axhline(mean[-1], linestyle="--", linewidth=1.2, **style)
+            axes.axhline(mean[-1], linestyle="-.", linewidth=1.2, **style)
         else:
-            axes.plot(steps[known], mean[known], marker=MARKS[number % len(MARKS)], markersize=4, **style)
+            line = LINES[number // len(COLOURS) % len(LINES)]
+            axes.plot(steps[known], mean[known], marker=_mark(number), markersize=4, linestyle=line, **style)
             axes.fill_between(
                 steps[known], (mean - std)[known], (mean + std)[known], color=style["color"], alpha=0.15, linewidth=0
             )
@@ -87,6 +89,7 @@ def curves(group: Group, what: str, title: str) -> Figure | None:
         plt.close(figure)
         return None
     axes.set_xticks(steps)
+    axes.set_ylim(top=min(axes.get_ylim()[1], 102))
     axes.set_xlabel("experiences learned")
     axes.set_ylabel("percent")
     _legend(axes)
@@ -103,18 +106,12 @@ def domain_and_heldout(group: Group) -> Figure | None:
     start = (100 * tested.mean() if len(tested) else np.nan, 100 * np.mean(first.heldout[0]))
     for number, (strategy, runs) in enumerate(group.runs.items()):
         points = 100 * np.array([(matrices.test[-1].mean(), matrices.heldout[-1].mean()) for matrices in runs])
-        (x, y), colour = points.mean(axis=0), COLOURS[number % len(COLOURS)]
+        (x, y), colour = points.mean(axis=0), _colour(number)
         spread = points.std(axis=0, ddof=1) if len(points) > 1 else np.zeros(2)
         if not np.isnan(start).any() and np.hypot(x - start[0], y - start[1]) > 0.5:
             axes.annotate("", (x, y), start, arrowprops={"arrowstyle": "->", "color": colour, "alpha": 0.5})
-        mark: dict[str, Any] = {
-            "marker": MARKS[number % len(MARKS)],
-            "color": colour,
-            "markersize": 7,
-            "capsize": 2,
-            "linestyle": "",
-        }
-        axes.errorbar(x, y, xerr=spread[0], yerr=spread[1], label=strategy, **mark)
+        axes.errorbar(x, y, xerr=spread[0], yerr=spread[1], fmt="none", color=colour, capsize=2, linewidth=1)
+        axes.plot(x, y, marker=_mark(number), color=colour, markersize=7, linestyle="", label=strategy)
     if not np.isnan(start).any():
         axes.plot(*start, marker="+", color="#555555", markersize=12, linestyle="", label="untouched backbone")
     axes.margins(0.12)
@@ -173,6 +170,15 @@ def _axes(group: Group, title: str) -> tuple[Figure, Axes]:
 
 def _legend(axes: Axes) -> None:
     axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def _colour(number: int) -> str:
+    return COLOURS[number % len(COLOURS)]
+
+
+def _mark(number: int) -> str:
+    """Moves on by one each time the colours begin anew, so that no two of the first 64 strategies look alike."""
+    return MARKS[(number + number // len(COLOURS)) % len(MARKS)]
 
 
 def _file(strategy: str) -> str:
