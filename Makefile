@@ -39,7 +39,7 @@ grid: setup ## run what is missing of a grid: make grid EXPERIMENT=reference
 	$(BIN)/clvl-bench grid $(EXPERIMENT) --jobs $(JOBS) --results $(RESULTS)
 
 report: setup ## make the committed tables and plots anew from the committed records
-	for folder in results/*/records.csv; do \
+	for folder in results/*/records.csv; do test -f $$folder || continue; \
 		$(BIN)/clvl-bench report $$(dirname $$folder) --out $$(dirname $$folder) || exit 1; done
 
 compare: setup ## compare two sets of runs: make compare A=results/ci B=results/toy_landcover

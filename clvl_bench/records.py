@@ -1,7 +1,7 @@
 """Records: one tidy row per measured value, and the folder of a run, written so that no reader ever sees half of it.
 
-A run folder holds config.json, provenance.json, status.json, records.csv, predictions/, and result.json, which is written
-last and names the hash of every other result. Only a folder with a valid result.json counts.
+A run folder holds status.json, records.csv, predictions/, and result.json, which is written last, holds the provenance and
+the timing, and names the hash of every other result. Only a folder with a valid result.json counts.
 """
 
 import csv

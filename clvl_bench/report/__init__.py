@@ -11,7 +11,8 @@ from clvl_bench.report.tables import markdown, summary, terminal_table
 
 
 def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True) -> None:
-    """summary.csv, differences.csv, summary.md and, a folder for each table where there are several, the plots.
+    """summary.csv, summary.md, the plots (in a folder for each table where there are several), and differences.csv where
+    strategies can be compared.
 
     Raises:
         Mistake: the runs cannot stand in one table.
@@ -19,7 +20,9 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True) -> None:
     frame = summary(runs)
     write_atomically(out / "summary.csv", frame.to_csv(index=False, lineterminator="\n").encode())
     compared = paired(runs)
-    write_atomically(out / "differences.csv", differences_frame(compared).to_csv(index=False, lineterminator="\n").encode())
+    if compared:
+        pairs = differences_frame(compared).to_csv(index=False, lineterminator="\n")
+        write_atomically(out / "differences.csv", pairs.encode())
     write_atomically(out / "summary.md", markdown(frame, compared).encode())
     if plots:
         from clvl_bench.report.plots import draw, groups

@@ -1,8 +1,9 @@
 """Plots: what a reader looks at. Each states its benchmark, label space and number of runs, and calls a toy a toy."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import matplotlib
@@ -54,14 +55,17 @@ def groups(runs: Sequence[Run]) -> list[Group]:
 
 def draw(group: Group) -> dict[str, bytes]:
     """All plots of a table, as PNG files by name."""
-    pictures = {
-        "seen_accuracy.png": curves(group, "seen_accuracy", "Accuracy on the experiences learned so far"),
-        "forgetting.png": curves(group, "forgetting_so_far", "Forgetting of the experiences learned so far"),
-        "domain_and_heldout.png": domain_and_heldout(group),
+    figures: dict[str, Callable[[], Figure | None]] = {
+        "seen_accuracy.png": lambda: curves(group, "seen_accuracy", "Accuracy on the experiences learned so far"),
+        "forgetting.png": lambda: curves(group, "forgetting_so_far", "Forgetting of the experiences learned so far"),
+        "domain_and_heldout.png": lambda: domain_and_heldout(group),
+        **{
+            f"matrix_{_file(strategy)}.png": partial(matrix, group, strategy, matrices)
+            for strategy, matrices in group.runs.items()
+        },
     }
-    for strategy, matrices in group.runs.items():
-        pictures[f"matrix_{_file(strategy)}.png"] = matrix(group, strategy, matrices)
-    return {name: png(figure) for name, figure in pictures.items() if figure is not None}
+    # One at a time: a figure that is open keeps its memory.
+    return {name: png(figure) for name, make in figures.items() if (figure := make()) is not None}
 
 
 def curves(group: Group, what: str, title: str) -> Figure | None:

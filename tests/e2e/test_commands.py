@@ -117,7 +117,7 @@ def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(files):
     assert f"failed {folders['broken'].name}: {states['broken']['reason']}" in done.stdout
     report = clvl_here("report", "results", "--out", "table", "--no-plots", cwd=files)
     assert report.returncode == 0, report.stderr
-    assert "0/1 (1 failed)" in (files / "table" / "summary.md").read_text(encoding="utf-8")
+    assert "0/1 (1 failed: nan)" in (files / "table" / "summary.md").read_text(encoding="utf-8")
 
     shutil.rmtree(folders["big"])
     finished = list(files.glob("results/runs/*/result.json"))
