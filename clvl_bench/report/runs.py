@@ -85,16 +85,19 @@ class Run:
 def load(paths: Iterable[Path]) -> list[Run]:
     """The runs found at these paths: run folders, folders of run folders, or committed folders.
 
+    A run of a grid that has no result yet is left out.
+
     Raises:
         Mistake: nothing is there.
         Damage: a result is not what was written.
     """
     found: dict[tuple[Key, str], Run] = {}
-    for path in paths:
-        runs = _load(path)
-        if not runs:
-            raise Mistake(f"{path}: no results are there; run something first, for example make bench")
-        found |= {(run.origin.key, run.origin.run): run for run in runs}
+    looked_at = list(paths)
+    for path in looked_at:
+        found |= {(run.origin.key, run.origin.run): run for run in _load(path)}
+    if not found:
+        where = looked_at[0] if looked_at else "report"
+        raise Mistake(f"{where}: no results are there; run something first, for example make bench")
     return [found[key] for key in sorted(found)]
 
 
