@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +17,11 @@ from safetensors.numpy import save
 from clvl_bench import checkpoint
 from clvl_bench.backbones import Backbone
 from clvl_bench.checkpoint import Checkpoint
-from clvl_bench.claims import claimed
+from clvl_bench.claims import claimed, is_claimed
 from clvl_bench.config import RunConfig, StrategyConfig
 from clvl_bench.config.adapters import NoneAdapter
 from clvl_bench.costs import Stopwatch, out_of_memory, peak_mib, reset_peak
-from clvl_bench.errors import Mistake, RunFailed
+from clvl_bench.errors import Busy, Mistake, RunFailed
 from clvl_bench.evaluation import Accuracy, Measured, Predictions, RecordLogger
 from clvl_bench.features import Inputs, backbone_for
 from clvl_bench.progress import Progress
@@ -87,6 +88,7 @@ def run(config: RunConfig, *, results: Path, device: str = "cpu", progress: bool
         return _verified(folder, prepared)
     with claimed(folder.path) as claim:
         if folder.finished:  # by another process, since we looked
+            _close(folder)
             return _verified(folder, prepared)
         _clean(folder.path)
         return _recorded(prepared, RunFolder(folder.path, guard=claim.check), watch, progress=progress)
@@ -121,13 +123,13 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
         evaluator = EvaluationPlugin(Accuracy(keep=predictions.append), loggers=[log, bars], collect_all=False)
         strategy = _strategy(config.strategy_config, prepared, benchmark.view, evaluator)
         folder.set_status("running", pid=os.getpid())  # from here on: a strategy that cannot be built writes nothing
-        done = _resume(folder, strategy, log, watch)
+        done = _resume(folder, prepared, strategy, log, watch)
         if done is None:
             done = 0
             untouched = View(benchmark.view.plan, prepared.features, benchmark.view.revealed)
             with watch.on("evaluate"):
                 _evaluate(_strategy(ZEROSHOT, prepared, untouched, evaluator), benchmark)
-            _keep(folder, done, strategy, log, watch, predictions)
+            _keep(folder, prepared, done, strategy, log, watch, predictions)
         bars.resumed(done)
         for number, experience in enumerate(experiences, start=1):
             benchmark.truth.reveal(experience.step.ids)
@@ -139,7 +141,7 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
                 _evaluate(strategy, benchmark)
             _refuse_nan(prepared, log, strategy.learned)
             _record_costs(strategy, log, config)
-            _keep(folder, number, strategy, log, watch, predictions)
+            _keep(folder, prepared, number, strategy, log, watch, predictions)
             bars.experience_done(number)
     return _finish(prepared, folder, log, watch)
 
@@ -161,10 +163,16 @@ def _strategy(config: StrategyConfig, prepared: Prepared, view: View, evaluator:
     return build_strategy(config, prepared.backbone, view, evaluator=evaluator, seed=seed, teacher=teacher, device=device)
 
 
-def _resume(folder: RunFolder, strategy: AdaptationStrategy, log: RecordLogger, watch: Stopwatch) -> int | None:
-    """Take up the newest checkpoint; the number of experiences done, or None where there is nothing to take up."""
+def _resume(
+    folder: RunFolder, prepared: Prepared, strategy: AdaptationStrategy, log: RecordLogger, watch: Stopwatch
+) -> int | None:
+    """Take up the newest checkpoint; the number of experiences done, or None where there is nothing to take up.
+
+    What was learned from other data or weights than those of now is dropped.
+    """
     found = checkpoint.latest(folder.path / "state")
-    if found is None:
+    if found is None or found.notes.get("stands_on") != _stands_on(prepared):
+        shutil.rmtree(folder.path / "state", ignore_errors=True)
         return None
     strategy.load(found.state)
     log.records[:] = from_csv(found.notes["records"].encode(), name="checkpoint")
@@ -174,6 +182,7 @@ def _resume(folder: RunFolder, strategy: AdaptationStrategy, log: RecordLogger, 
 
 def _keep(
     folder: RunFolder,
+    prepared: Prepared,
     done: int,
     strategy: AdaptationStrategy,
     log: RecordLogger,
@@ -188,8 +197,13 @@ def _keep(
     }
     folder.write(f"predictions/{strategy.learned:04d}.safetensors", save(columns))
     predictions.clear()
-    notes = {"records": to_csv(log.records).decode(), "seconds": watch.seconds}
+    notes = {"stands_on": _stands_on(prepared), "records": to_csv(log.records).decode(), "seconds": watch.seconds}
     checkpoint.write(folder.path / "state", Checkpoint(done, strategy.state(), notes))
+
+
+def _stands_on(prepared: Prepared) -> dict[str, Any]:
+    """The data and weights that a run's numbers come from; its id does not hold them."""
+    return {what: prepared.provenance[what] for what in ("data", "backbone")}
 
 
 def _refuse_nan(prepared: Prepared, log: RecordLogger, learned: int) -> None:
@@ -235,14 +249,16 @@ def _close(folder: RunFolder) -> None:
 def _verified(folder: RunFolder, prepared: Prepared) -> Result:
     """A finished run, once its files are as written and its data and weights are those of now."""
     result = folder.result()
-    for what in ("data", "backbone"):
-        if result.provenance[what] != prepared.provenance[what]:
+    for what, now in _stands_on(prepared).items():
+        if result.provenance[what] != now:
             raise Mistake(
                 f"{folder.path} is a finished run with other {'weights' if what == 'backbone' else what}; "
                 "choose another --results folder, or delete it to run anew"
             )
-    if (folder.path / "state").exists():
-        _close(folder)
+    unclosed = (folder.path / "state").exists() or any(folder.path.glob("claim.*"))
+    if unclosed and not is_claimed(folder.path):
+        with suppress(Busy), claimed(folder.path):
+            _close(folder)
     return result
 
 

@@ -1,7 +1,8 @@
 """Runs that are killed: each in a process of its own, forked from one that has everything imported, so that it starts at once.
 
-A run dies by a signal from outside at any moment, or by its own hand just before its k-th change of the file system. Between
-two changes the files stay as they are, so all k together leave all that a killed run can leave behind.
+A run dies by a signal from outside at any moment, or by its own hand at its k-th change of the file system: just before it,
+or, where a file is opened to be written, just behind it, so that the file is there and empty. Between two changes the files
+stay as they are, so all k together leave all that a killed run can leave behind, empty files standing for half-written ones.
 
 Run as a script this is the process that forks: a request a line on its input, process ids and exit codes on its output.
 """
@@ -128,7 +129,7 @@ def _work(*, arguments: list[str] | None = None, config: str = "", results: str 
 
 
 def _death(k: int) -> Callable[[str, tuple[Any, ...]], None]:
-    """An audit hook that kills its process just before the k-th change of the file system."""
+    """An audit hook that kills its process at the k-th change of the file system."""
     left = k
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -136,6 +137,8 @@ def _death(k: int) -> Callable[[str, tuple[Any, ...]], None]:
         if _changes_files(event, arguments):
             left -= 1
             if not left:
+                if event == "open":
+                    os.close(os.open(arguments[0], arguments[2], 0o600))
                 os.kill(os.getpid(), signal.SIGKILL)
 
     return hook

@@ -5,9 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command import clvl, clvl_here
 
+from clvl_bench import runner
+from clvl_bench.config.files import run_config
 from clvl_bench.records import RunFolder
 
 SCENES = """version = 1
@@ -115,6 +118,45 @@ def test_damaged_images_are_left_out_and_recorded_where_the_file_says_so(tmp_pat
     data = RunFolder(folder).result().provenance["data"]
     assert sum(part["samples"] for part in data.values()) == 18
     assert {part["skipped"] for part in data.values()} == {2}
+
+
+ARRAYS = """version = 1
+scenario = "class_incremental"
+datasets = ["noise"]
+classes_per_experience = [2, 2]
+label_space = "seen"
+
+[dataset.noise]
+classes = ["a", "b", "c", "d"]
+source = { kind = "arrays", path = "noise.npz", splits = { train = ["x", "y"], test = ["x", "y"] } }
+"""
+
+
+def write_noise(folder: Path, *, seed: int) -> None:
+    pictures = np.random.default_rng(seed).integers(0, 256, (80, 32, 32, 3), dtype=np.uint8)
+    np.savez(folder / "noise.npz", x=pictures, y=np.tile(np.arange(4), 20))
+
+
+def test_a_run_whose_data_changed_while_it_was_interrupted_starts_anew(tmp_path, monkeypatch):
+    (tmp_path / "noise.toml").write_text(ARRAYS)
+    write_noise(tmp_path, seed=0)
+    config = run_config(str(tmp_path / "noise.toml"), "prompt_replay")
+    keep = runner._keep
+
+    def keep_then_stop(folder, prepared, done, *rest):
+        keep(folder, prepared, done, *rest)
+        if done == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "_keep", keep_then_stop)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(config, results=tmp_path / "interrupted", progress=False)
+    monkeypatch.setattr(runner, "_keep", keep)
+    assert list(tmp_path.glob("interrupted/runs/*/state/0001"))
+    write_noise(tmp_path, seed=1)
+    went_on, fresh = (runner.run(config, results=tmp_path / name, progress=False) for name in ("interrupted", "fresh"))
+    assert went_on.records == fresh.records
+    assert went_on.provenance == fresh.provenance
 
 
 IMAGENET = """version = 1
