@@ -71,7 +71,7 @@ def is_claimed(folder: Path) -> bool:
 
 def _take(folder: Path) -> int:
     highest = _highest(folder)
-    if is_claimed(folder):
+    if highest and _alive(folder, highest):  # judged on the one that was read: a newer one makes the rename fail
         raise Busy(f"{folder.name}: is already running by {_owner(folder, highest)}")
     number = highest + 1
     mine = folder / f".claim.{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}.tmp"
@@ -153,8 +153,8 @@ def _asked(pid: int) -> str | None:
         os.kill(pid, 0)
     except ProcessLookupError:
         return None
-    except PermissionError:
-        return "exists"
+    except PermissionError:  # it exists and is somebody else's
+        pass
     return "exists"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clvl_bench.adapters.base import Classes
+from clvl_bench.adapters.base import Classes, State
 from clvl_bench.adapters.prompt import Prompt
 from clvl_bench.backbones import Backbone, TowerBackbone, with_towers
 from clvl_bench.config.adapters import KgCoOpAdapter
@@ -41,11 +41,11 @@ class KgCoOp(Prompt):
         anchors = self.backbone.class_features([self.table[place] for place in self.seen], templates=1)
         return self.weight * (1 - (self._learned * anchors).sum(dim=-1)).mean()
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> State:
         return {"seen": list(self.seen), **super().state()}
 
-    def load(self, state: dict[str, object]) -> None:
-        self.seen = tuple(state["seen"])  # type: ignore[arg-type]
+    def load(self, state: State) -> None:
+        self.seen = tuple(state["seen"])
         super().load({name: value for name, value in state.items() if name != "seen"})
 
 

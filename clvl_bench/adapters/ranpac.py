@@ -66,10 +66,6 @@ class RanPac(Analytic):
         scores: Tensor = self.expand(features) @ self._weights
         return scores
 
-    def load(self, state: dict[str, object]) -> None:
-        super().load(state)
-        self._weights = None
-
     def _chosen(self, features: Tensor, labels: Tensor) -> float:
         """The lambda of the smallest squared error; samples come in the shuffled order of the stream."""
         fitted = max(1, int(0.8 * len(features)))

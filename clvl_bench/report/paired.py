@@ -6,11 +6,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from clvl_bench.report.runs import Run
+from clvl_bench.report.runs import Run, Table
 from clvl_bench.report.statistics import Correct, Difference, differences, letters
-
-Table = tuple[str, str, str]
-"""Benchmark, label space, backbone."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +24,7 @@ def paired(runs: Sequence[Run]) -> dict[Table, Compared]:
     for run in runs:
         origin = run.origin
         if run.correct is not None:
-            table = (origin.benchmark, origin.label_space, origin.backbone)
-            of_strategy = tables.setdefault(table, {}).setdefault(origin.strategy, {})
+            of_strategy = tables.setdefault(origin.table, {}).setdefault(origin.strategy, {})
             of_strategy[origin.seed, origin.class_order] = run.correct
     found = {}
     for table, strategies in sorted(tables.items()):

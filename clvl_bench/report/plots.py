@@ -16,15 +16,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from clvl_bench.report.matrices import Matrices, of_records
-from clvl_bench.report.runs import Run
+from clvl_bench.report.runs import Run, Table
 
 # Okabe & Ito 2008: told apart by readers with any colour vision; marks differ as well.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8B6914")
 MARKS = "osD^vP*X"
 LINES = ("-", "--", ":")
-
-Table = tuple[str, str, str]
-"""Benchmark, label space, backbone: what may share a plot."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,7 @@ def groups(runs: Sequence[Run]) -> list[Group]:
     found: dict[Table, dict[str, list[Matrices]]] = {}
     for run in runs:
         if run.records:
-            table = (run.origin.benchmark, run.origin.label_space, run.origin.backbone)
-            found.setdefault(table, {}).setdefault(run.origin.strategy, []).append(of_records(run.records))
+            found.setdefault(run.origin.table, {}).setdefault(run.origin.strategy, []).append(of_records(run.records))
     return [Group(table, strategies) for table, strategies in sorted(found.items())]
 
 

@@ -37,6 +37,10 @@ Key = tuple[str, str, str, str, int, int]
 """Benchmark, label space, strategy, backbone, seed, class order."""
 
 
+Table = tuple[str, str, str]
+"""Benchmark, label space, backbone: what may share a table or a plot."""
+
+
 @dataclass(frozen=True)
 class Origin:
     """One row of runs.csv: coordinates, whether it finished, where its numbers come from, what it cost."""
@@ -63,6 +67,10 @@ class Origin:
     train_seconds: float = 0.0
     evaluate_seconds: float = 0.0
     peak_memory_mib: float = 0.0
+
+    @property
+    def table(self) -> Table:
+        return self.benchmark, self.label_space, self.backbone
 
     @property
     def key(self) -> Key:

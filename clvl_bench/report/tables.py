@@ -11,7 +11,7 @@ from clvl_bench.errors import Mistake
 from clvl_bench.metrics import METRICS
 from clvl_bench.report.matrices import of_records
 from clvl_bench.report.paired import Compared
-from clvl_bench.report.runs import Run
+from clvl_bench.report.runs import Run, Table
 
 COSTS: dict[str, str] = {
     "train_seconds": "Train s", "trained_parameters": "Trained", "kept_bytes": "Kept bytes", "peak_memory_mib": "Peak MiB",
@@ -91,11 +91,10 @@ def refuse_mixtures(runs: Sequence[Run]) -> None:
         ("weights", "weights_sha256"),
         ("prompts", "prompts_sha256"),
     ):
-        by_table: dict[tuple[str, str, str], set[str]] = {}
+        by_table: dict[Table, set[str]] = {}
         for run in runs:
             if run.origin.state == "done":
-                table = (run.origin.benchmark, run.origin.label_space, run.origin.backbone)
-                by_table.setdefault(table, set()).add(getattr(run.origin, field))
+                by_table.setdefault(run.origin.table, set()).add(getattr(run.origin, field))
         for table, values in by_table.items():
             if len(values) > 1:
                 shown = ", ".join(sorted(value or "none" for value in values))
@@ -162,7 +161,7 @@ def size(number: float) -> str:
     return f"{number:.0f} B"
 
 
-def markdown(frame: pd.DataFrame, compared: Mapping[tuple[str, str, str], Compared]) -> str:
+def markdown(frame: pd.DataFrame, compared: Mapping[Table, Compared]) -> str:
     """One table for each benchmark, label space and backbone; no two of these ever share one."""
     parts = []
     for (benchmark, label_space, backbone), part in frame.groupby(["benchmark", "label_space", "backbone"], sort=True):
