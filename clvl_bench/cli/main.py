@@ -3,12 +3,15 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import clvl_bench
 from clvl_bench.errors import ClvlError, Mistake
+
+if TYPE_CHECKING:
+    from clvl_bench.config import ExperimentConfig
 
 app = typer.Typer(
     help="Continual adaptation of vision-language models: run, measure, compare.", no_args_is_help=True, add_completion=True,
@@ -66,8 +69,10 @@ def grid(
 ) -> None:
     """Run what is missing of a grid of benchmarks, strategies, backbones, seeds and class orders."""
     from clvl_bench.cli.show import show_grid, show_plan
+    from clvl_bench.config.files import runs_of
 
-    runs = _experiment_runs(experiment, limit)
+    config = _experiment(experiment)
+    runs = runs_of(config, limit=limit)
     if dry_run:
         show_plan(runs, results)
         return
@@ -76,7 +81,8 @@ def grid(
     from clvl_bench.launch import default_jobs
     from clvl_bench.launch import grid as run_grid
 
-    failed = show_grid(runs, run_grid(runs, results=results, jobs=jobs or default_jobs(), device=_device(device)), results)
+    outcomes = run_grid(runs, results=results, jobs=jobs or default_jobs(), device=_device(device))
+    failed = show_grid(runs, outcomes, results, sweep=bool(config.sweep))
     if failed:
         raise typer.Exit(1)
 
@@ -92,17 +98,24 @@ def report(
     from clvl_bench.cli.show import show_table
     from clvl_bench.report import load, write_committed, write_report
 
-    paths: list[Path] = []
-    for name in runs or [str(results)]:
-        if Path(name).is_dir():
-            paths.append(Path(name))
-        else:
-            paths += [results / "runs" / config.id for config in _experiment_runs(name, None)]
-    found = load(paths)
+    found = load(_result_folders(runs, results))
     write_committed(found, out)
     write_report(found, out, plots=plots)
     show_table(found)
     print(f"Tables and plots: {out}")
+
+
+@app.command()
+def select(
+    runs: Annotated[list[str], typer.Argument(help="An experiment with a sweep, or run folders.")],
+    results: Results = Path("results"),
+) -> None:
+    """Show which settings are best on validation. Test accuracy is not looked at."""
+    from clvl_bench.cli.show import show_settings
+    from clvl_bench.report import load
+    from clvl_bench.report.selection import select as select_settings
+
+    show_settings(select_settings(load(_result_folders(runs, results))))
 
 
 @app.command()
@@ -201,13 +214,26 @@ def main() -> None:
     sys.exit(code or 0)
 
 
-def _experiment_runs(name: str, limit: int | None):  # type: ignore[no-untyped-def]
+def _experiment(name: str) -> 'ExperimentConfig':
     from clvl_bench.config import ExperimentConfig
-    from clvl_bench.config.files import load, runs_of
+    from clvl_bench.config.files import load
 
     experiment = load("experiment", name)
     assert isinstance(experiment, ExperimentConfig)
-    return runs_of(experiment, limit=limit)
+    return experiment
+
+
+def _result_folders(names: list[str], results: Path) -> list[Path]:
+    """Folders as they are named, and the run folders of experiments; without a name, all results."""
+    from clvl_bench.config.files import runs_of
+
+    folders: list[Path] = []
+    for name in names or [str(results)]:
+        if Path(name).is_dir():
+            folders.append(Path(name))
+        else:
+            folders += [results / "runs" / config.id for config in runs_of(_experiment(name))]
+    return folders
 
 
 def _device(name: str) -> str:

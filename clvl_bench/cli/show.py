@@ -1,5 +1,6 @@
 """Show: results, plans and grids on a terminal of 80 columns."""
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from clvl_bench.errors import ClvlError
 from clvl_bench.records import RESULT, Result
 from clvl_bench.report import Run, load, of_result, summary, terminal_table, write_report
 from clvl_bench.report.runs import RUNS
+from clvl_bench.report.selection import Setting, select
 
 
 def show_result(result: Result, results: Path) -> None:
@@ -77,6 +79,20 @@ def _with_new_row(runs: Sequence[Run], new: Run) -> Any:
     return pd.concat([own, summary(others)]) if others else own
 
 
+def show_settings(settings: Sequence[Setting]) -> None:
+    """A block for each strategy, best setting first."""
+    heading = None
+    for setting in settings:
+        if (setting.table, setting.strategy) != heading:
+            heading = setting.table, setting.strategy
+            print(f"{setting.strategy} on {setting.table[0]}, label space {setting.table[1]}, validation accuracy")
+        cell = setting.accuracy
+        spread = "" if math.isnan(cell.std) else f" ± {100 * cell.std:.1f}"
+        failed = f" ({setting.failed} failed)" if setting.failed else ""
+        mark = "*" if setting.kept else " "
+        print(f" {mark} {setting.overrides or 'as in the file':<44} {100 * cell.mean:5.1f}{spread}, n {cell.n}{failed}")
+
+
 def show_plan(runs: Sequence[RunConfig], results: Path) -> None:
     """What would run, which of it is finished, and for a single run every setting."""
     for config in runs:
@@ -90,8 +106,8 @@ def show_plan(runs: Sequence[RunConfig], results: Path) -> None:
         print(json.dumps(runs[0].model_dump(mode="json"), indent=1))
 
 
-def show_grid(runs: Sequence[RunConfig], outcomes: Iterable[Any], results: Path) -> int:
-    """A line for each run as it ends; returns how many failed."""
+def show_grid(runs: Sequence[RunConfig], outcomes: Iterable[Any], results: Path, *, sweep: bool) -> int:
+    """A line for each run as it ends, then the table; of a sweep only validation is shown. Returns how many failed."""
     waiting = sum(not (results / "runs" / config.id / RESULT).is_file() for config in runs)
     print(f"{len(runs)} runs, {len(runs) - waiting} finished before, {waiting} to do", flush=True)
     failed = 0
@@ -102,7 +118,7 @@ def show_grid(runs: Sequence[RunConfig], outcomes: Iterable[Any], results: Path)
     finished = [results / "runs" / config.id for config in runs if (results / "runs" / config.id / RESULT).is_file()]
     if finished:
         try:
-            show_table(load(finished))
+            show_settings(select(load(finished))) if sweep else show_table(load(finished))
         except ClvlError as error:
             print(error)
     return failed

@@ -153,13 +153,14 @@ def runs_of(experiment: ExperimentConfig, *, limit: int | None = None) -> list[R
             backbone=backbone,
             seed=seed,
             limit=limit,
-            overrides=(*experiment.set, *([] if order is None else [f"benchmark.class_order_seed={order}"])),
+            overrides=(*experiment.set, *variant, *([] if order is None else [f"benchmark.class_order_seed={order}"])),
         )
         for benchmark in experiment.benchmarks
         for backbone in experiment.backbones
         for order in _class_orders(experiment, benchmark)
         for seed in experiment.seeds
         for strategy in experiment.strategies
+        for variant in experiment.variants
     ]
 
 

@@ -10,6 +10,7 @@ from contract.tables import ROOT
 
 from clvl_bench.cli.main import app
 from clvl_bench.config import BenchmarkConfig, ExperimentConfig
+from clvl_bench.config.files import runs_of
 from clvl_bench.metrics import METRICS
 from clvl_bench.strict import parse
 
@@ -48,10 +49,12 @@ def test_every_dataset_that_the_page_declares_is_valid():
 
 
 def test_the_experiment_on_the_page_is_valid_and_has_as_many_runs_as_it_says():
-    (block,) = blocks("docs/running.md", "toml")
-    config = parse(ExperimentConfig, tomllib.loads(block), file="docs/running.md")
-    runs = len(config.benchmarks) * len(config.strategies) * len(config.seeds) * len(config.class_orders)
-    assert f"an experiment of {runs} runs" in block
+    plain, sweep = blocks("docs/running.md", "toml")
+    config = parse(ExperimentConfig, tomllib.loads(plain), file="docs/running.md")
+    assert f"an experiment of {len(runs_of(config))} runs" in plain
+    config = parse(ExperimentConfig, tomllib.loads(sweep), file="docs/running.md")
+    assert len(runs_of(config)) == 2 * 3 * 3
+    assert "2 strategies x 3 rates x 3 class orders" in sweep
 
 
 def test_the_page_defines_every_metric_and_no_other():
