@@ -37,12 +37,12 @@ def _toy(
 
 TOY_LANDCOVER = _toy(
     "toy_landcover", "toy: land cover, optical sensor", "optical", _COVERS, _FROM_ABOVE,
-    train=ToyPart(part="train", count=800, sha256="a5188fc5fa16275a25cc912094a20992cc7f6144390e53c5fc98706d206a849c"),
+    train=ToyPart(part="train", count=1600, sha256="575c827fec788c3bbc26cb9d4ee5cfe225ca0d1cfe34b3525ffc1ab0a86ae1c4"),
     test=ToyPart(part="test", count=400, sha256="72bfdf355a20b8c4daa10eb505d1db9443ba40ebfad605ad7442015257a4646b"),
 )  # fmt: skip
 TOY_INFRARED = _toy(
     "toy_infrared", "toy: land cover, infrared sensor", "infrared", _COVERS, _FROM_ABOVE,
-    train=ToyPart(part="train", count=800, sha256="70e57d6bff8d8eb7ecde1f0af1c2b4fd51afda9c906775e222e7524d8f1aabe8"),
+    train=ToyPart(part="train", count=1600, sha256="81ccadde8048ac3dee6b69f0f73a2197882a88b224ca5f9f9351e60a6c8a718a"),
     test=ToyPart(part="test", count=400, sha256="0aeb376eff15f84c27c5fa04220cf42f1a90307e3fca12f7df04ca2b748217ab"),
 )  # fmt: skip
 TOY_SCANS = _toy(
