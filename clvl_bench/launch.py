@@ -1,4 +1,5 @@
-"""Launch: the runs of a grid, on this machine, several in one worker process (importing torch and Avalanche costs seconds).
+"""Launch: the runs of a grid, on this machine, several in one worker process (importing torch and Avalanche costs seconds,
+which all workers share).
 
 A run that fails is recorded with its reason and takes nobody else down; a worker that dies is replaced.
 """
@@ -18,8 +19,12 @@ from clvl_bench.config import RunConfig
 from clvl_bench.errors import Busy, ClvlError
 from clvl_bench.records import RunFolder
 
-CONTEXT: Any = multiprocessing.get_context("spawn")
-"""How workers start: a fork of a process that has used torch's threads may hang."""
+METHODS = multiprocessing.get_all_start_methods()
+CONTEXT: Any = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
+"""How workers start: forked from a process that imports everything once and does nothing else. (A fork of a process that has
+used torch's threads may hang.)"""
+if "forkserver" in METHODS:
+    CONTEXT.set_forkserver_preload(["clvl_bench.runner"])
 POLL_SECONDS = 2.0
 """How often a grid looks at runs that another process works on."""
 

@@ -22,6 +22,14 @@ from pathlib import Path
 from typing import Any
 
 
+def results_of(folder: Path) -> dict[str, bytes]:
+    """Every result file of a run; of result.json what stands before its last block, `timing`."""
+    whole = (folder / "result.json").read_bytes()
+    body, timing, _ = whole.partition(b'\n "timing": {')
+    assert timing
+    return {"result.json": body} | {name: (folder / name).read_bytes() for name in json.loads(whole)["files"]}
+
+
 class Victim:
     """One process under way."""
 

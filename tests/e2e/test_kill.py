@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from victim import Victim, Victims, victims
+from victim import Victim, Victims, results_of, victims
 
 from clvl_bench.config.files import run_config
 
@@ -35,13 +35,9 @@ def process() -> Iterator[Victims]:
 
 
 def outcome(results: Path) -> dict[str, bytes]:
-    """Every result file of the one run in a folder; of result.json what stands before its last block, `timing`."""
+    """The result files of the one run in a folder."""
     (folder,) = results.glob("runs/*/")
-    body, timing, _ = (folder / "result.json").read_bytes().partition(b'\n "timing": {')
-    assert timing
-    return {"result.json": body} | {
-        name: (folder / name).read_bytes() for name in json.loads((folder / "result.json").read_bytes())["files"]
-    }
+    return results_of(folder)
 
 
 def assert_tidy(results: Path) -> None:
