@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -115,27 +116,28 @@ def _outcome(connection: Connection, process: BaseProcess, config: RunConfig, re
 
 
 def _work(connection: Connection, results: Path, device: str) -> None:
-    """A worker: runs configurations as they come, until there are none."""
+    """A worker: runs configurations as they come, until there are none, or nobody is left to tell."""
+    with suppress(EOFError, ConnectionError):
+        while True:
+            config = RunConfig.model_validate_json(connection.recv_bytes())
+            connection.send_bytes(_report_of(config, results, device).encode())
+
+
+def _report_of(config: RunConfig, results: Path, device: str) -> str:
+    """Run it, and say in a line how it ended: the state, and the reason if it is not done."""
     from clvl_bench.runner import run
 
-    while True:
-        try:
-            config = RunConfig.model_validate_json(connection.recv_bytes())
-        except EOFError:
-            return
-        try:
-            run(config, results=results, device=device, progress=False)
-            connection.send_bytes(b"done")
-            continue
-        except Busy as error:
-            connection.send_bytes(f"busy {error}".encode())
-            continue
-        except ClvlError as error:
-            reason = str(error)
-        except Exception as error:  # a fault of ours fails this run, not the grid
-            reason = f"bug: {type(error).__name__}: {error}".splitlines()[0]
-        RunFolder(results / "runs" / config.id).set_failed(config.coordinates, reason)
-        connection.send_bytes(f"failed {reason}".encode())
+    try:
+        run(config, results=results, device=device, progress=False)
+        return "done"
+    except Busy as error:
+        return f"busy {error}"
+    except ClvlError as error:
+        reason = str(error)
+    except Exception as error:  # a fault of ours fails this run, not the grid
+        reason = f"bug: {type(error).__name__}: {error}".splitlines()[0]
+    RunFolder(results / "runs" / config.id).set_failed(config.coordinates, reason)
+    return f"failed {reason}"
 
 
 def default_jobs() -> int:

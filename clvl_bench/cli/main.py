@@ -268,4 +268,5 @@ def _quiet(threads: int) -> None:
 
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")  # of the workers that a grid starts
     warnings.filterwarnings("ignore")
