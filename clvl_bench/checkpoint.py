@@ -10,6 +10,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from clvl_bench.adapters import State
+from clvl_bench.errors import announce
 from clvl_bench.records import read_folder, to_json, write_folder_atomically
 
 KEPT = 2
@@ -54,6 +55,7 @@ def latest(folder: Path) -> Checkpoint | None:
                 part, _, name = key.partition("/")
                 state[part][name] = tensor
             return Checkpoint(int(path.name), state, values["notes"])
+        announce(path, "the run goes on from the state before it")
         shutil.rmtree(path)
     return None
 

@@ -3,8 +3,10 @@
 Anything else that is raised is a fault of ours and keeps its traceback.
 """
 
+import logging
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class ClvlError(Exception):
@@ -53,3 +55,8 @@ def unknown(what: str, got: object, allowed: Iterable[str]) -> str:
     """One clause for a name that nobody has: what was got, a near match, and all that is allowed."""
     names = list(allowed)
     return f"unknown {what} '{got}': {near_match(got, names)}allowed: {', '.join(names) or 'none'}"
+
+
+def announce(path: Path, mended: str) -> None:
+    """Say on the error stream that a byte of a file changed, where the file can be made again and the run goes on."""
+    logging.getLogger("clvl_bench").warning("clvl-bench: %s: is not what was written; %s", path, mended)

@@ -2,7 +2,7 @@
 
 The image tower is by far the most expensive part of a frozen model, and it says the same about an image in every epoch,
 evaluation, strategy and seed. Features are kept in chunks of one fixed size under a key of everything that decides them;
-the name of a chunk holds its own hash, so a damaged one is noticed and made again. Two processes that build the same
+the name of a chunk holds its own hash, so a damaged one is noticed, named and made again. Two processes that build the same
 chunk write the same bytes to the same name.
 """
 
@@ -20,7 +20,7 @@ from clvl_bench.backbones import Backbone, PrecomputedBackbone, TowerBackbone, l
 from clvl_bench.backbones.preprocessing import Preprocessing
 from clvl_bench.config import Reads
 from clvl_bench.datasets import FeaturesSource, ImageDataset
-from clvl_bench.errors import Mistake
+from clvl_bench.errors import Mistake, announce
 from clvl_bench.home import home
 from clvl_bench.readers import Image, Split
 from clvl_bench.readers.features import read_text
@@ -79,6 +79,7 @@ def _kept(folder: Path, number: int, rows: int) -> Tensor | None:
                 return kept
         except (SafetensorError, KeyError):
             pass
+        announce(path, "its images are encoded again")
         path.unlink(missing_ok=True)
     return None
 

@@ -214,7 +214,7 @@ def main() -> None:
     sys.exit(code or 0)
 
 
-def _experiment(name: str) -> 'ExperimentConfig':
+def _experiment(name: str) -> "ExperimentConfig":
     from clvl_bench.config import ExperimentConfig
     from clvl_bench.config.files import load
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clvl_bench.datasets import ImageDataset, ToyPart, ToySource
+from clvl_bench.errors import announce
 from clvl_bench.home import home
 from clvl_bench.readers.split import Image, Split
 from clvl_bench.records import write_atomically
@@ -52,9 +53,15 @@ def _painted(world: str, part: ToyPart) -> tuple[NDArray[np.uint8], NDArray[np.i
 
 def _kept(part: ToyPart) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
     """The kept pictures, or None where there are none or a byte of them changed (they are then painted again)."""
+    path = home() / "toy" / f"{part.sha256}.npz"
     try:
-        with np.load(home() / "toy" / f"{part.sha256}.npz", allow_pickle=False) as file:
+        with np.load(path, allow_pickle=False) as file:
             images, labels = file["images"], file["labels"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        if part_hash(images, labels) == part.sha256:
+            return images, labels
+    except FileNotFoundError:
         return None
-    return (images, labels) if part_hash(images, labels) == part.sha256 else None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        pass
+    announce(path, "its pictures are painted again")
+    return None

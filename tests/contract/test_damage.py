@@ -93,14 +93,16 @@ def test_a_flipped_byte_in_any_file_of_the_embedded_backbone_is_named(name, tmp_
         load_backbone("tiny")
 
 
-def test_kept_pictures_with_a_flipped_byte_are_painted_again(empty_home):
+def test_kept_pictures_with_a_flipped_byte_are_named_and_painted_again(empty_home, caplog):
     dataset = find("toy_shapes")
     whole = read(dataset, "test")
     (kept,) = (home() / "toy").glob("*.npz")
     original = kept.read_bytes()
     flip(kept)
     assert kept.read_bytes() != original
+    assert not caplog.messages
     again = read(dataset, "test")
+    assert caplog.messages == [f"clvl-bench: {kept}: is not what was written; its pictures are painted again"]
     assert all(np.array_equal(again.image(row), whole.image(row)) for row in range(len(whole)))
     assert np.array_equal(again.labels, whole.labels)
     with np.load(kept) as mended:
@@ -108,7 +110,7 @@ def test_kept_pictures_with_a_flipped_byte_are_painted_again(empty_home):
 
 
 @pytest.mark.parametrize("name", ["tensors.safetensors", "values.json", "manifest.json"])
-def test_behind_a_damaged_checkpoint_the_one_before_is_taken_up(tmp_path, name):
+def test_behind_a_damaged_checkpoint_the_one_before_is_taken_up(tmp_path, name, caplog):
     for trained in (1, 2):
         state = {"adapter": {"weight": torch.full((3,), float(trained))}}
         checkpoint.write(tmp_path, Checkpoint(trained, state, {"at": trained}))
@@ -117,3 +119,6 @@ def test_behind_a_damaged_checkpoint_the_one_before_is_taken_up(tmp_path, name):
     assert (found.trained, found.notes) == (1, {"at": 1})
     assert torch.equal(found.state["adapter"]["weight"], torch.ones(3))
     assert not (tmp_path / "0002").exists()
+    assert caplog.messages == [
+        f"clvl-bench: {tmp_path / '0002'}: is not what was written; the run goes on from the state before it"
+    ]

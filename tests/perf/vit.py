@@ -198,7 +198,9 @@ def bare(folder: Path, *, cached: bool, warm: bool) -> Callable[[], None]:
         train, test = streams = Stream(folder, "train"), Stream(folder, "test")
         if cached:
             if not warm:
-                encoded = [backbone.image_features(stream.pixels(stream.rows(tuple(range(CLASSES))), backbone)) for stream in streams]
+                encoded = [
+                    backbone.image_features(stream.pixels(stream.rows(tuple(range(CLASSES))), backbone)) for stream in streams
+                ]
                 torch.save(encoded, kept)
             features.update(zip(streams, torch.load(kept, weights_only=True), strict=True))
         table = [Candidate(name, "stream", ("a photo of a {}.",)) for name in train.names]

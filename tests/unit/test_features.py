@@ -49,7 +49,7 @@ def test_other_data_weights_or_preprocessing_have_other_keys(tiny, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty"])
-def test_a_damaged_chunk_is_found_and_made_again(counted, empty_home, damage):
+def test_a_damaged_chunk_is_found_named_and_made_again(counted, empty_home, damage, caplog):
     split = split_of(CHUNK + 44)
     whole = encode(split, counted)
     chunk = sorted(empty_home.rglob("00001-*.safetensors"))[0]
@@ -59,6 +59,7 @@ def test_a_damaged_chunk_is_found_and_made_again(counted, empty_home, damage):
     counted.images_encoded = 0
     assert torch.equal(encode(split, counted), whole)
     assert counted.images_encoded == 44
+    assert caplog.messages == [f"clvl-bench: {chunk}: is not what was written; its images are encoded again"]
 
 
 def test_an_interrupted_encoding_goes_on_behind_its_last_chunk(counted, empty_home):
