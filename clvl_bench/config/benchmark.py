@@ -1,5 +1,6 @@
 """What a benchmark file may say: which datasets, cut how, in which order, in which label space."""
 
+import itertools
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -25,6 +26,15 @@ class BenchmarkConfig(Strict):
     class_order_seed: int = Field(0, ge=0, description="class_incremental: which shuffle of the classes")
     label_space: LabelSpace = Field(description="among which classes logits are compared when testing")
     valid_fraction: float = Field(0.1, ge=0, lt=1, description="share of the training samples for the stream valid")
+    shots: int | None = Field(None, ge=1, description="few-shot: at most this many training samples a class")
+    imbalance: float = Field(
+        1.0, ge=1, description="long-tailed: how many times fewer samples the last class has than the first"
+    )
+    blurry: float = Field(
+        0.0, ge=0, le=1, description="class_incremental: share of an experience's samples dealt to the others"
+    )
+    repeats: int = Field(1, ge=1, description="class_incremental: how often every class comes, each time with other samples")
+    draw_seed: int = Field(0, ge=0, description="which samples shots, imbalance and blurry draw")
     zeroshot: tuple[str, ...] = Field((), description="held-out datasets: tested after each experience, never trained on")
     reference: str | None = Field(None, description="a dataset whose train images, without labels, distillation may use")
     memory_budget: int | None = Field(None, ge=0, description="bytes that a strategy may keep between experiences, in all")
@@ -71,17 +81,36 @@ class BenchmarkConfig(Strict):
             if sizes:
                 raise ValueError(f"classes_per_experience: is for class_incremental, not for {self.scenario}; remove it")
             return self
-        if len(self.datasets) != 1:
-            raise ValueError(f"datasets: class_incremental takes one dataset, got {len(self.datasets)}; use domain_incremental")
         if any(size < 1 for size in sizes):
             raise ValueError(f"classes_per_experience: got {list(sizes)}; each size is at least 1")
-        classes = len(self.declared(self.datasets[0]).classes)
-        if sum(sizes) != classes:
+        counts = [len(self.declared(name).classes) for name in self.datasets]
+        if sum(sizes) != sum(counts):
             raise ValueError(
-                f"classes_per_experience sums to {sum(sizes)}, but {self.datasets[0]} has {classes} classes. "
-                f"Use sizes that sum to {classes}, for example {_example(classes)}."
+                f"classes_per_experience sums to {sum(sizes)}, but {' + '.join(self.datasets)} has {sum(counts)} classes. "
+                f"Use sizes that sum to {sum(counts)}, for example {[size for count in counts for size in _example(count)]}."
             )
+        ends = set(itertools.accumulate(sizes))
+        for name, end in zip(self.datasets, itertools.accumulate(counts), strict=True):
+            if end not in ends:
+                raise ValueError(
+                    f"classes_per_experience: an experience has classes of {name} and of the dataset behind it; "
+                    f"let sizes sum to {end} up to the end of {name}"
+                )
         return self
+
+    @model_validator(mode="after")
+    def _shape_fits(self) -> Self:
+        for field, plain in (("blurry", 0.0), ("repeats", 1)):
+            if getattr(self, field) != plain and self.scenario != "class_incremental":
+                raise ValueError(f"{field}: is for class_incremental, not for {self.scenario}; remove it")
+        return self
+
+    def sizes_of(self, name: str) -> tuple[int, ...]:
+        """classes_per_experience, the part that belongs to one of the datasets."""
+        start = sum(len(self.declared(each).classes) for each in self.datasets[: self.datasets.index(name)])
+        stop = start + len(self.declared(name).classes)
+        ends = itertools.accumulate(self.classes_per_experience)
+        return tuple(size for size, end in zip(self.classes_per_experience, ends, strict=True) if start < end <= stop)
 
     @property
     def named(self) -> tuple[str, ...]:

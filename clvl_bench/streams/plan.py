@@ -3,6 +3,7 @@
 The plan holds ids and class names, no labels: these stay with the truth.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,10 +12,10 @@ from numpy.typing import NDArray
 
 from clvl_bench.config import BenchmarkConfig, LabelSpace
 from clvl_bench.datasets import Candidate
-from clvl_bench.randomness import rng
+from clvl_bench.randomness import rng, seed_of
 from clvl_bench.streams.samples import Part, of
+from clvl_bench.streams.shape import Ids, blurred, few_shot, long_tailed, part_of
 
-Ids = NDArray[np.int64]
 Classes = tuple[int, ...]
 
 
@@ -86,11 +87,13 @@ def make_plan(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[Plan, NDA
     names = config.named
     tasks = np.concatenate([np.full(len(part.data), names.index(part.dataset.name)) for part in parts])
     train, valid, test = [], [], []
-    for index, (name, classes) in enumerate(_experiences(config, places)):
-        chosen = _ids(of(parts, name, "train"), truth, classes)
-        held_back = _held_back(chosen, truth, fraction=config.valid_fraction)
-        train.append(Step("train", index, name, classes, chosen[~held_back]))
-        valid.append(Step("valid", index, name, classes, chosen[held_back]))
+    arriving = _arriving(config, parts, truth, places)
+    for index, (name, classes, _) in enumerate(_experiences(config, places)):
+        ids = arriving[index]
+        held_back = _ids(of(parts, name, "train"), truth, classes)
+        held_back = held_back[_held_back(held_back, truth, fraction=config.valid_fraction)]
+        train.append(Step("train", index, name, _with(classes, truth[ids]), ids))
+        valid.append(Step("valid", index, name, classes, held_back))
         test.append(Step("test", index, name, classes, _ids(of(parts, name, "test"), truth, classes)))
     if config.scenario == "joint":
         train, valid, test = [_merged(train)], [_merged(valid)], [_merged(test)]
@@ -112,14 +115,40 @@ def class_order(classes: int, seed: int) -> list[int]:
     return [int(label) for label in rng("class order", seed).permutation(classes)]
 
 
-def _experiences(config: BenchmarkConfig, places: dict[str, list[int]]) -> list[tuple[str, Classes]]:
-    """Dataset and classes of each experience: every class of the stream's datasets exactly once a dataset."""
+def _experiences(config: BenchmarkConfig, places: dict[str, list[int]]) -> list[tuple[str, Classes, int]]:
+    """Dataset, classes and round of each experience: in a round every class of a dataset comes exactly once."""
     if config.scenario != "class_incremental":
-        return [(name, tuple(places[name])) for name in config.datasets]
-    (name,) = config.datasets
-    order = [places[name][label] for label in class_order(len(places[name]), config.class_order_seed)]
-    edges = np.cumsum([0, *config.classes_per_experience])
-    return [(name, tuple(order[start:stop])) for start, stop in zip(edges, edges[1:], strict=False)]
+        return [(name, tuple(places[name]), 0) for name in config.datasets]
+    found = []
+    for turn, name in itertools.product(range(config.repeats), config.datasets):
+        seed = config.class_order_seed if turn == 0 else seed_of("class order", config.class_order_seed, turn)
+        order = [places[name][label] for label in class_order(len(places[name]), seed)]
+        edges = np.cumsum([0, *config.sizes_of(name)])
+        found += [(name, tuple(order[start:stop]), turn) for start, stop in itertools.pairwise(edges)]
+    return found
+
+
+def _arriving(
+    config: BenchmarkConfig, parts: Sequence[Part], truth: NDArray[np.int64], places: dict[str, list[int]]
+) -> list[Ids]:
+    """The training samples of each experience."""
+    seed, experiences = config.draw_seed, _experiences(config, places)
+    order = [place for name, classes, turn in experiences if turn == 0 for place in classes]
+    arriving = []
+    for name, classes, turn in experiences:
+        ids = _ids(of(parts, name, "train"), truth, classes)
+        ids = ids[~_held_back(ids, truth, fraction=config.valid_fraction)]
+        if config.imbalance > 1:
+            ids = long_tailed(ids, truth, order, imbalance=config.imbalance, seed=seed)
+        if config.shots is not None:
+            ids = few_shot(ids, truth, shots=config.shots, seed=seed)
+        arriving.append(part_of(ids, truth, part=turn, parts=config.repeats) if config.repeats > 1 else ids)
+    return blurred(arriving, share=config.blurry, seed=seed) if config.blurry else arriving
+
+
+def _with(classes: Classes, labels: NDArray[np.int64]) -> Classes:
+    """An experience's own classes, and behind them those of samples that a blurred boundary let in."""
+    return tuple(dict.fromkeys((*classes, *np.unique(labels).tolist())))
 
 
 def _table(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[tuple[Candidate, ...], dict[str, list[int]]]:
