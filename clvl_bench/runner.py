@@ -7,15 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from avalanche.training.plugins import EvaluationPlugin
 from safetensors.numpy import save
 
 from clvl_bench import checkpoint
-from clvl_bench.backbones import Backbone
 from clvl_bench.checkpoint import Checkpoint
 from clvl_bench.claims import claimed, is_claimed
 from clvl_bench.config import RunConfig, StrategyConfig
@@ -23,49 +20,55 @@ from clvl_bench.config.adapters import NoneAdapter
 from clvl_bench.costs import Stopwatch, out_of_memory, peak_mib, reset_peak
 from clvl_bench.errors import Busy, Mistake, RunFailed
 from clvl_bench.evaluation import Accuracy, Measured, Predictions, RecordLogger
-from clvl_bench.features import Inputs, backbone_for
+from clvl_bench.prepare import Prepared, prepare
 from clvl_bench.progress import Progress
-from clvl_bench.provenance import provenance
 from clvl_bench.records import RECORDS, Result, RunFolder, from_csv, to_csv
 from clvl_bench.strategy import AdaptationStrategy, build_strategy
-from clvl_bench.streams import Benchmark, Part, View, build_benchmark, read_parts
+from clvl_bench.streams import Benchmark, View
 
 ZEROSHOT = StrategyConfig(version=1, adapter=NoneAdapter())
 """Row 0 of every run: the untouched backbone, whatever the strategy."""
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """What a run stands on: backbone, data, and where its numbers come from."""
+@dataclass
+class Course:
+    """A run under way: what it stands on, who learns, what was measured since the last state was kept."""
 
-    config: RunConfig
-    device: str
-    backbone: Backbone
-    parts: tuple[Part, ...]
-    features: Inputs
-    benchmark: Benchmark
-    text_known: bool
-    provenance: dict[str, Any]
+    prepared: Prepared
+    folder: RunFolder
+    watch: Stopwatch
+    strategy: AdaptationStrategy
+    log: RecordLogger
+    predictions: list[Predictions]
 
+    def resume(self) -> int | None:
+        """Take up the newest checkpoint; the number of experiences done, or None where there is nothing to take up.
 
-def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
-    """Load weights and data, and encode what is not encoded yet.
+        What was learned from other data or weights than those of now is dropped.
+        """
+        state = self.folder.path / "state"
+        found = checkpoint.latest(state)
+        if found is None or found.notes.get("stands_on") != self.prepared.stands_on:
+            shutil.rmtree(state, ignore_errors=True)
+            return None
+        self.strategy.load(found.state)
+        self.log.records[:] = from_csv(found.notes["records"].encode(), name="checkpoint")
+        for what, spent in found.notes["seconds"].items():
+            self.watch.seconds[what] = self.watch.seconds.get(what, 0.0) + spent
+        return found.trained
 
-    Raises:
-        Mistake, Missing, Damage: something of it is not as it should be.
-    """
-    torch.set_num_threads(config.threads)
-    parts = read_parts(config.benchmark_config, limit=config.limit)
-    splits = [part.data for part in parts]
-    backbone = backbone_for(config.backbone, [(part.dataset, part.data) for part in parts], device=device)
-    features = Inputs("image_features", splits, backbone, device=device)
-    reads = config.strategy_config.reads
-    inputs = features if reads == "image_features" else Inputs(reads, splits, backbone, device=device)
-    benchmark = build_benchmark(config.benchmark_config, parts, inputs, train=config.strategy_config.train.data)
-    table = benchmark.view.plan.table
-    text_known = bool(torch.isfinite(backbone.class_features(table)).all())
-    origin = provenance(config, backbone=backbone, parts=parts, table=table, device=device)
-    return Prepared(config, device, backbone, parts, features, benchmark, text_known, origin)
+    def keep(self, done: int) -> None:
+        """Write predictions, then the state from which the run can go on behind them."""
+        columns = {
+            f"{each.measured.stream}/{each.measured.experience}/{name}": getattr(each, name).astype(np.int32)
+            for each in self.predictions
+            for name in ("ids", "predicted", "true")
+        }
+        self.folder.write(f"predictions/{self.strategy.learned:04d}.safetensors", save(columns))
+        self.predictions.clear()
+        records = to_csv(self.log.records).decode()
+        notes = {"stands_on": self.prepared.stands_on, "records": records, "seconds": self.watch.seconds}
+        checkpoint.write(self.folder.path / "state", Checkpoint(done, self.strategy.state(), notes))
 
 
 def run(config: RunConfig, *, results: Path, device: str = "cpu", progress: bool = True) -> Result:
@@ -123,13 +126,14 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
         evaluator = EvaluationPlugin(Accuracy(keep=predictions.append), loggers=[log, bars], collect_all=False)
         strategy = _strategy(config.strategy_config, prepared, benchmark.view, evaluator)
         folder.set_status("running", pid=os.getpid())  # from here on: a strategy that cannot be built writes nothing
-        done = _resume(folder, prepared, strategy, log, watch)
+        course = Course(prepared, folder, watch, strategy, log, predictions)
+        done = course.resume()
         if done is None:
             done = 0
             untouched = View(benchmark.view.plan, prepared.features, benchmark.view.revealed)
             with watch.on("evaluate"):
                 _evaluate(_strategy(ZEROSHOT, prepared, untouched, evaluator), benchmark)
-            _keep(folder, prepared, done, strategy, log, watch, predictions)
+            course.keep(done)
         bars.resumed(done)
         for number, experience in enumerate(experiences, start=1):
             benchmark.truth.reveal(experience.step.ids)
@@ -141,7 +145,7 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
                 _evaluate(strategy, benchmark)
             _refuse_nan(prepared, log, strategy.learned)
             _record_costs(strategy, log, config)
-            _keep(folder, prepared, number, strategy, log, watch, predictions)
+            course.keep(number)
             bars.experience_done(number)
     return _finish(prepared, folder, log, watch)
 
@@ -161,49 +165,6 @@ def _strategy(config: StrategyConfig, prepared: Prepared, view: View, evaluator:
     seed, device = prepared.config.seed, prepared.device
     teacher = prepared.features
     return build_strategy(config, prepared.backbone, view, evaluator=evaluator, seed=seed, teacher=teacher, device=device)
-
-
-def _resume(
-    folder: RunFolder, prepared: Prepared, strategy: AdaptationStrategy, log: RecordLogger, watch: Stopwatch
-) -> int | None:
-    """Take up the newest checkpoint; the number of experiences done, or None where there is nothing to take up.
-
-    What was learned from other data or weights than those of now is dropped.
-    """
-    found = checkpoint.latest(folder.path / "state")
-    if found is None or found.notes.get("stands_on") != _stands_on(prepared):
-        shutil.rmtree(folder.path / "state", ignore_errors=True)
-        return None
-    strategy.load(found.state)
-    log.records[:] = from_csv(found.notes["records"].encode(), name="checkpoint")
-    watch.seconds.update({what: watch.seconds.get(what, 0.0) + spent for what, spent in found.notes["seconds"].items()})
-    return found.trained
-
-
-def _keep(
-    folder: RunFolder,
-    prepared: Prepared,
-    done: int,
-    strategy: AdaptationStrategy,
-    log: RecordLogger,
-    watch: Stopwatch,
-    predictions: list[Predictions],
-) -> None:
-    """Write predictions, then the state from which the run can go on behind them."""
-    columns = {
-        f"{each.measured.stream}/{each.measured.experience}/{name}": getattr(each, name).astype(np.int32)
-        for each in predictions
-        for name in ("ids", "predicted", "true")
-    }
-    folder.write(f"predictions/{strategy.learned:04d}.safetensors", save(columns))
-    predictions.clear()
-    notes = {"stands_on": _stands_on(prepared), "records": to_csv(log.records).decode(), "seconds": watch.seconds}
-    checkpoint.write(folder.path / "state", Checkpoint(done, strategy.state(), notes))
-
-
-def _stands_on(prepared: Prepared) -> dict[str, Any]:
-    """The data and weights that a run's numbers come from; its id does not hold them."""
-    return {what: prepared.provenance[what] for what in ("data", "backbone")}
 
 
 def _refuse_nan(prepared: Prepared, log: RecordLogger, learned: int) -> None:
@@ -249,7 +210,7 @@ def _close(folder: RunFolder) -> None:
 def _verified(folder: RunFolder, prepared: Prepared) -> Result:
     """A finished run, once its files are as written and its data and weights are those of now."""
     result = folder.result()
-    for what, now in _stands_on(prepared).items():
+    for what, now in prepared.stands_on.items():
         if result.provenance[what] != now:
             raise Mistake(
                 f"{folder.path} is a finished run with other {'weights' if what == 'backbone' else what}; "

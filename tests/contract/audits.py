@@ -10,7 +10,7 @@ from contract.tables import small, written
 
 from clvl_bench.config import RunConfig
 from clvl_bench.config.files import run_config
-from clvl_bench.runner import Prepared
+from clvl_bench.prepare import Prepared
 from clvl_bench.streams.plan import Plan, make_plan
 
 SMALL = ('benchmark.zeroshot=["toy_shapes"]', "benchmark.valid_fraction=0.34", "train.epochs=1", "train.batch_size=6")

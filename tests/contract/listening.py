@@ -21,8 +21,8 @@ from clvl_bench import runner
 from clvl_bench.config import RunConfig
 from clvl_bench.costs import Stopwatch
 from clvl_bench.features import Inputs
+from clvl_bench.prepare import Prepared
 from clvl_bench.records import Result, RunFolder
-from clvl_bench.runner import Prepared
 
 Ids = NDArray[np.int64]
 

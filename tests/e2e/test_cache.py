@@ -9,8 +9,9 @@ from clvl_bench import features
 from clvl_bench.backbones import TowerBackbone
 from clvl_bench.config import RunConfig
 from clvl_bench.config.files import run_config
+from clvl_bench.prepare import prepare
 from clvl_bench.readers.split import pixel_hash
-from clvl_bench.runner import prepare, run
+from clvl_bench.runner import run
 
 Config = Callable[[str], RunConfig]
 

@@ -141,17 +141,17 @@ def test_a_run_whose_data_changed_while_it_was_interrupted_starts_anew(tmp_path,
     (tmp_path / "noise.toml").write_text(ARRAYS)
     write_noise(tmp_path, seed=0)
     config = run_config(str(tmp_path / "noise.toml"), "prompt_replay")
-    keep = runner._keep
+    keep = runner.Course.keep
 
-    def keep_then_stop(folder, prepared, done, *rest):
-        keep(folder, prepared, done, *rest)
+    def keep_then_stop(course, done):
+        keep(course, done)
         if done == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "_keep", keep_then_stop)
+    monkeypatch.setattr(runner.Course, "keep", keep_then_stop)
     with pytest.raises(KeyboardInterrupt):
         runner.run(config, results=tmp_path / "interrupted", progress=False)
-    monkeypatch.setattr(runner, "_keep", keep)
+    monkeypatch.setattr(runner.Course, "keep", keep)
     assert list(tmp_path.glob("interrupted/runs/*/state/0001"))
     write_noise(tmp_path, seed=1)
     went_on, fresh = (runner.run(config, results=tmp_path / name, progress=False) for name in ("interrupted", "fresh"))

@@ -22,7 +22,7 @@ from clvl_bench.adapters import build_adapter
 from clvl_bench.backbones import unit
 from clvl_bench.config.files import run_config
 from clvl_bench.evaluation import Accuracy
-from clvl_bench.runner import Prepared, prepare
+from clvl_bench.prepare import Prepared, prepare
 from clvl_bench.strategy import AdaptationStrategy, build_strategy
 
 ROUNDS = 5

@@ -61,7 +61,7 @@ def strategy(tiny):
     from avalanche.training.plugins import EvaluationPlugin
 
     from clvl_bench.config.files import run_config
-    from clvl_bench.runner import prepare
+    from clvl_bench.prepare import prepare
     from clvl_bench.strategy import build_strategy
 
     def build(*overrides):

@@ -1,0 +1,51 @@
+"""Prepare: what a run stands on: weights loaded, data read and encoded, the stream planned, the provenance written down."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from clvl_bench.backbones import Backbone
+from clvl_bench.config import RunConfig
+from clvl_bench.features import Inputs, backbone_for
+from clvl_bench.provenance import provenance
+from clvl_bench.streams import Benchmark, Part, build_benchmark, read_parts
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run stands on: backbone, data, and where its numbers come from."""
+
+    config: RunConfig
+    device: str
+    backbone: Backbone
+    parts: tuple[Part, ...]
+    features: Inputs
+    benchmark: Benchmark
+    text_known: bool
+    provenance: dict[str, Any]
+
+    @property
+    def stands_on(self) -> dict[str, Any]:
+        """The data and weights that a run's numbers come from; its id does not hold them."""
+        return {what: self.provenance[what] for what in ("data", "backbone")}
+
+
+def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
+    """Load weights and data, and encode what is not encoded yet.
+
+    Raises:
+        Mistake, Missing, Damage: something of it is not as it should be.
+    """
+    torch.set_num_threads(config.threads)
+    parts = read_parts(config.benchmark_config, limit=config.limit)
+    splits = [part.data for part in parts]
+    backbone = backbone_for(config.backbone, [(part.dataset, part.data) for part in parts], device=device)
+    features = Inputs("image_features", splits, backbone, device=device)
+    reads = config.strategy_config.reads
+    inputs = features if reads == "image_features" else Inputs(reads, splits, backbone, device=device)
+    benchmark = build_benchmark(config.benchmark_config, parts, inputs, train=config.strategy_config.train.data)
+    table = benchmark.view.plan.table
+    text_known = bool(torch.isfinite(backbone.class_features(table)).all())
+    origin = provenance(config, backbone=backbone, parts=parts, table=table, device=device)
+    return Prepared(config, device, backbone, parts, features, benchmark, text_known, origin)
