@@ -1,7 +1,7 @@
 """clvl_bench: continual adaptation of vision-language models, run, measured and compared on one stream."""
 
-from clvl_bench.torchvision_pair import prepare
+from clvl_bench import torchvision_pair
 
 __version__ = "0.1.0"
 
-prepare()
+torchvision_pair.prepare()
