@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import clvl, clvl_here
+from conftest import ROOT
 
 from clvl_bench import runner
 from clvl_bench.config.files import run_config
 from clvl_bench.records import RunFolder
+from clvl_bench.report.matrices import of_records
 
 SCENES = """version = 1
 scenario = "class_incremental"
@@ -211,3 +213,47 @@ def test_a_strategy_that_needs_towers_refuses_features(tmp_path, imagenet, strat
     assert part in line
     assert "precomputed features" in line
     assert not list(tmp_path.glob("results/runs/*"))
+
+
+SOURCES = {"imagenet": "imagenet", "caltech101": "caltech101", "flowers102": "oxford_flowers", "dtd": "dtd"}
+
+
+@pytest.fixture
+def examples(tmp_path: Path, real_data: Path) -> Path:
+    """The examples of the documentation, with real features where they look for them."""
+    folder = tmp_path / "features"
+    folder.mkdir()
+    text = real_data / "clip_vitb32_text"
+    for name, source in SOURCES.items():
+        (folder / f"{name}.npz").symlink_to(real_data / "clip_vitb32_features" / f"{source}.npz")
+        facts = json.loads((real_data / "clip_vitb32_features" / f"{source}.json").read_bytes())
+        names = facts.get("classnames") or json.loads((text / "imagenet1k_names.json").read_bytes())
+        numbered = [name if names.count(name) == 1 else f"{name} ({row})" for row, name in enumerate(names)]
+        (folder / f"{name}_names.json").write_text(json.dumps(numbered))
+    (folder / "imagenet_text.npy").symlink_to(text / "imagenet1k_a_photo_of.npy")
+    for example in (ROOT / "docs" / "examples").glob("clip_*.toml"):
+        shutil.copy(example, tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("strategy", ["zeroshot", "linear", "slda", "ranpac"])
+def test_imagenet_in_ten_experiences_on_real_features(examples, strategy):
+    done = clvl_here("run", "clip_imagenet.toml", strategy, cwd=examples)
+    assert done.returncode == 0, done.stderr
+    (folder,) = examples.glob("results/runs/*/")
+    matrices = of_records(RunFolder(folder).result().records)
+    assert matrices.test.shape == (11, 10)
+    assert matrices.sizes.tolist() == [400] * 10
+    assert matrices.test[0].mean() == pytest.approx(0.61125, abs=0.01), "measured elsewhere over all 7,000 rows"
+    assert matrices.test[-1].mean() > 0.2
+
+
+@pytest.mark.parametrize("strategy", ["linear", "slda", "ranpac"])
+def test_three_domains_without_text_have_no_zero_shot_row_and_are_learned(examples, strategy):
+    done = clvl_here("run", "clip_three_domains.toml", strategy, cwd=examples)
+    assert done.returncode == 0, done.stderr
+    (folder,) = examples.glob("results/runs/*/")
+    matrices = of_records(RunFolder(folder).result().records)
+    assert matrices.sizes.tolist() == [2465, 2463, 1692]
+    assert np.isnan(matrices.test[0]).all()
+    assert matrices.test[-1].mean() > 0.6
