@@ -38,10 +38,10 @@ def versions() -> dict[str, str]:
     return found
 
 
-def examine() -> bool:
+def examine(*, hashes: bool = False) -> bool:
     """Print the findings; True if all is well."""
     well = True
-    for finding in findings():
+    for finding in (*findings(), *(_stock() if hashes else ())):
         well &= finding.well
         head = f"{'ok ' if finding.well else 'BAD'}  {finding.what:<13} "
         print(_wrapped(head, finding.found))
@@ -132,6 +132,19 @@ def _kept() -> Iterator[Finding]:
     missing = [*away, *(each.name for each in hub if each.name not in present)]
     if missing:
         yield Finding("to fetch", True, f"{len(missing)} more; clvl-bench fetch {missing[0]}")
+
+
+def _stock() -> Iterator[Finding]:
+    """Every fetched file against the hash that was written down when it came."""
+    from clvl_bench import stock
+
+    for each in stock.holdings():
+        if each.files:
+            changed = stock.damaged(each)
+            found = f"{each.name}: {len(each.files)} files"
+            well = f"{found}, all as fetched" if each.manifest.is_file() else f"{found}, no hashes were written down"
+            bad = f"{found}, {len(changed)} changed or gone, for example {changed[0]}" if changed else well
+            yield Finding("stock", not changed, bad, f"clvl-bench fetch {each.name}")
 
 
 def _any_file(folder: Path) -> bool:

@@ -1,38 +1,29 @@
-"""Fetch: data and weights at their pinned commit, into the hub cache. The only module that uses the network."""
+"""Fetch: data and weights at their pinned commit, into the hub cache. The only module that uses the network.
+
+A download that was interrupted goes on where it stopped: the hub's client keeps what it has.
+"""
 
 from pathlib import Path
 
-from clvl_bench.config.backbones import BACKBONES
-from clvl_bench.datasets import DATASETS, HubSource
-from clvl_bench.errors import Missing, Mistake, unknown
-
-MODEL_FILES = ("*.json", "*.txt", "model.safetensors", "pytorch_model.bin")
+from clvl_bench import stock
+from clvl_bench.errors import Missing
 
 
 def fetch(name: str) -> Path:
-    """Download what is not here yet; returns the folder.
+    """Download what is not here yet, write down its hashes; returns the folder.
 
     Raises:
         Mistake: nobody has declared it, or it needs no download.
         Missing: the hub cannot be reached or does not have it.
     """
-    dataset = next((each for each in DATASETS if each.name == name), None)
-    backbone = next((each for each in BACKBONES if each.name == name), None)
-    if dataset is not None and isinstance(dataset.source, HubSource):
-        return _download(dataset.source.repository, dataset.source.revision, "dataset", list(dataset.source.files.values()))
-    if backbone is not None and backbone.repository is not None and backbone.revision is not None:
-        return _download(backbone.repository, backbone.revision, "model", list(MODEL_FILES))
-    if dataset is not None or backbone is not None:
-        raise Mistake(f"fetch: {name} comes with the package; there is nothing to fetch")
-    known = [each.name for each in DATASETS if isinstance(each.source, HubSource)]
-    raise Mistake(f"fetch: {unknown('dataset or backbone', name, [*known, *(b.name for b in BACKBONES if b.repository)])}")
-
-
-def _download(repository: str, revision: str, kind: str, patterns: list[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
+    wanted = stock.find(name, verb="fetch")
+    where, patterns = f"{wanted.repository} at {wanted.revision[:8]}", list(wanted.patterns)
     try:
-        return Path(snapshot_download(repository, revision=revision, repo_type=kind, allow_patterns=patterns))
+        folder = snapshot_download(wanted.repository, revision=wanted.revision, repo_type=wanted.kind, allow_patterns=patterns)
     except (HfHubHTTPError, OSError, ValueError) as error:
-        raise Missing(f"fetch: {repository} at {revision[:8]} could not be downloaded ({str(error).splitlines()[0]})") from None
+        raise Missing(f"fetch: {where} could not be downloaded ({str(error).splitlines()[0]})") from None
+    stock.record(wanted)
+    return Path(folder)

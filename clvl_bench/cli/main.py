@@ -165,11 +165,13 @@ def list_(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    data: Annotated[bool, typer.Option("--data", help="Hash all fetched data and weights, and say what changed.")] = False,
+) -> None:
     """Show what works on this machine, and what to type where something does not."""
     from clvl_bench.cli.doctor import examine
 
-    if not examine():
+    if not examine(hashes=data):
         raise typer.Exit(1)
 
 
@@ -181,6 +183,30 @@ def fetch(names: Annotated[list[str], typer.Argument(help="Datasets or backbones
 
     for name in names:
         print(f"{name}: {fetch_one(name)}")
+
+
+@app.command()
+def pack(
+    names: Annotated[list[str], typer.Argument(help="Datasets or backbones that were fetched.")],
+    to: Annotated[Path, typer.Option("--to", help="The archive to write.")] = Path("bundle.tar"),
+) -> None:
+    """Write fetched data and weights into one archive, for a machine without network."""
+    from clvl_bench import stock
+
+    count = stock.pack(names, to)
+    print(f"{to}: {count} files of {', '.join(names)}; there: clvl-bench unpack {to.name}")
+
+
+@app.command()
+def unpack(archive: Annotated[Path, typer.Argument(help="An archive that pack wrote.")]) -> None:
+    """Put an archive's data and weights into the hub cache, checking every hash."""
+    if not archive.is_file():
+        raise Mistake(f"{archive}: no such file")
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    from clvl_bench import stock
+
+    print(f"{archive}: {', '.join(stock.unpack(archive, Path(HF_HUB_CACHE)))} are here now")
 
 
 @app.callback(invoke_without_command=True)
