@@ -44,11 +44,11 @@ class Course:
     def resume(self) -> int | None:
         """Take up the newest checkpoint; the number of experiences done, or None where there is nothing to take up.
 
-        What was learned from other data or weights than those of now is dropped.
+        What was learned by other code, versions, data or weights than those of now is dropped: a result has one provenance.
         """
         state = self.folder.path / "state"
         found = checkpoint.latest(state)
-        if found is None or found.notes.get("stands_on") != self.prepared.stands_on:
+        if found is None or found.notes.get("provenance") != self.prepared.provenance:
             shutil.rmtree(state, ignore_errors=True)
             return None
         self.strategy.load(found.state)
@@ -67,7 +67,7 @@ class Course:
         self.folder.write(f"predictions/{self.strategy.learned:04d}.safetensors", save(columns))
         self.predictions.clear()
         records = to_csv(self.log.records).decode()
-        notes = {"stands_on": self.prepared.stands_on, "records": records, "seconds": self.watch.seconds}
+        notes = {"provenance": self.prepared.provenance, "records": records, "seconds": self.watch.seconds}
         checkpoint.write(self.folder.path / "state", Checkpoint(done, self.strategy.state(), notes))
 
 

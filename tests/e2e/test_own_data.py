@@ -10,7 +10,8 @@ import pytest
 from command import clvl, clvl_here
 from conftest import ROOT
 
-from clvl_bench import runner
+from clvl_bench import provenance, runner
+from clvl_bench.config import RunConfig
 from clvl_bench.config.files import run_config
 from clvl_bench.records import RunFolder
 from clvl_bench.report.matrices import of_records
@@ -139,7 +140,9 @@ def write_noise(folder: Path, *, seed: int) -> None:
     np.savez(folder / "noise.npz", x=pictures, y=np.tile(np.arange(4), 20))
 
 
-def test_a_run_whose_data_changed_while_it_was_interrupted_starts_anew(tmp_path, monkeypatch):
+@pytest.fixture
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunConfig:
+    """A run that was interrupted behind its first experience."""
     (tmp_path / "noise.toml").write_text(ARRAYS)
     write_noise(tmp_path, seed=0)
     config = run_config(str(tmp_path / "noise.toml"), "prompt_replay")
@@ -150,15 +153,41 @@ def test_a_run_whose_data_changed_while_it_was_interrupted_starts_anew(tmp_path,
         if done == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner.Course, "keep", keep_then_stop)
-    with pytest.raises(KeyboardInterrupt):
-        runner.run(config, results=tmp_path / "interrupted", progress=False)
-    monkeypatch.setattr(runner.Course, "keep", keep)
+    with monkeypatch.context() as patch:
+        patch.setattr(runner.Course, "keep", keep_then_stop)
+        with pytest.raises(KeyboardInterrupt):
+            runner.run(config, results=tmp_path / "interrupted", progress=False)
     assert list(tmp_path.glob("interrupted/runs/*/state/0001"))
+    return config
+
+
+@pytest.fixture
+def resumed(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """Where each run went on."""
+    found: list[int | None] = []
+    resume = runner.Course.resume
+    monkeypatch.setattr(runner.Course, "resume", lambda course: found.append(resume(course)) or found[-1])
+    return found
+
+
+def test_an_interrupted_run_goes_on(tmp_path, interrupted, resumed):
+    runner.run(interrupted, results=tmp_path / "interrupted", progress=False)
+    assert resumed == [1]
+
+
+def test_a_run_whose_data_changed_while_it_was_interrupted_starts_anew(tmp_path, interrupted, resumed):
     write_noise(tmp_path, seed=1)
-    went_on, fresh = (runner.run(config, results=tmp_path / name, progress=False) for name in ("interrupted", "fresh"))
+    went_on, fresh = (runner.run(interrupted, results=tmp_path / name, progress=False) for name in ("interrupted", "fresh"))
+    assert resumed == [None, None]
     assert went_on.records == fresh.records
     assert went_on.provenance == fresh.provenance
+
+
+def test_a_run_whose_software_changed_while_it_was_interrupted_starts_anew(tmp_path, interrupted, resumed, monkeypatch):
+    monkeypatch.setattr(provenance, "versions", lambda: {"torch": "another"})
+    result = runner.run(interrupted, results=tmp_path / "interrupted", progress=False)
+    assert resumed == [None]
+    assert result.provenance["versions"] == {"torch": "another"}
 
 
 IMAGENET = """version = 1
