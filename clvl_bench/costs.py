@@ -40,7 +40,7 @@ def reset_peak() -> None:
 
 
 def peak_mib() -> float:
-    """Largest resident memory since the last reset, and on a GPU its largest allocation, in MiB."""
+    """Largest resident memory of this process since the last reset, in MiB; a GPU's own memory is not in it."""
     try:
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
         return float(line.split()[1]) / 1024
