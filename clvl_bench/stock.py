@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
-from clvl_bench.backbones import folder_of
-from clvl_bench.config.backbones import BACKBONES
+from clvl_bench.config.backbones import BACKBONES, folder_of
 from clvl_bench.datasets import DATASETS, HubSource
 from clvl_bench.errors import Damage, Missing, Mistake, unknown
 from clvl_bench.readers.hub import snapshot

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clvl_bench.backbones.base import Backbone, Tokens, TowerBackbone, Towers, unit, with_towers
 from clvl_bench.backbones.precomputed import PrecomputedBackbone
-from clvl_bench.config.backbones import BackboneDeclaration, assets, find
+from clvl_bench.config.backbones import BackboneDeclaration, find, folder_of
 from clvl_bench.errors import Damage, Missing
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -45,18 +45,6 @@ def load_backbone(name: str, *, device: str = "cpu") -> TowerBackbone:
     )
     backbone.towers.to(device)
     return backbone
-
-
-def folder_of(declared: BackboneDeclaration) -> Path:
-    """Where the files of a declared backbone lie, present or not."""
-    if declared.repository is None or declared.revision is None:
-        return assets()
-    from huggingface_hub.constants import HF_HUB_CACHE
-    from huggingface_hub.file_download import repo_folder_name
-
-    name = repo_folder_name(repo_id=declared.repository, repo_type="model")
-    folder: Path = Path(HF_HUB_CACHE) / name / "snapshots" / declared.revision
-    return folder
 
 
 def file_hashes(folder: Path) -> dict[str, str]:

@@ -117,8 +117,7 @@ def _machine() -> Iterator[Finding]:
 
 def _kept() -> Iterator[Finding]:
     """Weights and data: those that are not here are no fault, only a hint."""
-    from clvl_bench.backbones import folder_of
-    from clvl_bench.config.backbones import BACKBONES
+    from clvl_bench.config.backbones import BACKBONES, folder_of
     from clvl_bench.datasets import DATASETS, HubSource
     from clvl_bench.readers.hub import snapshot
 

@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from clvl_bench.cli.estimate import estimate
 from clvl_bench.config import RunConfig
 from clvl_bench.config.files import shipped
 from clvl_bench.errors import ClvlError
@@ -94,12 +95,14 @@ def show_settings(settings: Sequence[Setting]) -> None:
 
 
 def show_plan(runs: Sequence[RunConfig], results: Path) -> None:
-    """What would run, which of it is finished, and for a single run every setting."""
+    """What would run, which of it is finished, what the rest would cost, and for a single run every setting."""
     for config in runs:
         finished = (results / "runs" / config.id / RESULT).is_file()
         print(f"{'finished' if finished else 'missing ':8}  {config.id}")
-    waiting = sum(not (results / "runs" / config.id / RESULT).is_file() for config in runs)
-    print(f"{len(runs)} runs, {waiting} to do; nothing was written")
+    waiting = [config for config in runs if not (results / "runs" / config.id / RESULT).is_file()]
+    for line in estimate(waiting, results) if waiting else ():
+        print(line)
+    print(f"{len(runs)} runs, {len(waiting)} to do; nothing was written")
     if len(runs) == 1:
         import json
 

@@ -49,6 +49,18 @@ def assets() -> Path:
     return Path(clvl_bench.__file__).parent / "assets" / "tiny-clip"
 
 
+def folder_of(declared: BackboneDeclaration) -> Path:
+    """Where the files of a declared backbone lie, present or not."""
+    if declared.repository is None or declared.revision is None:
+        return assets()
+    from huggingface_hub.constants import HF_HUB_CACHE
+    from huggingface_hub.file_download import repo_folder_name
+
+    name = repo_folder_name(repo_id=declared.repository, repo_type="model")
+    folder: Path = Path(HF_HUB_CACHE) / name / "snapshots" / declared.revision
+    return folder
+
+
 def find(name: str) -> BackboneDeclaration | Path:
     """A declared backbone, or the folder that `name` is the path of.
 

@@ -127,3 +127,22 @@ def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(files):
     assert "4 runs, 2 finished before, 2 to do" in again.stdout
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in finished} == before
     assert (folders["big"] / "result.json").is_file()
+
+
+def test_a_dry_run_tells_what_the_runs_will_cost(files, monkeypatch):
+    """Time and memory are those of committed runs of the same kind, a run without one is not guessed at; disk is arithmetic."""
+    assert "not known" in clvl_here("grid", "grid.toml", "--dry-run", cwd=files).stdout
+    done = clvl_here(*RUN, cwd=files)
+    assert done.returncode == 0, done.stderr
+    clvl_here("report", "results", "--out", "committed/small", "--no-plots", cwd=files)
+    with open(files / "committed/small/runs.csv", newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    row |= {"train_seconds": "100.0", "evaluate_seconds": "50.0", "peak_memory_mib": "700.0"}
+    with open(files / "committed/small/runs.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, row.keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerow(row)
+    lines = clvl_here("grid", "grid.toml", "--limit", 20, "--dry-run", "--results", "committed", cwd=files).stdout.splitlines()
+    assert "Time      2 min of one core, as committed runs took it for 1 of 4 runs, the others are not known" in lines
+    assert "Memory    700 MiB a run, the most that committed runs took" in lines
+    assert "Disk      60 images: 0.0 MiB of features, kept once for all runs" in lines, "64 values of 4 bytes each"

@@ -1,0 +1,88 @@
+"""Estimate: what runs would cost: time and memory as committed runs of the same kind took them, disk by arithmetic. What
+nobody has measured is said to be unknown."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+
+from clvl_bench.config import RunConfig
+from clvl_bench.config.backbones import find, folder_of
+from clvl_bench.config.files import shipped
+from clvl_bench.datasets import FeaturesSource
+from clvl_bench.report import load
+from clvl_bench.report.runs import RUNS, Origin
+
+FLOAT_BYTES = 4
+
+
+def estimate(runs: Sequence[RunConfig], results: Path) -> list[str]:
+    """Three lines: time, memory, disk."""
+    known = _committed({config.benchmark for config in runs}, results)
+    alike = [[origin for origin in known if _same_kind(origin, config)] for config in runs]
+    measured = [origins for origins in alike if origins]
+    if not measured:
+        return ["Time      not known: no committed run is of this kind", "Memory    not known", f"Disk      {_disk(runs)}"]
+    seconds = sum(mean(origin.train_seconds + origin.evaluate_seconds for origin in origins) for origins in measured)
+    peak = max(origin.peak_memory_mib for origins in measured for origin in origins)
+    share = "" if len(measured) == len(runs) else f" for {len(measured)} of {len(runs)} runs, the others are not known"
+    return [
+        f"Time      {_duration(seconds)} of one core, as committed runs took it{share}",
+        f"Memory    {peak:.0f} MiB a run, the most that committed runs took",
+        f"Disk      {_disk(runs)}",
+    ]
+
+
+def _committed(benchmarks: set[str], results: Path) -> list[Origin]:
+    roots = dict.fromkeys((results, shipped() / "results"))
+    folders = [root / benchmark for root in roots for benchmark in sorted(benchmarks)]
+    found = [folder for folder in folders if (folder / RUNS).is_file()]
+    return [run.origin for run in load(found)] if found else []
+
+
+def _same_kind(origin: Origin, config: RunConfig) -> bool:
+    limit = "" if config.limit is None else str(config.limit)
+    mine = (config.benchmark, config.benchmark_config.label_space, config.strategy, config.backbone_name, limit)
+    return (origin.benchmark, origin.label_space, origin.strategy, origin.backbone, origin.limit) == mine
+
+
+def _disk(runs: Sequence[RunConfig]) -> str:
+    """The features that frozen towers give of all images, once for all runs."""
+    images: dict[tuple[str, str], int | None] = {}
+    widths = set()
+    for config in runs:
+        stream = config.benchmark_config
+        wanted = [(name, split) for name in stream.datasets for split in ("train", "test")]
+        wanted += [(name, "test") for name in stream.zeroshot]
+        wanted += [] if stream.reference is None else [(stream.reference, "train")]
+        for name, split in wanted:
+            dataset = stream.declared(name)
+            if not isinstance(dataset.source, FeaturesSource):
+                images[name, split] = (
+                    dataset.splits.get(split)
+                    if config.limit is None
+                    else min(config.limit, dataset.splits.get(split, config.limit))
+                )
+        widths.add(_width(config.backbone))
+    if not images:
+        return "no features to keep: they are given"
+    unknown = sorted({name for (name, _), count in images.items() if count is None})
+    count = sum(number or 0 for number in images.values())
+    width = widths.pop() if len(widths) == 1 else None
+    size = "features of unknown width" if width is None else f"{count * width * FLOAT_BYTES / 2**20:.1f} MiB of features"
+    rest = f", beside {', '.join(unknown)}, whose size is not declared" if unknown else ""
+    return f"{count:,} images: {size}, kept once for all runs{rest}"
+
+
+def _width(backbone: str) -> int | None:
+    """The width of a backbone's features, if it is on this machine."""
+    found = find(backbone) if not Path(backbone).is_dir() else Path(backbone)
+    folder = found if isinstance(found, Path) else folder_of(found)
+    try:
+        return int(json.loads((folder / "config.json").read_bytes())["projection_dim"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
