@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from clvl_bench.config.backbones import BACKBONES
-from clvl_bench.datasets import DATASETS, HubSource
+from clvl_bench.datasets import DATASETS, HubSource, OwnCopySource
 from clvl_bench.errors import Missing, Mistake, unknown
+from clvl_bench.readers.own_copy import as_written
 
 MODEL_FILES = ("*.json", "*.txt", "model.safetensors", "pytorch_model.bin")
 
@@ -22,6 +23,9 @@ def fetch(name: str) -> Path:
         return _download(dataset.source.repository, dataset.source.revision, "dataset", list(dataset.source.files.values()))
     if backbone is not None and backbone.repository is not None and backbone.revision is not None:
         return _download(backbone.repository, backbone.revision, "model", list(MODEL_FILES))
+    if dataset is not None and isinstance(dataset.source, OwnCopySource):
+        where = f"[dataset.{name}] source = {as_written(dataset.source)}"
+        raise Mistake(f"fetch: {name} has no pinned download; get a copy and name it in a benchmark file: {where}")
     if dataset is not None or backbone is not None:
         raise Mistake(f"fetch: {name} comes with the package; there is nothing to fetch")
     known = [each.name for each in DATASETS if isinstance(each.source, HubSource)]

@@ -58,7 +58,7 @@ class RunConfig(Strict):
         content = self.model_dump(mode="json", exclude_defaults=True)
         content["backbone"] = self.backbone_name
         for dataset in content["benchmark_config"].get("dataset", {}).values():
-            for key in ("path", "text"):
+            for key in ("path", "text", "split_file"):
                 dataset["source"].pop(key, None)
         return content
 
