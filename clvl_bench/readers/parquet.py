@@ -1,7 +1,6 @@
 """Parquet files: encoded images and labels in columns, in a folder of one's own or in the hub cache."""
 
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from clvl_bench.datasets import HubSource, ImageDataset, ParquetSource
 from clvl_bench.errors import Damage, Missing, Mistake, unknown
+from clvl_bench.readers.class_names import known_names, plain
 from clvl_bench.readers.encoded import encoded_split
 from clvl_bench.readers.npz import split_names
 from clvl_bench.readers.split import Split
@@ -65,11 +65,6 @@ def read_files(dataset: ImageDataset, source: HubSource | ParquetSource, files: 
     )
 
 
-def plain(name: str) -> str:
-    """A class name without case, spaces and marks: `Annual_Crop` and `AnnualCrop` are one class."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
 def _must_have_columns(name: str, source: HubSource | ParquetSource, present: list[str]) -> None:
     for field, column in (("image", source.image), ("label", source.label)):
         if column not in present:
@@ -90,14 +85,17 @@ def _labels(dataset: ImageDataset, column: str, labels: NDArray[np.int64], metad
         )
     if names is None:
         return labels
-    declared = dataset.labels or dataset.classes
-    places = {plain(label): place for place, label in enumerate(declared)}
+    known = known_names(dataset)
     try:
-        return np.array([places[plain(name)] for name in names], dtype=np.int64)[labels]
+        return np.array([known[plain(name)] for name in names], dtype=np.int64)[labels]
     except KeyError:
-        raise Damage(f"{dataset.name}: its files name the classes {_some(names)}; declared are {_some(declared)}") from None
+        stranger = next(name for name in names if plain(name) not in known)
+        raise Damage(
+            f"{dataset.name}: its files name the classes {_some(names)}; '{stranger}' is not declared; where they "
+            f"mean the same, set labels in [dataset.{dataset.name}] to their names, in the order of {_some(dataset.classes)}"
+        ) from None
 
 
 def _some(names: Iterable[str]) -> str:
     shown = list(names)
-    return ", ".join(shown[:12]) + (f" and {len(shown) - 12} more" if len(shown) > 12 else "")
+    return ", ".join(shown[:6]) + (f" and {len(shown) - 6} more" if len(shown) > 6 else "")

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from clvl_bench.datasets import ImageDataset, aliases
+from clvl_bench.datasets import ImageDataset
 from clvl_bench.errors import Damage, Missing, Mistake, unknown
-from clvl_bench.readers.parquet import plain
+from clvl_bench.readers.class_names import known_names, plain
 
 SPLIT_NAMES: dict[str, tuple[str, ...]] = {
     "train": ("train",),
@@ -75,23 +75,19 @@ def chosen_files(
         if place not in places and twice[place] > 1:
             raise Mistake(f"{where}: '{place}' stands for {twice[place]} files of '{top}'; name it with its class folder")
     files = [places.get(place) or bare[place] for place in wanted]
-    known = _known_names(dataset)
-    return files, [_label(where, entry, file, known) for entry, file in zip(listed, files, strict=True)]
+    known = known_names(dataset)
+    return files, [_label(where, entry, file, known, top=top) for entry, file in zip(listed, files, strict=True)]
 
 
-def _known_names(dataset: ImageDataset) -> dict[str, int]:
-    """Every name by which a class is known, its label and its names in all prompt sets, as the number of its label."""
-    labels = dataset.labels or dataset.classes
-    tables = [dict(zip(labels, labels, strict=True)), dict(zip(labels, dataset.classes, strict=True)), *aliases(dataset.name)]
-    return {plain(name): labels.index(label) for table in tables for label, name in table.items() if label in labels}
-
-
-def _label(where: str, entry: Entry, file: Path, known: dict[str, int]) -> int:
-    for name in (file.parent.name, entry.name):
+def _label(where: str, entry: Entry, file: Path, known: dict[str, int], *, top: Path) -> int:
+    folder = None if file.parent == top else file.parent.name
+    for name in (folder, entry.name):
         if name is not None and plain(name) in known:
             return known[plain(name)]
-    name = entry.name or file.parent.name
-    raise Mistake(f"{where}: '{entry.file}' is of the class '{name}', which is not declared; declare it or take the line out")
+    raise Mistake(
+        f"{where}: '{entry.file}' is of the class '{entry.name or folder}', which is not declared; "
+        "declare it or take the line out"
+    )
 
 
 def _read_json(where: str, path: Path) -> dict[str, Any]:

@@ -93,6 +93,14 @@ def test_every_set_counts_the_classes_of_a_dataset_alike(dataset):
     assert all(tuple(names) == dataset.labels for names in aliases(dataset.name))
 
 
+def test_no_name_in_any_set_stands_for_two_classes(dataset):
+    tables = [dict(zip(dataset.labels, dataset.labels, strict=True)), *aliases(dataset.name)]
+    meanings: dict[str, set[str]] = {}
+    for label, name in [entry for table in tables for entry in table.items()]:
+        meanings.setdefault(re.sub("[^a-z0-9]", "", name.lower()), set()).add(label)
+    assert [name for name, labels in meanings.items() if len(labels) > 1] == []
+
+
 def test_every_split_is_in_the_source(dataset):
     source = dataset.source.like if isinstance(dataset.source, OwnCopySource) else dataset.source
     named = [getattr(source, field) for field in ("files", "parts", "splits") if hasattr(source, field)]

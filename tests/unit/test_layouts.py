@@ -214,8 +214,15 @@ def test_a_pattern_that_no_file_has_is_missing_data(tmp_path, world):
 
 def test_parquet_with_other_classes_is_damage(tmp_path, world):
     source = as_parquet(tmp_path, world)
-    with pytest.raises(Damage, match="its files name the classes AnnualCrop, Pasture, Sea Lake; declared are Pasture, River"):
-        read(declared(source, name="fields", labels=(LABELS[0], "River", LABELS[2])), "train")
+    with pytest.raises(Damage, match=r"AnnualCrop, Pasture, Sea Lake; 'AnnualCrop' is not declared; .* set labels in"):
+        read(declared(source, name="fields", labels=(LABELS[0], "River", LABELS[2]), classes=("a", "b", "c")), "train")
+
+
+def test_a_folder_above_the_files_gives_no_class(tmp_path, world):
+    source = as_flat_coop(tmp_path, world)
+    (tmp_path / "jpg").rename(tmp_path / "Pasture")
+    found = read(declared(source.model_copy(update={"path": tmp_path / "Pasture"})), "test")
+    assert np.bincount(found.labels).tolist() == [3, 3, 3]
 
 
 def test_parquet_whose_labels_are_names_or_bare_numbers_is_read(tmp_path, world):

@@ -106,6 +106,17 @@ def test_where_a_copy_lies_is_no_part_of_a_runs_name(tmp_path):
     assert len(names) == 1
 
 
+def test_a_runs_name_says_only_what_a_table_changes(written, tmp_path):
+    for text in ("", "[dataset.eurosat]\n", '[dataset.eurosat]\ndomain = "satellite"\n'):
+        written(text)
+        chosen = run_config(str(tmp_path / "b.toml"), "zeroshot").chosen()["benchmark_config"]
+        assert chosen.get("dataset", {"eurosat": {}}) == {"eurosat": {}}
+    written('[dataset.eurosat]\nsource = { kind = "parquet", path = "mine", image = "img" }\ntemplates = ["{}"]\n')
+    chosen = run_config(str(tmp_path / "b.toml"), "zeroshot").chosen()["benchmark_config"]["dataset"]["eurosat"]
+    assert set(chosen) == {"source", "templates"}
+    assert set(chosen["source"]) == {"files", "image"}
+
+
 MISTAKES = [
     ('prompts = "cop"\n', r"prompts: unknown set 'cop': did you mean 'coop'\? allowed: clip_benchmark, coop, openai"),
     ('[dataset.eurosat]\nprompts = "cop"\n', "dataset.eurosat: prompts: unknown set 'cop'"),
