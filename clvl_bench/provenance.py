@@ -3,7 +3,7 @@
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ PACKAGES = ("torch", "torchvision", "avalanche-lib", "transformers", "numpy", "p
 
 
 def provenance(
-    config: RunConfig, *, backbone: Backbone, parts: Iterable[Part], table: Sequence[Candidate], device: str
+    config: RunConfig, *, backbone: Backbone, parts: Sequence[Part], table: Sequence[Candidate], device: str
 ) -> dict[str, Any]:
     """Code, configuration, data, prompts, weights, versions and machine of a run: the same whenever it is repeated."""
     return {
@@ -36,6 +36,7 @@ def provenance(
             }
             for part in parts
         },
+        "prompts": {part.dataset.name: part.dataset.prompts for part in parts},
         "prompts_sha256": sha256(to_json([candidate.prompts for candidate in table])),
         "backbone": {"name": backbone.name, "family": backbone.family, "weights_sha256": backbone.weights_sha256},
         "versions": versions(),

@@ -17,9 +17,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
 from clvl_bench.config.backbones import BACKBONES, folder_of
-from clvl_bench.datasets import DATASETS, HubSource
+from clvl_bench.datasets import DATASETS, HubSource, OwnCopySource
 from clvl_bench.errors import Damage, Missing, Mistake, unknown
 from clvl_bench.readers.hub import snapshot
+from clvl_bench.readers.own_copy import as_written
 from clvl_bench.records import to_json, write_atomically
 
 MODEL_FILES = ("*.json", "*.txt", "model.safetensors", "pytorch_model.bin")
@@ -81,8 +82,12 @@ def find(name: str, *, verb: str) -> Holding:
     for each in known:
         if each.name == name:
             return each
+    own = next((each.source for each in DATASETS if each.name == name), None)
+    if isinstance(own, OwnCopySource):
+        where = f"[dataset.{name}] source = {as_written(own)}"
+        raise Mistake(f"{verb}: {name} has no pinned download; get a copy and name it in a benchmark file: {where}")
     if name in (*(each.name for each in DATASETS), *(each.name for each in BACKBONES)):
-        raise Mistake(f"{verb}: {name} comes with the package or is your own copy; there is nothing to fetch")
+        raise Mistake(f"{verb}: {name} comes with the package; there is nothing to fetch")
     raise Mistake(f"{verb}: {unknown('dataset or backbone', name, [each.name for each in known])}")
 
 

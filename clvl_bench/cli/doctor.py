@@ -9,7 +9,6 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
-from pathlib import Path
 
 from clvl_bench.home import home
 
@@ -119,16 +118,14 @@ def _kept() -> Iterator[Finding]:
     """Weights and data: those that are not here are no fault, only a hint."""
     from clvl_bench.config.backbones import BACKBONES, folder_of
     from clvl_bench.datasets import DATASETS, HubSource
-    from clvl_bench.readers.hub import snapshot
+    from clvl_bench.readers import is_here
 
     here = [each.name for each in BACKBONES if (folder_of(each) / "config.json").is_file()]
     away = [each.name for each in BACKBONES if each.name not in here]
     yield Finding("weights", "tiny" in here, ", ".join(here), "install the package again")
-    toys = [each.name for each in DATASETS if not isinstance(each.source, HubSource)]
+    yield Finding("data", True, ", ".join(each.name for each in DATASETS if is_here(each)))
     hub = [each for each in DATASETS if isinstance(each.source, HubSource)]
-    present = [each.name for each in hub if isinstance(each.source, HubSource) and _any_file(snapshot(each.source))]
-    yield Finding("data", True, ", ".join([*toys, *present]))
-    missing = [*away, *(each.name for each in hub if each.name not in present)]
+    missing = [*away, *(each.name for each in hub if not is_here(each))]
     if missing:
         yield Finding("to fetch", True, f"{len(missing)} more; clvl-bench fetch {missing[0]}")
 
@@ -144,7 +141,3 @@ def _stock() -> Iterator[Finding]:
             well = f"{found}, all as fetched" if each.manifest.is_file() else f"{found}, no hashes were written down"
             bad = f"{found}, {len(changed)} changed or gone, for example {changed[0]}" if changed else well
             yield Finding("stock", not changed, bad, f"clvl-bench fetch {each.name}")
-
-
-def _any_file(folder: Path) -> bool:
-    return folder.is_dir() and any(path.is_file() for path in folder.rglob("*"))

@@ -11,18 +11,21 @@ from rich.table import Table
 from clvl_bench.config import Adapter, Plugin
 from clvl_bench.config.backbones import BACKBONES
 from clvl_bench.config.files import names
-from clvl_bench.datasets import DATASETS
+from clvl_bench.datasets import DATASETS, OwnCopySource
 from clvl_bench.errors import Mistake, unknown
 from clvl_bench.metrics import METRICS
+from clvl_bench.readers import is_here
 
 Rows = list[tuple[str, ...]]
 
 
 def _datasets() -> Rows:
-    rows: Rows = [("name", "title", "classes", "samples", "licence")]
+    rows: Rows = [("name", "classes", "train/valid/test", "licence", "here")]
     for dataset in DATASETS:
-        samples = "/".join(str(size) for size in dataset.splits.values())
-        rows.append((dataset.name, dataset.title, str(len(dataset.classes)), samples, dataset.licence))
+        sizes = "/".join(str(dataset.splits.get(split, "-")) for split in ("train", "valid", "test"))
+        size = sizes if dataset.splits else f"{dataset.samples}, no split"
+        missing = "own copy" if isinstance(dataset.source, OwnCopySource) else "fetch"
+        rows.append((dataset.name, str(len(dataset.classes)), size, dataset.licence, "yes" if is_here(dataset) else missing))
     return rows
 
 

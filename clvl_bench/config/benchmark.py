@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from clvl_bench import datasets
-from clvl_bench.datasets import ImageDataset
+from clvl_bench.datasets import ImageDataset, overlaid, prompts_of
 from clvl_bench.errors import unknown
 from clvl_bench.strict import Strict
 
@@ -15,7 +15,11 @@ LabelSpace = Literal["seen", "dataset", "all"]
 
 
 class BenchmarkConfig(Strict):
-    """Which streams there are. `dataset` declares datasets of the user's own, under names that the lists then use."""
+    """Which streams there are.
+
+    `dataset` declares datasets of the user's own, under names that the lists then use; under the name of one of the
+    suite's, a table is laid over its declaration.
+    """
 
     version: Literal[1]
     scenario: Literal["class_incremental", "domain_incremental", "joint"] = Field(
@@ -38,17 +42,15 @@ class BenchmarkConfig(Strict):
     zeroshot: tuple[str, ...] = Field((), description="held-out datasets: tested after each experience, never trained on")
     reference: str | None = Field(None, description="a dataset whose train images, without labels, distillation may use")
     memory_budget: int | None = Field(None, ge=0, description="bytes that a strategy may keep between experiences, in all")
+    prompts: str | None = Field(None, description="the prompt set for all datasets of the suite, if not the declared one")
     dataset: dict[str, ImageDataset] = {}
 
     @model_validator(mode="before")
     @classmethod
-    def _name_own_datasets(cls, content: Any) -> Any:
+    def _lay_tables_over_declarations(cls, content: Any) -> Any:
         if isinstance(content, dict) and isinstance(content.get("dataset"), dict):
-            named = {
-                name: {**table, "name": name} if isinstance(table, dict) else table
-                for name, table in content["dataset"].items()
-            }
-            return {**content, "dataset": named}
+            tables = {name: _whole(name, table, content.get("prompts")) for name, table in content["dataset"].items()}
+            return {**content, "dataset": tables}
         return content
 
     @model_validator(mode="after")
@@ -70,6 +72,8 @@ class BenchmarkConfig(Strict):
         if len(set(self.datasets)) < len(self.datasets):
             raise ValueError(f"datasets: got {list(self.datasets)}; each dataset may stand once")
         for name in self.named:
+            if self.prompts is not None and name not in self.dataset:
+                prompts_of(self.prompts, name)
             if not self.declared(name).classes:
                 raise ValueError(f"dataset.{name}: has no classes; add classes = [...] in the order of the labels")
         return self
@@ -118,8 +122,13 @@ class BenchmarkConfig(Strict):
         return (*self.datasets, *self.zeroshot, *([] if self.reference is None else [self.reference]))
 
     def declared(self, name: str) -> ImageDataset:
-        """The declaration behind a name: the user's own, or one of the suite's."""
-        return self.dataset.get(name) or datasets.find(name)
+        """The declaration behind a name: the user's own, or one of the suite's with the prompts of this benchmark."""
+        if name in self.dataset:
+            return self.dataset[name]
+        declared = datasets.find(name)
+        if self.prompts in (None, declared.prompts):
+            return declared
+        return ImageDataset.model_validate(overlaid(declared, {"prompts": self.prompts}))
 
 
 def localised(content: Any, *, base: Path) -> Any:
@@ -129,10 +138,20 @@ def localised(content: Any, *, base: Path) -> Any:
     own = {}
     for name, table in content["dataset"].items():
         try:
-            own[name] = datasets.localised(table, base=base)
+            own[name] = datasets.localised(table, base=base, declared=name in datasets.NAMES)
         except ValueError as error:
             raise ValueError(f"dataset.{name}.{error}") from None
     return {**content, "dataset": own}
+
+
+def _whole(name: str, table: Any, prompts: str | None) -> Any:
+    """A dataset's table with its name and, where the suite has one of that name, with all that is declared of it."""
+    if not isinstance(table, dict):
+        return table
+    if name in datasets.NAMES:
+        chosen = {} if prompts is None or {"prompts", "classes", "templates"} & set(table) else {"prompts": prompts}
+        table = overlaid(datasets.find(name), {**chosen, **table})
+    return {**table, "name": name}
 
 
 def _example(classes: int) -> list[int]:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from clvl_bench.config.benchmark import BenchmarkConfig
 from clvl_bench.config.training import StrategyConfig
+from clvl_bench.datasets import NAMES, find
 from clvl_bench.strict import Strict
 
 
@@ -57,9 +58,13 @@ class RunConfig(Strict):
         that moved to another folder are the same data."""
         content = self.model_dump(mode="json", exclude_defaults=True)
         content["backbone"] = self.backbone_name
-        for dataset in content["benchmark_config"].get("dataset", {}).values():
-            for key in ("path", "text"):
-                dataset["source"].pop(key, None)
+        for name, dataset in content["benchmark_config"].get("dataset", {}).items():
+            if name in NAMES:  # a table says only what it changes, whatever else the declaration comes to say
+                declared = find(name).model_dump(mode="json", exclude_defaults=True)
+                for field in [field for field, value in dataset.items() if value == declared.get(field)]:
+                    dataset.pop(field)
+            for key in ("path", "text", "split_file"):
+                dataset.get("source", {}).pop(key, None)
         return content
 
     @property

@@ -6,80 +6,15 @@ with a version. A declaration knows nothing of continual learning.
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from clvl_bench.datasets.prompts import OWN, prompts_of
+from clvl_bench.datasets.sources import Source
 from clvl_bench.strict import Strict
 
-DamagePolicy = Literal["error", "skip"]
-"""What to do about images that cannot be decoded: stop, or leave them out and say so in the record."""
-
 Domain = Literal["toy", "satellite", "medical", "general", "unknown"]
-
-
-class HubSource(Strict):
-    """Parquet files of a dataset repository on the hub, at one commit; `files` maps a split to a glob pattern."""
-
-    kind: Literal["hub"] = "hub"
-    repository: str
-    revision: str = Field(pattern="^[0-9a-f]{40}$")
-    files: dict[str, str]
-    image: str = "image"
-    label: str = "label"
-    on_damage: DamagePolicy = "error"
-
-
-class ToyPart(Strict):
-    """A part of a toy world, how many of its pictures, and the sha256 of their bytes and labels."""
-
-    part: str
-    count: int
-    sha256: str
-
-
-class ToySource(Strict):
-    """Pictures painted by the project's own generator."""
-
-    kind: Literal["toy"] = "toy"
-    world: str
-    parts: dict[str, ToyPart]
-
-
-class FolderSource(Strict):
-    """Images in class folders: `train/Class/*.jpg` and `test/Class/*.jpg`, or `Class/*.jpg` with a share for testing."""
-
-    kind: Literal["folder"] = "folder"
-    path: Path
-    test_fraction: float | None = Field(None, gt=0, lt=1)
-    split_seed: int = 0
-    on_damage: DamagePolicy = "error"
-
-
-class ArraysSource(Strict):
-    """A .npz file; `splits` maps a split to the names of its images (uint8 [n, height, width, 3]) and labels [n]."""
-
-    kind: Literal["arrays"] = "arrays"
-    path: Path
-    splits: dict[str, tuple[str, str]]
-
-
-class FeaturesSource(Strict):
-    """Precomputed image features of one backbone in a .npz file, and its text feature of each class in a .npy file.
-
-    `splits` maps a split to one or more pairs of names (features [n, width], labels [n]), joined in this order.
-    Without `text` there is no zero-shot row.
-    """
-
-    kind: Literal["features"] = "features"
-    path: Path
-    splits: dict[str, tuple[tuple[str, str], ...]]
-    text: Path | None = None
-    backbone: str
-    logit_scale: float = Field(100.0, gt=0)
-
-
-Source = Annotated[HubSource | ToySource | FolderSource | ArraysSource | FeaturesSource, Field(discriminator="kind")]
 
 
 class ImageDataset(Strict):
@@ -87,7 +22,9 @@ class ImageDataset(Strict):
 
     `labels` are the names in the data, in the order of the label numbers; `classes` the names in prompts, in the same
     order. In a file, `classes` may be a list, a table from label to name, or the path of a JSON list; for a folder it may
-    be left out. `splits` are the published sizes: data of another size are refused.
+    be left out. `prompts` names the published set that classes and templates are taken from, or is "own" where they are
+    written out. `splits` are the published sizes: data of another size are refused. `samples` is the published size of a
+    dataset that was published without a split.
     """
 
     name: str = ""
@@ -96,9 +33,11 @@ class ImageDataset(Strict):
     domain: Domain = "unknown"
     source: Source
     labels: tuple[str, ...] = ()
+    prompts: str = OWN
     classes: tuple[str, ...] = ()
     templates: tuple[str, ...] = Field(("a photo of a {}.",), min_length=1)
     splits: dict[str, int] = {}
+    samples: int | None = Field(None, gt=0)
     licence: str = "not stated"
     citation: str = ""
 
@@ -107,8 +46,20 @@ class ImageDataset(Strict):
     def _classes_as_table(cls, content: Any) -> Any:
         if isinstance(content, dict) and isinstance(content.get("classes"), dict):
             table = content["classes"]
-            return {**content, "labels": tuple(table), "classes": tuple(table.values())}
+            content = {**content, "labels": tuple(table), "classes": tuple(table.values())}
         return content
+
+    @model_validator(mode="before")
+    @classmethod
+    def _prompts_of_a_set(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or not isinstance(content.get("prompts"), str) or content["prompts"] == OWN:
+            return content
+        classes, templates = prompts_of(content["prompts"], str(content.get("name")))
+        published = {"classes": tuple(classes.values()), "templates": templates}
+        for field, value in published.items():
+            if field in content and tuple(content[field]) != value:
+                raise ValueError(f"{field}: are not those of the set '{content['prompts']}'; remove them, or prompts")
+        return {"labels": tuple(classes), **content, **published}
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
@@ -117,33 +68,40 @@ class ImageDataset(Strict):
                 raise ValueError(f"templates: got '{template}'; each template holds {{}} once, where the class name goes")
         if self.labels and len(self.labels) != len(self.classes):
             raise ValueError(f"labels: got {len(self.labels)} for {len(self.classes)} classes; give one label a class")
+        for name in set(self.labels):
+            if self.labels.count(name) > 1:
+                raise ValueError(f"labels: '{name}' stands twice; give each class a label of its own")
         twice = sorted({name for name in self.classes if self.classes.count(name) > 1})
         if twice:
             raise ValueError(f"classes: '{twice[0]}' stands twice; give each class a name of its own")
         return self
 
 
-def localised(content: Any, *, base: Path) -> Any:
+def localised(content: Any, *, base: Path, declared: bool = False) -> Any:
     """A dataset table of a user's file with its paths made absolute and its class names read, before validation.
+
+    `declared`: it is laid over a declaration of the suite, which has the class names.
 
     Raises:
         ValueError: a path does not exist or a file of names is no JSON list of strings.
     """
-    if not isinstance(content, dict) or not isinstance(content.get("source"), dict):
+    if not isinstance(content, dict):
+        return content
+    content = dict(content)
+    for key in ("labels", "classes"):
+        if isinstance(content.get(key), str):
+            content[key] = _read_names(key, base / content[key], content[key])
+    if not isinstance(content.get("source"), dict):
         return content
     source = dict(content["source"])
-    for key in ("path", "text"):
+    for key in ("path", "text", "split_file"):
         if isinstance(source.get(key), str):
-            path = (base / source[key]).expanduser()
-            if not path.exists():
-                raise ValueError(f"source.{key}: '{source[key]}' does not exist; paths count from the file's own folder")
-            source[key] = path.resolve()
-    content = {**content, "source": source}
-    if isinstance(content.get("classes"), str):
-        content["classes"] = _read_names(base / content["classes"], content["classes"])
-    if "classes" not in content and source.get("kind") == "folder" and isinstance(source.get("path"), Path):
+            source[key] = _existing(key, source[key], base)
+        elif isinstance(source.get(key), dict):
+            source[key] = {name: _existing(f"{key}.{name}", path, base) for name, path in source[key].items()}
+    if not declared and "classes" not in content and source.get("kind") == "folder" and isinstance(source.get("path"), Path):
         content["classes"] = folder_classes(source["path"])
-    return content
+    return {**content, "source": source}
 
 
 def folder_classes(path: Path) -> tuple[str, ...]:
@@ -152,13 +110,20 @@ def folder_classes(path: Path) -> tuple[str, ...]:
     return tuple(sorted(folder.name for folder in top.iterdir() if folder.is_dir() and not folder.name.startswith(".")))
 
 
-def _read_names(path: Path, shown: str) -> tuple[str, ...]:
+def _existing(key: str, written: Any, base: Path) -> Path:
+    path = (base / str(written)).expanduser()
+    if not path.exists():
+        raise ValueError(f"source.{key}: '{written}' does not exist; paths count from the file's own folder")
+    return path.resolve()
+
+
+def _read_names(key: str, path: Path, shown: str) -> tuple[str, ...]:
     try:
         names = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(f"classes: '{shown}' does not exist; paths count from the file's own folder") from None
+        raise ValueError(f"{key}: '{shown}' does not exist; paths count from the file's own folder") from None
     except ValueError:
-        raise ValueError(f"classes: '{shown}' is not JSON; give a list of class names") from None
+        raise ValueError(f"{key}: '{shown}' is not JSON; give a list of class names") from None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"classes: '{shown}' holds no list of strings; give a list of class names")
+        raise ValueError(f"{key}: '{shown}' holds no list of strings; give a list of class names")
     return tuple(names)

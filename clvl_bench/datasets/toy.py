@@ -4,7 +4,8 @@ Each split is a part of a world; parts share no random key. The sha256 is of the
 changes the data, raises `worlds.VERSION`, and declares the new hash.
 """
 
-from clvl_bench.datasets.declaration import ImageDataset, ToyPart, ToySource
+from clvl_bench.datasets.declaration import ImageDataset
+from clvl_bench.datasets.sources import ToyPart, ToySource
 
 _COVERS = (
     "forest", "river", "lake", "highway", "village", "factory", "wheat field", "orchard", "desert", "glacier",

@@ -2,8 +2,9 @@
 
 from importlib import import_module
 
-from clvl_bench.datasets import ImageDataset
+from clvl_bench.datasets import HubSource, ImageDataset, ToySource
 from clvl_bench.errors import Damage
+from clvl_bench.readers.hub import snapshot
 from clvl_bench.readers.split import Image, Split
 
 
@@ -18,8 +19,19 @@ def read(dataset: ImageDataset, split: str) -> Split:
     data: Split = import_module(f"clvl_bench.readers.{dataset.source.kind}").read(dataset, split)
     published = dataset.splits.get(split)
     if published is not None and len(data) + data.skipped != published:
-        raise Damage(f"{dataset.name}: its split {split} has {len(data) + data.skipped} samples, published are {published}")
+        raise Damage(
+            f"{dataset.name}: its split {split} has {len(data) + data.skipped} samples, published are {published}; "
+            f"where yours is another split on purpose, set splits = {{}} in [dataset.{dataset.name}]"
+        )
     return data
 
 
-__all__ = ["Image", "Split", "read"]
+def is_here(dataset: ImageDataset) -> bool:
+    """Whether a declared dataset can be read on this machine: toys always, those of the hub once fetched."""
+    if isinstance(dataset.source, HubSource):
+        folder = snapshot(dataset.source)
+        return all(any(folder.glob(pattern)) for pattern in dataset.source.files.values())
+    return isinstance(dataset.source, ToySource)
+
+
+__all__ = ["Image", "Split", "is_here", "read"]

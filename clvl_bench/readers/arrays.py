@@ -1,10 +1,13 @@
 """Arrays: images and labels in a .npz file."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from clvl_bench.datasets import ArraysSource, ImageDataset
 from clvl_bench.readers.npz import load_arrays, split_names
-from clvl_bench.readers.split import Split, canonical_order, fingerprint, pixel_hash
+from clvl_bench.readers.split import Image, Split, canonical_order, fingerprint, pixel_hash
 
 
 def read(dataset: ImageDataset, split: str) -> Split:
@@ -17,12 +20,23 @@ def read(dataset: ImageDataset, split: str) -> Split:
     source = dataset.source
     assert isinstance(source, ArraysSource)
     names = split_names(dataset.name, source.splits, split)
-    images, labels = load_arrays(dataset, source.path, *names, shape="uint8 [n, height, width, 3]", dimensions=4)
-    hashes = [pixel_hash(image) for image in images]
+    images, labels = load_arrays(dataset, source.path, *names, shape="uint8 [n, height, width, 3] or grey", fits=_are_images)
+    hashes = [pixel_hash(_rgb(image)) for image in images]
     order = canonical_order(labels, hashes)
     return Split(
         labels=labels[order],
         keys=tuple(f"{names[0]}/{row}" for row in order),
         fingerprint=fingerprint(dataset.classes, labels[order], [hashes[row] for row in order]),
-        image=lambda row: np.asarray(images[order[row]], dtype=np.uint8),
+        image=lambda row: _rgb(images[order[row]]),
     )
+
+
+def _are_images(values: NDArray[Any]) -> bool:
+    """RGB [n, height, width, 3], or grey [n, height, width] with or without an axis of 1 behind."""
+    return values.dtype == np.uint8 and (values.ndim == 3 or (values.ndim == 4 and values.shape[-1] in (1, 3)))
+
+
+def _rgb(image: NDArray[np.uint8]) -> Image:
+    """Grey becomes three equal channels, as a grey picture file does."""
+    grey = image if image.ndim == 3 else image[..., None]
+    return np.broadcast_to(grey, (*grey.shape[:2], 3)).copy()

@@ -6,8 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from clvl_bench.datasets import Rendering
 from clvl_bench.readers.scan import decode, scan
 from clvl_bench.readers.split import Image, Split, canonical_order, fingerprint
+
+Choice = Callable[[NDArray[np.int64], Sequence[str]], NDArray[np.bool_]]
+"""From labels and hashes, which of the images belong to a split."""
 
 
 def encoded_split(
@@ -19,14 +23,15 @@ def encoded_split(
     *,
     files: Sequence[Path],
     policy: str,
-    choose: Callable[[NDArray[np.int64], Sequence[str]], NDArray[np.bool_]] | None = None,
+    rendering: Rendering | None = None,
+    choose: Choice | None = None,
 ) -> Split:
     """A split of encoded images; `choose(labels, hashes)` may pick which of them belong to it.
 
     Raises:
         Damage: images cannot be decoded and the policy is "error".
     """
-    found = scan(keys, read, files=files)
+    found = scan(keys, read, files=files, rendering=rendering)
     found.refuse_damage(dataset, policy=policy)
     whole = np.array([row for row, identity in enumerate(found.hashes) if identity is not None], dtype=np.int64)
     hashes = [str(found.hashes[row]) for row in whole]
@@ -37,7 +42,7 @@ def encoded_split(
     rows, hashes = whole[order], [hashes[position] for position in order]
 
     def image(row: int) -> Image:
-        return decode(read(int(rows[row])))
+        return decode(read(int(rows[row])), rendering)
 
     return Split(
         labels=labels[rows],

@@ -1,6 +1,7 @@
 """Precomputed features: image features in a .npz file and one text feature a class in a .npy file; no backbone needed."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ def read(dataset: ImageDataset, split: str) -> Split:
     source = dataset.source
     assert isinstance(source, FeaturesSource)
     parts = split_names(dataset.name, source.splits, split)
-    loaded = [load_arrays(dataset, source.path, x, y, shape="[n, width]", dimensions=2) for x, y in parts]
+    loaded = [load_arrays(dataset, source.path, x, y, shape="[n, width]", fits=_are_features) for x, y in parts]
     features = np.concatenate([x.astype(np.float32) for x, _ in loaded])
     labels = np.concatenate([y for _, y in loaded])
     digest = hashlib.sha256("\n".join((source.backbone, *dataset.classes)).encode())
@@ -55,3 +56,7 @@ def read_text(dataset: ImageDataset) -> NDArray[np.float32] | None:
             f"{len(dataset.classes)} classes"
         )
     return np.asarray(text, dtype=np.float32)
+
+
+def _are_features(values: NDArray[Any]) -> bool:
+    return values.ndim == 2

@@ -1,4 +1,4 @@
-"""Image folders: `split/Class/*` or `Class/*` with a stated share for testing."""
+"""Image folders: `split/Class/*`, or `Class/*` with a stated share for testing or a published list."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,48 +9,39 @@ from numpy.typing import NDArray
 from clvl_bench.datasets import FolderSource, ImageDataset
 from clvl_bench.errors import Mistake, unknown
 from clvl_bench.randomness import seed_of
-from clvl_bench.readers.encoded import encoded_split
+from clvl_bench.readers.encoded import Choice, encoded_split
 from clvl_bench.readers.split import Split
+from clvl_bench.readers.split_file import SPLIT_NAMES, chosen_files, entries
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
-SPLIT_FOLDERS: dict[str, tuple[str, ...]] = {
-    "train": ("train",),
-    "valid": ("valid", "val", "validation"),
-    "test": ("test",),
-}
 
 
 def read(dataset: ImageDataset, split: str) -> Split:
     """One split of an image folder.
 
     Raises:
+        Missing: files that a split file names are not there.
         Mistake: no such split, or class folders that do not fit the declared classes.
         Damage: images cannot be decoded.
     """
     source = dataset.source
     assert isinstance(source, FolderSource)
-    published = next((source.path / name for name in SPLIT_FOLDERS[split] if (source.path / name).is_dir()), None)
+    if source.split_file is not None:
+        listed = entries(dataset.name, source.split_file, split)
+        return _encoded(dataset, source, *chosen_files(dataset, listed, _images(source.path), top=source.path))
+    published = next((source.path / name for name in SPLIT_NAMES[split] if (source.path / name).is_dir()), None)
     top = published or source.path
     if published is None:
         _must_have_rule(dataset.name, source, split)
     folders = _class_folders(dataset, top)
-    files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES]
-    labels = np.array([folders.index(_class_of(file, top)) for file in files], dtype=np.int64)
+    files = [file for folder in folders for file in _images(folder)]
+    labels = [folders.index(top / file.relative_to(top).parts[0]) for file in files]
 
     def choose(labels: NDArray[np.int64], hashes: Sequence[str]) -> NDArray[np.bool_]:
         testing = drawn_for_testing(labels, hashes, fraction=source.test_fraction or 0.0, seed=source.split_seed)
         return testing if split == "test" else ~testing
 
-    return encoded_split(
-        dataset.name,
-        dataset.classes,
-        [str(file.relative_to(source.path)) for file in files],
-        labels,
-        lambda row: files[row].read_bytes(),
-        files=files,
-        policy=source.on_damage,
-        choose=None if published else choose,
-    )
+    return _encoded(dataset, source, files, labels, choose=None if published else choose)
 
 
 def drawn_for_testing(labels: NDArray[np.int64], hashes: Sequence[str], *, fraction: float, seed: int) -> NDArray[np.bool_]:
@@ -64,14 +55,34 @@ def drawn_for_testing(labels: NDArray[np.int64], hashes: Sequence[str], *, fract
     return testing
 
 
+def _encoded(
+    dataset: ImageDataset, source: FolderSource, files: Sequence[Path], labels: Sequence[int], *, choose: Choice | None = None
+) -> Split:
+    return encoded_split(
+        dataset.name,
+        dataset.classes,
+        [str(file.relative_to(source.path)) for file in files],
+        np.array(labels, dtype=np.int64),
+        lambda row: files[row].read_bytes(),
+        files=files,
+        policy=source.on_damage,
+        rendering=source.render,
+        choose=choose,
+    )
+
+
+def _images(folder: Path) -> list[Path]:
+    return [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES]
+
+
 def _must_have_rule(name: str, source: FolderSource, split: str) -> None:
-    present = [folder for folders in SPLIT_FOLDERS.values() for folder in folders if (source.path / folder).is_dir()]
+    present = [folder for folders in SPLIT_NAMES.values() for folder in folders if (source.path / folder).is_dir()]
     if present:
         raise Mistake(f"dataset.{name}.source: '{source.path}' has the splits {', '.join(present)}, but no {split}")
     if source.test_fraction is None:
         raise Mistake(
             f"dataset.{name}.source: '{source.path}' has no folders train and test; "
-            "set test_fraction, for example test_fraction = 0.2"
+            "set test_fraction, for example test_fraction = 0.2, or name a split_file"
         )
 
 
@@ -85,7 +96,3 @@ def _class_folders(dataset: ImageDataset, top: Path) -> list[Path]:
     if extra:
         raise Mistake(f"dataset.{dataset.name}.classes: the folder '{extra[0]}' is not among them; add it or move it away")
     return [top / label for label in labels]
-
-
-def _class_of(file: Path, top: Path) -> Path:
-    return top / file.relative_to(top).parts[0]

@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
+from clvl_bench.datasets import Rendering
 from clvl_bench.errors import Damage
 from clvl_bench.home import home
+from clvl_bench.readers.bands import count_bands, render
 from clvl_bench.readers.split import Image, pixel_hash
 from clvl_bench.records import sha256, to_json, write_atomically
 
@@ -22,12 +24,17 @@ SHOWN = 5
 """How many damaged images an error names before it counts the rest."""
 
 
-def decode(data: bytes) -> Image:
-    """RGB pixels of an encoded image: 16-bit and palette images are converted, orientation tags are not followed.
+def decode(data: bytes, rendering: Rendering | None = None) -> Image:
+    """RGB pixels of an encoded image: 16-bit and palette images are converted, orientation tags are not followed; many
+    bands need a rendering.
 
     Raises:
         OSError, ValueError: it cannot be decoded whole.
     """
+    if rendering is not None:
+        return render(data, rendering)
+    if (bands := count_bands(data)) > 4:  # Pillow would write a line of its own for each
+        raise ValueError(f"has {bands} bands; set render in its source")
     with Pillow.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB"), dtype=np.uint8)
 
@@ -52,24 +59,27 @@ class Scan:
         )
 
 
-def scan(keys: Sequence[str], read: Callable[[int], bytes], *, files: Sequence[Path]) -> Scan:
+def scan(
+    keys: Sequence[str], read: Callable[[int], bytes], *, files: Sequence[Path], rendering: Rendering | None = None
+) -> Scan:
     """Decode and hash every image; `files` are what the images lie in, watched for changes."""
     signature = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    kept = home() / "scans" / f"{hashlib.sha256(repr((signature, list(keys))).encode()).hexdigest()[:32]}.json"
+    seen = (signature, list(keys)) if rendering is None else (signature, list(keys), rendering)
+    kept = home() / "scans" / f"{hashlib.sha256(repr(seen).encode()).hexdigest()[:32]}.json"
     found = _read_kept(kept)
     if found is None:
-        found = _scan_all(keys, read)
+        found = _scan_all(keys, read, rendering)
         body = {"hashes": found.hashes, "damaged": found.damaged}
         write_atomically(kept, to_json({**body, "sha256": sha256(to_json(body))}))
     return found
 
 
-def _scan_all(keys: Sequence[str], read: Callable[[int], bytes]) -> Scan:
+def _scan_all(keys: Sequence[str], read: Callable[[int], bytes], rendering: Rendering | None) -> Scan:
     hashes: list[str | None] = []
     damaged = {}
     for row, key in enumerate(keys):
         try:
-            hashes.append(pixel_hash(decode(read(row))))
+            hashes.append(pixel_hash(decode(read(row), rendering)))
         except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
             hashes.append(None)
             damaged[key] = str(error).splitlines()[0][:60] if str(error) else type(error).__name__

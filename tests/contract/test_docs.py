@@ -11,6 +11,7 @@ from contract.tables import ROOT
 from clvl_bench.cli.main import app
 from clvl_bench.config import BenchmarkConfig, ExperimentConfig
 from clvl_bench.config.files import runs_of
+from clvl_bench.datasets import DATASETS, OwnCopySource
 from clvl_bench.metrics import METRICS
 from clvl_bench.strict import parse
 
@@ -39,13 +40,27 @@ def test_every_dataset_that_the_page_declares_is_valid():
     for block in blocks("docs/datasets.md", "toml"):
         content = tomllib.loads(block)
         if "scenario" not in content:
-            names = list(content["dataset"])
+            names = list(content.get("dataset", ["eurosat"]))
             content = {**tomllib.loads(HEAD), "datasets": names, **content}
-        for dataset in content["dataset"].values():
-            dataset["classes"] = dataset["classes"] if dataset["classes"] != "names.json" else ["a", "b"]
+        for dataset in content.get("dataset", {}).values():
+            if dataset.get("classes") == "names.json":
+                dataset["classes"] = ["a", "b"]
         config = parse(BenchmarkConfig, content, file="docs/datasets.md")
-        declared += [dataset.source.kind for dataset in config.dataset.values()]
-    assert declared == ["folder", "arrays", "features"]
+        declared += [(name, dataset.source.kind) for name, dataset in config.dataset.items()]
+    copies = [("eurosat", "parquet"), ("pathmnist", "arrays"), ("eurosat", "folder"), ("eurosat", "folder")]
+    assert declared == [*copies, ("scenes", "folder"), ("tiles", "arrays"), ("inspection", "features")]
+
+
+def test_the_page_names_every_dataset_that_one_must_bring():
+    table = (
+        text("docs/datasets.md")
+        .partition("| `own copy` |")[2]
+        .partition("\n")[0]
+        .replace("ISIC 2018 and 2019", "ISIC 2018, ISIC 2019")
+    )
+    named = {re.sub("[^a-z0-9]", "", name.split(":")[-1].lower()) for name in re.split("[,;|]", table)} - {""}
+    brought = {dataset.name.replace("_", "") for dataset in DATASETS if isinstance(dataset.source, OwnCopySource)}
+    assert brought <= named
 
 
 def test_the_experiment_on_the_page_is_valid_and_has_as_many_runs_as_it_says():

@@ -103,6 +103,24 @@ def test_what_is_printed_fits_into_80_columns(files, arguments):
     assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
 
 
+def test_the_list_of_datasets_says_size_licence_and_whether_it_is_here(files, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(files / "hub"))
+    rows = {}
+    fetched = files / "hub" / "datasets--timm--eurosat-rgb" / "snapshots" / "b4e28552cd5f3932b6abc37eb20d3e84901ad728" / "data"
+    for here in ("fetch", "yes"):
+        lines = [line.split("  ") for line in clvl_here("list", "datasets", cwd=files).stdout.splitlines()]
+        cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+        rows[here] = {line[0]: line[1:] for line in cells if len(line) == 5}
+        fetched.mkdir(parents=True, exist_ok=True)
+        for split in ("train", "validation", "test"):
+            (fetched / f"{split}-0.parquet").touch()
+    assert rows["fetch"]["toy_landcover"] == ["10", "1600/-/400", "MIT", "yes"]
+    assert rows["fetch"]["pathmnist"] == ["9", "89996/10004/7180", "CC BY 4.0", "own copy"]
+    assert rows["fetch"]["aid"] == ["30", "10000, no split", "not stated", "own copy"]
+    assert rows["fetch"]["resisc45"] == rows["yes"]["resisc45"] == ["45", "18900/6300/6300", "not stated", "fetch"]
+    assert [rows[here]["eurosat"][-1] for here in ("fetch", "yes")] == ["fetch", "yes"]
+
+
 @pytest.mark.slow
 def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(files):
     grid = ("grid", "grid.toml", "--limit", 20, "--jobs")

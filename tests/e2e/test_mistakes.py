@@ -93,6 +93,7 @@ ARGUMENTS = [
     (["compare", "nowhere", "nowhere"], "nowhere"),
     (["fetch", "eurosatt"], "did you mean 'eurosat'"),
     (["fetch", "tiny"], "comes with the package"),
+    (["fetch", "aid"], '[dataset.aid] source = { kind = "folder", path = "AID", test_fraction = 0.2 }'),
 ]
 
 
@@ -110,6 +111,14 @@ def test_missing_data_is_one_line_with_the_command_to_get_it(tmp_path):
     assert done.returncode == 3
     (line,) = done.stderr.splitlines()
     assert line.endswith("clvl-bench fetch eurosat")
+
+
+def test_a_dataset_that_one_must_bring_is_one_line_with_the_table_to_write(tmp_path):
+    (tmp_path / "b.toml").write_text(BENCHMARK.replace("toy_landcover", "aid").replace("[5, 5]", "[15, 15]"))
+    done = clvl("run", "b.toml", "zeroshot", cwd=tmp_path)
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert line.endswith('for example: [dataset.aid] source = { kind = "folder", path = "AID", test_fraction = 0.2 }')
 
 
 def test_missing_weights_are_one_line_with_the_command_to_get_them(tmp_path):

@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from command import clvl, clvl_here
 from conftest import ROOT
@@ -199,7 +201,7 @@ valid_fraction = 0.0
 
 [dataset.imagenet]
 title = "ImageNet, 7,000 training images"
-domain = "general"
+splits = {{}}
 classes = "names.json"
 
 [dataset.imagenet.source]
@@ -286,3 +288,72 @@ def test_three_domains_without_text_have_no_zero_shot_row_and_are_learned(exampl
     assert matrices.sizes.tolist() == [2465, 2463, 1692]
     assert np.isnan(matrices.test[0]).all()
     assert matrices.test[-1].mean() > 0.6
+
+
+COPY = """version = 1
+scenario = "class_incremental"
+datasets = ["eurosat"]
+classes_per_experience = [5, 5]
+label_space = "dataset"
+{prompts}
+[dataset.eurosat]
+splits = {{}}
+source = {source}
+"""
+LISTS = '{ train = "train.txt", valid = "validate.txt", test = "test.txt" }'
+
+
+@pytest.fixture
+def tiles(tmp_path: Path, real_data: Path) -> dict[str, str]:
+    """A hundred real EuroSAT tiles: 13-band files and pictures with published lists, and the pictures as parquet."""
+    top = real_data / "eurosat100"
+    split_of = json.loads((top / "split.json").read_bytes())
+    for split in ("train", "validate", "test"):
+        names = [name for name, whose in split_of.items() if whose == split]
+        (tmp_path / f"{split}.txt").write_text("".join(f"{name}.jpg\n" for name in names))
+        pictures = [top / "rgb_0_2750" / name.partition("_")[0] / f"{name}.png" for name in names]
+        table = {"image": [file.read_bytes() for file in pictures], "label": [file.parent.name for file in pictures]}
+        (tmp_path / "data").mkdir(exist_ok=True)
+        pq.write_table(pa.table(table), tmp_path / "data" / f"{split.replace('validate', 'validation')}-0.parquet")
+    bands = f'path = "{top}/tif13", split_file = {LISTS}, render = {{ bands = [4, 3, 2], white = 2750 }}'
+    return {
+        "bands": f'{{ kind = "folder", {bands} }}',
+        "pictures": f'{{ kind = "folder", path = "{top}/rgb_0_2750", split_file = {LISTS} }}',
+        "parquet": f'{{ kind = "parquet", path = "{tmp_path}" }}',
+    }
+
+
+def test_ones_own_copy_of_eurosat_gives_the_same_rows_from_bands_pictures_and_parquet(tmp_path, tiles, empty_home):
+    found = {}
+    for name, source in tiles.items():
+        (tmp_path / "eurosat.toml").write_text(COPY.format(prompts="", source=source))
+        done = clvl_here("run", "eurosat.toml", "zeroshot", "--results", name, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        (folder,) = tmp_path.glob(f"{name}/runs/*/")
+        found[name] = RunFolder(folder).result()
+    data = found["bands"].provenance["data"]
+    assert {split: part["samples"] for split, part in data.items()} == {"eurosat/train": 60, "eurosat/test": 20}
+    assert all(result.provenance["data"] == data for result in found.values())
+    assert found["bands"].records == found["pictures"].records == found["parquet"].records
+    assert {result.provenance["prompts"]["eurosat"] for result in found.values()} == {"openai"}
+
+
+def test_the_set_of_prompts_is_in_the_record_by_its_name(tmp_path, tiles, empty_home):
+    origins = []
+    for prompts in ("", 'prompts = "coop"'):
+        (tmp_path / "eurosat.toml").write_text(COPY.format(prompts=prompts, source=tiles["parquet"]))
+        done = clvl_here("run", "eurosat.toml", "zeroshot", "--results", prompts or "results", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        (folder,) = tmp_path.glob(f"{prompts or 'results'}/runs/*/")
+        origins.append(RunFolder(folder).result().provenance)
+    assert [origin["prompts"] for origin in origins] == [{"eurosat": "openai"}, {"eurosat": "coop"}]
+    assert len({origin["prompts_sha256"] for origin in origins}) == 2
+
+
+def test_a_split_of_another_size_than_published_is_refused(tmp_path, tiles, empty_home):
+    (tmp_path / "eurosat.toml").write_text(COPY.format(prompts="", source=tiles["parquet"]).replace("splits = {}\n", ""))
+    done = clvl_here("run", "eurosat.toml", "zeroshot", cwd=tmp_path)
+    assert done.returncode == 4
+    (line,) = done.stderr.splitlines()
+    assert "has 60 samples, published are 16200" in line
+    assert "set splits = {}" in line
