@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from clvl_bench.config import Adapter, Plugin
+from clvl_bench.config import Adapter, BenchmarkConfig, Plugin
 from clvl_bench.config.backbones import BACKBONES
-from clvl_bench.config.files import names
+from clvl_bench.config.files import load, locate, names
 from clvl_bench.datasets import DATASETS, OwnCopySource
 from clvl_bench.errors import Mistake, unknown
 from clvl_bench.metrics import METRICS
@@ -36,8 +36,24 @@ def _backbones() -> Rows:
     return rows
 
 
-def _files(sort: str) -> Callable[[], Rows]:
-    return lambda: [("name",), *((name,) for name in names(sort))]
+def _benchmarks() -> Rows:
+    rows: Rows = [("name", "what", "data")]
+    for name in names("benchmark"):
+        config = load("benchmark", name)
+        assert isinstance(config, BenchmarkConfig)
+        absent = [dataset for dataset in config.named if not is_here(config.declared(dataset))]
+        rows.append((name, _headline("benchmark", name), "here" if not absent else f"{len(absent)} missing"))
+    return rows
+
+
+def _strategies() -> Rows:
+    return [("name", "what"), *((name, _headline("strategy", name)) for name in names("strategy"))]
+
+
+def _headline(sort: str, name: str) -> str:
+    """What a file says of itself: its first line."""
+    first, *_ = locate(sort, name).read_text(encoding="utf-8").splitlines()
+    return first.removeprefix("#").strip()
 
 
 def _union(union: Any) -> Callable[[], Rows]:
@@ -58,7 +74,7 @@ def _metrics() -> Rows:
 
 
 TABLES: dict[str, Callable[[], Rows]] = {
-    "datasets": _datasets, "benchmarks": _files("benchmark"), "strategies": _files("strategy"), "adapters": _union(Adapter),
+    "datasets": _datasets, "benchmarks": _benchmarks, "strategies": _strategies, "adapters": _union(Adapter),
     "plugins": _union(Plugin), "backbones": _backbones, "metrics": _metrics,
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Files: TOML by name or path, overrides from the command line, and runs made of them."""
 
+import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,9 @@ FOLDERS: dict[str, str] = {
     "benchmark": "benchmarks", "strategy": "experiments/strategies", "experiment": "experiments",
 }  # fmt: skip
 """Where the files of each sort live, here and in an installed package."""
+
+OWN_COPIES = "datasets.toml"
+"""Where a user says, once for all benchmarks, where datasets lie on this machine."""
 
 _CONFIGS: dict[str, type[Strict]] = {
     "benchmark": BenchmarkConfig, "strategy": StrategyConfig, "experiment": ExperimentConfig,
@@ -84,11 +88,42 @@ def _validated(sort: str, content: dict[str, Any], path: Path, overrides: Sequen
     for override in overrides:
         _override(content, override, _CONFIGS[sort])
     if sort == "benchmark":
-        try:
-            content = benchmarks.localised(content, base=path.resolve().parent)
-        except ValueError as error:
-            raise Mistake(f"{_shown(path)}: {error}") from None
+        content = _with_own_copies(_localised(content, path))
     return parse(_CONFIGS[sort], content, file=_shown(path))
+
+
+def _localised(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = benchmarks.localised(content, base=path.resolve().parent)
+    except ValueError as error:
+        raise Mistake(f"{_shown(path)}: {error}") from None
+    return found
+
+
+def _with_own_copies(content: dict[str, Any]) -> dict[str, Any]:
+    """A benchmark with the user's own copies of the datasets that it names: the tables `[dataset.<name>]` of datasets.toml in
+    the current folder, or of the file that CLVL_DATASETS names. What the benchmark says itself comes first.
+
+    Raises:
+        Mistake: the file is named and not there, or says something that is not allowed.
+    """
+    chosen = os.environ.get("CLVL_DATASETS")
+    path = Path(chosen or OWN_COPIES).expanduser()
+    if not path.is_file():
+        if chosen:
+            raise Mistake(f"CLVL_DATASETS: {chosen}: no such file; name a TOML file with tables [dataset.<name>], or unset it")
+        return content
+    copies = read_toml(path)
+    stray = [key for key in copies if key != "dataset"]
+    if stray or not isinstance(copies.get("dataset", {}), dict):
+        raise Mistake(f"{_shown(path)}: got '{(stray or ['dataset'])[0]}'; holds tables [dataset.<name>] and nothing else")
+    if not isinstance(content.get("dataset", {}), dict):
+        return content
+    names = [content.get("reference")]
+    for field in ("datasets", "zeroshot"):
+        names += content[field] if isinstance(content.get(field), list) else []
+    wanted = {name: table for name, table in copies.get("dataset", {}).items() if name in names}
+    return {**content, "dataset": {**_localised({"dataset": wanted}, path)["dataset"], **content.get("dataset", {})}}
 
 
 def check(path: Path) -> tuple[str, Strict]:
