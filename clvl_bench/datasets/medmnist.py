@@ -1,6 +1,7 @@
 """MedMNIST v2 (Yang et al. 2023): medical images of 28x28 pixels, in its .npz layout and its published splits.
 
 PneumoniaMNIST is grey; the others are RGB. The larger releases (64, 128, 224 pixels) have the same names, labels and sizes.
+Labels are MedMNIST's words; class names that read as a caption, and templates, are this suite's own: none are published.
 """
 
 from clvl_bench.datasets.declaration import ImageDataset

@@ -87,9 +87,9 @@ def refuse_mixtures(runs: Sequence[Run]) -> None:
     """
     for what, field in (
         ("--limit", "limit"),
+        ("prompts", "prompts_sha256"),  # before the data, whose fingerprints hold the class names too
         ("data", "data_sha256"),
         ("weights", "weights_sha256"),
-        ("prompts", "prompts_sha256"),
     ):
         by_table: dict[Table, set[str]] = {}
         for run in runs:

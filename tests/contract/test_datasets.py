@@ -8,8 +8,8 @@ from clvl_bench.datasets import DATASETS, HubSource, OwnCopySource, ToySource, a
 from clvl_bench.datasets.prompts import OWN
 from clvl_bench.worlds import WORLDS
 
-# Classes, and the sizes of train, valid and test, or the size of all where the authors published no split: from the papers
-# that the declarations cite (MedMNIST: its table of data; EuroSAT and RESISC45: arXiv:1911.06721, table 2).
+# Classes, and the sizes of train, valid and test, or the size of all where the authors published no split: written a second
+# time as the field cites them, not copied from the declarations. MedMNIST's were compared with the table in its own package.
 PUBLISHED: dict[str, tuple[int, tuple[int | None, int | None, int | None] | int]] = {
     "toy_landcover": (10, (1600, None, 400)),
     "toy_infrared": (10, (1600, None, 400)),

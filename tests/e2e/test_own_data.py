@@ -348,6 +348,9 @@ def test_the_set_of_prompts_is_in_the_record_by_its_name(tmp_path, tiles, empty_
         origins.append(RunFolder(folder).result().provenance)
     assert [origin["prompts"] for origin in origins] == [{"eurosat": "openai"}, {"eurosat": "coop"}]
     assert len({origin["prompts_sha256"] for origin in origins}) == 2
+    mixed = clvl_here("report", *(folder for folder in tmp_path.glob("*/runs/*")), "--out", "table", cwd=tmp_path)
+    assert mixed.returncode == 2
+    assert "runs with different prompts" in mixed.stderr
 
 
 def test_a_split_of_another_size_than_published_is_refused(tmp_path, tiles, empty_home):
