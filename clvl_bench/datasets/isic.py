@@ -2,8 +2,8 @@
 
 Published are a folder of pictures and a one-hot table in CSV. A copy is used with its pictures sorted into folders named
 by the table's columns. The test labels of 2019 are not public, and its column UNK has no training picture: it is no class
-here. Which images of a patient belong together is not in these tables, so a share drawn for testing may split a lesion. Class names are the challenges' diagnoses;
-templates are this suite's own.
+here. Which images of a patient belong together is not in these tables, so a share drawn for testing may split a lesion.
+Class names are the challenges' diagnoses; templates are this suite's own.
 """
 
 from clvl_bench.datasets.declaration import ImageDataset
