@@ -58,5 +58,10 @@ def unknown(what: str, got: object, allowed: Iterable[str]) -> str:
 
 
 def announce(path: Path, mended: str) -> None:
-    """Say on the error stream that a byte of a file changed, where the file can be made again and the run goes on."""
-    logging.getLogger("clvl_bench").warning("clvl-bench: %s: is not what was written; %s", path, mended)
+    """Say that a byte of a file changed, where the file can be made again and the run goes on."""
+    warn(f"{path}: is not what was written; {mended}")
+
+
+def warn(line: str) -> None:
+    """Say a line on the error stream that stops nothing."""
+    logging.getLogger("clvl_bench").warning("clvl-bench: %s", line)

@@ -25,6 +25,7 @@ from clvl_bench.home import home
 from clvl_bench.readers import Image, Split
 from clvl_bench.readers.features import read_text
 from clvl_bench.records import sha256, write_atomically
+from clvl_bench.ticker import Ticker
 
 CHUNK = 256
 """Images encoded together. Fixed, because the size of a batch changes the last bits of its features."""
@@ -35,7 +36,7 @@ def pixels_of(image: Callable[[int], Image], preprocessing: Preprocessing, rows:
     return torch.from_numpy(np.stack([preprocessing(image(row)) for row in rows]))
 
 
-def encode(split: Split, backbone: Backbone, *, progress: Callable[[int, int], None] = lambda done, total: None) -> Tensor:
+def encode(split: Split, backbone: Backbone) -> Tensor:
     """Image features [n, width] of a split, fp32, not normalised: from the cache, or encoded and then kept.
 
     Raises:
@@ -46,6 +47,7 @@ def encode(split: Split, backbone: Backbone, *, progress: Callable[[int, int], N
     towers = with_towers(backbone, wanted_by="encoding images")
     assert split.image is not None
     folder = home() / "features" / cache_key(split, towers)
+    tick = Ticker(f"encoding images with {towers.name}", len(split))
     chunks = []
     for number, start in enumerate(range(0, len(split), CHUNK)):
         rows = range(start, min(start + CHUNK, len(split)))
@@ -54,7 +56,7 @@ def encode(split: Split, backbone: Backbone, *, progress: Callable[[int, int], N
             features = towers.image_features(pixels_of(split.image, towers.preprocessing, rows)).cpu()
             _keep(folder, number, features)
         chunks.append(features)
-        progress(rows.stop, len(split))
+        tick(rows.stop)
     return torch.cat(chunks)
 
 

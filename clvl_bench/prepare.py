@@ -7,6 +7,7 @@ import torch
 
 from clvl_bench.backbones import Backbone
 from clvl_bench.config import RunConfig
+from clvl_bench.errors import warn
 from clvl_bench.features import Inputs, backbone_for
 from clvl_bench.provenance import provenance
 from clvl_bench.streams import Benchmark, Part, build_benchmark, read_parts
@@ -48,4 +49,7 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     table = benchmark.view.plan.table
     text_known = bool(torch.isfinite(backbone.class_features(table)).all())
     origin = provenance(config, backbone=backbone, parts=parts, table=table, device=device)
+    for name, count in origin["images_in_train_and_test"].items():
+        if count:
+            warn(f"{name}: {count} of its test images are among its training images as well; the record says so")
     return Prepared(config, device, backbone, parts, features, benchmark, text_known, origin)

@@ -13,7 +13,7 @@ from clvl_bench.backbones import Backbone
 from clvl_bench.config import RunConfig
 from clvl_bench.datasets import Candidate
 from clvl_bench.records import sha256, to_json
-from clvl_bench.streams import Part
+from clvl_bench.streams import Part, shared_images
 
 PACKAGES = ("torch", "torchvision", "avalanche-lib", "transformers", "numpy", "pillow", "safetensors")
 
@@ -37,6 +37,7 @@ def provenance(
             for part in parts
         },
         "prompts": {part.dataset.name: part.dataset.prompts for part in parts},
+        "images_in_train_and_test": shared_images(parts),
         "prompts_sha256": sha256(to_json([candidate.prompts for candidate in table])),
         "backbone": {"name": backbone.name, "family": backbone.family, "weights_sha256": backbone.weights_sha256},
         "versions": versions(),

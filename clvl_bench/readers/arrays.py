@@ -28,6 +28,7 @@ def read(dataset: ImageDataset, split: str) -> Split:
         keys=tuple(f"{names[0]}/{row}" for row in order),
         fingerprint=fingerprint(dataset.classes, labels[order], [hashes[row] for row in order]),
         image=lambda row: _rgb(images[order[row]]),
+        hashes=tuple(hashes[row] for row in order),
     )
 
 

@@ -31,7 +31,7 @@ def encoded_split(
     Raises:
         Damage: images cannot be decoded and the policy is "error".
     """
-    found = scan(keys, read, files=files, rendering=rendering)
+    found = scan(dataset, keys, read, files=files, rendering=rendering)
     found.refuse_damage(dataset, policy=policy)
     whole = np.array([row for row, identity in enumerate(found.hashes) if identity is not None], dtype=np.int64)
     hashes = [str(found.hashes[row]) for row in whole]
@@ -50,4 +50,5 @@ def encoded_split(
         fingerprint=fingerprint(classes, labels[rows], hashes),
         image=image,
         skipped=len(found.damaged),
+        hashes=tuple(hashes),
     )

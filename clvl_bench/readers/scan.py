@@ -1,12 +1,13 @@
 """Scan: one pass that decodes every image of a source, so that damage is found before training and not in the middle of it.
 
-What a scan found is kept and used again while sizes and times of the files agree.
+What a scan found is kept and used again while sizes and times of the files agree. It is kept block by block, so that a scan
+that was killed goes on where it stopped.
 """
 
 import hashlib
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,10 @@ from clvl_bench.home import home
 from clvl_bench.readers.bands import count_bands, render
 from clvl_bench.readers.split import Image, pixel_hash
 from clvl_bench.records import sha256, to_json, write_atomically
+from clvl_bench.ticker import Ticker
 
+BLOCK = 2000
+"""Images that are scanned between two writes."""
 SHOWN = 5
 """How many damaged images an error names before it counts the rest."""
 
@@ -60,29 +64,42 @@ class Scan:
 
 
 def scan(
-    keys: Sequence[str], read: Callable[[int], bytes], *, files: Sequence[Path], rendering: Rendering | None = None
+    dataset: str,
+    keys: Sequence[str],
+    read: Callable[[int], bytes],
+    *,
+    files: Sequence[Path],
+    rendering: Rendering | None = None,
 ) -> Scan:
-    """Decode and hash every image; `files` are what the images lie in, watched for changes."""
+    """Decode and hash every image of a dataset; `files` are what the images lie in, watched for changes."""
     signature = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     seen = (signature, list(keys)) if rendering is None else (signature, list(keys), rendering)
-    kept = home() / "scans" / f"{hashlib.sha256(repr(seen).encode()).hexdigest()[:32]}.json"
-    found = _read_kept(kept)
-    if found is None:
-        found = _scan_all(keys, read, rendering)
-        body = {"hashes": found.hashes, "damaged": found.damaged}
-        write_atomically(kept, to_json({**body, "sha256": sha256(to_json(body))}))
-    return found
+    folder = home() / "scans" / hashlib.sha256(repr(seen).encode()).hexdigest()[:32]
+    tick = Ticker(f"{dataset}: scanning images", len(keys))
+    hashes: list[str | None] = []
+    damaged: dict[str, str] = {}
+    for start in range(0, len(keys), BLOCK):
+        rows, kept = range(start, min(start + BLOCK, len(keys))), folder / f"{start:08d}.json"
+        found = _read_kept(kept)
+        if found is None:
+            found = _scanned(rows, keys, read, rendering)
+            body = {"hashes": found.hashes, "damaged": found.damaged}
+            write_atomically(kept, to_json({**body, "sha256": sha256(to_json(body))}))
+        hashes += found.hashes
+        damaged |= found.damaged
+        tick(rows.stop)
+    return Scan(tuple(hashes), damaged)
 
 
-def _scan_all(keys: Sequence[str], read: Callable[[int], bytes], rendering: Rendering | None) -> Scan:
+def _scanned(rows: Iterable[int], keys: Sequence[str], read: Callable[[int], bytes], rendering: Rendering | None) -> Scan:
     hashes: list[str | None] = []
     damaged = {}
-    for row, key in enumerate(keys):
+    for row in rows:
         try:
             hashes.append(pixel_hash(decode(read(row), rendering)))
         except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
             hashes.append(None)
-            damaged[key] = str(error).splitlines()[0][:60] if str(error) else type(error).__name__
+            damaged[keys[row]] = str(error).splitlines()[0][:60] if str(error) else type(error).__name__
     return Scan(tuple(hashes), damaged)
 
 

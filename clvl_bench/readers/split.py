@@ -13,7 +13,8 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Split:
-    """One split of a dataset: labels [n], a name for each sample, and its images or its precomputed features by row.
+    """One split of a dataset: labels [n], a name for each sample, and its images or its precomputed features by row; where
+    images were scanned, the identity of each.
 
     The fingerprint depends on classes, labels and pixels (or features) in their order, not on where or how they are
     stored: the same data read from a folder, from parquet or from arrays has the same fingerprint.
@@ -25,6 +26,7 @@ class Split:
     image: Callable[[int], Image] | None = None
     features: NDArray[np.float32] | None = None
     skipped: int = 0
+    hashes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -45,6 +47,7 @@ class Split:
             image=None if image is None else lambda row: image(int(rows[row])),
             features=None if features is None else features[rows],
             skipped=self.skipped,
+            hashes=tuple(self.hashes[row] for row in rows) if self.hashes else (),
         )
 
 

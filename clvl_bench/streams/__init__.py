@@ -8,7 +8,7 @@ from clvl_bench.config import BenchmarkConfig, Reads
 from clvl_bench.config.files import load
 from clvl_bench.features import Inputs
 from clvl_bench.streams.plan import Plan, make_plan
-from clvl_bench.streams.samples import Part, read_parts
+from clvl_bench.streams.samples import Part, read_parts, shared_images
 from clvl_bench.streams.truth import Truth
 from clvl_bench.streams.view import View
 
@@ -55,4 +55,6 @@ def avalanche_benchmark(
     return benchmark
 
 
-__all__ = ["Benchmark", "Part", "Plan", "Truth", "View", "avalanche_benchmark", "build_benchmark", "read_parts"]
+__all__ = [
+    "Benchmark", "Part", "Plan", "Truth", "View", "avalanche_benchmark", "build_benchmark", "read_parts", "shared_images",
+]  # fmt: skip

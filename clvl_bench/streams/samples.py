@@ -39,5 +39,16 @@ def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[Pa
     return tuple(parts)
 
 
+def shared_images(parts: Sequence[Part]) -> dict[str, int]:
+    """For each dataset whose images were scanned, how many of its test images are among its training images as well."""
+    shared = {}
+    for part in parts:
+        train = [each.data.hashes for each in parts if each.dataset.name == part.dataset.name and each.split == "train"]
+        if part.split == "test" and part.data.hashes and train:
+            known = set(train[0])
+            shared[part.dataset.name] = sum(identity in known for identity in part.data.hashes)
+    return shared
+
+
 def of(parts: Sequence[Part], name: str, split: str) -> Part:
     return next(part for part in parts if part.dataset.name == name and part.split == split)

@@ -11,6 +11,7 @@ import torch
 from clvl_bench import features
 from clvl_bench.features import CHUNK, Inputs, encode
 from clvl_bench.readers import Split
+from clvl_bench.ticker import Ticker
 
 
 def split_of(count: int, seed: int = 0) -> Split:
@@ -62,15 +63,17 @@ def test_a_damaged_chunk_is_found_named_and_made_again(counted, empty_home, dama
     assert caplog.messages == [f"clvl-bench: {chunk}: is not what was written; its images are encoded again"]
 
 
-def test_an_interrupted_encoding_goes_on_behind_its_last_chunk(counted, empty_home):
+def test_an_interrupted_encoding_goes_on_behind_its_last_chunk(counted, empty_home, monkeypatch):
     split = split_of(3 * CHUNK)
 
-    def stop(done, total):
+    def stop(ticker, done):
         if done == 2 * CHUNK:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        encode(split, counted, progress=stop)
+    with monkeypatch.context() as patch:
+        patch.setattr(Ticker, "__call__", stop)
+        with pytest.raises(KeyboardInterrupt):
+            encode(split, counted)
     encode(split, counted)
     assert counted.images_encoded == 3 * CHUNK
 

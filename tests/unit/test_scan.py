@@ -1,0 +1,104 @@
+"""One pass over a dataset: it says how far it is, goes on where it was killed, and knows which images stand in two splits."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clvl_bench.config.files import run_config
+from clvl_bench.prepare import prepare
+from clvl_bench.readers import scan as scanning
+from clvl_bench.readers.scan import scan
+from clvl_bench.ticker import EVERY_SECONDS, Ticker
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the ticker takes for the time."""
+    now = [0.0]
+    monkeypatch.setattr("clvl_bench.ticker.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_a_ticker_says_every_ten_seconds_what_is_left(clock):
+    said = io.StringIO()
+    tick = Ticker("birds: scanning images", 100, stream=said)
+    for done in range(101):
+        tick(done)
+        clock[0] += 1.0
+    lines = said.getvalue().splitlines()
+    assert lines[0] == "birds: scanning images: 10 of 100, about 90 s left"
+    assert len(lines) == 99 // EVERY_SECONDS
+
+
+def test_what_was_done_before_does_not_count_as_speed(clock):
+    said = io.StringIO()
+    tick = Ticker("birds", 200, stream=said)
+    tick(100)  # kept by an earlier process
+    clock[0] = 20.0
+    tick(110)
+    assert said.getvalue() == "birds: 110 of 200, about 180 s left\n"
+
+
+def test_quick_work_is_silent(capsys):
+    tick = Ticker("birds", 3)
+    for done in range(4):
+        tick(done)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    """Twenty files; the eighth is cut."""
+    files = []
+    for number in range(20):
+        file = tmp_path / f"{number:02d}.png"
+        Image.fromarray(np.full((8, 8, 3), number, dtype=np.uint8)).save(file)
+        files.append(file)
+    files[7].write_bytes(files[7].read_bytes()[:40])
+    return files
+
+
+def test_a_scan_that_was_killed_goes_on_behind_its_last_block(pictures, empty_home, monkeypatch):
+    monkeypatch.setattr(scanning, "BLOCK", 6)
+    names, looked = [file.name for file in pictures], []
+
+    def read(row: int) -> bytes:
+        looked.append(row)
+        if len(looked) == 15:
+            raise KeyboardInterrupt
+        return pictures[row].read_bytes()
+
+    with pytest.raises(KeyboardInterrupt):
+        scan("birds", names, read, files=pictures)
+    found = scan("birds", names, read, files=pictures)
+    assert looked == [*range(15), *range(12, 20)], "two blocks of six were kept"
+    assert [row for row, identity in enumerate(found.hashes) if identity is None] == [7]
+    assert list(found.damaged) == ["07.png"]
+    assert scan("birds", names, read, files=pictures) == found
+    assert len(looked) == 23, "and then nothing is read"
+
+
+BIRDS = """version = 1
+scenario = "joint"
+datasets = ["birds"]
+label_space = "dataset"
+[dataset.birds]
+classes = ["wren", "kite"]
+source = { kind = "arrays", path = "birds.npz", splits = { train = ["x", "y"], test = ["u", "v"] } }
+"""
+
+
+@pytest.mark.parametrize("shared", [0, 3])
+def test_images_in_train_and_test_are_counted_said_and_recorded(tmp_path, empty_home, caplog, shared):
+    train = np.random.default_rng(0).integers(0, 256, (10, 40, 40, 3), dtype=np.uint8)
+    test = np.random.default_rng(1).integers(0, 256, (8, 40, 40, 3), dtype=np.uint8)
+    test[:shared] = train[:shared]
+    np.savez(tmp_path / "birds.npz", x=train, y=np.arange(10) % 2, u=test, v=np.arange(8) % 2)
+    (tmp_path / "birds.toml").write_text(BIRDS)
+    prepared = prepare(run_config(str(tmp_path / "birds.toml"), "zeroshot"))
+    assert prepared.provenance["images_in_train_and_test"] == {"birds": shared}
+    says = "clvl-bench: birds: 3 of its test images are among its training images as well; the record says so"
+    assert caplog.messages == [says] * bool(shared)
