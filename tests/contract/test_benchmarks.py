@@ -1,5 +1,6 @@
 """Every benchmark file: it says what it is, it is valid, it holds what the protocol publishes, and what is here runs."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,12 @@ def test_a_mistake_in_it_is_one_line(aid, text, says):
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert says in line
+
+
+def test_the_committed_results_of_a_benchmark_travel_in_the_package_and_nothing_else_of_results_does():
+    """A wheel made in a checkout with runs of its user's must not take them along."""
+    packaged = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    included = packaged["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    committed = {f"results/{name}" for name in BENCHMARKS if (ROOT / "results" / name / "runs.csv").is_file()}
+    assert {source for source in included if source.startswith("results")} == committed
+    assert all(target == f"clvl_bench/shipped/{source}" for source, target in included.items())

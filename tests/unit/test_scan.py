@@ -10,7 +10,7 @@ from PIL import Image
 from clvl_bench.config.files import run_config
 from clvl_bench.prepare import prepare
 from clvl_bench.readers import scan as scanning
-from clvl_bench.readers.scan import scan
+from clvl_bench.readers.scan import decode, scan
 from clvl_bench.ticker import EVERY_SECONDS, Ticker
 
 
@@ -102,3 +102,28 @@ def test_images_in_train_and_test_are_counted_said_and_recorded(tmp_path, empty_
     assert prepared.provenance["images_in_train_and_test"] == {"birds": shared}
     says = "clvl-bench: birds: 3 of its test images are among its training images as well; the record says so"
     assert caplog.messages == [says] * bool(shared)
+
+
+def encoded(mode: str, size: tuple[int, int], **options: object) -> bytes:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)).convert(mode)
+    data = io.BytesIO()
+    image.save(data, "JPEG", **options)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("size", [(64, 64), (37, 61), (1, 1)])
+@pytest.mark.parametrize("options", [{}, {"quality": 20, "subsampling": 0}, {"progressive": True}, {"subsampling": 1}])
+def test_jpegs_have_the_pixels_that_pillow_gives(mode, size, options):
+    data = encoded(mode, size, **options)
+    with Image.open(io.BytesIO(data)) as image:
+        assert np.array_equal(decode(data), np.asarray(image.convert("RGB")))
+
+
+def test_a_cut_jpeg_is_refused_and_a_bomb_is_not_unpacked(monkeypatch):
+    data = encoded("RGB", (64, 64))
+    with pytest.raises(OSError, match="truncated"):
+        decode(data[:-200])
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(Image.DecompressionBombError):
+        decode(data)
