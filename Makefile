@@ -59,6 +59,8 @@ type: setup ## types
 
 perf: setup ## measure what the suite costs over a bare loop
 	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/overhead.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/vit.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/scan.py
 
 tiny-clip: setup ## pre-train the embedded toy CLIP anew (about half an hour on one core)
 	$(BIN)/python -m clvl_bench.backbones.recipe

@@ -68,7 +68,7 @@ def cache_key(split: Split, backbone: TowerBackbone) -> str:
 
 def _keep(folder: Path, number: int, features: Tensor) -> None:
     data = save({"features": features.contiguous()})
-    write_atomically(folder / f"{number:05d}-{sha256(data)}.safetensors", data)
+    write_atomically(folder / f"{number:05d}-{sha256(data)}.safetensors", data, durable=False)
 
 
 def _kept(folder: Path, number: int, rows: int) -> Tensor | None:

@@ -84,19 +84,24 @@ def to_json(value: Any) -> bytes:
     return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, or whoever comes after a crash, finds the old bytes or the new ones, never a mixture."""
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file so that a reader, or whoever comes after a crash, finds the old bytes or the new ones, never a mixture.
+
+    What is not `durable` may be lost or damaged when the machine loses power: for what is hashed and can be made again.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    if durable:
+        _sync_folder(path.parent)
 
 
 def write_folder_atomically(path: Path, files: dict[str, bytes]) -> None:

@@ -104,7 +104,7 @@ def scan(
         if found is None:
             found = _scanned(rows, keys, read, rendering)
             body = {"hashes": found.hashes, "damaged": found.damaged}
-            write_atomically(kept, to_json({**body, "sha256": sha256(to_json(body))}))
+            write_atomically(kept, to_json({**body, "sha256": sha256(to_json(body))}), durable=False)
         hashes += found.hashes
         damaged |= found.damaged
         tick(rows.stop)
