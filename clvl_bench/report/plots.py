@@ -14,6 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 
 from clvl_bench.report.matrices import Matrices, of_records
 from clvl_bench.report.runs import Run, Table
@@ -21,7 +22,8 @@ from clvl_bench.report.runs import Run, Table
 # Okabe & Ito 2008: told apart by readers with any colour vision; marks differ as well.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8B6914")
 MARKS = "osD^vP*X"
-LINES = ("-", "--", ":")
+TOGETHER = 6
+"""Lines with bands that a reader can tell apart in one picture."""
 
 
 @dataclass(frozen=True)
@@ -64,36 +66,81 @@ def draw(group: Group) -> dict[str, bytes]:
     return {name: png(figure) for name, make in figures.items() if (figure := make()) is not None}
 
 
+@dataclass(frozen=True)
+class Series:
+    """A strategy over experiences: mean and deviation in percent where they are known; one step alone is a level line."""
+
+    strategy: str
+    steps: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+
+
 def curves(group: Group, what: str, title: str) -> Figure | None:
-    """One line a strategy over experiences, with a band of one deviation; what has a single value is a level line."""
-    figure, axes = _axes(group, title)
-    drawn = False
-    for number, (strategy, runs) in enumerate(group.runs.items()):
-        values = 100 * np.array([getattr(matrices, what)() for matrices in runs])
-        if np.isnan(values).all():
-            continue
-        drawn = True
-        steps = np.arange(1, values.shape[1] + 1)
-        mean, std = values.mean(axis=0), values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
-        style: dict[str, Any] = {"color": _colour(number), "label": strategy}
-        known = ~np.isnan(mean)
-        if known.sum() == 1 and known[-1]:
-            axes.axhline(mean[-1], linestyle="-.", linewidth=1.2, **style)
-        else:
-            line = LINES[number // len(COLOURS) % len(LINES)]
-            axes.plot(steps[known], mean[known], marker=_mark(number), markersize=4, linestyle=line, **style)
-            axes.fill_between(
-                steps[known], (mean - std)[known], (mean + std)[known], color=style["color"], alpha=0.15, linewidth=0
-            )
-    if not drawn:
-        plt.close(figure)
+    """A strategy's numbers over experiences, with a band of one deviation: all in one picture, or where bands would cover each
+    other, each in a panel of its own before the others in grey."""
+    found = [series for strategy, runs in group.runs.items() if (series := _series(strategy, runs, what)) is not None]
+    if not found:
         return None
-    axes.set_xticks(steps)
-    axes.set_ylim(top=min(axes.get_ylim()[1], 102))
-    axes.set_xlabel("experiences learned")
-    axes.set_ylabel("percent")
-    _legend(axes)
+    figure, panels = _panels(group, title, found)
+    top = min(102.0, max(float((each.mean + each.std).max()) for each in found) + 3)
+    order = list(group.runs)
+    for axes, shown in panels:
+        for series in found if len(panels) > 1 else ():
+            _line(axes, series, {"color": "#D0D0D0", "linewidth": 0.8})
+        for series in shown:
+            _line(axes, series, _style(order.index(series.strategy)), band=True, label=series.strategy)
+        axes.set_xticks(range(1, 1 + max(int(each.steps.max()) for each in found)))
+        axes.set_ylim(top=top)
+    if len(panels) == 1:
+        _legend(panels[0][0])
     return figure
+
+
+def _series(strategy: str, runs: Sequence[Matrices], what: str) -> Series | None:
+    values = 100 * np.array([getattr(matrices, what)() for matrices in runs])
+    mean, std = values.mean(axis=0), values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
+    known = ~np.isnan(mean)
+    steps = np.arange(1, values.shape[1] + 1)[known]
+    return Series(strategy, steps, mean[known], std[known]) if known.any() else None
+
+
+def _panels(group: Group, title: str, found: Sequence[Series]) -> tuple[Figure, list[tuple[Axes, Sequence[Series]]]]:
+    """The axes of a picture, and which series each of them is about."""
+    if len(found) <= TOGETHER:
+        figure, axes = _axes(group, title)
+        axes.set_xlabel("experiences learned")
+        axes.set_ylabel("percent")
+        return figure, [(axes, found)]
+    columns = min(6, len(found))
+    rows = -(-len(found) // columns)
+    figure, grid = plt.subplots(rows, columns, figsize=(1.9 * columns, 1.0 + 1.7 * rows), sharex=True, sharey=True,
+                                squeeze=False, layout="constrained")  # fmt: skip
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+    figure.supylabel("percent", fontsize=9)
+    figure.supxlabel(f"experiences learned\n{group.subtitle}", fontsize=8, color="#555555")
+    for axes in grid.flat[len(found) :]:
+        axes.set_visible(False)
+    for axes, series in zip(grid.flat, found, strict=False):
+        axes.set_title(series.strategy, fontsize=8.5, loc="left")
+        axes.tick_params(labelsize=7)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure, [(axes, [series]) for axes, series in zip(grid.flat, found, strict=False)]
+
+
+def _line(axes: Axes, series: Series, style: dict[str, Any], *, band: bool = False, label: str | None = None) -> None:
+    if len(series.steps) == 1 and series.steps[0] > 1:  # trained on everything at once: one number, at the end
+        axes.axhline(series.mean[0], linestyle="-.", color=style["color"], linewidth=style.get("linewidth", 1.2), label=label)
+        return
+    axes.plot(series.steps, series.mean, **style, label=label)
+    if band:
+        low, high = series.mean - series.std, series.mean + series.std
+        axes.fill_between(series.steps, low, high, color=style["color"], alpha=0.15, linewidth=0)
+
+
+def _style(number: int) -> dict[str, Any]:
+    return {"color": _colour(number), "marker": _mark(number), "markersize": 4, "linewidth": 1.4}
 
 
 def domain_and_heldout(group: Group) -> Figure | None:
