@@ -7,6 +7,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from clvl_bench.cli.estimate import estimate
@@ -67,7 +68,7 @@ def show_table(runs: Sequence[Run], *, new: Run | None = None) -> None:
         for number, title in enumerate(titles):
             table.add_column(title, justify="left" if number == 0 else "right", overflow="fold", no_wrap=number > 0)
         for row in rows:
-            table.add_row(*row, style="bold" if new is not None and row[0].startswith("> ") else None)
+            table.add_row(*map(escape, row), style="bold" if new is not None and row[0].startswith("> ") else None)
         console.print(table)
 
 

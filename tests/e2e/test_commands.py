@@ -164,3 +164,10 @@ def test_a_dry_run_tells_what_the_runs_will_cost(files, monkeypatch):
     assert "Time      2 min of one core, as committed runs took it for 1 of 4 runs, the others are not known" in lines
     assert "Memory    700 MiB a run, the most that committed runs took" in lines
     assert "Disk      60 images: 0.0 MiB of features, kept once for all runs" in lines, "64 values of 4 bytes each"
+
+
+def test_the_table_names_what_was_overridden(files):
+    """A name in square brackets is no markup of the terminal's."""
+    done = clvl_here(*RUN, "--set", "train.lr=0.01", cwd=files)
+    assert done.returncode == 0, done.stderr
+    assert "s[train.lr=0.01]" in done.stdout
