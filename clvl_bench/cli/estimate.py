@@ -51,27 +51,20 @@ def _disk(runs: Sequence[RunConfig]) -> str:
     images: dict[tuple[str, str], int | None] = {}
     widths = set()
     for config in runs:
-        stream = config.benchmark_config
-        wanted = [(name, split) for name in stream.datasets for split in ("train", "test")]
-        wanted += [(name, "test") for name in stream.zeroshot]
-        wanted += [] if stream.reference is None else [(stream.reference, "train")]
-        for name, split in wanted:
-            dataset = stream.declared(name)
+        for name, split in config.benchmark_config.splits:
+            dataset = config.benchmark_config.declared(name)
             if not isinstance(dataset.source, FeaturesSource):
-                images[name, split] = (
-                    dataset.splits.get(split)
-                    if config.limit is None
-                    else min(config.limit, dataset.splits.get(split, config.limit))
-                )
+                size = dataset.splits.get(split)
+                images[name, split] = size if config.limit is None else min(config.limit, size or config.limit)
         widths.add(_width(config.backbone))
     if not images:
         return "no features to keep: they are given"
     unknown = sorted({name for (name, _), count in images.items() if count is None})
     count = sum(number or 0 for number in images.values())
     width = widths.pop() if len(widths) == 1 else None
-    size = "features of unknown width" if width is None else f"{count * width * FLOAT_BYTES / 2**20:.1f} MiB of features"
+    kept = "features of unknown width" if width is None else f"{count * width * FLOAT_BYTES / 2**20:.1f} MiB of features"
     rest = f", beside {', '.join(unknown)}, whose size is not declared" if unknown else ""
-    return f"{count:,} images: {size}, kept once for all runs{rest}"
+    return f"{count:,} images: {kept}, kept once for all runs{rest}"
 
 
 def _width(backbone: str) -> int | None:

@@ -121,6 +121,14 @@ class BenchmarkConfig(Strict):
         """All its datasets: those of the stream, the held-out ones, the reference."""
         return (*self.datasets, *self.zeroshot, *([] if self.reference is None else [self.reference]))
 
+    @property
+    def splits(self) -> tuple[tuple[str, str], ...]:
+        """Dataset and split of all that is read: train and test of the stream's, test of the held-out ones, the reference's
+        train split."""
+        stream = [(name, split) for name in self.datasets for split in ("train", "test")]
+        reference = [] if self.reference is None else [(self.reference, "train")]
+        return (*stream, *((name, "test") for name in self.zeroshot), *reference)
+
     def declared(self, name: str) -> ImageDataset:
         """The declaration behind a name: the user's own, or one of the suite's with the prompts of this benchmark."""
         if name in self.dataset:

@@ -19,17 +19,14 @@ class Part:
 
 
 def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[Part, ...]:
-    """The train and test splits of the stream's datasets, the test splits of the held-out ones, the reference's train split.
+    """All splits that a benchmark reads, in its order.
 
     Raises:
         Missing, Mistake, Damage: as `readers.read`.
     """
-    wanted = [(name, split) for name in config.datasets for split in ("train", "test")]
-    wanted += [(name, "test") for name in config.zeroshot]
-    wanted += [] if config.reference is None else [(config.reference, "train")]
     parts: list[Part] = []
     start = 0
-    for name, split in wanted:
+    for name, split in config.splits:
         dataset = config.declared(name)
         data = read(dataset, split)
         if limit is not None:
