@@ -1,6 +1,7 @@
 """What a benchmark file may say: which datasets, cut how, in which order, in which label space."""
 
 import itertools
+import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -55,6 +56,11 @@ class BenchmarkConfig(Strict):
 
     @model_validator(mode="after")
     def _datasets_fit(self) -> Self:
+        for name in self.dataset:
+            if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+                raise ValueError(
+                    f"dataset: got the name '{name}'; a name holds letters, digits, _ . - and begins with one of the first two"
+                )
         known = [*self.dataset, *(dataset.name for dataset in datasets.DATASETS)]
         for field in ("datasets", "zeroshot"):
             for name in getattr(self, field):

@@ -28,13 +28,13 @@ def read(dataset: ImageDataset, split: str) -> Split:
     assert isinstance(source, FolderSource)
     if source.split_file is not None:
         listed = entries(dataset.name, source.split_file, split)
-        return _encoded(dataset, source, *chosen_files(dataset, listed, _images(source.path), top=source.path))
+        return _encoded(dataset, source, *chosen_files(dataset, listed, _images(dataset, source.path), top=source.path))
     published = next((source.path / name for name in SPLIT_NAMES[split] if (source.path / name).is_dir()), None)
     top = published or source.path
     if published is None:
         _must_have_rule(dataset.name, source, split)
     folders = _class_folders(dataset, top)
-    files = [file for folder in folders for file in _images(folder)]
+    files = [file for folder in folders for file in _images(dataset, folder)]
     labels = [folders.index(top / file.relative_to(top).parts[0]) for file in files]
 
     def choose(labels: NDArray[np.int64], hashes: Sequence[str]) -> NDArray[np.bool_]:
@@ -71,8 +71,20 @@ def _encoded(
     )
 
 
-def _images(folder: Path) -> list[Path]:
-    return [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES]
+def _images(dataset: ImageDataset, folder: Path) -> list[Path]:
+    """The image files below a folder of the dataset.
+
+    Raises:
+        Mistake: one of them, or the folder, is a link to a place outside: whoever made the folder does not choose what is read.
+    """
+    assert isinstance(dataset.source, FolderSource)
+    top = dataset.source.path
+    files = [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES]
+    for path in (folder, *files):
+        if path.is_symlink() and not path.resolve().is_relative_to(top.resolve()):
+            where = f"dataset.{dataset.name}.source: '{path.relative_to(top)}'"
+            raise Mistake(f"{where} is a link that leaves the folder; put a copy in its place")
+    return files
 
 
 def _must_have_rule(name: str, source: FolderSource, split: str) -> None:

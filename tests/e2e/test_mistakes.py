@@ -27,6 +27,12 @@ FOLDER = """
 source = { kind = "folder", path = "pictures", test_fraction = 0.5 }
 """
 
+FORMULA = """
+[dataset."=cmd"]
+classes = ["a"]
+source = { kind = "arrays", path = "b.toml", splits = {} }
+"""
+
 # (what is wrong, which file, what is replaced, by what, what the line must say)
 MISTAKES = [
     ("typo in a key", "b", "label_space", "label_spase", ["label_spase", "did you mean 'label_space'", "allowed: version"]),
@@ -46,6 +52,7 @@ MISTAKES = [
     ("sizes for another scenario", "b", '"class_incremental"', '"domain_incremental"', ["classes_per_experience", "remove it"]),
     ("dataset twice", "b", '["toy_landcover"]', '["toy_landcover", "toy_landcover"]', ["datasets", "once"]),
     ("missing folder", "b", "version = 1", "version = 1" , ["dataset.mine.source.path", "'pictures' does not exist"]),
+    ("a formula for a name", "b", "version = 1", "version = 1", ["dataset: got the name '=cmd'", "letters, digits"]),
     ("unknown kind of adapter", "s", '"prompt"', '"promt"', ["adapter.kind", "'promt'", "did you mean 'prompt'", "none"]),
     ("no kind", "s", 'kind = "prompt"', 'context_init = "random"', ["adapter", "no 'kind'"]),
     ("typo in an adapter", "s", 'kind = "prompt"', 'kind = "prompt"\ncontext_len = 4', ["adapter.context_len", "'context_length'"]),
@@ -61,7 +68,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("what", "file", "old", "new", "says"), MISTAKES, ids=[mistake[0] for mistake in MISTAKES])
 def test_a_broken_file_is_one_line(tmp_path, what, file, old, new, says):
-    benchmark = BENCHMARK + (FOLDER if what == "missing folder" else "")
+    benchmark = BENCHMARK + {"missing folder": FOLDER, "a formula for a name": FORMULA}.get(what, "")
     (tmp_path / "b.toml").write_text(benchmark.replace(old, new, 1) if file == "b" else benchmark)
     (tmp_path / "s.toml").write_text(STRATEGY.replace(old, new, 1) if file == "s" else STRATEGY)
     before = sorted(path.name for path in tmp_path.rglob("*"))

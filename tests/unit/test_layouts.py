@@ -254,3 +254,25 @@ def test_a_dataset_that_nobody_brought_is_missing_and_says_how_to_name_a_copy():
     with pytest.raises(Missing, match=told):
         read(declared(source, title="EuroSAT"), "train")
     assert not is_here(declared(source))
+
+
+@pytest.mark.parametrize("what", ["a file", "a class folder"])
+def test_a_link_out_of_the_folder_is_refused(tmp_path, what):
+    outside, inside = tmp_path / "private", tmp_path / "data"
+    for folder in (outside / "Pasture", *(inside / split / label for split in ("train", "test") for label in LABELS)):
+        folder.mkdir(parents=True)
+        (folder / "0.png").write_bytes(png(np.zeros((4, 4, 3), dtype=np.uint8)))
+    link = inside / "train" / "Pasture"
+    if what == "a file":
+        (link / "1.png").symlink_to(outside / "Pasture" / "0.png")
+    else:
+        (link / "0.png").unlink()
+        link.rmdir()
+        link.symlink_to(outside / "Pasture")
+    with pytest.raises(Mistake, match="is a link that leaves"):
+        read(declared(FolderSource(path=inside)), "train")
+    (link / "1.png").unlink(missing_ok=True) if what == "a file" else link.unlink()
+    link.mkdir(exist_ok=True)
+    (link / "0.png").unlink(missing_ok=True)
+    (link / "0.png").symlink_to(inside / "test" / "Pasture" / "0.png")
+    assert len(read(declared(FolderSource(path=inside)), "train")) == 3, "a link inside is a file like any other"

@@ -1,0 +1,76 @@
+"""Real photographs in every layout: a folder, parquet, arrays. One fingerprint, whatever holds them."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from clvl_bench.datasets import ArraysSource, FolderSource, ImageDataset, ParquetSource, Source
+from clvl_bench.readers import read
+
+
+def declared(name: str, labels: list[str], source: Source) -> ImageDataset:
+    return ImageDataset(name=name, labels=tuple(labels), classes=tuple(labels), source=source)
+
+
+def as_parquet(folder: Path, split: str, images: list[bytes], labels: list[int]) -> None:
+    folder.mkdir(exist_ok=True)
+    pq.write_table(pa.table({"image": images, "label": labels}), folder / f"{split}.parquet")
+
+
+@pytest.fixture
+def parquet(tmp_path: Path) -> ParquetSource:
+    return ParquetSource(path=tmp_path / "parquet", files={"train": "train.parquet", "test": "test.parquet"})
+
+
+def test_rsscn7_as_class_folders_and_as_parquet(tmp_path, real_data, empty_home, parquet):
+    labels = sorted(folder.name for folder in (real_data / "rsscn7").iterdir() if folder.is_dir())
+    for split, rows in (("train", slice(0, 20)), ("test", slice(20, 30))):
+        images, numbers = [], []
+        for number, label in enumerate(labels):
+            for file in sorted((real_data / "rsscn7" / label).glob("*.jpg"))[rows]:
+                place = tmp_path / "folders" / split / label / file.name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(file.read_bytes())
+                images.append(file.read_bytes())
+                numbers.append(number)
+        as_parquet(tmp_path / "parquet", split, images[::-1], numbers[::-1])
+    for split, count in (("train", 140), ("test", 70)):
+        folders = read(declared("scenes", labels, FolderSource(path=tmp_path / "folders")), split)
+        other = read(declared("scenes", labels, parquet), split)
+        assert len(folders) == len(other) == count
+        assert folders.fingerprint == other.fingerprint
+        assert all(np.array_equal(folders.image(row), other.image(row)) for row in range(0, count, 10))
+
+
+def test_cifar10_as_arrays_as_class_folders_and_as_parquet(tmp_path, real_data, empty_home, parquet):
+    labels = json.loads((real_data / "cifar" / "cifar10_names.json").read_bytes())
+    with np.load(real_data / "cifar" / "cifar10.npz") as file:
+        names = {split: [name for name in file.files if name.startswith(split)] for split in ("train", "test")}
+        data = {split: (file[x][::10], file[y][::10]) for split, (x, y) in names.items()}
+    for split, (pictures, numbers) in data.items():
+        encoded = []
+        for row, (picture, number) in enumerate(zip(pictures, numbers, strict=True)):
+            buffer = io.BytesIO()
+            Image.fromarray(picture).save(buffer, "PNG")
+            encoded.append(buffer.getvalue())
+            place = tmp_path / "folders" / split / labels[number] / f"{row}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(buffer.getvalue())
+        as_parquet(tmp_path / "parquet", split, encoded, numbers.tolist())
+    arrays = {f"{split}_{what}": values for split, pair in data.items() for what, values in zip("xy", pair, strict=True)}
+    np.savez(tmp_path / "arrays.npz", **arrays)
+    sources = (
+        ArraysSource(path=tmp_path / "arrays.npz", splits={split: (f"{split}_x", f"{split}_y") for split in data}),
+        FolderSource(path=tmp_path / "folders"),
+        parquet,
+    )
+    for split in data:
+        found = [read(declared("things", labels, source), split) for source in sources]
+        assert {len(each) for each in found} == {len(data[split][1])}
+        assert len({each.fingerprint for each in found}) == 1
