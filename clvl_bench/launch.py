@@ -40,8 +40,8 @@ class Outcome:
 
 
 def missing(runs: Sequence[RunConfig], results: Path) -> list[RunConfig]:
-    """The runs of a grid that have no result yet."""
-    return [config for config in runs if not RunFolder(results / "runs" / config.id).finished]
+    """The runs of a grid that have no result yet, or whose process died behind its result, before it said so."""
+    return [config for config in runs if not RunFolder(results / "runs" / config.id).closed]
 
 
 def grid(runs: Sequence[RunConfig], *, results: Path, jobs: int, device: str = "cpu") -> Iterator[Outcome]:
@@ -110,8 +110,11 @@ def _outcome(connection: Connection, process: BaseProcess, config: RunConfig, re
         state, _, reason = connection.recv_bytes().decode().partition(" ")
     except (EOFError, ConnectionError):  # the worker died with the run
         process.join()
+        folder = RunFolder(results / "runs" / config.id)
+        if folder.finished:  # behind its result: whoever takes it up has only to close it
+            return Outcome(config, "busy")
         state, reason = "failed", f"killed: its worker ended with exit code {process.exitcode}"
-        RunFolder(results / "runs" / config.id).set_failed(config.coordinates, reason)
+        folder.set_failed(config.coordinates, reason)
     return Outcome(config, state, reason)
 
 

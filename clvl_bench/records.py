@@ -168,6 +168,16 @@ class RunFolder:
     def finished(self) -> bool:
         return (self.path / RESULT).is_file()
 
+    @property
+    def closed(self) -> bool:
+        """Finished, said so, and nothing is left beside it: nobody was killed behind the result."""
+        if not self.finished or (self.path / "state").exists() or any(self.path.glob("claim.*")):
+            return False
+        try:
+            return bool(json.loads((self.path / "status.json").read_bytes())["state"] == "done")
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
     def set_status(self, state: str, **facts: Any) -> None:
         """`running`, `done`, `interrupted` or `failed`, with the reason in one line."""
         self.write("status.json", to_json({"state": state, **facts}))

@@ -216,8 +216,7 @@ def _verified(folder: RunFolder, prepared: Prepared) -> Result:
                 f"{folder.path} is a finished run with other {'weights' if what == 'backbone' else what}; "
                 "choose another --results folder, or delete it to run anew"
             )
-    unclosed = (folder.path / "state").exists() or any(folder.path.glob("claim.*"))
-    if unclosed and not is_claimed(folder.path):
+    if not folder.closed and not is_claimed(folder.path):
         with suppress(Busy), claimed(folder.path):
             _close(folder)
     return result

@@ -108,6 +108,7 @@ def serve() -> None:
 def _live(*, home: str, **request: Any) -> None:
     """A life of its own: another home, nothing on the screen, and no git, so that an edited file changes no provenance."""
     os.environ |= {"CLVL_HOME": home, "PATH": home}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     silence = os.open(os.devnull, os.O_RDWR)
     os.dup2(silence, 0)
     os.dup2(silence, 1)

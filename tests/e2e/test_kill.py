@@ -120,8 +120,7 @@ def wait_for(condition: Callable[[], object], victim: Victim) -> None:
 
 def test_interrupted_it_says_so_and_goes_on_to_the_same_end(process, tmp_path, new_home, small, painted):
     painted(small)
-    # Epochs enough for the second experience to be under way when the signal comes, on a fast machine as well.
-    arguments, home = ["run", small, "prompt_replay", "--limit", 100, "--set", "train.epochs=200", "--results"], new_home()
+    arguments, home = ["run", small, "prompt_replay", "--limit", 100, "--results"], new_home()
     victim = process.command(*arguments, tmp_path / "interrupted", home=home)
     wait_for(lambda: list(tmp_path.glob("interrupted/runs/*/state/0001")), victim)
     victim.kill(signal.SIGINT)
