@@ -56,7 +56,7 @@ def _disk(runs: Sequence[RunConfig]) -> str:
             if not isinstance(dataset.source, FeaturesSource):
                 size = dataset.splits.get(split)
                 images[name, split] = size if config.limit is None else min(config.limit, size or config.limit)
-        widths.add(_width(config.backbone))
+                widths.add(_width(config.backbone))
     if not images:
         return "no features to keep: they are given"
     unknown = sorted({name for (name, _), count in images.items() if count is None})
@@ -69,7 +69,7 @@ def _disk(runs: Sequence[RunConfig]) -> str:
 
 def _width(backbone: str) -> int | None:
     """The width of a backbone's features, if it is on this machine."""
-    found = find(backbone) if not Path(backbone).is_dir() else Path(backbone)
+    found = find(backbone)
     folder = found if isinstance(found, Path) else folder_of(found)
     try:
         return int(json.loads((folder / "config.json").read_bytes())["projection_dim"])

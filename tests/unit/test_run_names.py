@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from command import clvl_here
 
 from clvl_bench.cli import main as cli
 from clvl_bench.config.files import run_config
@@ -26,6 +27,14 @@ def test_precomputed_features_are_called_by_the_backbone_that_they_name(tmp_path
     run = run_config(str(tmp_path / "b.toml"), "zeroshot", backbone="tiny")
     assert run.coordinates["backbone"] == "our ViT-B/32"
     assert "tiny" not in run.id
+
+
+def test_a_dry_run_over_features_asks_for_no_backbone(tmp_path):
+    np.savez(tmp_path / "features.npz", x=np.zeros((2, 4)), y=np.arange(2))
+    (tmp_path / "b.toml").write_text(FEATURES)
+    done = clvl_here("run", "b.toml", "slda", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Disk      no features to keep: they are given" in done.stdout.splitlines()
 
 
 def test_images_are_called_by_the_backbone_that_was_chosen():
