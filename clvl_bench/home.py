@@ -1,4 +1,5 @@
-"""Home: the folder for what can be made again (scans, painted pictures, features). Deleting it costs time, never results."""
+"""Home: the folder for what can be made again (scans, painted pictures, features), whose loss costs time and never results; and
+the place of a repository in the hub's own cache."""
 
 import os
 from pathlib import Path
@@ -11,3 +12,12 @@ def home() -> Path:
         return Path(chosen).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "clvl_bench"
+
+
+def hub_snapshot(repository: str, revision: str, kind: str) -> Path:
+    """Where the hub cache keeps a commit of a repository (`dataset` or `model`), present or not."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+    from huggingface_hub.file_download import repo_folder_name
+
+    folder: Path = Path(HF_HUB_CACHE) / repo_folder_name(repo_id=repository, repo_type=kind) / "snapshots" / revision
+    return folder

@@ -21,7 +21,7 @@ from clvl_bench.datasets import DATASETS, HubSource, OwnCopySource
 from clvl_bench.errors import Damage, Missing, Mistake, unknown
 from clvl_bench.readers.hub import snapshot
 from clvl_bench.readers.own_copy import as_written
-from clvl_bench.records import to_json, write_atomically
+from clvl_bench.records import file_sha256, to_json, write_atomically
 
 MODEL_FILES = ("*.json", "*.txt", "model.safetensors", "pytorch_model.bin")
 MANIFEST = "manifest.json"
@@ -221,8 +221,7 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 def _sha256(path: Path) -> str | None:
     """The hash of a file, or None where there is none."""
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError:
         return None
 

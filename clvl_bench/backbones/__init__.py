@@ -1,6 +1,5 @@
 """Backbones: weights on disk -> a frozen model. A name finds the pinned weights in the hub cache, a path any folder."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from clvl_bench.backbones.base import Backbone, Tokens, TowerBackbone, Towers, u
 from clvl_bench.backbones.precomputed import PrecomputedBackbone
 from clvl_bench.config.backbones import BackboneDeclaration, find, folder_of
 from clvl_bench.errors import Damage, Missing
+from clvl_bench.records import file_sha256
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
@@ -53,8 +53,7 @@ def file_hashes(folder: Path) -> dict[str, str]:
     hashes = {}
     for name in wanted:
         if (folder / name).is_file():
-            with open(folder / name, "rb") as file:
-                hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
+            hashes[name] = file_sha256(folder / name)
     return hashes
 
 

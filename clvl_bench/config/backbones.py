@@ -4,6 +4,7 @@ from pathlib import Path
 
 import clvl_bench
 from clvl_bench.errors import Mistake, unknown
+from clvl_bench.home import hub_snapshot
 from clvl_bench.strict import Strict
 
 
@@ -53,12 +54,7 @@ def folder_of(declared: BackboneDeclaration) -> Path:
     """Where the files of a declared backbone lie, present or not."""
     if declared.repository is None or declared.revision is None:
         return assets()
-    from huggingface_hub.constants import HF_HUB_CACHE
-    from huggingface_hub.file_download import repo_folder_name
-
-    name = repo_folder_name(repo_id=declared.repository, repo_type="model")
-    folder: Path = Path(HF_HUB_CACHE) / name / "snapshots" / declared.revision
-    return folder
+    return hub_snapshot(declared.repository, declared.revision, "model")
 
 
 def find(name: str) -> BackboneDeclaration | Path:

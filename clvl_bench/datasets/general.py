@@ -117,9 +117,9 @@ SUN397 = ImageDataset(
 )
 
 # The published validation images are the test split (their folder is called test in a copy): the labels of the test set were
-# not published. Labels are the WordNet
-# ids that the class folders are called by. Two of CLIP's names stand for two classes each ("missile", "sunglasses"); the
-# second class keeps its WordNet name here ("projectile", "sunglass"), as two equal names would tie.
+# not published. Labels are the WordNet ids that the class folders are called by. Two of CLIP's names stand for two classes
+# each ("missile", "sunglasses"); the second class keeps its WordNet name here ("projectile", "sunglass"), as two equal names
+# would tie.
 IMAGENET = ImageDataset(
     name="imagenet",
     title="ImageNet-1k, validation as test",

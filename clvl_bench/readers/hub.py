@@ -4,6 +4,7 @@ from pathlib import Path
 
 from clvl_bench.datasets import HubSource, ImageDataset
 from clvl_bench.errors import Missing
+from clvl_bench.home import hub_snapshot
 from clvl_bench.readers.npz import split_names
 from clvl_bench.readers.parquet import read_files
 from clvl_bench.readers.split import Split
@@ -11,12 +12,7 @@ from clvl_bench.readers.split import Split
 
 def snapshot(source: HubSource) -> Path:
     """Where the hub cache keeps this commit, present or not."""
-    from huggingface_hub.constants import HF_HUB_CACHE
-    from huggingface_hub.file_download import repo_folder_name
-
-    name = repo_folder_name(repo_id=source.repository, repo_type="dataset")
-    folder: Path = Path(HF_HUB_CACHE) / name / "snapshots" / source.revision
-    return folder
+    return hub_snapshot(source.repository, source.revision, "dataset")
 
 
 def read(dataset: ImageDataset, split: str) -> Split:

@@ -93,8 +93,7 @@ def scan(
 ) -> Scan:
     """Decode and hash every image of a dataset; `files` are what the images lie in, watched for changes."""
     signature = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    seen = (signature, list(keys)) if rendering is None else (signature, list(keys), rendering)
-    folder = home() / "scans" / hashlib.sha256(repr(seen).encode()).hexdigest()[:32]
+    folder = home() / "scans" / hashlib.sha256(repr((signature, list(keys), rendering)).encode()).hexdigest()[:32]
     tick = Ticker(f"{dataset}: scanning images", len(keys))
     hashes: list[str | None] = []
     damaged: dict[str, str] = {}

@@ -87,14 +87,16 @@ def make_plan(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[Plan, NDA
     names = config.named
     tasks = np.concatenate([np.full(len(part.data), names.index(part.dataset.name)) for part in parts])
     train, valid, test = [], [], []
-    arriving = _arriving(config, parts, truth, places)
-    for index, (name, classes, _) in enumerate(_experiences(config, places)):
-        ids = arriving[index]
-        held_back = _ids(of(parts, name, "train"), truth, classes)
-        held_back = held_back[_held_back(held_back, truth, fraction=config.valid_fraction)]
-        train.append(Step("train", index, name, _with(classes, truth[ids]), ids))
-        valid.append(Step("valid", index, name, classes, held_back))
+    experiences, kept = _experiences(config, places), []
+    for index, (name, classes, _) in enumerate(experiences):
+        chosen = _ids(of(parts, name, "train"), truth, classes)
+        held_back = _held_back(chosen, truth, fraction=config.valid_fraction)
+        kept.append(chosen[~held_back])
+        valid.append(Step("valid", index, name, classes, chosen[held_back]))
         test.append(Step("test", index, name, classes, _ids(of(parts, name, "test"), truth, classes)))
+    for index, ids in enumerate(_arriving(config, experiences, kept, truth)):
+        name, classes, _ = experiences[index]
+        train.append(Step("train", index, name, _with(classes, truth[ids]), ids))
     if config.scenario == "joint":
         train, valid, test = [_merged(train)], [_merged(valid)], [_merged(test)]
     zeroshot = [
@@ -129,15 +131,13 @@ def _experiences(config: BenchmarkConfig, places: dict[str, list[int]]) -> list[
 
 
 def _arriving(
-    config: BenchmarkConfig, parts: Sequence[Part], truth: NDArray[np.int64], places: dict[str, list[int]]
+    config: BenchmarkConfig, experiences: Sequence[tuple[str, Classes, int]], kept: Sequence[Ids], truth: NDArray[np.int64]
 ) -> list[Ids]:
-    """The training samples of each experience."""
-    seed, experiences = config.draw_seed, _experiences(config, places)
-    order = [place for name, classes, turn in experiences if turn == 0 for place in classes]
+    """The training samples of each experience: of those kept for training, as many and when the benchmark says."""
+    seed = config.draw_seed
+    order = [place for _, classes, turn in experiences if turn == 0 for place in classes]
     arriving = []
-    for name, classes, turn in experiences:
-        ids = _ids(of(parts, name, "train"), truth, classes)
-        ids = ids[~_held_back(ids, truth, fraction=config.valid_fraction)]
+    for (_, _, turn), ids in zip(experiences, kept, strict=True):
         if config.imbalance > 1:
             ids = long_tailed(ids, truth, order, imbalance=config.imbalance, seed=seed)
         if config.shots is not None:
