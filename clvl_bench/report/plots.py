@@ -122,7 +122,7 @@ def _panels(group: Group, title: str, found: Sequence[Series]) -> tuple[Figure, 
     for axes in grid.flat[len(found) :]:
         axes.set_visible(False)
     for axes, series in zip(grid.flat, found, strict=False):
-        axes.set_title(series.strategy, fontsize=8.5, loc="left")
+        axes.set_title(series.strategy.replace("[", "\n["), fontsize=8.5, loc="left")  # overrides are long
         axes.tick_params(labelsize=7)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
