@@ -4,17 +4,27 @@ from typing import Annotated
 
 from pydantic import Field
 
-from clvl_bench.config.adapters.analytic import RanPacAdapter, SldaAdapter
+from clvl_bench.config.adapters.analytic import NcmAdapter, RailAdapter, RailDualAdapter, RanPacAdapter, SldaAdapter
 from clvl_bench.config.adapters.heads import LinearAdapter, NoneAdapter
 from clvl_bench.config.adapters.prompts import KgCoOpAdapter, PromptAdapter
 from clvl_bench.config.adapters.towers import FullAdapter, LoraAdapter
 
 Adapter = Annotated[
-    NoneAdapter | FullAdapter | LoraAdapter | LinearAdapter | PromptAdapter | KgCoOpAdapter | SldaAdapter | RanPacAdapter,
+    NoneAdapter
+    | FullAdapter
+    | LoraAdapter
+    | LinearAdapter
+    | PromptAdapter
+    | KgCoOpAdapter
+    | NcmAdapter
+    | SldaAdapter
+    | RanPacAdapter
+    | RailAdapter
+    | RailDualAdapter,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
-    "Adapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "NoneAdapter", "PromptAdapter", "RanPacAdapter",
-    "SldaAdapter",
+    "Adapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "NcmAdapter", "NoneAdapter", "PromptAdapter",
+    "RailAdapter", "RailDualAdapter", "RanPacAdapter", "SldaAdapter",
 ]  # fmt: skip
