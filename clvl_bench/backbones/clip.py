@@ -63,17 +63,17 @@ class ClipBackbone(TowerBackbone):
 
     def __init__(self, clip: Any, tokenizer: Any, preprocessing: Preprocessing, **identity: Any) -> None:
         self._tokenizer = tokenizer
-        self._context = clip.config.text_config.max_position_embeddings
         towers = ClipTowers(clip, mean=preprocessing.mean, std=preprocessing.std)
         super().__init__(
             towers=towers,
             logit_scale=float(clip.logit_scale.detach().float().exp()),
             preprocessing=preprocessing,
+            context_length=clip.config.text_config.max_position_embeddings,
             **identity,
         )
 
     def tokenise(self, texts: Sequence[str]) -> Tokens:
-        encoded = self._tokenizer(list(texts), padding=True, truncation=True, max_length=self._context, return_tensors="pt")
+        encoded = self._tokenizer(list(texts), padding=True, truncation=True, max_length=self.context_length, return_tensors="pt")
         ids: Tensor = encoded["input_ids"].to(self.device)
         # The tokeniser pads with the end of text itself: the first one is the end.
         ends = (ids == self._tokenizer.eos_token_id).int().argmax(dim=-1)

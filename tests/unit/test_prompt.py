@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from clvl_bench.adapters import build_adapter
+from clvl_bench.adapters.sentences import word_embeddings
 from clvl_bench.backbones import load_backbone, unit
 from clvl_bench.config.adapters import PromptAdapter
 from clvl_bench.datasets import Candidate
@@ -48,7 +49,7 @@ def test_a_dataset_with_the_same_words_before_the_name_starts_at_zero_shot_too(b
 )
 def test_each_layout_equals_the_sentence_in_that_order(backbone, features, position, sentence):
     prompt = build(backbone, PLAIN, context_init="random", context_length=4, position=position)
-    word = prompt._embed("w")
+    word = word_embeddings(backbone, "w")
     with torch.no_grad():
         prompt.context.copy_(word.expand(4, -1))
     texts = [sentence.format(candidate.name) for candidate in PLAIN]
