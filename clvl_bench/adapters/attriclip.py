@@ -46,9 +46,7 @@ class AttriClip(Adapter):
         images = unit(inputs)
         choices, choice_of = self.choose(images).unique(dim=0, return_inverse=True)
         contexts = self.prompts[choices].flatten(1, 2)  # [choices, chosen * context, token width]
-        return self.backbone.logit_scale * self.sentences.cosines(
-            images, candidates, contexts, choice_of, chunk=self._chunk
-        )
+        return self.backbone.logit_scale * self.sentences.cosines(images, candidates, contexts, choice_of, chunk=self._chunk)
 
     def penalty(self, inputs: Tensor) -> Tensor:
         """Keys come near the images that chose them, and prompts say different things."""

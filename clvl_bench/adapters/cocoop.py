@@ -49,9 +49,7 @@ class CoCoOp(Adapter):
         images = unit(inputs)
         contexts = self.context + self.shift(images)[:, None]  # [batch, context, token width]
         context_of = torch.arange(len(images), device=images.device)
-        return self.backbone.logit_scale * self.sentences.cosines(
-            images, candidates, contexts, context_of, chunk=self._chunk
-        )
+        return self.backbone.logit_scale * self.sentences.cosines(images, candidates, contexts, context_of, chunk=self._chunk)
 
 
 def build(config: CoCoOpAdapter, backbone: Backbone, table: Sequence[Candidate]) -> CoCoOp:

@@ -52,8 +52,10 @@ class Head(Adapter):
         return {"learned": list(self.learned), **super().state()}
 
     def load(self, state: State) -> None:
-        self.begin(tuple(state["learned"]))
-        super().load({name: value for name, value in state.items() if name != "learned"})
+        self.learned = tuple(state["learned"])
+        for name, value in state.items():
+            if name != "learned":
+                setattr(self, name, nn.Parameter(value.clone()))
 
     @property
     def _row_of(self) -> dict[int, int]:

@@ -1,8 +1,9 @@
 """Sentences: class prompts with gaps for learned words, and their way through the frozen text tower.
 
-What all learned contexts share: where the words of a sentence stand, and how few sentences must be encoded for them. Equal
-sentences are encoded once, sentences that go together are cut behind the longest of them, and where every image has a
-context of its own at most `chunk` sentences are in memory at a time, in training as well.
+What all learned contexts share: where the words of a sentence stand, and how little must be encoded for them. Equal sentences
+are encoded once, sentences that go together are cut behind the longest of them. Where every image has a context of its own,
+what stands before the class name is encoded once for a pack of classes, and at most `chunk` sentences are in memory at a
+time, in training as well.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,9 @@ from clvl_bench.backbones import TowerBackbone, unit
 from clvl_bench.config.adapters import ContextAdapter
 from clvl_bench.datasets import Candidate
 from clvl_bench.errors import Mistake
+
+PACK = 16
+"""Sentences that share one encoded beginning. More of them save little and make attention longer."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,8 @@ class Sentences:
             context_of: each image's context [batch].
         """
         layout, device = self._layout(candidates), images.device
-        groups = torch.arange(len(contexts), device=device).split(chunk)
-        pieces = torch.arange(len(layout.ends), device=device).split(max(1, chunk // len(contexts)))
+        pieces = torch.arange(len(layout.ends), device=device).split(min(PACK, chunk))
+        groups = torch.arange(len(contexts), device=device).split(max(1, chunk // len(pieces[0])))
         encode = partial(self._pairs, layout, contexts)
         if torch.is_grad_enabled() and len(groups) * len(pieces) > 1:
             encode = partial(checkpoint, encode, use_reentrant=False, preserve_rng_state=False)
@@ -95,8 +99,14 @@ class Sentences:
 
     def _pairs(self, layout: Layout, contexts: Tensor, rows: Tensor, group: Tensor) -> Tensor:
         """Unit text features [rows, group, width] of some sentences, each with each context of a group."""
+        part, contexts = layout.rows(rows), contexts[group]
+        if self._before == self._length:  # the context stands before the name, and begins all sentences alike
+            behind = 1 + self._length
+            beginnings = torch.cat([part.words[:1, :1].expand(len(group), -1, -1), contexts], dim=1)
+            towers = self._backbone.towers
+            return unit(towers.text_after(beginnings, part.words[:, behind:], part.ends - behind)).transpose(0, 1)
         repeated = layout.rows(rows.repeat_interleave(len(group)))
-        return self._encode(repeated, contexts[group.repeat(len(rows))]).view(len(rows), len(group), -1)
+        return self._encode(repeated, contexts.repeat(len(rows), 1, 1)).view(len(rows), len(group), -1)
 
     def _encode(self, layout: Layout, contexts: Tensor) -> Tensor:
         """Unit text features of rows, each with its context [rows, length, token width]."""

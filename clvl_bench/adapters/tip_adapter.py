@@ -32,9 +32,7 @@ class TipAdapter(Adapter):
     def __init__(self, config: TipAdapterConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
         self._alpha, self._beta, self._shots = config.alpha, config.beta, config.shots
-        self._hold(
-            torch.zeros(0, backbone.width), torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.float64)
-        )
+        self._hold(torch.zeros(0, backbone.width), torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.float64))
 
     def observe(self, inputs: Tensor, targets: Tensor) -> None:
         arrived = targets >= 0
@@ -67,7 +65,7 @@ class TipAdapter(Adapter):
         return {"keys": self.keys.detach(), "classes": self.classes, "draws": self.draws}
 
     def load(self, state: State) -> None:
-        self._hold(state["keys"], state["classes"], state["draws"])
+        self._hold(*(state[name].clone() for name in ("keys", "classes", "draws")))
 
     def _hold(self, keys: Tensor, classes: Tensor, draws: Tensor) -> None:
         """Another number of keys."""

@@ -50,6 +50,19 @@ class Towers(nn.Module, ABC):
     def text(self, embeddings: Tensor, ends: Tensor) -> Tensor:
         """Projected text features [rows, width], not normalised, pooled at `ends` [rows]."""
 
+    def text_after(self, beginnings: Tensor, rests: Tensor, ends: Tensor) -> Tensor:
+        """Features [beginnings, rests, width] of every beginning followed by every rest, as `text` gives them.
+
+        Args:
+            beginnings: embeddings [beginnings, length, token width], start of text included.
+            rests: embeddings [rests, length, token width].
+            ends: each rest's end of text [rests], counted within the rest.
+        """
+        count, number = len(beginnings), len(rests)
+        before = beginnings[:, None].expand(-1, number, -1, -1)
+        sentences = torch.cat([before, rests.expand(count, -1, -1, -1)], dim=2).flatten(0, 1)
+        return self.text(sentences, (ends + beginnings.shape[1]).repeat(count)).view(count, number, -1)
+
 
 class Backbone(ABC):
     """What adapters may ask of a vision-language model."""

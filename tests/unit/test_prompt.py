@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from clvl_bench.adapters import build_adapter
 from clvl_bench.adapters.sentences import word_embeddings
@@ -57,6 +58,12 @@ def test_each_layout_equals_the_sentence_in_that_order(backbone, features, posit
     assert torch.allclose(prompt.logits(features, (0, 1)), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("settings", [{"context_length": 4}, {"position": "front"}])
+def test_a_template_has_its_own_length_and_place(settings):
+    with pytest.raises(ValidationError, match=r"context_init = .random."):
+        PromptAdapter(**settings)
+
+
 def test_only_the_context_has_a_gradient(backbone, features):
     prompt = build(backbone).train()
     prompt.logits(features, ALL).sum().backward()
@@ -89,6 +96,16 @@ def test_a_random_start_depends_on_the_seed_alone(backbone):
 def test_what_it_keeps_is_its_context(backbone):
     prompt = build(backbone, context_init="random", context_length=8)
     assert prompt.kept_bytes() == 8 * 32 * 4
+
+
+@torch.no_grad()
+def test_equal_sentences_are_encoded_once(backbone, features, monkeypatch):
+    encoded, text = [], backbone.towers.text
+    monkeypatch.setattr(backbone.towers, "text", lambda words, ends: encoded.append(len(words)) or text(words, ends))
+    table = ABOVE + tuple(Candidate(candidate.name, "other", candidate.templates) for candidate in ABOVE)
+    scores = build(backbone, table=table).logits(features, tuple(range(len(table))))
+    assert encoded == [len(ABOVE)]
+    assert torch.equal(scores[:, : len(ABOVE)], scores[:, len(ABOVE) :])
 
 
 def test_precomputed_features_are_refused_in_one_line():
