@@ -77,8 +77,8 @@ class Sentences:
     def cosines(self, images: Tensor, candidates: Classes, contexts: Tensor, context_of: Tensor, *, chunk: int) -> Tensor:
         """Cosines [batch, candidates] of unit features [batch, width], each image with one of some contexts.
 
-        Every sentence goes through the tower with every context, at most `chunk` of these pairs at a time. With a gradient,
-        the activations of a chunk are computed anew on the way back, so that those of one chunk at most are held.
+        Every sentence goes through the tower with every context, at most `chunk` of these pairs at a time. With a gradient and
+        more pairs than that, activations are computed anew on the way back, so that those of one chunk at most are held.
 
         Args:
             contexts: [contexts, length, token width].
@@ -88,7 +88,7 @@ class Sentences:
         pieces = torch.arange(len(layout.ends), device=device).split(min(PACK, chunk))
         groups = torch.arange(len(contexts), device=device).split(max(1, chunk // len(pieces[0])))
         encode = partial(self._pairs, layout, contexts)
-        if torch.is_grad_enabled() and len(groups) * len(pieces) > 1:
+        if torch.is_grad_enabled() and len(contexts) * len(layout.ends) > chunk:
             encode = partial(checkpoint, encode, use_reentrant=False, preserve_rng_state=False)
         order = context_of.argsort(stable=True)
         images, context_of = images[order], context_of[order]
