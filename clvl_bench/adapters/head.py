@@ -37,10 +37,11 @@ class Head(Adapter):
 
     def rows(self, candidates: Classes, learned: Tensor, otherwise: Tensor) -> Tensor:
         """For each candidate its row of `learned` [learned, ...] if it has one, or of `otherwise` [candidates, ...]."""
-        places = [number for number, place in enumerate(candidates) if place in self._row_of]
+        row_of = {place: row for row, place in enumerate(self.learned)}
+        places = [number for number, place in enumerate(candidates) if place in row_of]
         if not places:
             return otherwise
-        which = [self._row_of[candidates[number]] for number in places]
+        which = [row_of[candidates[number]] for number in places]
         where, row = (torch.tensor(numbers, device=learned.device) for numbers in (places, which))
         return otherwise.index_put((where,), learned[row])
 
@@ -56,7 +57,3 @@ class Head(Adapter):
         for name, value in state.items():
             if name != "learned":
                 setattr(self, name, nn.Parameter(value.clone()))
-
-    @property
-    def _row_of(self) -> dict[int, int]:
-        return {place: row for row, place in enumerate(self.learned)}

@@ -57,7 +57,7 @@ class CoCoOpAdapter(ContextAdapter):
     shift_init: Literal["random", "zero"] = Field(
         "random", description="the net that shifts the context starts as published, or with a last layer of zeros: as CoOp"
     )
-    chunk: int = Field(512, ge=1, description="sentences in the text tower at a time: bounds memory, not results")
+    chunk: int = Field(512, ge=1, description="sentences held in the text tower, about 2 MiB each with ViT-B/32's")
 
 
 class AttriClipAdapter(Strict):
@@ -70,7 +70,7 @@ class AttriClipAdapter(Strict):
     context_length: int = Field(12, ge=1, le=64, description="context vectors of a prompt")
     key_weight: float = Field(0.7, ge=0, description="of 1 - cosine between an image and the keys that it chose")
     diversity_weight: float = Field(0.3, ge=0, description="of the cosines between the prompts' texts")
-    chunk: int = Field(512, ge=1, description="sentences in the text tower at a time: bounds memory, not results")
+    chunk: int = Field(512, ge=1, description="sentences held in the text tower, about 2 MiB each with ViT-B/32's")
 
     @model_validator(mode="after")
     def _bank_suffices(self) -> Self:
