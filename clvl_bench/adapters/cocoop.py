@@ -36,9 +36,9 @@ class CoCoOp(Adapter):
         self.starts_as_zeroshot = config.context_init == "template" and config.shift_init == "zero"
         self.context = nn.Parameter(first_context(config, backbone, table).clone())
         hidden = max(1, backbone.width // NARROWING)
-        self.shift = nn.Sequential(nn.Linear(backbone.width, hidden), nn.ReLU(), nn.Linear(hidden, backbone.token_width))
+        last = nn.Linear(hidden, backbone.token_width)
+        self.shift = nn.Sequential(nn.Linear(backbone.width, hidden), nn.ReLU(), last)
         if config.shift_init == "zero":
-            last = self.shift[-1]
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
         self.shift.to(backbone.device)

@@ -25,7 +25,8 @@ class Cosine(Head):
     def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
         weight = self.rows(candidates, self.weight, self.texts(candidates))
         length = weight.norm(dim=-1, keepdim=True).clamp(min=SMALLEST)
-        return self.backbone.logit_scale * unit(inputs) @ (weight / length).T
+        scores: Tensor = self.backbone.logit_scale * unit(inputs) @ (weight / length).T
+        return scores
 
 
 def build(config: CosineAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Cosine:

@@ -7,6 +7,7 @@ not searched for on the data that is scored; class texts are means over all temp
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ class TipAdapter(Adapter):
     is a uniform choice whatever the order and the batches.
     """
 
-    learns = "closed_form"
+    learns: Literal["gradient", "closed_form"] = "closed_form"
     keys: Tensor
     classes: Tensor
     draws: Tensor
