@@ -27,6 +27,8 @@ class Adapter(nn.Module):
     """
 
     learns: Literal["gradient", "closed_form", "nothing"] = "gradient"
+    observes_first: bool = False
+    """A learner by gradient that observes every sample of an experience once before the first step."""
     starts_as_zeroshot: bool = True
     """At first the logits are the backbone's own with `start_templates` templates. A method that cannot says why."""
     start_templates: int | None = None
