@@ -207,3 +207,12 @@ def test_nothing_is_read_where_nothing_enters():
     memory._arrived = {0: 10**9, 1: 10**9}  # so many came that the next will not be drawn
     memory.insert(torch.tensor([0]), lambda rows: pytest.fail("read"))
     assert memory.columns[2].tolist() == [0, 1]
+
+
+def test_samples_that_grew_are_let_go_although_none_arrives():
+    memory = memory_of(0, "reservoir", max_bytes=10 * ROW)
+    fill(memory, [0] * 20)
+    inputs, *rest = memory.columns
+    memory.columns = (torch.cat([inputs, inputs.new_zeros(len(inputs), 5)], 1), *rest)
+    memory.insert(torch.empty(0, dtype=torch.long), lambda rows: pytest.fail("read"))
+    assert memory.kept_bytes() == 5 * 2 * ROW
