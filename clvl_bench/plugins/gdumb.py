@@ -62,7 +62,8 @@ class _Loader:
     """Minibatches of all that is kept, in another order each epoch."""
 
     def __init__(self, memory: Memory, strategy: Any) -> None:
-        self._memory, self._clock, self._batch_size = memory, strategy.clock, strategy.train_mb_size
+        self._memory, self._clock = memory, strategy.clock
+        self._batch_size: int = strategy.train_mb_size
 
     def __len__(self) -> int:
         return math.ceil(len(self._memory) / self._batch_size)

@@ -106,8 +106,11 @@ class Memory:
         return self.columns[1]
 
     def insert(self, labels: Tensor, read: Read) -> None:
-        """Samples arrive, with these labels [n]; `read(rows)` fetches the chosen ones."""
-        if not len(labels) or (size := self._capacity(read)) == len(self) == 0:
+        """Samples arrive, with these labels [n]; `read(rows)` fetches the chosen ones. The bound holds afterwards."""
+        if not len(labels) and not len(self):
+            return
+        size = self._capacity(read)
+        if size == len(self) == 0:
             return
         chosen = self._choose(labels.numpy(), read, size)
         held = chosen < len(self)

@@ -20,7 +20,11 @@ def fill(memory: Memory, labels: list[int], start: int = 0) -> None:
 def memory_of(size: int, policy: str, *, seed: int = 0, max_bytes: int | None = None) -> Memory:
     """Herding looks at a feature that turns with the position of a sample."""
     return Memory(
-        size, policy, seed=seed, max_bytes=max_bytes, features=lambda inputs: torch.cat([inputs.sin(), inputs.cos()], 1)
+        size,
+        policy,
+        seed=seed,
+        max_bytes=max_bytes,
+        features=lambda inputs: torch.cat([inputs.double().sin(), inputs.double().cos()], 1),
     )
 
 
@@ -146,14 +150,18 @@ def test_a_herded_class_loses_those_that_were_taken_last():
 
 
 def test_a_class_that_arrives_once_more_is_herded_among_the_kept_and_the_new():
-    memory = memory_of(4, "herding")
-    fill(memory, [0] * 10)
-    kept = memory.columns[2].tolist()
-    fill(memory, [0] * 10, 50)
-    pool = torch.tensor([*kept, *range(50, 60)])
-    angles = pool.double()[:, None]
-    expected = pool[torch.from_numpy(herding(torch.cat([angles.sin(), angles.cos()], 1), 4))]
-    assert memory.columns[2].tolist() == expected.tolist()
+    mixed = 0
+    for start in range(50, 90):
+        memory = memory_of(4, "herding")
+        fill(memory, [0] * 10)
+        kept = memory.columns[2].tolist()
+        fill(memory, [0] * 10, start)
+        pool = torch.tensor([*kept, *range(start, start + 10)])
+        angles = pool.float()[:, None].double()
+        expected = pool[torch.from_numpy(herding(torch.cat([angles.sin(), angles.cos()], 1), 4))].tolist()
+        assert memory.columns[2].tolist() == expected
+        mixed += [position >= start for position in expected] != sorted(position >= start for position in expected)
+    assert mixed, "in some case a new one stands before one that was kept"
 
 
 def test_without_features_herding_is_refused():
@@ -207,3 +215,12 @@ def test_nothing_is_read_where_nothing_enters():
     memory._arrived = {0: 10**9, 1: 10**9}  # so many came that the next will not be drawn
     memory.insert(torch.tensor([0]), lambda rows: pytest.fail("read"))
     assert memory.columns[2].tolist() == [0, 1]
+
+
+def test_samples_that_grew_are_let_go_although_none_arrives():
+    memory = memory_of(0, "reservoir", max_bytes=10 * ROW)
+    fill(memory, [0] * 20)
+    inputs, *rest = memory.columns
+    memory.columns = (torch.cat([inputs, inputs.new_zeros(len(inputs), 5)], 1), *rest)
+    memory.insert(torch.empty(0, dtype=torch.long), lambda rows: pytest.fail("read"))
+    assert memory.kept_bytes() == 5 * 2 * ROW
