@@ -27,6 +27,8 @@ class Adapter(nn.Module):
     """
 
     learns: Literal["gradient", "closed_form", "nothing"] = "gradient"
+    looks_back: bool = False
+    """Whether `observe` is given the experience's own samples once more behind the last gradient step, before `end`."""
     starts_as_zeroshot: bool = True
     """At first the logits are the backbone's own with `start_templates` templates. A method that cannot says why."""
     start_templates: int | None = None
@@ -64,6 +66,10 @@ class Adapter(nn.Module):
     def observe(self, inputs: Tensor, targets: Tensor) -> None:
         """Learn from a batch without a gradient; targets [batch] are places in the table."""
         raise NotImplementedError
+
+    def choices(self, inputs: Tensor) -> Tensor | None:
+        """To which learned experience each sample would be sent [batch], -1 for none; None where nothing is chosen."""
+        return None
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits [batch, table] as Avalanche expects them: minus infinity for classes that are not scored at present."""

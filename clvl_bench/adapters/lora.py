@@ -25,7 +25,7 @@ class Lora(TrainedTowers):
     """Frozen towers with low-rank updates; only the updates train and are kept."""
 
     def __init__(self, config: LoraAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
-        super().__init__(backbone, table)
+        super().__init__(backbone, table, share_weights=True)
         settings = LoraConfig(
             r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules=_TARGETS[config.towers]
         )

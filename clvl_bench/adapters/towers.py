@@ -19,12 +19,18 @@ CHUNK = 256
 
 
 class TrainedTowers(Adapter):
-    """A copy of the towers; the subclass says what of it trains."""
+    """A copy of the towers; the subclass says what of it trains.
 
-    def __init__(self, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    Args:
+        share_weights: the copy has the backbone's own weights, for a subclass that trains none of them.
+    """
+
+    def __init__(self, backbone: TowerBackbone, table: Sequence[Candidate], *, share_weights: bool = False) -> None:
         super().__init__(backbone, table)
         self.tokenise = backbone.tokenise
-        self.towers = copy.deepcopy(backbone.towers)
+        # What stays frozen need not be there twice: modules of its own over the backbone's tensors.
+        shared = {id(weight): weight for weight in backbone.towers.parameters()} if share_weights else {}
+        self.towers = copy.deepcopy(backbone.towers, shared)
 
     def image(self, inputs: Tensor) -> Tensor:
         features: Tensor = self.towers.image(inputs)

@@ -37,6 +37,8 @@ def learn(adapter: Any, inputs: Tensor, classes: tuple[int, ...], *, key: object
                 adapter.observe(inputs[rows], targets[rows])
         elif adapter.learns == "gradient":
             follow_gradient(adapter, inputs, targets)
+            if adapter.looks_back:
+                adapter.observe(inputs, targets)
     adapter.end()
     adapter.eval()
 

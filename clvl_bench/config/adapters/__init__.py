@@ -6,15 +6,22 @@ from pydantic import Field
 
 from clvl_bench.config.adapters.analytic import RanPacAdapter, SldaAdapter
 from clvl_bench.config.adapters.heads import LinearAdapter, NoneAdapter
+from clvl_bench.config.adapters.pools import (
+    LoraPerExperienceAdapter,
+    PromptPerExperienceAdapter,
+    SelectorSettings,
+    SPromptsAdapter,
+)
 from clvl_bench.config.adapters.prompts import KgCoOpAdapter, PromptAdapter
 from clvl_bench.config.adapters.towers import FullAdapter, LoraAdapter
 
 Adapter = Annotated[
-    NoneAdapter | FullAdapter | LoraAdapter | LinearAdapter | PromptAdapter | KgCoOpAdapter | SldaAdapter | RanPacAdapter,
+    NoneAdapter | FullAdapter | LoraAdapter | LinearAdapter | PromptAdapter | KgCoOpAdapter | SldaAdapter | RanPacAdapter
+    | PromptPerExperienceAdapter | LoraPerExperienceAdapter | SPromptsAdapter,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
-    "Adapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "NoneAdapter", "PromptAdapter", "RanPacAdapter",
-    "SldaAdapter",
+    "Adapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "LoraPerExperienceAdapter", "NoneAdapter",
+    "PromptAdapter", "PromptPerExperienceAdapter", "RanPacAdapter", "SPromptsAdapter", "SelectorSettings", "SldaAdapter",
 ]  # fmt: skip
