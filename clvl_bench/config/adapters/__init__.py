@@ -13,15 +13,15 @@ from clvl_bench.config.adapters.pools import (
     SPromptsAdapter,
 )
 from clvl_bench.config.adapters.prompts import KgCoOpAdapter, PromptAdapter
-from clvl_bench.config.adapters.towers import FullAdapter, LoraAdapter
+from clvl_bench.config.adapters.towers import FullAdapter, LoraAdapter, LoraMergedAdapter, OLoraAdapter
 
 Adapter = Annotated[
     NoneAdapter | FullAdapter | LoraAdapter | LinearAdapter | PromptAdapter | KgCoOpAdapter | SldaAdapter | RanPacAdapter
-    | PromptPerExperienceAdapter | LoraPerExperienceAdapter | SPromptsAdapter,
+    | PromptPerExperienceAdapter | LoraPerExperienceAdapter | SPromptsAdapter | LoraMergedAdapter | OLoraAdapter,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
-    "Adapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "LoraPerExperienceAdapter", "NoneAdapter",
-    "PromptAdapter", "PromptPerExperienceAdapter", "RanPacAdapter", "SPromptsAdapter", "SelectorSettings", "SldaAdapter",
+    "Adapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter", "LoraPerExperienceAdapter",
+    "NoneAdapter", "OLoraAdapter", "PromptAdapter", "PromptPerExperienceAdapter", "RanPacAdapter", "SPromptsAdapter", "SelectorSettings", "SldaAdapter",
 ]  # fmt: skip
