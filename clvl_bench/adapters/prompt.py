@@ -38,6 +38,7 @@ class Prompt(Adapter):
         self.starts_as_zeroshot = config.context_init == "template"
         self._position = config.position
         self._words = backbone.tokenise
+        self._kept: list[int] = []  # words that stay as they are between the context and the name
         if config.context_init == "template":
             start = self._embed(table[0].templates[0].partition("{}")[0])
             if not len(start):  # the template begins with the class name: there is no word to start from
@@ -56,7 +57,10 @@ class Prompt(Adapter):
         context = self.context if self.context.ndim == 2 else self.context[list(candidates)]
         rows = torch.arange(len(words), device=words.device)[:, None]
         embeddings = words.index_put((rows, layout.gaps), context.expand(len(words), -1, -1))
-        return unit(self.towers_of.towers.text(embeddings, layout.ends))
+        return unit(self._encode(embeddings, layout.ends))
+
+    def _encode(self, embeddings: Tensor, ends: Tensor) -> Tensor:
+        return self.towers_of.towers.text(embeddings, ends)
 
     def _layout(self, candidates: Classes) -> Layout:
         """`[start] context name suffix [end]`, the context all before the name, half of it, or all behind.
@@ -71,7 +75,7 @@ class Prompt(Adapter):
         edge = self._words([""]).ids[0].tolist()
         gap = edge[-1]  # any id: its embedding is replaced
         rows = [
-            [edge[0], *[gap] * before, *name, *[gap] * (length - before), *suffix, edge[-1]]
+            [edge[0], *[gap] * before, *self._kept, *name, *[gap] * (length - before), *suffix, edge[-1]]
             for name, suffix in zip(names, suffixes, strict=True)
         ]
         ends = [len(row) - 1 for row in rows]

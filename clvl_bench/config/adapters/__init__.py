@@ -7,21 +7,25 @@ from pydantic import Field
 from clvl_bench.config.adapters.analytic import RanPacAdapter, SldaAdapter
 from clvl_bench.config.adapters.heads import LinearAdapter, NoneAdapter
 from clvl_bench.config.adapters.pools import (
+    CodaPromptAdapter,
+    DualPromptAdapter,
+    L2PAdapter,
     LoraPerExperienceAdapter,
     PromptPerExperienceAdapter,
     SelectorSettings,
     SPromptsAdapter,
 )
-from clvl_bench.config.adapters.prompts import KgCoOpAdapter, PromptAdapter
+from clvl_bench.config.adapters.prompts import KgCoOpAdapter, MapleAdapter, PromptAdapter
 from clvl_bench.config.adapters.towers import FullAdapter, LoraAdapter, LoraMergedAdapter, OLoraAdapter
 
 Adapter = Annotated[
     NoneAdapter | FullAdapter | LoraAdapter | LinearAdapter | PromptAdapter | KgCoOpAdapter | SldaAdapter | RanPacAdapter
-    | PromptPerExperienceAdapter | LoraPerExperienceAdapter | SPromptsAdapter | LoraMergedAdapter | OLoraAdapter,
+    | PromptPerExperienceAdapter | LoraPerExperienceAdapter | SPromptsAdapter | LoraMergedAdapter | OLoraAdapter
+    | MapleAdapter | L2PAdapter | DualPromptAdapter | CodaPromptAdapter,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
-    "Adapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter", "LoraPerExperienceAdapter",
+    "Adapter", "CodaPromptAdapter", "DualPromptAdapter", "L2PAdapter", "MapleAdapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter", "LoraPerExperienceAdapter",
     "NoneAdapter", "OLoraAdapter", "PromptAdapter", "PromptPerExperienceAdapter", "RanPacAdapter", "SPromptsAdapter", "SelectorSettings", "SldaAdapter",
 ]  # fmt: skip

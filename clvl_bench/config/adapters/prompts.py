@@ -35,3 +35,16 @@ class KgCoOpAdapter(PromptAdapter):
 
     kind: Literal["kgcoop"] = "kgcoop"  # type: ignore[assignment]
     anchor_weight: float = Field(8.0, ge=0, description="lambda, on the mean of 1 - cosine (the released code's form)")
+
+
+class MapleAdapter(Strict):
+    """MaPLe: deep prompts in both towers, coupled (Khattak et al. 2023, arXiv:2210.03117)."""
+
+    reads: ClassVar[Reads] = "pixels"
+    kind: Literal["maple"] = "maple"
+    context_length: int = Field(2, ge=1, le=64, description="learned tokens; after a template, at most as many as its words")
+    context_init: Literal["template", "random"] = Field(
+        "template", description="start as the first words of the dataset's first template, or as noise of deviation 0.02"
+    )
+    depth: int = Field(9, ge=1, description="layers with prompts of their own, as far as a tower has layers")
+    coupled: bool = Field(True, description="prompts in the image tower too, projected from those of the text tower")
