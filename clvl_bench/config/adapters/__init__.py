@@ -11,6 +11,7 @@ from clvl_bench.config.adapters.pools import (
     DualPromptAdapter,
     L2PAdapter,
     LoraPerExperienceAdapter,
+    MoeAdaptersAdapter,
     PromptPerExperienceAdapter,
     SelectorSettings,
     SPromptsAdapter,
@@ -21,11 +22,11 @@ from clvl_bench.config.adapters.towers import FullAdapter, LoraAdapter, LoraMerg
 Adapter = Annotated[
     NoneAdapter | FullAdapter | LoraAdapter | LinearAdapter | PromptAdapter | KgCoOpAdapter | SldaAdapter | RanPacAdapter
     | PromptPerExperienceAdapter | LoraPerExperienceAdapter | SPromptsAdapter | LoraMergedAdapter | OLoraAdapter
-    | MapleAdapter | L2PAdapter | DualPromptAdapter | CodaPromptAdapter,
+    | MapleAdapter | L2PAdapter | DualPromptAdapter | CodaPromptAdapter | MoeAdaptersAdapter,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
-    "Adapter", "CodaPromptAdapter", "DualPromptAdapter", "L2PAdapter", "MapleAdapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter", "LoraPerExperienceAdapter",
+    "Adapter", "CodaPromptAdapter", "DualPromptAdapter", "L2PAdapter", "MapleAdapter", "MoeAdaptersAdapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter", "LoraPerExperienceAdapter",
     "NoneAdapter", "OLoraAdapter", "PromptAdapter", "PromptPerExperienceAdapter", "RanPacAdapter", "SPromptsAdapter", "SelectorSettings", "SldaAdapter",
 ]  # fmt: skip
