@@ -110,7 +110,8 @@ def orthonormal(past: Tensor | None, count: int, width: int) -> Tensor:
     if past is not None:
         basis = torch.linalg.qr(past.double().cpu().T).Q
         fresh = fresh - basis @ (basis.T @ fresh)
-    return torch.linalg.qr(fresh).Q.T.float()
+    rows: Tensor = torch.linalg.qr(fresh).Q.T.float()
+    return rows
 
 
 def build(config: CodaPromptAdapter, backbone: Backbone, table: Sequence[Candidate]) -> CodaPrompt:

@@ -25,18 +25,19 @@ from clvl_bench.datasets import Candidate
 LEAST_NOISE = 0.01
 
 
-class Expert(nn.Sequential):
+class Expert(nn.Module):
     """0.1 * W_up ReLU(W_down x), W_up = 0 at the start; dropout between."""
 
     def __init__(self, width: int, bottleneck: int, dropout: float) -> None:
-        super().__init__(nn.Linear(width, bottleneck), nn.ReLU(), nn.Dropout(dropout), nn.Linear(bottleneck, width))
-        down, *_, up = self
-        nn.init.kaiming_uniform_(down.weight, a=5**0.5)
-        for start in (down.bias, up.weight, up.bias):
+        super().__init__()
+        self.down, self.up = nn.Linear(width, bottleneck), nn.Linear(bottleneck, width)
+        self._dropout = nn.Dropout(dropout)
+        nn.init.kaiming_uniform_(self.down.weight, a=5**0.5)
+        for start in (self.down.bias, self.up.weight, self.up.bias):
             nn.init.zeros_(start)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        branch: Tensor = super().forward(hidden)
+        branch: Tensor = self.up(self._dropout(torch.relu(self.down(hidden))))
         return 0.1 * branch
 
 
@@ -49,17 +50,17 @@ class Experts(nn.Module):
         super().__init__()
         self.width, self.layers = width, layers
         self._selected = config.selected
-        self.by_layer = nn.ModuleList(
-            nn.ModuleList(Expert(width, config.bottleneck, config.dropout) for _ in range(config.experts))
-            for _ in range(layers)
-        )
+        self._experts = [
+            [Expert(width, config.bottleneck, config.dropout) for _ in range(config.experts)] for _ in range(layers)
+        ]
+        self.by_layer = nn.ModuleList(nn.ModuleList(row) for row in self._experts)
         self.register_buffer("frozen", torch.zeros(layers, config.experts, dtype=torch.bool))
         self._used = torch.zeros(layers, config.experts)
 
     def mixed(self, layer: int, hidden: Tensor, gates: Tensor) -> Tensor:
         """Sum of what the experts say of hidden [batch, tokens, width], weighed by gates [batch, experts]."""
         total = torch.zeros_like(hidden)
-        for number, expert in enumerate(self.by_layer[layer]):  # type: ignore[arg-type]
+        for number, expert in enumerate(self._experts[layer]):
             rows = torch.nonzero(gates[:, number]).flatten()
             if len(rows):
                 total = total.index_add(0, rows, gates[rows, number, None, None] * expert(hidden[rows]))
@@ -76,8 +77,8 @@ class Experts(nn.Module):
 
     def hold_frozen(self) -> None:
         """What was marked trains no more."""
-        for layer, experts in enumerate(self.by_layer):
-            for number, expert in enumerate(experts):  # type: ignore[arg-type]
+        for layer, experts in enumerate(self._experts):
+            for number, expert in enumerate(experts):
                 expert.requires_grad_(not bool(self.frozen[layer, number]))
 
 

@@ -84,7 +84,7 @@ class PerExperience(Adapter):
         for place in chosen.unique().tolist():
             if place != NOBODY:
                 rows = torch.nonzero(chosen == place).flatten()
-                member: Adapter = self.members[place]  # type: ignore[assignment]
+                member: Adapter = self.members[place]
                 scores = scores.index_put((rows,), member.logits(inputs[rows], candidates))
         return scores
 

@@ -52,6 +52,4 @@ def build(config: SPromptsAdapter, backbone: Backbone, table: Sequence[Candidate
     name = "the adapter 'sprompts'"
     found, towers = with_layers(backbone, wanted_by=name)
     features = FrozenFeatures(backbone, pixels=True, wanted_by=name)
-    return PerExperience(
-        config, backbone, table, member=lambda: DomainPrompts(config, found, towers, table), features=features
-    )
+    return PerExperience(config, backbone, table, member=lambda: DomainPrompts(config, found, towers, table), features=features)

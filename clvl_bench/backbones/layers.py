@@ -71,7 +71,8 @@ def _attend(attention: Any, hidden: Tensor, mask: Tensor | None, prefix: tuple[T
         return attended
 
     def heads(tokens: Tensor) -> Tensor:
-        return tokens.unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
+        split: Tensor = tokens.unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
+        return split
 
     keys, values = (part.expand(len(hidden), -1, -1) for part in prefix)
     if mask is not None:  # every token sees the whole prefix

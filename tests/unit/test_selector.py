@@ -126,7 +126,13 @@ def test_what_nobody_is_chosen_for_is_zero_shot(backbone):
 
 @pytest.mark.parametrize(
     ("stream", "index", "learned", "trainings", "expected"),
-    [("test", 1, 2, 2, 0.5), ("valid", 1, 2, 2, 0.5), ("test", 2, 2, 2, None), ("zeroshot", 1, 2, 2, None), ("test", 1, 5, 1, None)],
+    [
+        ("test", 1, 2, 2, 0.5),
+        ("valid", 1, 2, 2, 0.5),
+        ("test", 2, 2, 2, None),
+        ("zeroshot", 1, 2, 2, None),
+        ("test", 1, 5, 1, None),
+    ],
 )
 def test_the_share_sent_to_the_own_experience_is_measured_once_that_is_learned(stream, index, learned, trainings, expected):
     experience = SimpleNamespace(origin_stream=SimpleNamespace(name=stream), current_experience=index)

@@ -179,6 +179,7 @@ def test_old_coda_components_get_no_gradient_and_still_take_part(backbone, pixel
     coda = build(CodaPromptAdapter(components=5), backbone)
     learn(coda, pixels, FIRST)
     coda.begin(SECOND)
+    coda.zero_grad()
     coda.train().logits(pixels, ALL)[:, 0].sum().backward()
     for old, new in (coda.components, coda.keys, coda.attention):
         assert old.grad is None

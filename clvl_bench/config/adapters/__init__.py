@@ -20,13 +20,30 @@ from clvl_bench.config.adapters.prompts import KgCoOpAdapter, MapleAdapter, Prom
 from clvl_bench.config.adapters.towers import FullAdapter, LoraAdapter, LoraMergedAdapter, OLoraAdapter
 
 Adapter = Annotated[
-    NoneAdapter | FullAdapter | LoraAdapter | LinearAdapter | PromptAdapter | KgCoOpAdapter | SldaAdapter | RanPacAdapter
-    | PromptPerExperienceAdapter | LoraPerExperienceAdapter | SPromptsAdapter | LoraMergedAdapter | OLoraAdapter
-    | MapleAdapter | L2PAdapter | DualPromptAdapter | CodaPromptAdapter | MoeAdaptersAdapter,
+    NoneAdapter
+    | FullAdapter
+    | LoraAdapter
+    | LinearAdapter
+    | PromptAdapter
+    | KgCoOpAdapter
+    | SldaAdapter
+    | RanPacAdapter
+    | PromptPerExperienceAdapter
+    | LoraPerExperienceAdapter
+    | SPromptsAdapter
+    | LoraMergedAdapter
+    | OLoraAdapter
+    | MapleAdapter
+    | L2PAdapter
+    | DualPromptAdapter
+    | CodaPromptAdapter
+    | MoeAdaptersAdapter,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
-    "Adapter", "CodaPromptAdapter", "DualPromptAdapter", "L2PAdapter", "MapleAdapter", "MoeAdaptersAdapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter", "LoraPerExperienceAdapter",
-    "NoneAdapter", "OLoraAdapter", "PromptAdapter", "PromptPerExperienceAdapter", "RanPacAdapter", "SPromptsAdapter", "SelectorSettings", "SldaAdapter",
+    "Adapter", "CodaPromptAdapter", "DualPromptAdapter", "FullAdapter", "KgCoOpAdapter", "L2PAdapter", "LinearAdapter",
+    "LoraAdapter", "LoraMergedAdapter", "LoraPerExperienceAdapter", "MapleAdapter", "MoeAdaptersAdapter", "NoneAdapter",
+    "OLoraAdapter", "PromptAdapter", "PromptPerExperienceAdapter", "RanPacAdapter", "SPromptsAdapter", "SelectorSettings",
+    "SldaAdapter",
 ]  # fmt: skip
