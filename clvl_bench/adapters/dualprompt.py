@@ -21,7 +21,7 @@ from clvl_bench.randomness import keyed
 
 
 class DualPrompt(PrefixTuned):
-    """`general` [layers, length, tower width]; for each experience an expert [layers, length, tower width] and a key [width]."""
+    """`general` [layers, length, tower width]; for each experience an expert of the same form and a key [width]."""
 
     def __init__(self, config: DualPromptAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table, wanted_by="the adapter 'dualprompt'")
