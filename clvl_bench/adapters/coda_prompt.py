@@ -17,7 +17,7 @@ from clvl_bench.adapters.prefix import PrefixTuned
 from clvl_bench.backbones import Backbone, unit
 from clvl_bench.config.adapters import CodaPromptAdapter
 from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake
+from clvl_bench.errors import RunFailed
 from clvl_bench.randomness import keyed
 
 
@@ -37,7 +37,7 @@ class CodaPrompt(PrefixTuned):
         """More components, unless these are the first.
 
         Raises:
-            Mistake: there are no more orthogonal directions left.
+            RunFailed: there are no more orthogonal directions left.
         """
         if self._begun:
             self._add()
@@ -98,11 +98,11 @@ def orthonormal(past: Tensor | None, count: int, width: int) -> Tensor:
     """Unit rows [count, width], orthogonal to each other and to the rows of `past`.
 
     Raises:
-        Mistake: so many directions do not fit into the width.
+        RunFailed: so many directions do not fit into the width.
     """
     held = 0 if past is None else len(past)
     if held + count > width:
-        raise Mistake(
+        raise RunFailed(
             f"coda_prompt: got {count} components an experience and {held} from before, but only {width} directions are "
             f"orthogonal in features of this width; set adapter.components to a smaller number, or adapter.init to uniform"
         )

@@ -115,6 +115,15 @@ def test_a_branch_is_added_to_the_feed_forward_part(towers, pixels):
     assert torch.allclose(towers.image_through(pixels, Instead()), expected, atol=1e-5)
 
 
+def test_towers_that_let_nobody_in_are_refused_in_one_line():
+    from clvl_bench.backbones.clip import ClipBackbone
+
+    closed = object.__new__(ClipBackbone)
+    closed.name, closed.towers = "x", torch.nn.Identity()
+    with pytest.raises(Mistake, match="the adapter 'l2p' works between the layers .* backbone x does not open them"):
+        with_layers(closed, wanted_by="the adapter 'l2p'")
+
+
 def test_precomputed_features_have_no_layers():
     from clvl_bench.backbones import PrecomputedBackbone
 

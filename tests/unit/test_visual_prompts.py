@@ -16,7 +16,7 @@ from clvl_bench.config.adapters import (
     PromptAdapter,
     SPromptsAdapter,
 )
-from clvl_bench.errors import Mistake
+from clvl_bench.errors import RunFailed
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +201,6 @@ def test_the_order_of_coda_components_does_not_matter(backbone):
         assert torch.allclose(prompts, before[layer], atol=1e-6)
 
 
-def test_more_orthogonal_components_than_directions_are_refused_in_one_line():
-    with pytest.raises(Mistake, match=r"got 4 components .* and 6 from before, but only 8 directions"):
+def test_more_orthogonal_components_than_directions_end_the_run_in_one_line():
+    with pytest.raises(RunFailed, match=r"got 4 components .* and 6 from before, but only 8 directions"):
         orthonormal(torch.randn(6, 8), 4, 8)
