@@ -27,8 +27,8 @@ class Adapter(nn.Module):
     """
 
     learns: Literal["gradient", "closed_form", "nothing"] = "gradient"
-    looks_back: bool = False
-    """Whether `observe` is given the experience's own samples once more behind the last gradient step, before `end`."""
+    observes_first: bool = False
+    """A learner by gradient that observes every sample of an experience once before the first step."""
     starts_as_zeroshot: bool = True
     """At first the logits are the backbone's own with `start_templates` templates. A method that cannot says why."""
     start_templates: int | None = None

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.adapters.prompt import Prompt
+from clvl_bench.adapters.base import Adapter, Classes
+from clvl_bench.adapters.sentences import Sentences, first_context, first_words, noise, word_ids
 from clvl_bench.backbones import Backbone, Insert, LayeredTowers, TowerBackbone, with_layers
 from clvl_bench.config.adapters import MapleAdapter, PromptAdapter
 from clvl_bench.datasets import Candidate
@@ -40,32 +41,39 @@ class DeepPrompts(Insert):
         return torch.cat([hidden[:, :start], new, hidden[:, start + length :]], dim=1)
 
 
-class Maple(Prompt):
+class Maple(Adapter):
     """`context` [length, token width] enters the text, `deep` [depth - 1, length, token width] its later layers.
 
     `couplings`, one linear layer a depth, take all of them to the width of the image tower.
     """
 
+    start_templates = 1
+
     def __init__(
         self, config: MapleAdapter, backbone: TowerBackbone, towers: LayeredTowers, table: Sequence[Candidate]
     ) -> None:
-        words = PromptAdapter(context_init=config.context_init, context_length=config.context_length)
-        super().__init__(words, backbone, table)
-        length = min(config.context_length, len(self.context))
+        super().__init__(backbone, table)
         if config.context_init == "template":
-            self._kept = self._ids(table[0].templates[0].partition("{}")[0])[length:]
-        self.context = nn.Parameter(self.context.detach()[:length].clone())
+            start, kept = first_context(PromptAdapter(), backbone, table), word_ids(backbone, first_words(table))
+        else:
+            start, kept = noise(backbone, config.context_length), ()
+        length = min(config.context_length, len(start))
+        self.context = nn.Parameter(start[:length].clone())
+        self._sentences = Sentences(backbone, table, length=length, kept=kept[length:], text=self._encode)
         self.starts_as_zeroshot = not config.coupled and config.depth == 1 and config.context_init == "template"
         depth = min(config.depth, max(towers.text_layers, towers.image_layers if config.coupled else 0))
-        self.deep = nn.Parameter(torch.stack([self._noise(length) for _ in range(depth)])[1:])
+        self.deep = nn.Parameter(noise(backbone, depth - 1, length))
         self.couplings = nn.ModuleList(
             nn.Linear(backbone.token_width, towers.image_width) for _ in range(depth if config.coupled else 0)
         ).to(backbone.device)
-        self._image, self._text = towers.image_through, towers.text_through
+        self._frozen, self._image, self._text = backbone.image_features, towers.image_through, towers.text_through
+
+    def classifier(self, candidates: Classes) -> Tensor:
+        return self._sentences.features(candidates, self.context)
 
     def image(self, inputs: Tensor) -> Tensor:
         if not len(self.couplings):
-            return self.towers_of.image_features(inputs)
+            return self._frozen(inputs)
         prompts = torch.cat([self.context[None], self.deep])
         coupled = [coupling(prompt) for coupling, prompt in zip(self.couplings, prompts, strict=True)]
         return self._image(inputs, DeepPrompts(torch.stack(coupled), at=None))

@@ -25,7 +25,7 @@ class PerExperience(Adapter):
         member: makes an untrained one.
     """
 
-    looks_back = True
+    observes_first = True
 
     def __init__(
         self,

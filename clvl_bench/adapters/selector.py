@@ -38,9 +38,10 @@ class Selector(nn.Module):
         self.register_buffer("reaches", torch.zeros(0))
 
     def observe(self, features: Tensor, targets: Tensor) -> None:
-        """Features [batch, width] of the experience that is ending, and their classes [batch], -1 where not known."""
-        self._features.append(unit(features.detach()))
-        self._labels.append(targets)
+        """Features [batch, width] of the experience in hand, and their classes [batch], -1 where not known."""
+        device = self.centroids.device
+        self._features.append(unit(features.detach()).to(device))
+        self._labels.append(targets.to(device))
 
     def close(self, experience: int) -> None:
         """From now on samples may be sent to this experience. One without samples is never chosen."""

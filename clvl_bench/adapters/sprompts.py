@@ -16,7 +16,7 @@ from clvl_bench.adapters.per_experience import PerExperience
 from clvl_bench.adapters.prompt import Prompt
 from clvl_bench.adapters.selector import FrozenFeatures
 from clvl_bench.backbones import Backbone, Insert, LayeredTowers, TowerBackbone, with_layers
-from clvl_bench.config.adapters import PromptAdapter, SPromptsAdapter
+from clvl_bench.config.adapters import ContextAdapter, PromptAdapter, SPromptsAdapter
 from clvl_bench.datasets import Candidate
 
 
@@ -36,7 +36,7 @@ class DomainPrompts(Prompt):
     def __init__(
         self, config: SPromptsAdapter, backbone: TowerBackbone, towers: LayeredTowers, table: Sequence[Candidate]
     ) -> None:
-        words = PromptAdapter(context_init=config.context_init, context_length=config.context_length)
+        words = PromptAdapter(**config.model_dump(include=set(ContextAdapter.model_fields)))
         super().__init__(words, backbone, table)
         self.starts_as_zeroshot = False
         self._through = towers.image_through  # the frozen towers themselves are no part of the module

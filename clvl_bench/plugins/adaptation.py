@@ -38,9 +38,6 @@ class Adaptation(Plugin):
             strategy.loss = strategy.loss + penalty
 
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        if self.adapter.looks_back:
-            for inputs, targets, *_ in strategy.dataloader:  # as they come: what a plugin adds to a batch is not in here
-                self.adapter.observe(inputs.to(strategy.device), targets.to(strategy.device))
         self.adapter.end()
 
     def before_eval_exp(self, strategy: Any, **kwargs: Any) -> None:

@@ -120,7 +120,7 @@ def test_towers_that_let_nobody_in_are_refused_in_one_line():
 
     closed = object.__new__(ClipBackbone)
     closed.name, closed.towers = "x", torch.nn.Identity()
-    with pytest.raises(Mistake, match="the adapter 'l2p' works between the layers .* backbone x does not open them"):
+    with pytest.raises(Mistake, match=r"the adapter 'l2p' works between the layers .* backbone x does not open them"):
         with_layers(closed, wanted_by="the adapter 'l2p'")
 
 

@@ -13,7 +13,6 @@ from clvl_bench.adapters.selector import NOBODY, Selector, kmeans, lloyd
 from clvl_bench.backbones import load_backbone, unit
 from clvl_bench.config.adapters import PromptPerExperienceAdapter, SelectorSettings
 from clvl_bench.evaluation import SelectorAccuracy
-from clvl_bench.plugins.adaptation import Adaptation
 
 
 @pytest.fixture(scope="module")
@@ -80,17 +79,6 @@ def test_l1_and_l2_may_choose_otherwise():
         selector.centroids, selector.owners = torch.tensor([[4.0, 0.0], [3.0, 2.0]]), torch.tensor([0, 1])
         selector.reaches = torch.full((2,), torch.inf)
         assert int(selector.choices(torch.tensor([[1.0, 0.0]]))) == expected
-
-
-def test_what_looks_back_is_given_the_experiences_own_samples_before_it_ends():
-    """Not the minibatch, which a memory of the past may have joined."""
-    heard = []
-    adapter = SimpleNamespace(
-        looks_back=True, observe=lambda inputs, targets: heard.append((inputs, targets)), end=lambda: heard.append("end")
-    )
-    own = [(torch.ones(2, 3), torch.tensor([0, -1]), torch.arange(2), torch.zeros(2))]
-    Adaptation(adapter).after_training_exp(SimpleNamespace(dataloader=own, mbatch=None, device="cpu"))
-    assert heard == [(own[0][0], own[0][1]), "end"]
 
 
 def test_nobody_is_chosen_before_an_experience_has_ended():

@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from clvl_bench.config.adapters.analytic import RanPacAdapter, SldaAdapter
-from clvl_bench.config.adapters.heads import LinearAdapter, NoneAdapter
+from clvl_bench.config.adapters.features import ClipAdapter, TipAdapter, TipAdapterF
+from clvl_bench.config.adapters.heads import CosineAdapter, LinearAdapter, NoneAdapter
 from clvl_bench.config.adapters.pools import (
     CodaPromptAdapter,
     DualPromptAdapter,
@@ -16,7 +17,14 @@ from clvl_bench.config.adapters.pools import (
     SelectorSettings,
     SPromptsAdapter,
 )
-from clvl_bench.config.adapters.prompts import KgCoOpAdapter, MapleAdapter, PromptAdapter
+from clvl_bench.config.adapters.prompts import (
+    AttriClipAdapter,
+    CoCoOpAdapter,
+    ContextAdapter,
+    KgCoOpAdapter,
+    MapleAdapter,
+    PromptAdapter,
+)
 from clvl_bench.config.adapters.towers import FullAdapter, LoraAdapter, LoraMergedAdapter, OLoraAdapter
 
 Adapter = Annotated[
@@ -24,8 +32,14 @@ Adapter = Annotated[
     | FullAdapter
     | LoraAdapter
     | LinearAdapter
+    | CosineAdapter
+    | ClipAdapter
+    | TipAdapter
+    | TipAdapterF
     | PromptAdapter
     | KgCoOpAdapter
+    | CoCoOpAdapter
+    | AttriClipAdapter
     | SldaAdapter
     | RanPacAdapter
     | PromptPerExperienceAdapter
@@ -42,8 +56,9 @@ Adapter = Annotated[
 ]
 
 __all__ = [
-    "Adapter", "CodaPromptAdapter", "DualPromptAdapter", "FullAdapter", "KgCoOpAdapter", "L2PAdapter", "LinearAdapter",
-    "LoraAdapter", "LoraMergedAdapter", "LoraPerExperienceAdapter", "MapleAdapter", "MoeAdaptersAdapter", "NoneAdapter",
-    "OLoraAdapter", "PromptAdapter", "PromptPerExperienceAdapter", "RanPacAdapter", "SPromptsAdapter", "SelectorSettings",
-    "SldaAdapter",
+    "Adapter", "AttriClipAdapter", "ClipAdapter", "CoCoOpAdapter", "CodaPromptAdapter", "ContextAdapter", "CosineAdapter",
+    "DualPromptAdapter", "FullAdapter", "KgCoOpAdapter", "L2PAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter",
+    "LoraPerExperienceAdapter", "MapleAdapter", "MoeAdaptersAdapter", "NoneAdapter", "OLoraAdapter", "PromptAdapter",
+    "PromptPerExperienceAdapter", "RanPacAdapter", "SPromptsAdapter", "SelectorSettings", "SldaAdapter", "TipAdapter",
+    "TipAdapterF",
 ]  # fmt: skip

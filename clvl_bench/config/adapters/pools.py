@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.config.adapters.prompts import PromptAdapter
+from clvl_bench.config.adapters.prompts import ContextAdapter, PromptAdapter
 from clvl_bench.config.adapters.towers import LoraAdapter
 from clvl_bench.config.reads import Reads
 from clvl_bench.strict import Strict
@@ -37,14 +37,13 @@ class LoraPerExperienceAdapter(LoraAdapter, SelectorSettings):
     kind: Literal["lora_per_experience"] = "lora_per_experience"  # type: ignore[assignment]
 
 
-class SPromptsAdapter(SelectorSettings):
+class SPromptsAdapter(ContextAdapter, SelectorSettings):
     """S-Prompts: image and text prompts for each domain, learned independently (Wang et al. 2022, arXiv:2207.12819)."""
 
     reads: ClassVar[Reads] = "pixels"
     kind: Literal["sprompts"] = "sprompts"
     image_length: int = Field(10, ge=0, le=256, description="learned tokens beside the patches; 0: text prompts alone")
     context_init: Literal["template", "random"] = Field("random", description="as published: noise of deviation 0.02")
-    context_length: int = Field(16, ge=1, le=64, description="number of context vectors for a random start")
 
 
 class L2PAdapter(Strict):
