@@ -47,7 +47,8 @@ def test_every_dataset_that_the_page_declares_is_valid():
                 dataset["classes"] = ["a", "b"]
         config = parse(BenchmarkConfig, content, file="docs/datasets.md")
         declared += [(name, dataset.source.kind) for name, dataset in config.dataset.items()]
-    copies = [("eurosat", "parquet"), ("pathmnist", "arrays"), ("eurosat", "folder"), ("eurosat", "folder")]
+    variants = ("eurosat_coop", "eurosat_spatial", "eurosat_zscl", "caltech101_zscl")
+    copies = [("eurosat", "parquet"), ("pathmnist", "arrays"), *((name, "folder") for name in variants), ("eurosat", "folder")]
     assert declared == [*copies, ("scenes", "folder"), ("tiles", "arrays"), ("inspection", "features")]
 
 
@@ -59,7 +60,7 @@ def test_the_page_names_every_dataset_that_one_must_bring():
         .replace("ISIC 2018 and 2019", "ISIC 2018, ISIC 2019")
     )
     named = {re.sub("[^a-z0-9]", "", name.split(":")[-1].lower()) for name in re.split("[,;|]", table)} - {""}
-    brought = {dataset.name.replace("_", "") for dataset in DATASETS if isinstance(dataset.source, OwnCopySource)}
+    brought = {each.known_as.replace("_", "") for each in DATASETS if isinstance(each.source, OwnCopySource)}
     assert brought <= named
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from clvl_bench.config.adapters.analytic import RanPacAdapter, SldaAdapter
+from clvl_bench.config.adapters.analytic import NcmAdapter, RailAdapter, RailDualAdapter, RanPacAdapter, SldaAdapter
 from clvl_bench.config.adapters.features import ClipAdapter, TipAdapter, TipAdapterF
 from clvl_bench.config.adapters.heads import CosineAdapter, LinearAdapter, NoneAdapter
 from clvl_bench.config.adapters.pools import (
@@ -40,8 +40,11 @@ Adapter = Annotated[
     | KgCoOpAdapter
     | CoCoOpAdapter
     | AttriClipAdapter
+    | NcmAdapter
     | SldaAdapter
     | RanPacAdapter
+    | RailAdapter
+    | RailDualAdapter
     | PromptPerExperienceAdapter
     | LoraPerExperienceAdapter
     | SPromptsAdapter
@@ -58,7 +61,7 @@ Adapter = Annotated[
 __all__ = [
     "Adapter", "AttriClipAdapter", "ClipAdapter", "CoCoOpAdapter", "CodaPromptAdapter", "ContextAdapter", "CosineAdapter",
     "DualPromptAdapter", "FullAdapter", "KgCoOpAdapter", "L2PAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter",
-    "LoraPerExperienceAdapter", "MapleAdapter", "MoeAdaptersAdapter", "NoneAdapter", "OLoraAdapter", "PromptAdapter",
-    "PromptPerExperienceAdapter", "RanPacAdapter", "SPromptsAdapter", "SelectorSettings", "SldaAdapter", "TipAdapter",
-    "TipAdapterF",
+    "LoraPerExperienceAdapter", "MapleAdapter", "MoeAdaptersAdapter", "NcmAdapter", "NoneAdapter", "OLoraAdapter",
+    "PromptAdapter", "PromptPerExperienceAdapter", "RailAdapter", "RailDualAdapter", "RanPacAdapter", "SPromptsAdapter",
+    "SelectorSettings", "SldaAdapter", "TipAdapter", "TipAdapterF",
 ]  # fmt: skip
