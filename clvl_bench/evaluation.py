@@ -89,6 +89,40 @@ class Accuracy(PluginMetric[float]):
         return value
 
 
+class SelectorAccuracy(PluginMetric[float]):
+    """Share of an experience's samples that the adapter sends to that experience, once it is learned.
+
+    Nothing where an adapter chooses none, for held-out data, and where one training covered several experiences.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reset()
+
+    def reset(self) -> None:
+        self._right = self._samples = 0
+
+    def result(self) -> float:
+        return self._right / self._samples if self._samples else metrics.NAN
+
+    def before_eval_exp(self, strategy: Any) -> None:
+        self.reset()
+
+    def after_eval_iteration(self, strategy: Any) -> None:
+        experience, done = strategy.experience, learned(strategy)
+        own = experience.origin_stream.name != "zeroshot" and experience.current_experience < done
+        if own and done == strategy.clock.train_exp_counter:
+            choices = strategy.model.choices(strategy.mb_x)
+            if choices is not None:
+                self._right += int((choices == experience.current_experience).sum())
+                self._samples += len(choices)
+
+    def after_eval_exp(self, strategy: Any) -> MetricValue | None:
+        if not self._samples:
+            return None
+        return _value(self, _here(strategy, "selector_accuracy", n=self._samples), self.result())
+
+
 class _Matrix(PluginMetric[float]):
     """Accuracies of one stream, gathered over a run: row t after t experiences, NaN where nothing was measured."""
 

@@ -19,7 +19,7 @@ from clvl_bench.config import RunConfig, StrategyConfig
 from clvl_bench.config.adapters import NoneAdapter
 from clvl_bench.costs import Stopwatch, out_of_memory, peak_mib, reset_peak
 from clvl_bench.errors import Busy, Mistake, RunFailed
-from clvl_bench.evaluation import Accuracy, Measured, Predictions, RecordLogger
+from clvl_bench.evaluation import Accuracy, Measured, Predictions, RecordLogger, SelectorAccuracy
 from clvl_bench.prepare import Prepared, prepare
 from clvl_bench.progress import Progress
 from clvl_bench.records import RECORDS, Result, RunFolder, from_csv, to_csv
@@ -123,7 +123,8 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
     predictions: list[Predictions] = []
     title = f"{config.benchmark} {config.strategy} seed {config.seed}"
     with Progress(title, len(experiences), silent=not progress) as bars:
-        evaluator = EvaluationPlugin(Accuracy(keep=predictions.append), loggers=[log, bars], collect_all=False)
+        measures = (Accuracy(keep=predictions.append), SelectorAccuracy())
+        evaluator = EvaluationPlugin(*measures, loggers=[log, bars], collect_all=False)
         strategy = _strategy(config.strategy_config, prepared, benchmark.view, evaluator)
         folder.set_status("running", pid=os.getpid())  # from here on: a strategy that cannot be built writes nothing
         course = Course(prepared, folder, watch, strategy, log, predictions)

@@ -67,6 +67,10 @@ class Adapter(nn.Module):
         """Learn from a batch without a gradient; targets [batch] are places in the table."""
         raise NotImplementedError
 
+    def choices(self, inputs: Tensor) -> Tensor | None:
+        """To which learned experience each sample would be sent [batch], -1 for none; None where nothing is chosen."""
+        return None
+
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits [batch, table] as Avalanche expects them: minus infinity for classes that are not scored at present."""
         scores = self.logits(inputs, self.scored)

@@ -4,9 +4,12 @@ Hu et al. 2022 (arXiv:2106.09685), as peft implements it. One update is trained 
 paper adapts language models; both towers by default follow common practice with CLIP.
 """
 
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
 from torch import Tensor
 
 from clvl_bench.adapters.base import State
@@ -24,12 +27,26 @@ _TARGETS = {
 class Lora(TrainedTowers):
     """Frozen towers with low-rank updates; only the updates train and are kept."""
 
-    def __init__(self, config: LoraAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
-        super().__init__(backbone, table)
-        settings = LoraConfig(
-            r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules=_TARGETS[config.towers]
-        )
-        inject_adapter_in_model(settings, self.towers)
+    def __init__(
+        self, config: LoraAdapter, backbone: TowerBackbone, table: Sequence[Candidate], *, share_weights: bool = True
+    ) -> None:
+        super().__init__(backbone, table, share_weights=share_weights)
+        self._settings = {
+            "r": config.rank, "lora_alpha": config.alpha, "lora_dropout": config.dropout,
+            "target_modules": _TARGETS[config.towers],
+        }  # fmt: skip
+        self.add_update("default")
+
+    def add_update(self, name: str) -> None:
+        """One more update of that name beside each projection."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several updates are what is wanted
+            inject_adapter_in_model(LoraConfig(**self._settings), self.towers, adapter_name=name)
+
+    @property
+    def projections(self) -> list[Any]:
+        """The projections that have updates."""
+        return [module for module in self.towers.modules() if isinstance(module, LoraLayer)]
 
     def state(self) -> State:
         return self._updates()
@@ -40,7 +57,7 @@ class Lora(TrainedTowers):
         self.forget_classifiers()
 
     def _updates(self) -> dict[str, Tensor]:
-        return {name: parameter.detach() for name, parameter in self.named_parameters() if parameter.requires_grad}
+        return {name: parameter.detach() for name, parameter in self.named_parameters() if "lora_" in name}
 
 
 def build(config: LoraAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Lora:

@@ -6,7 +6,7 @@ what stands before the class name is encoded once for a pack of classes, and at 
 time, in training as well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -45,16 +45,30 @@ class Sentences:
 
     The suffix is what follows the name in the first template of the class's own dataset.
 
+    Args:
+        kept: token ids that stand, unlearned, between the context and each name.
+        text: what takes embeddings and ends to features; the frozen text tower if None.
+
     Raises:
         Mistake: a sentence is longer than the backbone's text tower reads.
     """
 
-    def __init__(self, backbone: TowerBackbone, table: Sequence[Candidate], *, length: int, position: str = "end") -> None:
+    def __init__(
+        self,
+        backbone: TowerBackbone,
+        table: Sequence[Candidate],
+        *,
+        length: int,
+        position: str = "end",
+        kept: Sequence[int] = (),
+        text: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> None:
         self._backbone, self._length = backbone, length
+        self._text = text or backbone.towers.text
         self._before = {"end": length, "middle": length // 2, "front": 0}[position]
         self._words = [
             (
-                word_ids(backbone, candidate.name.replace("_", " ")),
+                (*kept, *word_ids(backbone, candidate.name.replace("_", " "))),
                 word_ids(backbone, candidate.templates[0].partition("{}")[2]),
             )
             for candidate in table
@@ -112,7 +126,7 @@ class Sentences:
         """Unit text features of rows, each with its context [rows, length, token width]."""
         rows = torch.arange(len(layout.ends), device=contexts.device)[:, None]
         embeddings = layout.words.index_put((rows, layout.gaps), contexts)
-        return unit(self._backbone.towers.text(embeddings, layout.ends))
+        return unit(self._text(embeddings, layout.ends))
 
     def _layout(self, candidates: Classes) -> Layout:
         """The sentences of some classes; those of the last ones asked for are kept."""
@@ -163,10 +177,15 @@ def noise(backbone: TowerBackbone, *shape: int) -> Tensor:
     return torch.randn(*shape, backbone.token_width, device=backbone.device) * 0.02
 
 
+def first_words(table: Sequence[Candidate]) -> str:
+    """The words before the name in the first dataset's first template."""
+    return table[0].templates[0].partition("{}")[0]
+
+
 def first_context(config: ContextAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> Tensor:
     """What a context [context, token width] starts as: the words before the name in the first template, or noise."""
     if config.context_init == "random":
         return noise(backbone, config.context_length)
-    words = word_embeddings(backbone, table[0].templates[0].partition("{}")[0])
+    words = word_embeddings(backbone, first_words(table))
     # A template that begins with the class name has no word to start from.
     return words if len(words) else noise(backbone, 1)

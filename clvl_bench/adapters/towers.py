@@ -1,34 +1,34 @@
-"""Trained towers: what adapters share that train inside a copy of the backbone's towers.
+"""Trained towers: what adapters share that train inside the towers, or inside a copy of them.
 
 Training scores a class by its first template alone, testing by all of them, both through the text tower as it is now
 (Zheng et al. 2023, arXiv:2303.06628).
 """
 
 import copy
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from clvl_bench.adapters.base import Adapter, Classes
-from clvl_bench.backbones import TowerBackbone, unit
+from clvl_bench.backbones import Tokens, TowerBackbone, unit
 from clvl_bench.datasets import Candidate
 
 CHUNK = 256
 """Sentences that go through the text tower together when testing."""
 
 
-class TrainedTowers(Adapter):
-    """A copy of the towers; the subclass says what of it trains."""
+class MovingTexts(Adapter):
+    """Class texts change while it learns."""
 
     def __init__(self, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
         self.tokenise = backbone.tokenise
-        self.towers = copy.deepcopy(backbone.towers)
 
-    def image(self, inputs: Tensor) -> Tensor:
-        features: Tensor = self.towers.image(inputs)
-        return features
+    @abstractmethod
+    def text(self, tokens: Tokens) -> Tensor:
+        """Text features [rows, width] as of now, not normalised."""
 
     def classifier(self, candidates: Classes) -> Tensor:
         classes = [self.table[place] for place in candidates]
@@ -40,5 +40,26 @@ class TrainedTowers(Adapter):
 
     def _encode(self, texts: Sequence[str]) -> Tensor:
         tokens = self.tokenise(texts)
-        chunks = [tokens.rows(start, start + CHUNK) for start in range(0, len(tokens), CHUNK)]
-        return torch.cat([self.towers.text(self.towers.embed(chunk.ids), chunk.ends) for chunk in chunks])
+        return torch.cat([self.text(tokens.rows(start, start + CHUNK)) for start in range(0, len(tokens), CHUNK)])
+
+
+class TrainedTowers(MovingTexts):
+    """A copy of the towers; the subclass says what of it trains.
+
+    Args:
+        share_weights: the copy has the backbone's own weights, for a subclass that trains none of them.
+    """
+
+    def __init__(self, backbone: TowerBackbone, table: Sequence[Candidate], *, share_weights: bool = False) -> None:
+        super().__init__(backbone, table)
+        # What stays frozen need not be there twice: modules of its own over the backbone's tensors.
+        shared = {id(weight): weight for weight in backbone.towers.parameters()} if share_weights else {}
+        self.towers = copy.deepcopy(backbone.towers, shared)
+
+    def image(self, inputs: Tensor) -> Tensor:
+        features: Tensor = self.towers.image(inputs)
+        return features
+
+    def text(self, tokens: Tokens) -> Tensor:
+        features: Tensor = self.towers.text(self.towers.embed(tokens.ids), tokens.ends)
+        return features

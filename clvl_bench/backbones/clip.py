@@ -15,12 +15,13 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from clvl_bench.backbones.base import Tokens, TowerBackbone, Towers
+from clvl_bench.backbones.base import Tokens, TowerBackbone
+from clvl_bench.backbones.layers import Insert, LayeredTowers, run_layers
 from clvl_bench.backbones.preprocessing import Preprocessing
 from clvl_bench.errors import Damage
 
 
-class ClipTowers(Towers):
+class ClipTowers(LayeredTowers):
     """The towers of a transformers `CLIPModel`, without its logit scale, which is never trained."""
 
     mean: Tensor
@@ -30,12 +31,20 @@ class ClipTowers(Towers):
         super().__init__()
         self.vision_model, self.visual_projection = clip.vision_model, clip.visual_projection
         self.text_model, self.text_projection = clip.text_model, clip.text_projection
+        self.image_width = clip.config.vision_config.hidden_size
+        self.image_layers, self.text_layers = len(self.vision_model.encoder.layers), len(self.text_model.encoder.layers)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255, persistent=False)
 
     def image(self, pixels: Tensor) -> Tensor:
-        normal = (pixels.to(self.mean.dtype) - self.mean) / self.std
-        features: Tensor = self.visual_projection(self.vision_model(pixel_values=normal).pooler_output)
+        features: Tensor = self.visual_projection(self.vision_model(pixel_values=self._normal(pixels)).pooler_output)
+        return features
+
+    def image_through(self, pixels: Tensor, insert: Insert) -> Tensor:
+        vision = self.vision_model
+        hidden = vision.pre_layrnorm(insert.first(vision.embeddings(self._normal(pixels))))
+        hidden = run_layers(vision.encoder.layers, hidden, None, insert)
+        features: Tensor = self.visual_projection(vision.post_layernorm(hidden[:, 0]))
         return features
 
     def embed(self, ids: Tensor) -> Tensor:
@@ -43,8 +52,11 @@ class ClipTowers(Towers):
         return embeddings
 
     def text(self, embeddings: Tensor, ends: Tensor) -> Tensor:
+        return self.text_through(embeddings, ends, Insert())
+
+    def text_through(self, embeddings: Tensor, ends: Tensor, insert: Insert) -> Tensor:
         positions = torch.arange(embeddings.shape[1], device=embeddings.device)
-        hidden = self._text_hidden(embeddings, positions, causal_mask(len(positions), embeddings))
+        hidden = self._text_hidden(embeddings, positions, causal_mask(len(positions), embeddings), insert)
         features: Tensor = self.text_projection(hidden[torch.arange(len(hidden), device=hidden.device), ends])
         return features
 
@@ -58,16 +70,18 @@ class ClipTowers(Towers):
         rest_of = torch.cat([numbers.new_full((before,), -1), numbers.repeat_interleave(length)])
         strangers = (rest_of[None] >= 0) & (rest_of[None] != rest_of[:, None])
         mask = causal_mask(len(rest_of), packed).masked_fill(strangers, torch.finfo(packed.dtype).min)
-        hidden = self._text_hidden(packed, positions, mask)
+        hidden = self._text_hidden(packed, positions, mask, Insert())
         features: Tensor = self.text_projection(hidden[:, before + numbers * length + ends])
         return features
 
-    def _text_hidden(self, embeddings: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+    def _text_hidden(self, embeddings: Tensor, positions: Tensor, mask: Tensor, insert: Insert) -> Tensor:
         hidden = embeddings + self.text_model.embeddings.position_embedding(positions)
-        for layer in self.text_model.encoder.layers:
-            hidden = layer(hidden, mask)
+        hidden = run_layers(self.text_model.encoder.layers, hidden, mask, insert)
         normalised: Tensor = self.text_model.final_layer_norm(hidden)
         return normalised
+
+    def _normal(self, pixels: Tensor) -> Tensor:
+        return (pixels.to(self.mean.dtype) - self.mean) / self.std
 
 
 def causal_mask(length: int, like: Tensor) -> Tensor:

@@ -7,8 +7,24 @@ from pydantic import Field
 from clvl_bench.config.adapters.analytic import NcmAdapter, RailAdapter, RailDualAdapter, RanPacAdapter, SldaAdapter
 from clvl_bench.config.adapters.features import ClipAdapter, TipAdapter, TipAdapterF
 from clvl_bench.config.adapters.heads import CosineAdapter, LinearAdapter, NoneAdapter
-from clvl_bench.config.adapters.prompts import AttriClipAdapter, CoCoOpAdapter, ContextAdapter, KgCoOpAdapter, PromptAdapter
-from clvl_bench.config.adapters.towers import FullAdapter, LoraAdapter
+from clvl_bench.config.adapters.pools import (
+    CodaPromptAdapter,
+    DualPromptAdapter,
+    L2PAdapter,
+    LoraPerExperienceAdapter,
+    MoeAdaptersAdapter,
+    PromptPerExperienceAdapter,
+    SPromptsAdapter,
+)
+from clvl_bench.config.adapters.prompts import (
+    AttriClipAdapter,
+    CoCoOpAdapter,
+    ContextAdapter,
+    KgCoOpAdapter,
+    MapleAdapter,
+    PromptAdapter,
+)
+from clvl_bench.config.adapters.towers import FullAdapter, LoraAdapter, LoraMergedAdapter, OLoraAdapter
 
 Adapter = Annotated[
     NoneAdapter
@@ -16,6 +32,8 @@ Adapter = Annotated[
     | CosineAdapter
     | FullAdapter
     | LoraAdapter
+    | LoraMergedAdapter
+    | OLoraAdapter
     | ClipAdapter
     | TipAdapter
     | TipAdapterF
@@ -23,6 +41,14 @@ Adapter = Annotated[
     | KgCoOpAdapter
     | CoCoOpAdapter
     | AttriClipAdapter
+    | MapleAdapter
+    | PromptPerExperienceAdapter
+    | LoraPerExperienceAdapter
+    | SPromptsAdapter
+    | L2PAdapter
+    | DualPromptAdapter
+    | CodaPromptAdapter
+    | MoeAdaptersAdapter
     | NcmAdapter
     | SldaAdapter
     | RanPacAdapter
@@ -32,7 +58,9 @@ Adapter = Annotated[
 ]
 
 __all__ = [
-    "Adapter", "AttriClipAdapter", "ClipAdapter", "CoCoOpAdapter", "ContextAdapter", "CosineAdapter", "FullAdapter",
-    "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "NcmAdapter", "NoneAdapter", "PromptAdapter", "RailAdapter",
-    "RailDualAdapter", "RanPacAdapter", "SldaAdapter", "TipAdapter", "TipAdapterF",
+    "Adapter", "AttriClipAdapter", "ClipAdapter", "CoCoOpAdapter", "CodaPromptAdapter", "ContextAdapter", "CosineAdapter",
+    "DualPromptAdapter", "FullAdapter", "KgCoOpAdapter", "L2PAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter",
+    "LoraPerExperienceAdapter", "MapleAdapter", "MoeAdaptersAdapter", "NcmAdapter", "NoneAdapter", "OLoraAdapter",
+    "PromptAdapter", "PromptPerExperienceAdapter", "RailAdapter", "RailDualAdapter", "RanPacAdapter", "SPromptsAdapter",
+    "SldaAdapter", "TipAdapter", "TipAdapterF",
 ]  # fmt: skip

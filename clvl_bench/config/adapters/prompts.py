@@ -77,3 +77,16 @@ class AttriClipAdapter(Strict):
         if self.chosen > self.bank_size:
             raise ValueError(f"chosen: got {self.chosen} of a bank of {self.bank_size}; choose at most as many as there are")
         return self
+
+
+class MapleAdapter(Strict):
+    """MaPLe: deep prompts in both towers, coupled (Khattak et al. 2023, arXiv:2210.03117)."""
+
+    reads: ClassVar[Reads] = "pixels"
+    kind: Literal["maple"] = "maple"
+    context_length: int = Field(2, ge=1, le=64, description="learned tokens; after a template, at most as many as its words")
+    context_init: Literal["template", "random"] = Field(
+        "template", description="start as the first words of the dataset's first template, or as noise of deviation 0.02"
+    )
+    depth: int = Field(9, ge=1, description="layers with prompts of their own, as far as a tower has layers")
+    coupled: bool = Field(True, description="prompts in the image tower too, projected from those of the text tower")

@@ -24,3 +24,17 @@ class LoraAdapter(Strict):
     alpha: float = Field(16.0, gt=0, description="the update is scaled by alpha / rank")
     dropout: float = Field(0.05, ge=0, lt=1)
     towers: Literal["both", "image", "text"] = "both"
+
+
+class LoraMergedAdapter(LoraAdapter):
+    """LoRA merged into the weights after each experience (Hu et al. 2022; Wortsman et al. 2022, arXiv:2109.01903)."""
+
+    kind: Literal["lora_merged"] = "lora_merged"  # type: ignore[assignment]
+    share: float = Field(1.0, gt=0, le=1, description="how far the weights follow an experience; below 1 as in WiSE-FT")
+
+
+class OLoraAdapter(LoraAdapter):
+    """O-LoRA: updates that add up, each orthogonal to those before (Wang et al. 2023, arXiv:2310.14152)."""
+
+    kind: Literal["olora"] = "olora"  # type: ignore[assignment]
+    orthogonality: float = Field(0.5, ge=0, description="lambda_1, on the absolute overlaps (the released code's form)")

@@ -1,0 +1,22 @@
+"""One context an experience, and a selector that needs no task id.
+
+CoOp's context (Zhou et al. 2022, arXiv:2109.01134), learned anew for each experience and chosen by the nearest centroid of
+frozen features, as S-Prompts does for text (Wang et al. 2022, arXiv:2207.12819). Published for domains; here an experience
+may as well be a set of classes.
+"""
+
+from collections.abc import Sequence
+
+from clvl_bench.adapters.per_experience import PerExperience
+from clvl_bench.adapters.prompt import Prompt
+from clvl_bench.adapters.selector import FrozenFeatures
+from clvl_bench.backbones import Backbone, with_towers
+from clvl_bench.config.adapters import PromptPerExperienceAdapter
+from clvl_bench.datasets import Candidate
+
+
+def build(config: PromptPerExperienceAdapter, backbone: Backbone, table: Sequence[Candidate]) -> PerExperience:
+    name = "the adapter 'prompt_per_experience'"
+    towers = with_towers(backbone, wanted_by=name)
+    features = FrozenFeatures(backbone, pixels=False, wanted_by=name)
+    return PerExperience(config, backbone, table, member=lambda: Prompt(config, towers, table), features=features)

@@ -1,0 +1,103 @@
+"""Layers: towers that let an adapter in between their layers: further tokens, keys and values, branches.
+
+Visual and deep prompts, prefixes and experts all live inside a tower. What a method puts there is an `Insert`; running a
+tower with it is written once, here, by the modules of the tower itself, so that an empty one leaves the tower as it is.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad, scaled_dot_product_attention
+
+from clvl_bench.backbones.base import Backbone, TowerBackbone, Towers, with_towers
+from clvl_bench.errors import Mistake
+
+
+class Insert:
+    """What stands between the layers of a tower; as it is here, nothing. `hidden` is [batch, tokens, tower width]."""
+
+    def first(self, hidden: Tensor) -> Tensor:
+        """Image tokens with their positions, before the first normalisation. What pools is the first of them."""
+        return hidden
+
+    def before(self, layer: int, hidden: Tensor) -> Tensor:
+        """Tokens that enter a layer; the first layer is 0."""
+        return hidden
+
+    def prefix(self, layer: int) -> tuple[Tensor, Tensor] | None:
+        """Keys and values [batch, length, tower width] that stand before the projected ones of a layer."""
+        return None
+
+    def beside(self, layer: int, hidden: Tensor) -> Tensor | None:
+        """A branch parallel to a layer's feed-forward part, from its input before normalisation."""
+        return None
+
+
+class LayeredTowers(Towers):
+    """Towers that an adapter may enter. Learned tokens carry no position, so that their place does not matter."""
+
+    image_width: int
+    image_layers: int
+    text_layers: int
+
+    @abstractmethod
+    def image_through(self, pixels: Tensor, insert: Insert) -> Tensor:
+        """`image`, with something between its layers."""
+
+    @abstractmethod
+    def text_through(self, embeddings: Tensor, ends: Tensor, insert: Insert) -> Tensor:
+        """`text`, with something between its layers."""
+
+
+def run_layers(layers: Iterable[Any], hidden: Tensor, mask: Tensor | None, insert: Insert) -> Tensor:
+    """Through pre-norm transformer layers as transformers builds them (`layer_norm1`, `self_attn`, `layer_norm2`, `mlp`)."""
+    for number, layer in enumerate(layers):
+        hidden = insert.before(number, hidden)
+        hidden = hidden + _attend(layer.self_attn, layer.layer_norm1(hidden), mask, insert.prefix(number))
+        branch = insert.beside(number, hidden)
+        hidden = hidden + layer.mlp(layer.layer_norm2(hidden))
+        hidden = hidden if branch is None else hidden + branch
+    return hidden
+
+
+def _attend(attention: Any, hidden: Tensor, mask: Tensor | None, prefix: tuple[Tensor, Tensor] | None) -> Tensor:
+    """The layer's own attention; transformers' has no place for a prefix, so with one it is written out."""
+    attended: Tensor
+    if prefix is None:
+        attended, _ = attention(hidden, mask)
+        return attended
+
+    def heads(tokens: Tensor) -> Tensor:
+        split: Tensor = tokens.unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
+        return split
+
+    keys, values = (part.expand(len(hidden), -1, -1) for part in prefix)
+    if mask is not None:  # every token sees the whole prefix
+        mask = pad(mask, (keys.shape[1], 0))
+    mixed = scaled_dot_product_attention(
+        heads(attention.q_proj(hidden)),
+        heads(torch.cat([keys, attention.k_proj(hidden)], dim=1)),
+        heads(torch.cat([values, attention.v_proj(hidden)], dim=1)),
+        attn_mask=mask,
+        scale=attention.scale,
+    )
+    attended = attention.out_proj(mixed.transpose(1, 2).flatten(2))
+    return attended
+
+
+def with_layers(backbone: Backbone, *, wanted_by: str) -> tuple[TowerBackbone, LayeredTowers]:
+    """The backbone and its towers, if they let an adapter in.
+
+    Raises:
+        Mistake: it has only precomputed features, or its towers are closed.
+    """
+    found = with_towers(backbone, wanted_by=wanted_by)
+    if isinstance(found.towers, LayeredTowers):
+        return found, found.towers
+    raise Mistake(
+        f"{wanted_by} works between the layers of the towers, but backbone {found.name} does not open them; "
+        "use a CLIP in transformers' layout, for example --backbone tiny"
+    )
