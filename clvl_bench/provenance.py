@@ -12,7 +12,7 @@ import clvl_bench
 from clvl_bench.backbones import Backbone
 from clvl_bench.config import RunConfig
 from clvl_bench.datasets import Candidate
-from clvl_bench.records import sha256, to_json
+from clvl_bench.records import file_sha256, sha256, to_json
 from clvl_bench.streams import Part, shared_images
 
 PACKAGES = ("torch", "torchvision", "avalanche-lib", "transformers", "numpy", "pillow", "safetensors")
@@ -33,6 +33,7 @@ def provenance(
                 "samples": len(part.data),
                 "skipped": part.data.skipped,
                 "version": part.dataset.version,
+                **({} if part.dataset.captions is None else {"captions": file_sha256(part.dataset.captions)}),
             }
             for part in parts
         },

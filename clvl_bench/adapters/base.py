@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones import Backbone, unit
+from clvl_bench.backbones import Backbone, Tokens, sentence_features, unit, with_towers
 from clvl_bench.datasets import Candidate
 
 Classes = tuple[int, ...]
@@ -52,6 +52,10 @@ class Adapter(nn.Module):
     def classifier(self, candidates: Classes) -> Tensor:
         """One unit row for each class [candidates, width]."""
         raise NotImplementedError
+
+    def sentences(self, tokens: Tokens) -> Tensor:
+        """One unit row for each sentence [rows, width], by the text tower as the method has it now: most leave it alone."""
+        return unit(sentence_features(with_towers(self.backbone, wanted_by="encoding sentences").towers, tokens))
 
     def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
         """Scaled cosines [batch, candidates]. A sample's row must not depend on its neighbours in the batch."""

@@ -11,11 +11,8 @@ import torch
 from torch import Tensor
 
 from clvl_bench.adapters.base import Adapter, Classes
-from clvl_bench.backbones import TowerBackbone, unit
+from clvl_bench.backbones import Tokens, TowerBackbone, sentence_features, unit
 from clvl_bench.datasets import Candidate
-
-CHUNK = 256
-"""Sentences that go through the text tower together when testing."""
 
 
 class TrainedTowers(Adapter):
@@ -33,12 +30,10 @@ class TrainedTowers(Adapter):
     def classifier(self, candidates: Classes) -> Tensor:
         classes = [self.table[place] for place in candidates]
         if self.training:
-            return unit(self._encode([candidate.prompts[0] for candidate in classes]))
-        features = unit(self._encode([prompt for candidate in classes for prompt in candidate.prompts]))
+            return self.sentences(self.tokenise([candidate.prompts[0] for candidate in classes]))
+        features = self.sentences(self.tokenise([prompt for candidate in classes for prompt in candidate.prompts]))
         parts = features.split([len(candidate.prompts) for candidate in classes])
         return unit(torch.stack([unit(part.mean(dim=0)) for part in parts]))
 
-    def _encode(self, texts: Sequence[str]) -> Tensor:
-        tokens = self.tokenise(texts)
-        chunks = [tokens.rows(start, start + CHUNK) for start in range(0, len(tokens), CHUNK)]
-        return torch.cat([self.towers.text(self.towers.embed(chunk.ids), chunk.ends) for chunk in chunks])
+    def sentences(self, tokens: Tokens) -> Tensor:
+        return unit(sentence_features(self.towers, tokens))

@@ -1,8 +1,8 @@
 """What a strategy file may say about its plugins: one class a kind. The union is the registry; `kind` names the module."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from clvl_bench.config.reads import Reads
 from clvl_bench.strict import Strict
@@ -27,8 +27,36 @@ class DistillationPlugin(Strict):
     temperature: float = Field(2.0, gt=0)
     batch_size: int = Field(64, ge=1, description="reference images a step")
     texts: Literal["student", "teacher"] = Field(
-        "student", description="whose class texts the student's images are compared with: teacher leaves the text side free"
+        "student", description="whose texts the student's images are compared with: teacher leaves the text side free"
     )
+    sentences: Literal["classes", "captions"] = Field(
+        "classes", description="the reference's texts: of its classes, or captions"
+    )
+    captions_a_step: int = Field(256, ge=1, description="captions that the student encodes a step")
+    directions: Literal["both", "images", "texts"] = Field(
+        "both", description="the loss over the texts for each image, over the images for each text, or both"
+    )
+
+
+class LwfPlugin(Strict):
+    """LwF in ZSCL's form: held near the model before the experience (Li & Hoiem 2016, arXiv:1606.09282)."""
+
+    reads: ClassVar[Reads] = "image_features"
+    kind: Literal["lwf"] = "lwf"
+    weight: float = Field(1.0, ge=0)
+    temperature: float = Field(2.0, gt=0)
+    batch_size: int | None = Field(None, ge=1, description="images a step; as many as a training batch has if left out")
+    texts: Literal["student", "teacher"] = Field(
+        "teacher", description="whose texts the student's images are compared with: teacher leaves the text side free"
+    )
+    sentences: Literal["classes", "random"] = Field("classes", description="texts of the classes, or random ones (LwF-VR)")
+    random_sentences: int = Field(1000, ge=2)
+
+    @model_validator(mode="after")
+    def _texts_fit(self) -> Self:
+        if self.sentences == "random" and self.texts == "student":
+            raise ValueError('sentences: random ones are the teacher\'s; set texts = "teacher"')
+        return self
 
 
 class WiseFtPlugin(Strict):
@@ -61,7 +89,7 @@ class WeightL2Plugin(Strict):
 
 
 class TaskVectorsPlugin(Strict):
-    """Task arithmetic: the start and the sum of what each experience learned from it (Ilharco et al. 2023, arXiv:2212.04089)."""
+    """Task arithmetic: the start and the sum of what was learned from it (Ilharco et al. 2023, arXiv:2212.04089)."""
 
     reads: ClassVar[Reads] = "image_features"
     kind: Literal["task_vectors"] = "task_vectors"
@@ -105,6 +133,7 @@ class SiPlugin(Strict):
 Plugin = Annotated[
     ReplayPlugin
     | DistillationPlugin
+    | LwfPlugin
     | WiseFtPlugin
     | WeightAveragePlugin
     | WeightL2Plugin

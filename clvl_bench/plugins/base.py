@@ -31,7 +31,7 @@ class Plugin(SupervisedPlugin):
 
 @dataclass(frozen=True)
 class Reference:
-    """Unlabelled general images beside the stream, and the classes whose texts go with them.
+    """Unlabelled general images beside the stream, and the texts that go with them: those of classes, or captions.
 
     `ids` [n] are their sample ids, `inputs` gives what the strategy reads for some ids, `features` [n, width] what the
     frozen image tower says about each.
@@ -41,11 +41,13 @@ class Reference:
     inputs: Callable[[Tensor], Tensor]
     features: Tensor
     classes: Classes
+    captions: tuple[str, ...] = ()
 
     def kept_bytes(self) -> int:
-        """A copy of the images as they are read, and the teacher's features."""
+        """A copy of the images as they are read, the teacher's features, and the captions."""
         one = self.inputs(self.ids[:1])
-        return len(self.ids) * one.numel() * one.element_size() + self.features.numel() * self.features.element_size()
+        images = len(self.ids) * one.numel() * one.element_size() + self.features.numel() * self.features.element_size()
+        return images + sum(len(caption.encode()) for caption in self.captions)
 
 
 @dataclass(frozen=True)

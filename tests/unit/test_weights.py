@@ -128,7 +128,9 @@ def test_the_weight_constraint_is_the_squared_distance_from_the_weights_before_t
     assert strategy.loss.item() == 1.0
     learned = move(prompt, 1)
     plugin.before_backward(strategy)
-    assert strategy.loss.item() == pytest.approx(1 + 3 * (learned["context"] - start["context"]).square().sum().item(), rel=1e-5)
+    assert strategy.loss.item() == pytest.approx(
+        1 + 3 * (learned["context"] - start["context"]).square().sum().item(), rel=1e-5
+    )
     strategy.loss.backward()
     assert torch.allclose(prompt.context.grad, 6 * (learned["context"] - start["context"]), rtol=1e-4)
 
