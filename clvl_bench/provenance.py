@@ -33,7 +33,7 @@ def provenance(
                 "samples": len(part.data),
                 "skipped": part.data.skipped,
                 "version": part.dataset.version,
-                **({} if part.dataset.captions is None else {"captions": file_sha256(part.dataset.captions)}),
+                **_captions(config, part),
             }
             for part in parts
         },
@@ -44,6 +44,14 @@ def provenance(
         "versions": versions(),
         "device": {"type": device, "name": device_name(device), "machine": platform.machine()},
     }
+
+
+def _captions(config: RunConfig, part: Part) -> dict[str, str]:
+    """The hash of the sentences beside the reference images, where the strategy reads them."""
+    plugins, file = config.strategy_config.plugins, part.dataset.captions
+    read = any(plugin.kind == "distillation" and plugin.sentences == "captions" for plugin in plugins)
+    reference = part.dataset.name == config.benchmark_config.reference
+    return {"captions": file_sha256(file)} if read and reference and file is not None else {}
 
 
 def versions() -> dict[str, str]:

@@ -245,13 +245,13 @@ def build_strategy(
     """The strategy that a file describes, ready for the first experience.
 
     Args:
-        teacher: what the frozen image tower says, by sample id; for plugins that learn from a reference set.
+        teacher: what the frozen image tower says, by sample id; for plugins that distil.
 
     Raises:
         Mistake: it needs something that the backbone or the benchmark does not have.
     """
     adapter = build_adapter(config.adapter, backbone, view.plan.table, seed=seed)
-    surroundings = Surroundings(adapter, reference_of(view, teacher), seed)
+    surroundings = Surroundings(adapter, reference_of(view, teacher), seed, teacher)
     return AdaptationStrategy(
         adapter=adapter,
         plugins=[build_plugin(plugin, surroundings) for plugin in config.plugins],

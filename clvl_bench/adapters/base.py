@@ -37,6 +37,8 @@ class Adapter(nn.Module):
         self.backbone = backbone
         self.table = tuple(table)
         self.scored: Classes = ()
+        self.encoded: Tensor | None = None
+        """Unit image features of the last training batch, for losses on features."""
         self._classifiers: dict[Classes, Tensor] = {}
 
     def begin(self, classes: Classes) -> None:
@@ -59,7 +61,9 @@ class Adapter(nn.Module):
 
     def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
         """Scaled cosines [batch, candidates]. A sample's row must not depend on its neighbours in the batch."""
-        return self.backbone.logit_scale * unit(self.image(inputs)) @ self._classifier(candidates).T
+        features = unit(self.image(inputs))
+        self.encoded = features if self.training else None
+        return self.backbone.logit_scale * features @ self._classifier(candidates).T
 
     def penalty(self, inputs: Tensor) -> Tensor | None:
         """What the method adds to the cross-entropy of a training batch."""

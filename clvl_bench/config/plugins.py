@@ -29,6 +29,7 @@ class DistillationPlugin(Strict):
     texts: Literal["student", "teacher"] = Field(
         "student", description="whose texts the student's images are compared with: teacher leaves the text side free"
     )
+    reference_size: int | None = Field(None, ge=1, description="how many images of the reference set; all if left out")
     sentences: Literal["classes", "captions"] = Field(
         "classes", description="the reference's texts: of its classes, or captions"
     )
@@ -75,7 +76,7 @@ class WeightAveragePlugin(Strict):
 
     reads: ClassVar[Reads] = "image_features"
     kind: Literal["weight_average"] = "weight_average"
-    every: int = Field(100, ge=1, description="steps from one point of the mean to the next")
+    every: int = Field(100, ge=0, description="steps from one point of the mean to the next; 0 takes no mean")
     average: Literal["uniform", "running"] = "uniform"
     decay: float = Field(0.99, ge=0, lt=1, description="running: what is left of the mean when a point is taken in")
 
@@ -130,6 +131,17 @@ class SiPlugin(Strict):
     damping: float = Field(1e-3, gt=0, description="xi")
 
 
+class ClipKdPlugin(Strict):
+    """CLIP-KD: the frozen image tower teaches the trained one on its images (Yang et al. 2024, arXiv:2307.12732)."""
+
+    reads: ClassVar[Reads] = "image_features"
+    kind: Literal["clip_kd"] = "clip_kd"
+    fd: float = Field(2000.0, ge=0, description="weight of feature distillation")
+    icl: float = Field(1.0, ge=0, description="weight of interactive contrastive learning, of labelled samples")
+    crd: float = Field(1.0, ge=0, description="weight of contrastive relational distillation")
+    affinity: float = Field(0.0, ge=0, description="weight of TinyCLIP's affinity mimicking (Wu et al. 2023, arXiv:2309.12314)")
+
+
 Plugin = Annotated[
     ReplayPlugin
     | DistillationPlugin
@@ -140,6 +152,7 @@ Plugin = Annotated[
     | TaskVectorsPlugin
     | EwcPlugin
     | MasPlugin
-    | SiPlugin,
+    | SiPlugin
+    | ClipKdPlugin,
     Field(discriminator="kind"),
 ]

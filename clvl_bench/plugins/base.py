@@ -4,14 +4,17 @@ A plugin attaches to any of Avalanche's supervised strategies, `Naive` included.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import torch
 from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
 from clvl_bench.adapters import Adapter, Classes, State
 from clvl_bench.errors import Mistake
+from clvl_bench.randomness import rng
 
 
 class Plugin(SupervisedPlugin):
@@ -43,6 +46,13 @@ class Reference:
     classes: Classes
     captions: tuple[str, ...] = ()
 
+    def some(self, size: int | None, seed: int) -> "Reference":
+        """The same with that many of its images, drawn by the seed; all of them if None."""
+        if size is None or size >= len(self.ids):
+            return self
+        rows = torch.from_numpy(np.sort(rng("reference set", seed).permutation(len(self.ids))[:size]))
+        return replace(self, ids=self.ids[rows], features=self.features[rows.to(self.features.device)])
+
     def kept_bytes(self) -> int:
         """A copy of the images as they are read, the teacher's features, and the captions."""
         one = self.inputs(self.ids[:1])
@@ -52,11 +62,13 @@ class Reference:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a plugin may be built from: the adapter it helps, the reference set where the benchmark has one, the seed."""
+    """What a plugin may be built from: the adapter it helps, the reference set where the benchmark has one, the seed, and
+    what the frozen image tower says [n, width] about samples by their ids."""
 
     adapter: Adapter
     reference: Reference | None
     seed: int
+    teacher: Callable[[Tensor], Tensor] | None = None
 
 
 def refuse_without_gradient(kind: str, adapter: Adapter) -> None:

@@ -135,7 +135,7 @@ def build(config: DistillationPlugin, surroundings: Surroundings) -> Distillatio
         )
     return Distillation(
         surroundings.adapter,
-        surroundings.reference,
+        surroundings.reference.some(config.reference_size, surroundings.seed),
         weight=config.weight,
         temperature=config.temperature,
         batch_size=config.batch_size,

@@ -18,7 +18,7 @@ class WeightAverage(Plugin):
     """A mean of weights within each experience; nothing of it outlives the experience but the weights themselves.
 
     Args:
-        every: steps from one point of the mean to the next.
+        every: steps from one point of the mean to the next; 0 takes no mean.
         average: all points alike, or each new one with the share 1 - decay.
     """
 
@@ -34,7 +34,7 @@ class WeightAverage(Plugin):
         self._mean, self.points, self._steps = snapshot(self.adapter), 1, 0
 
     def after_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
-        if self._steps % self.every == 0:
+        if self.every and self._steps % self.every == 0:
             self.points += 1
             share = 1 / self.points if self.average == "uniform" else 1 - self.decay
             for name, value in snapshot(self.adapter).items():
@@ -42,7 +42,8 @@ class WeightAverage(Plugin):
         self._steps += 1
 
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        put(self.adapter, self._mean)
+        if self.every:
+            put(self.adapter, self._mean)
         self._mean = {}
 
 

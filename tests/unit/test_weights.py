@@ -168,3 +168,12 @@ def test_what_they_keep_goes_through_their_state(prompt):
         experience(plugin, prompt, 2)
         assert close(snapshot(prompt), expected)
         assert plugin.kept_bytes() == sum(value.nbytes for value in plugin.state().values())
+
+
+def test_without_points_there_is_no_ensemble(prompt):
+    plugin = WeightAverage(prompt, every=0)
+    plugin.before_training_exp(None)
+    learned = move(prompt, 1)
+    plugin.after_training_iteration(None)
+    plugin.after_training_exp(None)
+    assert close(snapshot(prompt), learned)

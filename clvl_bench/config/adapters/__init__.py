@@ -7,14 +7,23 @@ from pydantic import Field
 from clvl_bench.config.adapters.analytic import RanPacAdapter, SldaAdapter
 from clvl_bench.config.adapters.heads import LinearAdapter, NoneAdapter
 from clvl_bench.config.adapters.prompts import KgCoOpAdapter, PromptAdapter
+from clvl_bench.config.adapters.students import StudentAdapter
 from clvl_bench.config.adapters.towers import FullAdapter, LoraAdapter
 
 Adapter = Annotated[
-    NoneAdapter | FullAdapter | LoraAdapter | LinearAdapter | PromptAdapter | KgCoOpAdapter | SldaAdapter | RanPacAdapter,
+    NoneAdapter
+    | FullAdapter
+    | LoraAdapter
+    | LinearAdapter
+    | PromptAdapter
+    | KgCoOpAdapter
+    | SldaAdapter
+    | RanPacAdapter
+    | StudentAdapter,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
     "Adapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "NoneAdapter", "PromptAdapter", "RanPacAdapter",
-    "SldaAdapter",
+    "SldaAdapter", "StudentAdapter",
 ]  # fmt: skip
