@@ -106,7 +106,7 @@ class Inherited(nn.Module):
         whole: Any = copy.deepcopy(towers)
         encoder = getattr(getattr(whole, "vision_model", None), "encoder", None)
         held = 0 if encoder is None else len(encoder.layers)
-        if layers > held:
+        if encoder is None or layers > held:
             raise Mistake(
                 f"adapter 'student' is to inherit {layers} layers, and the backbone's image tower has {held} to give; "
                 'set fewer layers, or tower = "convolutional"'

@@ -97,12 +97,14 @@ def interactive(logits: Tensor, labels: Tensor) -> Tensor:
     present = labels.unique()
     positive = (labels[None] == present[:, None]).to(logits.dtype)
     for_texts = -(positive * logits.T[present].log_softmax(dim=-1)).sum(dim=-1) / positive.sum(dim=-1)
-    return (for_images + for_texts.mean()) / 2
+    loss: Tensor = (for_images + for_texts.mean()) / 2
+    return loss
 
 
 def affinity_mimicking(student: Tensor, teacher: Tensor) -> Tensor:
     """Cross-entropy of the student's affinities with the teacher's, over texts and over images, of logits [batch, classes]."""
-    return (_cross_entropy(student, teacher) + _cross_entropy(student.T, teacher.T)) / 2
+    loss: Tensor = (_cross_entropy(student, teacher) + _cross_entropy(student.T, teacher.T)) / 2
+    return loss
 
 
 def relational(student: Tensor, teacher: Tensor) -> Tensor:
