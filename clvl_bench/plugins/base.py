@@ -31,6 +31,10 @@ class Plugin(SupervisedPlugin):
         """Bytes that outlive an experience, measured from the tensors."""
         return 0
 
+    def kept_samples(self) -> int:
+        """How many samples of the past are kept."""
+        return 0
+
 
 @dataclass(frozen=True)
 class Reference:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clvl_bench.adapters import Adapter, State, tensor_bytes
 from clvl_bench.plugins.base import Plugin
-from clvl_bench.plugins.samples import inputs_of
+from clvl_bench.plugins.memory import reader
 from clvl_bench.plugins.weights import Weights, grown, snapshot, squared_distance, trained, without_dropout
 from clvl_bench.randomness import rng
 
@@ -72,7 +72,7 @@ def drawn(strategy: Any, samples: int, *key: object) -> tuple[Tensor, Tensor]:
     dataset = strategy.experience.dataset
     labels = torch.tensor(list(dataset.targets))
     rows = torch.from_numpy(rng(*key, strategy.clock.train_exp_counter).permutation(len(labels))[:samples])
-    return inputs_of(dataset, rows).to(strategy.device), labels[rows].to(strategy.device)
+    return reader(dataset)(rows)[0].to(strategy.device), labels[rows].to(strategy.device)
 
 
 def squared_gradients(

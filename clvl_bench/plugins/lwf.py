@@ -18,7 +18,7 @@ from clvl_bench.config.plugins import LwfPlugin
 from clvl_bench.errors import Mistake
 from clvl_bench.plugins.base import Plugin, Surroundings, refuse_without_gradient
 from clvl_bench.plugins.distillation import both_directions
-from clvl_bench.plugins.samples import inputs_of
+from clvl_bench.plugins.memory import reader
 from clvl_bench.plugins.weights import without_dropout
 from clvl_bench.randomness import rng
 
@@ -66,7 +66,7 @@ class Lwf(Plugin):
         with without_dropout(adapter), torch.no_grad():
             if self.texts == "teacher":
                 self._teacher_texts = self._texts(strategy.clock.train_exp_counter)
-            said = [self._logits(inputs_of(dataset, rows).to(strategy.device)).cpu() for rows in chunks]
+            said = [self._logits(reader(dataset)(rows)[0].to(strategy.device)).cpu() for rows in chunks]
         self._said = torch.cat(said)
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
@@ -76,7 +76,7 @@ class Lwf(Plugin):
         key = (clock.train_exp_counter, clock.train_exp_epochs, clock.train_epoch_iterations)
         count = min(self.batch_size or strategy.train_mb_size, len(self._said))
         rows = torch.from_numpy(rng("lwf", self._seed, *key).choice(len(self._said), size=count, replace=False))
-        student = self._logits(inputs_of(strategy.experience.dataset, rows).to(strategy.device))
+        student = self._logits(reader(strategy.experience.dataset)(rows)[0].to(strategy.device))
         loss = both_directions(self._said[rows].to(student.device), student, self.temperature)
         strategy.loss = strategy.loss + self.weight * loss
 

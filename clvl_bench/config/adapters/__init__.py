@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from clvl_bench.config.adapters.analytic import RanPacAdapter, SldaAdapter
+from clvl_bench.config.adapters.analytic import NcmAdapter, RailAdapter, RailDualAdapter, RanPacAdapter, SldaAdapter
 from clvl_bench.config.adapters.heads import LinearAdapter, NoneAdapter
 from clvl_bench.config.adapters.prompts import KgCoOpAdapter, PromptAdapter
 from clvl_bench.config.adapters.students import StudentAdapter
@@ -17,13 +17,16 @@ Adapter = Annotated[
     | LinearAdapter
     | PromptAdapter
     | KgCoOpAdapter
+    | NcmAdapter
     | SldaAdapter
     | RanPacAdapter
+    | RailAdapter
+    | RailDualAdapter
     | StudentAdapter,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
-    "Adapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "NoneAdapter", "PromptAdapter", "RanPacAdapter",
-    "SldaAdapter", "StudentAdapter",
+    "Adapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "NcmAdapter", "NoneAdapter", "PromptAdapter",
+    "RailAdapter", "RailDualAdapter", "RanPacAdapter", "SldaAdapter", "StudentAdapter",
 ]  # fmt: skip
