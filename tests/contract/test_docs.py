@@ -49,7 +49,7 @@ def test_every_dataset_that_the_page_declares_is_valid():
         declared += [(name, dataset.source.kind) for name, dataset in config.dataset.items()]
     variants = ("eurosat_coop", "eurosat_spatial", "eurosat_zscl", "caltech101_zscl")
     copies = [("eurosat", "parquet"), ("pathmnist", "arrays"), *((name, "folder") for name in variants), ("eurosat", "folder")]
-    assert declared == [*copies, ("scenes", "folder"), ("tiles", "arrays"), ("inspection", "features")]
+    assert declared == [*copies, ("imagenet", "folder"), ("scenes", "folder"), ("tiles", "arrays"), ("inspection", "features")]
 
 
 def test_the_page_names_every_dataset_that_one_must_bring():
