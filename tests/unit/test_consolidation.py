@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from clvl_bench import checkpoint
 from clvl_bench.adapters import build_adapter
 from clvl_bench.backbones import load_backbone, unit
 from clvl_bench.config.adapters import LinearAdapter, LoraAdapter, PromptAdapter
@@ -202,6 +203,19 @@ def test_si_counts_no_gradient_of_its_own_penalty(linear):
     plugin.penalty().backward()
     plugin.before_update(None)
     assert all(value.abs().max() < 1e-6 for value in plugin._gradient.values())
+
+
+def test_what_they_keep_goes_through_a_checkpoint(linear, features, tmp_path):
+    plugin, other = Ewc(linear), Ewc(linear)
+    stream(plugin, linear, features, [1])
+    checkpoint.write(tmp_path, checkpoint.Checkpoint(1, {"plugin0": plugin.state()}, {}))
+    other.load(checkpoint.latest(tmp_path).state["plugin0"])
+    assert all(torch.equal(other.importance[name], value) for name, value in plugin.importance.items())
+    for each in (plugin, other):
+        each.before_training_exp(None)
+    with torch.no_grad():
+        linear.weight.add_(0.1)
+    assert plugin.penalty().item() == other.penalty().item() > 0
 
 
 def test_what_they_keep_goes_through_their_state(linear, features):
