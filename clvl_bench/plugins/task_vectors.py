@@ -2,8 +2,8 @@
 
 Ilharco et al. 2023, Editing models with task arithmetic (arXiv:2212.04089, section 5): start + scaling * (sum of the task
 vectors), a task vector being learned weights minus start. The paper merges models that were learned apart; here the
-experiences come in turn, and the sum grows with them, so that one copy is kept and not one an experience. Does not depend on
-the order of experiences (where the start of a class does not, either).
+experiences come in turn, and the sum grows with them, so that one copy is kept and not one an experience. But for the
+draw of minibatches, the order of experiences does not matter.
 """
 
 from typing import Any
