@@ -113,6 +113,8 @@ class AdaptationStrategy(SupervisedTemplate):
         return self.model  # nothing to grow: an adapter grows its own parameters in `begin`
 
     def check_model_and_optimizer(self, **kwargs: Any) -> None:
+        if self.adapter.observes_first:  # before the optimiser is made: what is observed may become a parameter
+            self._observe_first()
         if self.adapter.learns == "gradient":
             self.make_optimizer()
 
@@ -198,6 +200,12 @@ class AdaptationStrategy(SupervisedTemplate):
             self._before_training_iteration(**kwargs)
             self.adapter.observe(self.mb_x, self.mb_y)
             self._after_training_iteration(**kwargs)
+
+    def _observe_first(self) -> None:
+        with keyed(self.seed, "observe", self.clock.train_exp_counter):
+            loader = IndexLoader(self._view, torch.from_numpy(self.experience.step.ids), batch_size=self.eval_mb_size)
+            for inputs, labels, *_ in loader:
+                self.adapter.observe(inputs, labels.to(inputs.device))
 
     def _learning_rate(self, step: int) -> float:
         """Linear warm-up, then constant or half a cosine down to 0, over the steps of an experience."""

@@ -75,7 +75,7 @@ def random_clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
             "projection_dim": 24,
         }
         config = CLIPConfig(
-            text_config={**size, **words, "max_position_embeddings": 40, **text},
+            text_config={**size, **words, "max_position_embeddings": 77, **text},
             vision_config={**size, "hidden_size": 48, "image_size": 40, "patch_size": 8},
             projection_dim=24,
         )

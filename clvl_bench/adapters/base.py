@@ -27,6 +27,8 @@ class Adapter(nn.Module):
     """
 
     learns: Literal["gradient", "closed_form", "nothing"] = "gradient"
+    observes_first: bool = False
+    """A learner by gradient that observes every sample of an experience once before the first step."""
     starts_as_zeroshot: bool = True
     """At first the logits are the backbone's own with `start_templates` templates. A method that cannot says why."""
     start_templates: int | None = None
@@ -55,7 +57,7 @@ class Adapter(nn.Module):
         """One unit row for each class [candidates, width]."""
         raise NotImplementedError
 
-    def sentences(self, tokens: Tokens) -> Tensor:
+    def encode_sentences(self, tokens: Tokens) -> Tensor:
         """One unit row for each sentence [rows, width], by the text tower as the method has it now: most leave it alone."""
         return unit(sentence_features(with_towers(self.backbone, wanted_by="encoding sentences").towers, tokens))
 

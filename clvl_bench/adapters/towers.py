@@ -30,10 +30,10 @@ class TrainedTowers(Adapter):
     def classifier(self, candidates: Classes) -> Tensor:
         classes = [self.table[place] for place in candidates]
         if self.training:
-            return self.sentences(self.tokenise([candidate.prompts[0] for candidate in classes]))
-        features = self.sentences(self.tokenise([prompt for candidate in classes for prompt in candidate.prompts]))
+            return self.encode_sentences(self.tokenise([candidate.prompts[0] for candidate in classes]))
+        features = self.encode_sentences(self.tokenise([prompt for candidate in classes for prompt in candidate.prompts]))
         parts = features.split([len(candidate.prompts) for candidate in classes])
         return unit(torch.stack([unit(part.mean(dim=0)) for part in parts]))
 
-    def sentences(self, tokens: Tokens) -> Tensor:
+    def encode_sentences(self, tokens: Tokens) -> Tensor:
         return unit(sentence_features(self.towers, tokens))

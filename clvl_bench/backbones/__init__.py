@@ -4,7 +4,16 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from clvl_bench.backbones.base import Backbone, Tokens, TowerBackbone, Towers, sentence_features, unit, with_towers
+from clvl_bench.backbones.base import (
+    Backbone,
+    Tokens,
+    TowerBackbone,
+    Towers,
+    sentence_features,
+    unit,
+    with_texts,
+    with_towers,
+)
 from clvl_bench.backbones.precomputed import PrecomputedBackbone
 from clvl_bench.config.backbones import BackboneDeclaration, find, folder_of
 from clvl_bench.errors import Damage, Missing
@@ -65,6 +74,6 @@ def _compare(actual: Mapping[str, str], recorded: Mapping[str, str], folder: Pat
 
 
 __all__ = [
-    "Backbone", "PrecomputedBackbone", "Tokens", "TowerBackbone", "Towers", "load_backbone", "sentence_features",
-    "unit", "with_towers",
+    "Backbone", "PrecomputedBackbone", "Tokens", "TowerBackbone", "Towers", "load_backbone", "sentence_features", "unit",
+    "with_texts", "with_towers",
 ]  # fmt: skip

@@ -54,6 +54,19 @@ class Towers(nn.Module, ABC):
     def text(self, embeddings: Tensor, ends: Tensor) -> Tensor:
         """Projected text features [rows, width], not normalised, pooled at `ends` [rows]."""
 
+    def text_after(self, beginnings: Tensor, rests: Tensor, ends: Tensor) -> Tensor:
+        """Features [beginnings, rests, width] of every beginning followed by every rest, as `text` gives them.
+
+        Args:
+            beginnings: embeddings [beginnings, length, token width], start of text included.
+            rests: embeddings [rests, length, token width].
+            ends: each rest's end of text [rests], counted within the rest.
+        """
+        count, number = len(beginnings), len(rests)
+        before = beginnings[:, None].expand(-1, number, -1, -1)
+        sentences = torch.cat([before, rests.expand(count, -1, -1, -1)], dim=2).flatten(0, 1)
+        return self.text(sentences, (ends + beginnings.shape[1]).repeat(count)).view(count, number, -1)
+
 
 class Backbone(ABC):
     """What adapters may ask of a vision-language model."""
@@ -73,7 +86,7 @@ class Backbone(ABC):
 
 
 class TowerBackbone(Backbone):
-    """A backbone that has its towers here."""
+    """A backbone that has its towers here; its text tower reads `context_length` tokens, start and end included."""
 
     def __init__(
         self,
@@ -84,10 +97,11 @@ class TowerBackbone(Backbone):
         towers: Towers,
         logit_scale: float,
         preprocessing: Preprocessing,
+        context_length: int,
     ) -> None:
         self.name, self.family, self.weights_sha256 = name, family, weights_sha256
         self.towers = towers.eval().requires_grad_(False)
-        self.logit_scale, self.preprocessing = logit_scale, preprocessing
+        self.logit_scale, self.preprocessing, self.context_length = logit_scale, preprocessing, context_length
         self.images_encoded = 0
         self._class_features: dict[tuple[str, ...], Tensor] = {}
         probe = self.tokenise(["a"])
@@ -152,3 +166,22 @@ def with_towers(backbone: Backbone, *, wanted_by: str) -> TowerBackbone:
         f"{wanted_by} needs the text or image tower of a backbone, but these data are precomputed features; "
         "use a strategy whose adapter reads features alone, for example zeroshot"
     )
+
+
+def with_texts(backbone: Backbone, table: Sequence[Candidate], *, wanted_by: str) -> Backbone:
+    """The backbone, if it knows the text of every class.
+
+    Raises:
+        Mistake: it has precomputed features without text.
+    """
+    silent = [
+        candidate.name
+        for candidate, text in zip(table, backbone.class_features(table), strict=True)
+        if not bool(torch.isfinite(text).all())
+    ]
+    if silent:
+        raise Mistake(
+            f"{wanted_by} compares images with class texts, but {len(silent)} of {len(table)} classes have none, for example "
+            f"'{silent[0]}'; declare text features (text = ...), or use a strategy that needs none, for example slda"
+        )
+    return backbone

@@ -43,13 +43,31 @@ class ClipTowers(Towers):
         return embeddings
 
     def text(self, embeddings: Tensor, ends: Tensor) -> Tensor:
-        hidden = self.text_model.embeddings(inputs_embeds=embeddings)  # adds the positions
-        mask = causal_mask(hidden.shape[1], hidden)
-        for layer in self.text_model.encoder.layers:
-            hidden = layer(hidden, mask)
-        hidden = self.text_model.final_layer_norm(hidden)
+        positions = torch.arange(embeddings.shape[1], device=embeddings.device)
+        hidden = self._text_hidden(embeddings, positions, causal_mask(len(positions), embeddings))
         features: Tensor = self.text_projection(hidden[torch.arange(len(hidden), device=hidden.device), ends])
         return features
+
+    def text_after(self, beginnings: Tensor, rests: Tensor, ends: Tensor) -> Tensor:
+        """The tower is causal: a beginning is encoded once, in one sequence with all rests, which do not see each other."""
+        before, (number, length, _) = beginnings.shape[1], rests.shape
+        packed = torch.cat([beginnings, rests.flatten(0, 1).expand(len(beginnings), -1, -1)], dim=1)
+        numbers = torch.arange(number, device=rests.device)
+        positions = torch.arange(before + length, device=rests.device)
+        positions = torch.cat([positions[:before], positions[before:].repeat(number)])
+        rest_of = torch.cat([numbers.new_full((before,), -1), numbers.repeat_interleave(length)])
+        strangers = (rest_of[None] >= 0) & (rest_of[None] != rest_of[:, None])
+        mask = causal_mask(len(rest_of), packed).masked_fill(strangers, torch.finfo(packed.dtype).min)
+        hidden = self._text_hidden(packed, positions, mask)
+        features: Tensor = self.text_projection(hidden[:, before + numbers * length + ends])
+        return features
+
+    def _text_hidden(self, embeddings: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+        hidden = embeddings + self.text_model.embeddings.position_embedding(positions)
+        for layer in self.text_model.encoder.layers:
+            hidden = layer(hidden, mask)
+        normalised: Tensor = self.text_model.final_layer_norm(hidden)
+        return normalised
 
 
 def causal_mask(length: int, like: Tensor) -> Tensor:
@@ -63,17 +81,19 @@ class ClipBackbone(TowerBackbone):
 
     def __init__(self, clip: Any, tokenizer: Any, preprocessing: Preprocessing, **identity: Any) -> None:
         self._tokenizer = tokenizer
-        self._context = clip.config.text_config.max_position_embeddings
         towers = ClipTowers(clip, mean=preprocessing.mean, std=preprocessing.std)
         super().__init__(
             towers=towers,
             logit_scale=float(clip.logit_scale.detach().float().exp()),
             preprocessing=preprocessing,
+            context_length=clip.config.text_config.max_position_embeddings,
             **identity,
         )
 
     def tokenise(self, texts: Sequence[str]) -> Tokens:
-        encoded = self._tokenizer(list(texts), padding=True, truncation=True, max_length=self._context, return_tensors="pt")
+        encoded = self._tokenizer(
+            list(texts), padding=True, truncation=True, max_length=self.context_length, return_tensors="pt"
+        )
         ids: Tensor = encoded["input_ids"].to(self.device)
         # The tokeniser pads with the end of text itself: the first one is the end.
         ends = (ids == self._tokenizer.eos_token_id).int().argmax(dim=-1)

@@ -91,7 +91,7 @@ class Distillation(Plugin):
         else:
             chosen = torch.arange(len(texts)) if captions is None else captions
             texts = texts[chosen.to(texts.device)]
-            learned = self.adapter.sentences(self._tokens[chosen.to(self._tokens.ids.device)])
+            learned = self.adapter.encode_sentences(self._tokens[chosen.to(self._tokens.ids.device)])
             student = scale * unit(self.adapter.image(inputs)) @ learned.T
         teacher = scale * unit(self.reference.features[rows.to(self.reference.features.device)]) @ texts.T
         return both_directions(teacher, student, self.temperature, directions=self.directions)

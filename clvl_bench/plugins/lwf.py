@@ -95,7 +95,7 @@ class Lwf(Plugin):
         if self.sentences == "classes":
             return self.adapter.classifier(self._classes)
         towers = with_towers(self.adapter.backbone, wanted_by="the plugin 'lwf' with random sentences")
-        return self.adapter.sentences(gibberish(towers, self.random_sentences, self._seed, experience))
+        return self.adapter.encode_sentences(gibberish(towers, self.random_sentences, self._seed, experience))
 
 
 def gibberish(backbone: TowerBackbone, count: int, *key: object, length: int = 10) -> Tokens:

@@ -32,10 +32,10 @@ def learn(adapter: Any, inputs: Tensor, classes: tuple[int, ...], *, key: object
     adapter.scored = classes
     adapter.train()
     with keyed(key):
-        if adapter.learns == "closed_form":
+        if adapter.learns == "closed_form" or adapter.observes_first:
             for rows in torch.arange(len(inputs)).split(4):
                 adapter.observe(inputs[rows], targets[rows])
-        elif adapter.learns == "gradient":
+        if adapter.learns == "gradient":
             follow_gradient(adapter, inputs, targets)
     adapter.end()
     adapter.eval()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -267,7 +268,7 @@ def examples(tmp_path: Path, real_data: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("strategy", ["zeroshot", "linear", "slda", "ranpac"])
+@pytest.mark.parametrize("strategy", ["zeroshot", "linear", "slda", "ranpac", "tip_adapter"])
 def test_imagenet_in_ten_experiences_on_real_features(examples, strategy):
     done = clvl_here("run", "clip_imagenet.toml", strategy, cwd=examples)
     assert done.returncode == 0, done.stderr
@@ -279,7 +280,7 @@ def test_imagenet_in_ten_experiences_on_real_features(examples, strategy):
     assert matrices.test[-1].mean() > 0.2
 
 
-@pytest.mark.parametrize("strategy", ["linear", "slda", "ranpac"])
+@pytest.mark.parametrize("strategy", ["linear", "slda", "ranpac", "tip_adapter"])
 def test_three_domains_without_text_have_no_zero_shot_row_and_are_learned(examples, strategy):
     done = clvl_here("run", "clip_three_domains.toml", strategy, cwd=examples)
     assert done.returncode == 0, done.stderr
@@ -288,6 +289,19 @@ def test_three_domains_without_text_have_no_zero_shot_row_and_are_learned(exampl
     assert matrices.sizes.tolist() == [2465, 2463, 1692]
     assert np.isnan(matrices.test[0]).all()
     assert matrices.test[-1].mean() > 0.6
+
+
+def test_a_learner_that_compares_with_texts_refuses_features_without_them(examples):
+    done = clvl_here("run", "clip_three_domains.toml", "clip_adapter", cwd=examples)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert re.search(r"the adapter 'clip_adapter' compares images with class texts, but (\d+) of \1 classes have none", line)
+    assert not list(examples.glob("results/runs/*/result.json"))
+
+
+def test_the_experiment_over_real_features_names_runs_that_exist(examples):
+    done = clvl_here("check", "clip_adapters.toml", cwd=examples)
+    assert done.returncode == 0, done.stderr
 
 
 COPY = """version = 1

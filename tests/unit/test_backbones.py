@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from transformers import CLIPModel
 
-from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones import Towers, load_backbone, unit
 from clvl_bench.backbones.clip import ClipTowers, read_preprocessing
 from clvl_bench.backbones.preprocessing import Preprocessing
 from clvl_bench.config.backbones import assets
@@ -88,6 +88,19 @@ def test_features_do_not_depend_on_what_stands_behind_the_end_of_text(backbone):
     assert torch.allclose(together, backbone.towers.text(backbone.towers.embed(junk), tokens.ends), atol=1e-5)
 
 
+@torch.no_grad()
+def test_rests_packed_behind_one_beginning_say_what_whole_sentences_say(backbone):
+    tokens = backbone.tokenise(TEXTS)
+    words, cut = backbone.towers.embed(tokens.ids), 2
+    assert int(tokens.ends.min()) >= cut
+    packed = backbone.towers.text_after(words[:2, :cut], words[:, cut:], tokens.ends - cut)
+    for beginning in range(2):
+        sentences = torch.cat([words[beginning : beginning + 1, :cut].expand(len(words), -1, -1), words[:, cut:]], dim=1)
+        assert torch.allclose(packed[beginning], backbone.towers.text(sentences, tokens.ends), atol=1e-5)
+    whole = Towers.text_after(backbone.towers, words[:2, :cut], words[:, cut:], tokens.ends - cut)
+    assert torch.allclose(packed, whole, atol=1e-5)
+
+
 def test_the_end_of_text_is_the_first_of_its_tokens(backbone):
     tokens = backbone.tokenise(TEXTS)
     end = backbone._tokenizer.eos_token_id
@@ -98,7 +111,7 @@ def test_the_end_of_text_is_the_first_of_its_tokens(backbone):
 
 def test_a_long_text_is_truncated_and_still_ends(backbone):
     tokens = backbone.tokenise(["forest " * 200])
-    assert tokens.ids.shape == (1, 40)
+    assert tokens.ids.shape == (1, 77)
     assert tokens.ids[0, -1] == backbone._tokenizer.eos_token_id
 
 

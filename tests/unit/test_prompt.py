@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from clvl_bench.adapters import build_adapter
+from clvl_bench.adapters.sentences import word_embeddings
 from clvl_bench.backbones import load_backbone, unit
 from clvl_bench.config.adapters import PromptAdapter
 from clvl_bench.datasets import Candidate
@@ -48,12 +50,18 @@ def test_a_dataset_with_the_same_words_before_the_name_starts_at_zero_shot_too(b
 )
 def test_each_layout_equals_the_sentence_in_that_order(backbone, features, position, sentence):
     prompt = build(backbone, PLAIN, context_init="random", context_length=4, position=position)
-    word = prompt._embed("w")
+    word = word_embeddings(backbone, "w")
     with torch.no_grad():
         prompt.context.copy_(word.expand(4, -1))
     texts = [sentence.format(candidate.name) for candidate in PLAIN]
     expected = backbone.logit_scale * unit(features) @ unit(backbone.text_features(texts)).T
     assert torch.allclose(prompt.logits(features, (0, 1)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("settings", [{"context_length": 4}, {"position": "front"}])
+def test_a_template_has_its_own_length_and_place(settings):
+    with pytest.raises(ValidationError, match=r"context_init = .random."):
+        PromptAdapter(**settings)
 
 
 def test_only_the_context_has_a_gradient(backbone, features):
@@ -88,6 +96,16 @@ def test_a_random_start_depends_on_the_seed_alone(backbone):
 def test_what_it_keeps_is_its_context(backbone):
     prompt = build(backbone, context_init="random", context_length=8)
     assert prompt.kept_bytes() == 8 * 32 * 4
+
+
+@torch.no_grad()
+def test_equal_sentences_are_encoded_once(backbone, features, monkeypatch):
+    encoded, text = [], backbone.towers.text
+    monkeypatch.setattr(backbone.towers, "text", lambda words, ends: encoded.append(len(words)) or text(words, ends))
+    table = ABOVE + tuple(Candidate(candidate.name, "other", candidate.templates) for candidate in ABOVE)
+    scores = build(backbone, table=table).logits(features, tuple(range(len(table))))
+    assert encoded == [len(ABOVE)]
+    assert torch.equal(scores[:, : len(ABOVE)], scores[:, len(ABOVE) :])
 
 
 def test_precomputed_features_are_refused_in_one_line():

@@ -5,18 +5,25 @@ from typing import Annotated
 from pydantic import Field
 
 from clvl_bench.config.adapters.analytic import NcmAdapter, RailAdapter, RailDualAdapter, RanPacAdapter, SldaAdapter
-from clvl_bench.config.adapters.heads import LinearAdapter, NoneAdapter
-from clvl_bench.config.adapters.prompts import KgCoOpAdapter, PromptAdapter
+from clvl_bench.config.adapters.features import ClipAdapter, TipAdapter, TipAdapterF
+from clvl_bench.config.adapters.heads import CosineAdapter, LinearAdapter, NoneAdapter
+from clvl_bench.config.adapters.prompts import AttriClipAdapter, CoCoOpAdapter, ContextAdapter, KgCoOpAdapter, PromptAdapter
 from clvl_bench.config.adapters.students import StudentAdapter
 from clvl_bench.config.adapters.towers import FullAdapter, LoraAdapter
 
 Adapter = Annotated[
     NoneAdapter
+    | LinearAdapter
+    | CosineAdapter
     | FullAdapter
     | LoraAdapter
-    | LinearAdapter
+    | ClipAdapter
+    | TipAdapter
+    | TipAdapterF
     | PromptAdapter
     | KgCoOpAdapter
+    | CoCoOpAdapter
+    | AttriClipAdapter
     | NcmAdapter
     | SldaAdapter
     | RanPacAdapter
@@ -27,6 +34,7 @@ Adapter = Annotated[
 ]
 
 __all__ = [
-    "Adapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "NcmAdapter", "NoneAdapter", "PromptAdapter",
-    "RailAdapter", "RailDualAdapter", "RanPacAdapter", "SldaAdapter", "StudentAdapter",
+    "Adapter", "AttriClipAdapter", "ClipAdapter", "CoCoOpAdapter", "ContextAdapter", "CosineAdapter", "FullAdapter",
+    "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "NcmAdapter", "NoneAdapter", "PromptAdapter", "RailAdapter",
+    "RailDualAdapter", "RanPacAdapter", "SldaAdapter", "StudentAdapter", "TipAdapter", "TipAdapterF",
 ]  # fmt: skip

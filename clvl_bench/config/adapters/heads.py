@@ -18,3 +18,10 @@ class LinearAdapter(Strict):
 
     reads: ClassVar[Reads] = "image_features"
     kind: Literal["linear"] = "linear"
+
+
+class CosineAdapter(Strict):
+    """A head of unit rows on unit features, each starting as its class's text (Gidaris & Komodakis 2018)."""
+
+    reads: ClassVar[Reads] = "image_features"
+    kind: Literal["cosine"] = "cosine"
