@@ -12,7 +12,7 @@ import clvl_bench
 from clvl_bench.backbones import Backbone
 from clvl_bench.config import RunConfig
 from clvl_bench.datasets import Candidate
-from clvl_bench.records import sha256, to_json
+from clvl_bench.records import file_sha256, sha256, to_json
 from clvl_bench.streams import Part, shared_images
 
 PACKAGES = ("torch", "torchvision", "avalanche-lib", "transformers", "numpy", "pillow", "safetensors")
@@ -33,6 +33,7 @@ def provenance(
                 "samples": len(part.data),
                 "skipped": part.data.skipped,
                 "version": part.dataset.version,
+                **_captions(config, part),
             }
             for part in parts
         },
@@ -43,6 +44,14 @@ def provenance(
         "versions": versions(),
         "device": {"type": device, "name": device_name(device), "machine": platform.machine()},
     }
+
+
+def _captions(config: RunConfig, part: Part) -> dict[str, str]:
+    """The hash of the sentences beside the reference images, where the strategy reads them."""
+    plugins, file = config.strategy_config.plugins, part.dataset.captions
+    read = any(plugin.kind == "distillation" and plugin.sentences == "captions" for plugin in plugins)
+    reference = part.dataset.name == config.benchmark_config.reference
+    return {"captions": file_sha256(file)} if read and reference and file is not None else {}
 
 
 def versions() -> dict[str, str]:

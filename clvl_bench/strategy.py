@@ -91,13 +91,20 @@ class AdaptationStrategy(SupervisedTemplate):
     # --- what Avalanche asks of a template ---
 
     def make_train_dataloader(self, **kwargs: Any) -> None:
-        ids, clock = torch.from_numpy(self.experience.step.ids), self.clock
+        ids, clock, iterations = torch.from_numpy(self.experience.step.ids), self.clock, self.train_config.iterations
 
         def order() -> Tensor:
             key = ("order", self.seed, clock.train_exp_counter, clock.train_exp_epochs)
-            return torch.from_numpy(rng(*key).permutation(len(ids))[: self.experience.step.epoch_samples])
+            rows = rng(*key).permutation(len(ids))[: self.experience.step.epoch_samples]
+            if iterations is not None:  # the last pass ends where there are enough
+                rows = rows[: (iterations - clock.train_exp_iterations) * self.train_mb_size]
+            return torch.from_numpy(rows)
 
         self.dataloader = IndexLoader(self._view, ids, batch_size=self.train_mb_size, order=order)
+        if iterations is not None and self.adapter.learns == "gradient":
+            self.train_epochs = math.ceil(
+                iterations / math.ceil((self.experience.step.epoch_samples or len(ids)) / self.train_mb_size)
+            )
 
     def make_eval_dataloader(self, **kwargs: Any) -> None:
         self.dataloader = IndexLoader(self._view, torch.from_numpy(self.experience.step.ids), batch_size=self.eval_mb_size)
@@ -202,12 +209,14 @@ class AdaptationStrategy(SupervisedTemplate):
 
     def _learning_rate(self, step: int) -> float:
         """Linear warm-up, then constant or half a cosine down to 0, over the steps of an experience."""
-        train, steps = self.train_config, self.train_epochs * len(self.dataloader)
+        train = self.train_config
+        steps = train.iterations or self.train_epochs * len(self.dataloader)
+        rate = train.lr_of.get(self.experience.step.dataset, train.lr)
         if step < train.warmup_steps:
-            return train.lr * (step + 1) / train.warmup_steps
+            return rate * (step + 1) / train.warmup_steps
         if train.schedule == "constant":
-            return train.lr
-        return train.lr * 0.5 * (1 + math.cos(math.pi * (step - train.warmup_steps) / max(1, steps - train.warmup_steps)))
+            return rate
+        return rate * 0.5 * (1 + math.cos(math.pi * (step - train.warmup_steps) / max(1, steps - train.warmup_steps)))
 
 
 def masked_cross_entropy(scores: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor:
@@ -248,13 +257,13 @@ def build_strategy(
     """The strategy that a file describes, ready for the first experience.
 
     Args:
-        teacher: what the frozen image tower says, by sample id; for plugins that learn from a reference set.
+        teacher: what the frozen image tower says, by sample id; for plugins that distil.
 
     Raises:
         Mistake: it needs something that the backbone or the benchmark does not have.
     """
     adapter = build_adapter(config.adapter, backbone, view.plan.table, seed=seed)
-    surroundings = Surroundings(adapter, reference_of(view, teacher), seed)
+    surroundings = Surroundings(adapter, reference_of(view, teacher), seed, teacher)
     return AdaptationStrategy(
         adapter=adapter,
         plugins=[build_plugin(plugin, surroundings) for plugin in config.plugins],
@@ -272,4 +281,4 @@ def reference_of(view: View, teacher: Inputs | None) -> Reference | None:
         return None
     (step,) = view.plan.streams["reference"]
     ids = torch.from_numpy(step.ids)
-    return Reference(ids, view.inputs, teacher(ids), step.classes)
+    return Reference(ids, view.inputs, teacher(ids), step.classes, view.captions)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones import Backbone, unit
+from clvl_bench.backbones import Backbone, Tokens, sentence_features, unit, with_towers
 from clvl_bench.datasets import Candidate
 
 Classes = tuple[int, ...]
@@ -39,6 +39,8 @@ class Adapter(nn.Module):
         self.backbone = backbone
         self.table = tuple(table)
         self.scored: Classes = ()
+        self.encoded: Tensor | None = None
+        """Unit image features of the last training batch, for losses on features."""
         self._classifiers: dict[Classes, Tensor] = {}
 
     def begin(self, classes: Classes) -> None:
@@ -55,9 +57,15 @@ class Adapter(nn.Module):
         """One unit row for each class [candidates, width]."""
         raise NotImplementedError
 
+    def encode_sentences(self, tokens: Tokens) -> Tensor:
+        """One unit row for each sentence [rows, width], by the text tower as the method has it now: most leave it alone."""
+        return unit(sentence_features(with_towers(self.backbone, wanted_by="encoding sentences").towers, tokens))
+
     def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
         """Scaled cosines [batch, candidates]. A sample's row must not depend on its neighbours in the batch."""
-        return self.backbone.logit_scale * unit(self.image(inputs)) @ self._classifier(candidates).T
+        features = unit(self.image(inputs))
+        self.encoded = features if self.training else None
+        return self.backbone.logit_scale * features @ self._classifier(candidates).T
 
     def penalty(self, inputs: Tensor) -> Tensor | None:
         """What the method adds to the cross-entropy of a training batch."""

@@ -15,9 +15,6 @@ from clvl_bench.adapters.base import Adapter, Classes
 from clvl_bench.backbones import Tokens, TowerBackbone, unit
 from clvl_bench.datasets import Candidate
 
-CHUNK = 256
-"""Sentences that go through the text tower together when testing."""
-
 
 class MovingTexts(Adapter):
     """Class texts change while it learns."""
@@ -33,14 +30,13 @@ class MovingTexts(Adapter):
     def classifier(self, candidates: Classes) -> Tensor:
         classes = [self.table[place] for place in candidates]
         if self.training:
-            return unit(self._encode([candidate.prompts[0] for candidate in classes]))
-        features = unit(self._encode([prompt for candidate in classes for prompt in candidate.prompts]))
+            return self.encode_sentences(self.tokenise([candidate.prompts[0] for candidate in classes]))
+        features = self.encode_sentences(self.tokenise([prompt for candidate in classes for prompt in candidate.prompts]))
         parts = features.split([len(candidate.prompts) for candidate in classes])
         return unit(torch.stack([unit(part.mean(dim=0)) for part in parts]))
 
-    def _encode(self, texts: Sequence[str]) -> Tensor:
-        tokens = self.tokenise(texts)
-        return torch.cat([self.text(tokens.rows(start, start + CHUNK)) for start in range(0, len(tokens), CHUNK)])
+    def encode_sentences(self, tokens: Tokens) -> Tensor:
+        return unit(torch.cat([self.text(chunk) for chunk in tokens.chunks()]))
 
 
 class TrainedTowers(MovingTexts):

@@ -4,7 +4,16 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from clvl_bench.backbones.base import Backbone, Tokens, TowerBackbone, Towers, unit, with_texts, with_towers
+from clvl_bench.backbones.base import (
+    Backbone,
+    Tokens,
+    TowerBackbone,
+    Towers,
+    sentence_features,
+    unit,
+    with_texts,
+    with_towers,
+)
 from clvl_bench.backbones.layers import Insert, LayeredTowers, with_layers
 from clvl_bench.backbones.precomputed import PrecomputedBackbone
 from clvl_bench.config.backbones import BackboneDeclaration, find, folder_of
@@ -66,6 +75,6 @@ def _compare(actual: Mapping[str, str], recorded: Mapping[str, str], folder: Pat
 
 
 __all__ = [
-    "Backbone", "Insert", "LayeredTowers", "PrecomputedBackbone", "Tokens", "TowerBackbone", "Towers", "load_backbone", "unit",
-    "with_layers", "with_texts", "with_towers",
+    "Backbone", "Insert", "LayeredTowers", "PrecomputedBackbone", "Tokens", "TowerBackbone", "Towers", "load_backbone",
+    "sentence_features", "unit", "with_layers", "with_texts", "with_towers",
 ]  # fmt: skip

@@ -31,8 +31,16 @@ class Tokens:
 
     def rows(self, start: int, stop: int) -> "Tokens":
         """Some rows, cut anew: the text tower is causal, so nothing behind the last end of text matters."""
-        ends = self.ends[start:stop]
-        return Tokens(self.ids[start:stop, : int(ends.max()) + 1], ends)
+        return self[slice(start, stop)]
+
+    def __getitem__(self, which: slice | Tensor) -> "Tokens":
+        """The same, by a slice or by places [n]."""
+        ends = self.ends[which]
+        return Tokens(self.ids[which][:, : int(ends.max()) + 1], ends)
+
+    def chunks(self) -> "list[Tokens]":
+        """All rows, in parts of as many sentences as go through a text tower together."""
+        return [self.rows(start, start + TEXT_CHUNK) for start in range(0, len(self), TEXT_CHUNK)]
 
 
 class Towers(nn.Module, ABC):
@@ -124,14 +132,9 @@ class TowerBackbone(Backbone):
     @torch.no_grad()
     def text_features(self, texts: Sequence[str]) -> Tensor:
         """Projected text features [texts, width], not normalised; each distinct sentence is encoded once."""
-        distinct = list(dict.fromkeys(texts))
-        tokens = self.tokenise(distinct)
-        chunks = []
-        for start in range(0, len(distinct), TEXT_CHUNK):
-            part = tokens.rows(start, start + TEXT_CHUNK)
-            chunks.append(self.towers.text(self.towers.embed(part.ids), part.ends).float())
-        features = torch.cat(chunks)
-        return features if len(distinct) == len(texts) else features[[distinct.index(text) for text in texts]]
+        places = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        features = sentence_features(self.towers, self.tokenise(list(places))).float()
+        return features if len(places) == len(texts) else features[[places[text] for text in texts]]
 
     def class_features(self, candidates: Sequence[Candidate], *, templates: int | None = None) -> Tensor:
         prompts = [candidate.prompts[:templates] for candidate in candidates]
@@ -141,6 +144,11 @@ class TowerBackbone(Backbone):
             for group, part in zip(new, features.split([len(group) for group in new]), strict=True):
                 self._class_features[group] = unit(part.mean(dim=0))
         return torch.stack([self._class_features[group] for group in prompts])
+
+
+def sentence_features(towers: Towers, tokens: Tokens) -> Tensor:
+    """Projected text features [rows, width] of sentences, not normalised."""
+    return torch.cat([towers.text(towers.embed(chunk.ids), chunk.ends) for chunk in tokens.chunks()])
 
 
 def unit(features: Tensor) -> Tensor:

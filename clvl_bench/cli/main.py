@@ -93,6 +93,9 @@ def report(
     out: Annotated[Path, typer.Option(help="Where tables and plots go.")] = Path("results/report"),
     results: Results = Path("results"),
     plots: Annotated[bool, typer.Option(help="Draw the plots, too.")] = True,
+    beside: Annotated[
+        Path | None, typer.Option(help="A table of published numbers that ours are laid beside, in beside.md.")
+    ] = None,
 ) -> None:
     """Make tables and plots of records."""
     from clvl_bench.cli.show import show_table
@@ -100,7 +103,7 @@ def report(
 
     found = load(_result_folders(runs, results))
     write_committed(found, out)
-    write_report(found, out, plots=plots)
+    write_report(found, out, plots=plots, published=beside)
     show_table(found)
     print(f"Tables and plots: {out}")
 

@@ -63,6 +63,8 @@ class RunConfig(Strict):
                 declared = find(name).model_dump(mode="json", exclude_defaults=True)
                 for field in [field for field, value in dataset.items() if value == declared.get(field)]:
                     dataset.pop(field)
+            if dataset.get("captions"):
+                dataset["captions"] = Path(dataset["captions"]).name
             for key in ("path", "text", "split_file"):
                 dataset.get("source", {}).pop(key, None)
         return content

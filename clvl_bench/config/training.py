@@ -21,9 +21,13 @@ class TrainConfig(Strict):
         description="the classes among which training logits are compared: those of the experience, or all seen",
     )
     epochs: int = Field(5, ge=0)
+    iterations: int | None = Field(
+        None, ge=1, description="steps of an experience, in the place of epochs: passes are begun until there are as many"
+    )
     batch_size: int = Field(64, ge=1)
     optimizer: Literal["adamw", "sgd"] = "adamw"
     lr: float = Field(1e-3, gt=0)
+    lr_of: dict[str, float] = Field({}, description="rates of experiences of some datasets, by name, in the place of lr")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     weight_decay: float = Field(0.0, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"

@@ -24,8 +24,9 @@ class ImageDataset(Strict):
     order. In a file, `classes` may be a list, a table from label to name, or the path of a JSON list; for a folder it may
     be left out. `prompts` names the published set that classes and templates are taken from, or is "own" where they are
     written out. `splits` are the published sizes: data of another size are refused. `samples` is the published size of a
-    dataset that was published without a split. `variant_of` is the dataset whose images, cut otherwise, these are: prompt
-    sets know it by that name. `download_mb` is about what the published files weigh.
+    dataset that was published without a split. `captions` is a text file, one sentence a line (of a table: its first
+    column), that goes with the images as a reference set. `variant_of` is the dataset whose images, cut otherwise, these are:
+    prompt sets know it by that name. `download_mb` is about what the published files weigh.
     """
 
     name: str = ""
@@ -40,6 +41,7 @@ class ImageDataset(Strict):
     templates: tuple[str, ...] = Field(("a photo of a {}.",), min_length=1)
     splits: dict[str, int] = {}
     samples: int | None = Field(None, gt=0)
+    captions: Path | None = None
     download_mb: float | None = Field(None, ge=0)
     licence: str = "not stated"
     citation: str = ""
@@ -99,14 +101,16 @@ def localised(content: Any, *, base: Path, declared: bool = False) -> Any:
     for key in ("labels", "classes"):
         if isinstance(content.get(key), str):
             content[key] = _read_names(key, base / content[key], content[key])
+    if isinstance(content.get("captions"), str):
+        content["captions"] = _existing("captions", content["captions"], base)
     if not isinstance(content.get("source"), dict):
         return content
     source = dict(content["source"])
     for key in ("path", "text", "split_file"):
         if isinstance(source.get(key), str):
-            source[key] = _existing(key, source[key], base)
+            source[key] = _existing(f"source.{key}", source[key], base)
         elif isinstance(source.get(key), dict):
-            source[key] = {name: _existing(f"{key}.{name}", path, base) for name, path in source[key].items()}
+            source[key] = {name: _existing(f"source.{key}.{name}", path, base) for name, path in source[key].items()}
     if not declared and "classes" not in content and source.get("kind") == "folder" and isinstance(source.get("path"), Path):
         content["classes"] = folder_classes(source["path"])
     return {**content, "source": source}
@@ -121,7 +125,7 @@ def folder_classes(path: Path) -> tuple[str, ...]:
 def _existing(key: str, written: Any, base: Path) -> Path:
     path = (base / str(written)).expanduser()
     if not path.exists():
-        raise ValueError(f"source.{key}: '{written}' does not exist; paths count from the file's own folder")
+        raise ValueError(f"{key}: '{written}' does not exist; paths count from the file's own folder")
     return path.resolve()
 
 

@@ -4,6 +4,8 @@ Each split is a part of a world; parts share no random key. The sha256 is of the
 changes the data, raises `worlds.VERSION`, and declares the new hash.
 """
 
+from pathlib import Path
+
 from clvl_bench.datasets.declaration import ImageDataset
 from clvl_bench.datasets.sources import ToyPart, ToySource
 
@@ -21,7 +23,13 @@ _GENERAL = ("a photo of a {}.", "a picture of a {}.")
 
 
 def _toy(
-    name: str, title: str, world: str, classes: tuple[str, ...], templates: tuple[str, ...], **parts: ToyPart
+    name: str,
+    title: str,
+    world: str,
+    classes: tuple[str, ...],
+    templates: tuple[str, ...],
+    captions: Path | None = None,
+    **parts: ToyPart,
 ) -> ImageDataset:
     return ImageDataset(
         name=name,
@@ -31,6 +39,7 @@ def _toy(
         classes=classes,
         templates=templates,
         splits={split: part.count for split, part in parts.items()},
+        captions=captions,
         licence="MIT",
         citation="clvl_bench, generated",
     )
@@ -58,6 +67,7 @@ TOY_POSTCARDS = _toy(
 )  # fmt: skip
 TOY_REFERENCE = _toy(
     "toy_reference", "toy: general world, for distillation", "postcards", (*_COVERS, *_THINGS), _GENERAL,
+    captions=Path(__file__).with_name("toy_captions.txt"),  # sentences of worlds.captions, of no picture in particular
     train=ToyPart(part="reference", count=800, sha256="ee37c8468aae63010c266c7e1f18643eae158099794868fa197b50e60d9bd046"),
 )  # fmt: skip
 TOY_SHAPES = _toy(

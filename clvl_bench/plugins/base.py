@@ -4,14 +4,17 @@ A plugin attaches to any of Avalanche's supervised strategies, `Naive` included.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import torch
 from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
 from clvl_bench.adapters import Adapter, Classes, State
 from clvl_bench.errors import Mistake
+from clvl_bench.randomness import rng
 
 
 class Plugin(SupervisedPlugin):
@@ -35,7 +38,7 @@ class Plugin(SupervisedPlugin):
 
 @dataclass(frozen=True)
 class Reference:
-    """Unlabelled general images beside the stream, and the classes whose texts go with them.
+    """Unlabelled general images beside the stream, and the texts that go with them: those of classes, or captions.
 
     `ids` [n] are their sample ids, `inputs` gives what the strategy reads for some ids, `features` [n, width] what the
     frozen image tower says about each.
@@ -45,20 +48,31 @@ class Reference:
     inputs: Callable[[Tensor], Tensor]
     features: Tensor
     classes: Classes
+    captions: tuple[str, ...] = ()
+
+    def some(self, size: int | None, seed: int) -> "Reference":
+        """The same with that many of its images, drawn by the seed; all of them if None."""
+        if size is None or size >= len(self.ids):
+            return self
+        rows = torch.from_numpy(np.sort(rng("reference set", seed).permutation(len(self.ids))[:size]))
+        return replace(self, ids=self.ids[rows], features=self.features[rows.to(self.features.device)])
 
     def kept_bytes(self) -> int:
-        """A copy of the images as they are read, and the teacher's features."""
+        """A copy of the images as they are read, the teacher's features, and the captions."""
         one = self.inputs(self.ids[:1])
-        return len(self.ids) * one.numel() * one.element_size() + self.features.numel() * self.features.element_size()
+        images = len(self.ids) * one.numel() * one.element_size() + self.features.numel() * self.features.element_size()
+        return images + sum(len(caption.encode()) for caption in self.captions)
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a plugin may be built from: the adapter it helps, the reference set where the benchmark has one, the seed."""
+    """What a plugin may be built from: the adapter it helps, the reference set where the benchmark has one, the seed, and
+    what the frozen image tower says [n, width] about samples by their ids."""
 
     adapter: Adapter
     reference: Reference | None
     seed: int
+    teacher: Callable[[Tensor], Tensor] | None = None
 
 
 def refuse_without_gradient(kind: str, adapter: Adapter) -> None:

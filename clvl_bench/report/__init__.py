@@ -6,19 +6,24 @@ from pathlib import Path
 from clvl_bench.records import write_atomically
 from clvl_bench.report.compare import Difference, compare
 from clvl_bench.report.paired import differences_frame, paired
+from clvl_bench.report.published import beside, beside_markdown, read_published
 from clvl_bench.report.runs import Run, load, of_result, write_committed
 from clvl_bench.report.tables import markdown, summary, terminal_table
 
 
-def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True) -> None:
+def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, published: Path | None = None) -> None:
     """summary.csv, summary.md, the plots (in a folder for each table where there are several), and differences.csv where
-    strategies can be compared.
+    strategies can be compared; with a file of published numbers beside.csv and beside.md, where ours stand next to them.
 
     Raises:
         Mistake: the runs cannot stand in one table.
     """
     frame = summary(runs)
     write_atomically(out / "summary.csv", frame.to_csv(index=False, lineterminator="\n").encode())
+    if published is not None:
+        table = beside(frame, read_published(published))
+        write_atomically(out / "beside.csv", table.to_csv(index=False, lineterminator="\n").encode())
+        write_atomically(out / "beside.md", beside_markdown(table).encode())
     compared = paired(runs)
     if compared:
         pairs = differences_frame(compared).to_csv(index=False, lineterminator="\n")

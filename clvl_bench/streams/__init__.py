@@ -8,7 +8,7 @@ from clvl_bench.config import BenchmarkConfig, Reads
 from clvl_bench.config.files import load
 from clvl_bench.features import Inputs
 from clvl_bench.streams.plan import Plan, make_plan
-from clvl_bench.streams.samples import Part, read_parts, shared_images
+from clvl_bench.streams.samples import Part, captions_of, read_parts, shared_images
 from clvl_bench.streams.truth import Truth
 from clvl_bench.streams.view import View
 
@@ -35,7 +35,8 @@ def build_benchmark(
     plan, labels = make_plan(config, parts)
     truth = Truth(labels)
     plans = {"experience": lambda: plan, "cumulative": plan.cumulative, "joint": plan.joint}
-    view = View(plans[train](), inputs, truth.revealed)
+    reference = next((part.dataset for part in parts if part.dataset.name == config.reference), None)
+    view = View(plans[train](), inputs, truth.revealed, () if reference is None else captions_of(reference))
     return Benchmark(make_scenario(view), view, truth)
 
 

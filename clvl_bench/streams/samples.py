@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from clvl_bench.config import BenchmarkConfig
 from clvl_bench.datasets import ImageDataset
+from clvl_bench.errors import Damage
 from clvl_bench.readers import Split, read
 
 
@@ -34,6 +35,21 @@ def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[Pa
         parts.append(Part(dataset, split, data, start))
         start += len(data)
     return tuple(parts)
+
+
+def captions_of(dataset: ImageDataset) -> tuple[str, ...]:
+    """The sentences that a dataset declares beside its images, none where it declares no file of them.
+
+    Raises:
+        Damage: the file is not text.
+    """
+    if dataset.captions is None:
+        return ()
+    try:
+        lines = dataset.captions.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Damage(f"dataset.{dataset.name}.captions: {dataset.captions} cannot be read as text ({error})") from None
+    return tuple(sentence for line in lines if (sentence := line.partition("\t")[0].strip()))
 
 
 def shared_images(parts: Sequence[Part]) -> dict[str, int]:

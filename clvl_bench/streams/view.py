@@ -11,8 +11,9 @@ from clvl_bench.streams.plan import Plan
 
 @dataclass(frozen=True)
 class View:
-    """The plan, inputs by sample id, and the labels that have arrived [samples], -1 for the rest."""
+    """The plan, inputs by sample id, the labels that have arrived [samples], -1 for the rest, and the reference's captions."""
 
     plan: Plan
     inputs: Inputs
     revealed: NDArray[np.int64]
+    captions: tuple[str, ...] = ()

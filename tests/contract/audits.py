@@ -30,7 +30,8 @@ def config_of(strategy: Path, space: str) -> RunConfig:
     benchmark, override = STREAMS[space]
     (adapter,) = written(strategy, "adapter")
     sizes = [f"adapter.{name}={size}" for name, size in small(adapter).items()]
-    return run_config(benchmark, str(strategy), limit=30, overrides=(*SMALL, override, *sizes))
+    steps = ["train.iterations=3" for train in written(strategy, "train") if "iterations" in train]
+    return run_config(benchmark, str(strategy), limit=30, overrides=(*SMALL, override, *sizes, *steps))
 
 
 def plan_of(heard: Heard) -> Plan:

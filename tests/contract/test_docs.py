@@ -49,7 +49,7 @@ def test_every_dataset_that_the_page_declares_is_valid():
         declared += [(name, dataset.source.kind) for name, dataset in config.dataset.items()]
     variants = ("eurosat_coop", "eurosat_spatial", "eurosat_zscl", "caltech101_zscl")
     copies = [("eurosat", "parquet"), ("pathmnist", "arrays"), *((name, "folder") for name in variants), ("eurosat", "folder")]
-    assert declared == [*copies, ("scenes", "folder"), ("tiles", "arrays"), ("inspection", "features")]
+    assert declared == [*copies, ("imagenet", "folder"), ("scenes", "folder"), ("tiles", "arrays"), ("inspection", "features")]
 
 
 def test_the_page_names_every_dataset_that_one_must_bring():
@@ -105,3 +105,11 @@ def test_a_page_of_the_documentation_is_reachable_from_the_readme(name):
         reachable.add(page)
         waiting += [page.parent / link for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()) if "://" not in link]
     assert Path(ROOT / "docs" / name).resolve() in reachable
+
+
+def test_the_bibliography_names_every_paper_that_a_method_or_a_dataset_cites():
+    page = text("docs/bibliography.md")
+    parts = [path for part in ("adapters", "plugins", "datasets") for path in sorted((ROOT / "clvl_bench" / part).glob("*.py"))]
+    cited = {found for path in parts for found in re.findall(r"arXiv:\d{4}\.\d{4,5}", path.read_text(encoding="utf-8"))}
+    assert len(cited) > 20
+    assert sorted(paper for paper in cited if paper not in page) == []

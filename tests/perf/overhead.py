@@ -54,7 +54,8 @@ backbone = "random"
 def ours(prepared: Prepared) -> AdaptationStrategy:
     config = prepared.config.strategy_config
     evaluator = EvaluationPlugin(Accuracy(), loggers=[], collect_all=False)
-    return build_strategy(config, prepared.backbone, prepared.benchmark.view, evaluator=evaluator, seed=0)
+    view, teacher = prepared.benchmark.view, prepared.features
+    return build_strategy(config, prepared.backbone, view, evaluator=evaluator, seed=0, teacher=teacher)
 
 
 def train_ours(prepared: Prepared) -> float:
@@ -137,6 +138,44 @@ def train_bare(prepared: Prepared, model: Callable[[TowerBackbone, Sequence[Cand
             loss.backward()
             optimizer.param_groups[0]["lr"] = train.lr * 0.5 * (1 + np.cos(np.pi * done / steps))
             optimizer.step()
+            done += 1
+    return time.perf_counter() - start
+
+
+def zscl_bare(prepared: Prepared) -> float:
+    """ZSCL as one would write it, with what the teacher says of images and texts computed before: both losses, weight
+    constraint, ensemble."""
+    train, view, scale = prepared.config.strategy_config.train, prepared.benchmark.view, prepared.backbone.logit_scale
+    step, reference = view.plan.streams["train"][0], view.plan.streams["reference"][0]
+    student = build_adapter(prepared.config.strategy_config.adapter, prepared.backbone, view.plan.table, seed=0).train()
+    ids, others = torch.from_numpy(step.ids), torch.from_numpy(reference.ids)
+    place = {label: row for row, label in enumerate(step.classes)}
+    labels = torch.tensor([place[int(label)] for label in view.revealed[step.ids]])
+    table = [view.plan.table[label] for label in reference.classes]
+    texts, teacher = prepared.backbone.class_features(table, templates=1), unit(prepared.features(others))
+    weights = list(student.parameters())
+    previous, mean = ([weight.detach().clone() for weight in weights] for _ in range(2))
+    optimizer = torch.optim.AdamW(weights, lr=train.lr, weight_decay=0.0)
+    done, points = 0, 1
+    start = time.perf_counter()
+    for _ in range(train.epochs):
+        for rows in torch.randperm(len(ids)).split(train.batch_size):
+            scores = scale * unit(student.image(view.inputs(ids[rows]))) @ student.classifier(step.classes).T
+            loss = torch.nn.functional.cross_entropy(scores, labels[rows], label_smoothing=train.label_smoothing)
+            some = torch.randperm(len(others))[: train.batch_size]
+            learned = scale * unit(student.image(view.inputs(others[some]))) @ texts.T / 2
+            known = scale * teacher[some] @ texts.T / 2
+            for ours_, theirs in ((learned, known), (learned.T, known.T)):
+                loss = loss + 4 * torch.nn.functional.cross_entropy(ours_, theirs.softmax(dim=-1))
+            pairs = zip(weights, previous, strict=True)
+            loss = loss + torch.stack([(weight - old).square().sum() for weight, old in pairs]).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if done % 10 == 0:
+                points += 1
+                for average, weight in zip(mean, weights, strict=True):
+                    average.lerp_(weight.detach(), 1 / points)
             done += 1
     return time.perf_counter() - start
 
@@ -229,6 +268,10 @@ def main() -> None:
         count = len(prepared.benchmark.view.plan.streams["train"][0].ids)
         steps = train.epochs * -(-count // train.batch_size)
         print(compare(f"{strategy}, warm, {steps} steps", train_ours, partial(train_bare, model=model), prepared, steps))
+    prepared = prepare(run_config("toy_landcover", "zscl", overrides=("train.epochs=1",)))
+    prepared.benchmark.truth.reveal_all()
+    steps = -(-count // prepared.config.strategy_config.train.batch_size)
+    print(compare(f"zscl, the teacher cached, {steps} steps", train_ours, zscl_bare, prepared, steps))
     with tempfile.TemporaryDirectory() as folder:
         prepared = prepare(run_config(str(features(Path(folder))), "linear"))
     prepared.benchmark.truth.reveal_all()

@@ -103,6 +103,21 @@ def test_a_constant_schedule_is_constant(strategy):
     assert set(rates(built, prepared)) == {0.1}
 
 
+def test_iterations_are_the_steps_of_an_experience_whatever_the_size_of_a_pass(strategy):
+    """The cosine ends with the last of them."""
+    for iterations in (3, 11):
+        prepared, built = strategy("train.lr=0.1", f"train.iterations={iterations}", "train.batch_size=1", "train.epochs=7")
+        expected = [0.05 * (1 + math.cos(math.pi * k / iterations)) for k in range(iterations)]
+        assert rates(built, prepared) == pytest.approx(expected)
+
+
+def test_a_dataset_may_have_a_rate_of_its_own(strategy):
+    settings = ("train.lr=0.1", "train.schedule=constant", "train.iterations=1")
+    for name, rate in (("toy_landcover", 0.3), ("mnist", 0.1)):
+        prepared, built = strategy(*settings, f"train.lr_of.{name}=0.3")
+        assert set(rates(built, prepared)) == {rate}
+
+
 def test_the_optimiser_holds_the_adapter_and_nothing_else(strategy):
     prepared, built = strategy("train.epochs=1")
     rates(built, prepared)

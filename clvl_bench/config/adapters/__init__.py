@@ -14,6 +14,7 @@ from clvl_bench.config.adapters.pools import (
     LoraPerExperienceAdapter,
     MoeAdaptersAdapter,
     PromptPerExperienceAdapter,
+    SelectorSettings,
     SPromptsAdapter,
 )
 from clvl_bench.config.adapters.prompts import (
@@ -24,6 +25,7 @@ from clvl_bench.config.adapters.prompts import (
     MapleAdapter,
     PromptAdapter,
 )
+from clvl_bench.config.adapters.students import StudentAdapter
 from clvl_bench.config.adapters.towers import FullAdapter, LoraAdapter, LoraMergedAdapter, OLoraAdapter
 
 Adapter = Annotated[
@@ -53,7 +55,8 @@ Adapter = Annotated[
     | SldaAdapter
     | RanPacAdapter
     | RailAdapter
-    | RailDualAdapter,
+    | RailDualAdapter
+    | StudentAdapter,
     Field(discriminator="kind"),
 ]
 
@@ -62,5 +65,5 @@ __all__ = [
     "DualPromptAdapter", "FullAdapter", "KgCoOpAdapter", "L2PAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter",
     "LoraPerExperienceAdapter", "MapleAdapter", "MoeAdaptersAdapter", "NcmAdapter", "NoneAdapter", "OLoraAdapter",
     "PromptAdapter", "PromptPerExperienceAdapter", "RailAdapter", "RailDualAdapter", "RanPacAdapter", "SPromptsAdapter",
-    "SldaAdapter", "TipAdapter", "TipAdapterF",
+    "SelectorSettings", "SldaAdapter", "StudentAdapter", "TipAdapter", "TipAdapterF",
 ]  # fmt: skip

@@ -1,0 +1,46 @@
+"""Published numbers: the table of ZSCL, and ours beside it."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from clvl_bench.errors import Mistake
+from clvl_bench.report.published import beside, beside_markdown, read_published
+
+TABLE = Path(__file__).parent.parent.parent / "results" / "published" / "zscl_mtil.csv"
+
+
+def test_the_table_of_zscl_is_the_papers():
+    """Zheng et al. 2023, tables of MTIL Orders I and II: Transfer, Avg, Last."""
+    published = {
+        ("mtil_order_1", "zeroshot"): (69.4, 65.3, 65.3), ("mtil_order_1", "finetune_mtil"): (44.6, 55.9, 77.3),
+        ("mtil_order_1", "zscl_mtil"): (68.1, 75.4, 83.6), ("mtil_order_2", "zeroshot"): (65.4, 65.3, 65.3),
+        ("mtil_order_2", "finetune_mtil"): (46.6, 56.2, 67.4), ("mtil_order_2", "zscl_mtil"): (64.2, 74.5, 83.4),
+    }  # fmt: skip
+    frame = read_published(TABLE)
+    found = {(row.benchmark, row.strategy): (row.transfer, row.average, row.last) for row in frame.itertuples()}
+    assert found.keys() == published.keys()
+    for key, numbers in published.items():
+        assert found[key] == pytest.approx(numbers, abs=0.06)
+
+
+def test_ours_stand_beside_it_and_what_was_not_run_is_a_dash():
+    ours = pd.DataFrame(
+        [{"benchmark": "mtil_order_1[reference=imagenet]", "strategy": "zscl_mtil", "n": 1,
+          "transfer_mean": 0.7, "average_mean": 0.75, "last_mean": 0.8}]
+    )  # fmt: skip
+    table = beside(ours, read_published(TABLE))
+    (row,) = table[(table["strategy"] == "zscl_mtil") & (table["metric"] == "Last") & (table["runs"] == 1)].itertuples()
+    assert row.ours == pytest.approx(80.0)
+    assert row.difference == pytest.approx(80.0 - row.published)
+    text = beside_markdown(table)
+    assert "| mtil_order_1 | zscl_mtil | Last | 83.6 | 80.0 | -3.6 | 1 |" in text
+    assert "| mtil_order_2 | zscl_mtil | Last | 83.4 | – | – | 0 |" in text
+
+
+def test_a_table_that_is_none_is_a_mistake_of_one_line(tmp_path):
+    (tmp_path / "x.csv").write_text("benchmark,strategy,source,lst\na,b,c,1\n")
+    for name, said in (("x.csv", "unknown column 'lst'"), ("y.csv", "no such file")):
+        with pytest.raises(Mistake, match=said):
+            read_published(tmp_path / name)

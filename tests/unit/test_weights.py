@@ -1,0 +1,179 @@
+"""Limit cases of what acts on weights: WiSE-FT, ZSCL's ensemble and weight constraint, task vectors."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from clvl_bench.adapters import build_adapter
+from clvl_bench.backbones import load_backbone
+from clvl_bench.config.adapters import LinearAdapter, PromptAdapter
+from clvl_bench.datasets import Candidate
+from clvl_bench.plugins.task_vectors import TaskVectors
+from clvl_bench.plugins.weight_average import WeightAverage
+from clvl_bench.plugins.weight_l2 import WeightL2
+from clvl_bench.plugins.weights import snapshot
+from clvl_bench.plugins.wise_ft import WiseFt
+
+TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
+
+
+@pytest.fixture(scope="module")
+def backbone(random_clip):
+    return load_backbone(str(random_clip()))
+
+
+@pytest.fixture
+def prompt(backbone):
+    return build_adapter(PromptAdapter(), backbone, TABLE, seed=0)
+
+
+def move(adapter, seed):
+    """A training: every weight goes somewhere else; returns where."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in adapter.parameters():
+            weight.add_(torch.randn(weight.shape, generator=generator))
+    return snapshot(adapter)
+
+
+def experience(plugin, adapter, seed):
+    plugin.before_training_exp(None)
+    learned = move(adapter, seed)
+    plugin.after_training_exp(None)
+    return learned
+
+
+def close(one, other):
+    return all(torch.allclose(one[name], other[name], atol=1e-6) for name in other)
+
+
+@pytest.mark.parametrize("anchor", ["zeroshot", "previous"])
+def test_wise_ft_at_one_is_fine_tuning_and_at_zero_its_anchor(prompt, anchor):
+    start = snapshot(prompt)
+    learned = experience(WiseFt(prompt, anchor=anchor, alpha=1.0), prompt, 1)
+    assert close(snapshot(prompt), learned)
+    other = WiseFt(prompt, anchor=anchor, alpha=0.0)
+    experience(other, prompt, 2)
+    assert close(snapshot(prompt), learned)
+    experience(other, prompt, 3)
+    assert close(snapshot(prompt), learned)
+    assert not close(start, learned)
+
+
+def test_wise_ft_with_the_zero_shot_anchor_remembers_the_start_and_with_the_previous_one_does_not(prompt):
+    for anchor, alpha in (("zeroshot", 0.5), ("previous", 0.8)):
+        plugin, start = WiseFt(prompt, anchor=anchor, alpha=alpha), snapshot(prompt)
+        experience(plugin, prompt, 1)
+        before = snapshot(prompt)
+        learned = experience(plugin, prompt, 2)
+        held = start if anchor == "zeroshot" else before
+        expected = {name: (1 - alpha) * held[name] + alpha * learned[name] for name in held}
+        assert close(snapshot(prompt), expected)
+        assert plugin.kept_bytes() == (sum(value.nbytes for value in start.values()) if anchor == "zeroshot" else 0)
+
+
+def test_wise_ft_follows_a_head_that_grows(backbone):
+    linear = build_adapter(LinearAdapter(), backbone, TABLE, seed=0)
+    plugin, starts = WiseFt(linear, alpha=0.5), {}
+    for classes in ((0, 1), (2, 3)):
+        linear.begin(classes)
+        starts |= {place: linear.weight[linear.learned.index(place)].detach().clone() for place in classes}
+        learned = experience(plugin, linear, classes[0])
+    expected = 0.5 * torch.stack([starts[place] for place in linear.learned]) + 0.5 * learned["weight"]
+    assert torch.allclose(linear.weight, expected, atol=1e-6)
+
+
+def test_the_ensemble_is_the_arithmetic_mean_of_twelve_points_after_1001_steps(prompt):
+    plugin, points = WeightAverage(prompt, every=100), [snapshot(prompt)["context"]]
+    plugin.before_training_exp(None)
+    for step in range(1001):
+        now = move(prompt, step)["context"]
+        if step % 100 == 0:
+            points.append(now)
+        plugin.after_training_iteration(None)
+    plugin.after_training_exp(None)
+    assert len(points) == plugin.points == 12
+    assert torch.allclose(prompt.context, torch.stack(points).mean(dim=0), atol=1e-4)
+    assert plugin.kept_bytes() == 0
+
+
+@pytest.mark.parametrize("average", ["uniform", "running"])
+def test_the_ensemble_of_weights_that_stay_is_these_weights(prompt, average):
+    plugin, start = WeightAverage(prompt, every=1, average=average), snapshot(prompt)
+    plugin.before_training_exp(None)
+    for _ in range(5):
+        plugin.after_training_iteration(None)
+    plugin.after_training_exp(None)
+    assert close(snapshot(prompt), start)
+
+
+def test_a_running_mean_is_the_closed_form_of_its_recursion(prompt):
+    plugin, decay = WeightAverage(prompt, every=1, average="running", decay=0.9), 0.9
+    points = [snapshot(prompt)["context"]]
+    plugin.before_training_exp(None)
+    for step in range(4):
+        points.append(move(prompt, step)["context"])
+        plugin.after_training_iteration(None)
+    plugin.after_training_exp(None)
+    expected = decay**4 * points[0] + sum((1 - decay) * decay ** (3 - step) * points[step + 1] for step in range(4))
+    assert torch.allclose(prompt.context, expected, atol=1e-5)
+
+
+def test_the_weight_constraint_is_the_squared_distance_from_the_weights_before_the_experience(prompt):
+    plugin, start = WeightL2(prompt, weight=3.0), snapshot(prompt)
+    plugin.before_training_exp(None)
+    strategy = SimpleNamespace(loss=torch.tensor(1.0))
+    plugin.before_backward(strategy)
+    assert strategy.loss.item() == 1.0
+    learned = move(prompt, 1)
+    plugin.before_backward(strategy)
+    assert strategy.loss.item() == pytest.approx(
+        1 + 3 * (learned["context"] - start["context"]).square().sum().item(), rel=1e-5
+    )
+    strategy.loss.backward()
+    assert torch.allclose(prompt.context.grad, 6 * (learned["context"] - start["context"]), rtol=1e-4)
+
+
+def test_a_task_vector_with_scaling_one_is_fine_tuning_and_with_zero_the_start(prompt):
+    start = snapshot(prompt)
+    learned = experience(TaskVectors(prompt, scaling=1.0), prompt, 1)
+    assert close(snapshot(prompt), learned)
+    prompt.context.data.copy_(start["context"])
+    experience(TaskVectors(prompt, scaling=0.0), prompt, 1)
+    assert close(snapshot(prompt), start)
+
+
+def test_task_vectors_are_learned_from_the_start_and_add_up_in_any_order(prompt):
+    start, ends = snapshot(prompt), []
+    for order in ((1, 2), (2, 1)):
+        prompt.context.data.copy_(start["context"])
+        plugin = TaskVectors(prompt, scaling=0.4)
+        learned = [experience(plugin, prompt, seed)["context"] for seed in order]
+        expected = start["context"] + 0.4 * sum(each - start["context"] for each in learned)
+        assert torch.allclose(prompt.context, expected, atol=1e-6)
+        ends.append(prompt.context.detach().clone())
+    assert torch.allclose(*ends, atol=1e-6)
+
+
+def test_what_they_keep_goes_through_their_state(prompt):
+    for plugin in (WiseFt(prompt), TaskVectors(prompt)):
+        experience(plugin, prompt, 1)
+        state = {name: value.clone() for name, value in plugin.state().items()}
+        before = snapshot(prompt)
+        experience(plugin, prompt, 2)
+        expected = snapshot(prompt)
+        prompt.context.data.copy_(before["context"])
+        plugin.load(state)
+        experience(plugin, prompt, 2)
+        assert close(snapshot(prompt), expected)
+        assert plugin.kept_bytes() == sum(value.nbytes for value in plugin.state().values())
+
+
+def test_without_points_there_is_no_ensemble(prompt):
+    plugin = WeightAverage(prompt, every=0)
+    plugin.before_training_exp(None)
+    learned = move(prompt, 1)
+    plugin.after_training_iteration(None)
+    plugin.after_training_exp(None)
+    assert close(snapshot(prompt), learned)
