@@ -11,22 +11,33 @@ from rich.table import Table
 from clvl_bench.config import Adapter, BenchmarkConfig, Plugin
 from clvl_bench.config.backbones import BACKBONES
 from clvl_bench.config.files import load, locate, names
-from clvl_bench.datasets import DATASETS, OwnCopySource
+from clvl_bench.datasets import DATASETS, ImageDataset, OwnCopySource, ToySource
 from clvl_bench.errors import Mistake, unknown
 from clvl_bench.metrics import METRICS
 from clvl_bench.readers import is_here
 
 Rows = list[tuple[str, ...]]
 
+NARROW = 17
+"""Columns up to this width stay whole on a terminal of 80; what is wider folds."""
+
 
 def _datasets() -> Rows:
-    rows: Rows = [("name", "classes", "train/valid/test", "licence", "here")]
+    rows: Rows = [("name", "classes", "train/valid/test", "size", "licence", "here")]
     for dataset in DATASETS:
         sizes = "/".join(str(dataset.splits.get(split, "-")) for split in ("train", "valid", "test"))
         size = sizes if dataset.splits else f"{dataset.samples}, no split"
         missing = "own copy" if isinstance(dataset.source, OwnCopySource) else "fetch"
-        rows.append((dataset.name, str(len(dataset.classes)), size, dataset.licence, "yes" if is_here(dataset) else missing))
+        here = "yes" if is_here(dataset) else missing
+        rows.append((dataset.name, str(len(dataset.classes)), size, _weight(dataset), dataset.licence, here))
     return rows
+
+
+def _weight(dataset: ImageDataset) -> str:
+    """About what its published files weigh; nothing for what comes with the package."""
+    if dataset.download_mb is None:
+        return "-" if isinstance(dataset.source, ToySource) else "?"
+    return f"{dataset.download_mb:.0f} MB" if dataset.download_mb < 1000 else f"{dataset.download_mb / 1000:.1f} GB"
 
 
 def _backbones() -> Rows:
@@ -90,9 +101,16 @@ def show(what: str) -> None:
     console = Console()
     for name in TABLES if what == "all" else (what,):
         titles, *rows = TABLES[name]()
-        table = Table(title=name if what == "all" else None, box=box.SIMPLE_HEAD, title_justify="left")
-        for title in titles:
-            table.add_column(title, overflow="fold")
+        table = Table(
+            title=name if what == "all" else None,
+            box=box.SIMPLE_HEAD,
+            title_justify="left",
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+        )
+        widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+        for title, width in zip(titles, widths, strict=True):
+            table.add_column(title, overflow="fold", no_wrap=width <= NARROW)
         for row in rows:
             table.add_row(*(escape(cell) for cell in row))
         console.print(table)

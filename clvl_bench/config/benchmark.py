@@ -79,7 +79,7 @@ class BenchmarkConfig(Strict):
             raise ValueError(f"datasets: got {list(self.datasets)}; each dataset may stand once")
         for name in self.named:
             if self.prompts is not None and name not in self.dataset:
-                prompts_of(self.prompts, name)
+                prompts_of(self.prompts, datasets.find(name).known_as)
             if not self.declared(name).classes:
                 raise ValueError(f"dataset.{name}: has no classes; add classes = [...] in the order of the labels")
         return self

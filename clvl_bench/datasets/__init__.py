@@ -3,7 +3,7 @@
 from clvl_bench.datasets.candidate import Candidate
 from clvl_bench.datasets.cifar import CIFAR10, CIFAR100
 from clvl_bench.datasets.declaration import ImageDataset, localised
-from clvl_bench.datasets.eurosat import EUROSAT
+from clvl_bench.datasets.eurosat import EUROSATS
 from clvl_bench.datasets.general import GENERAL
 from clvl_bench.datasets.isic import ISIC
 from clvl_bench.datasets.medmnist import MEDMNIST
@@ -26,7 +26,7 @@ from clvl_bench.datasets.sources import (
 from clvl_bench.datasets.toy import TOYS
 from clvl_bench.errors import Mistake, unknown
 
-DATASETS: tuple[ImageDataset, ...] = (*TOYS, EUROSAT, RESISC45, *SCENES, *MEDMNIST, *ISIC, CIFAR10, CIFAR100, *GENERAL)
+DATASETS: tuple[ImageDataset, ...] = (*TOYS, *EUROSATS, RESISC45, *SCENES, *MEDMNIST, *ISIC, CIFAR10, CIFAR100, *GENERAL)
 NAMES: tuple[str, ...] = tuple(dataset.name for dataset in DATASETS)
 
 

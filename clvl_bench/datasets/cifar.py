@@ -17,6 +17,7 @@ CIFAR10 = ImageDataset(
     ),
     prompts="openai",
     splits={"train": 50000, "test": 10000},
+    download_mb=144,
     licence="not stated",
     citation=_CITATION,
 )
@@ -34,6 +35,7 @@ CIFAR100 = ImageDataset(
     ),
     prompts="openai",
     splits={"train": 50000, "test": 10000},
+    download_mb=142,
     licence="not stated",
     citation=_CITATION,
 )

@@ -24,10 +24,12 @@ class ImageDataset(Strict):
     order. In a file, `classes` may be a list, a table from label to name, or the path of a JSON list; for a folder it may
     be left out. `prompts` names the published set that classes and templates are taken from, or is "own" where they are
     written out. `splits` are the published sizes: data of another size are refused. `samples` is the published size of a
-    dataset that was published without a split.
+    dataset that was published without a split. `variant_of` is the dataset whose images, cut otherwise, these are: prompt
+    sets know it by that name. `download_mb` is about what the published files weigh.
     """
 
     name: str = ""
+    variant_of: str | None = None
     title: str = ""
     version: int = 1
     domain: Domain = "unknown"
@@ -38,6 +40,7 @@ class ImageDataset(Strict):
     templates: tuple[str, ...] = Field(("a photo of a {}.",), min_length=1)
     splits: dict[str, int] = {}
     samples: int | None = Field(None, gt=0)
+    download_mb: float | None = Field(None, ge=0)
     licence: str = "not stated"
     citation: str = ""
 
@@ -54,12 +57,17 @@ class ImageDataset(Strict):
     def _prompts_of_a_set(cls, content: Any) -> Any:
         if not isinstance(content, dict) or not isinstance(content.get("prompts"), str) or content["prompts"] == OWN:
             return content
-        classes, templates = prompts_of(content["prompts"], str(content.get("name")))
+        classes, templates = prompts_of(content["prompts"], str(content.get("variant_of") or content.get("name")))
         published = {"classes": tuple(classes.values()), "templates": templates}
         for field, value in published.items():
             if field in content and tuple(content[field]) != value:
                 raise ValueError(f"{field}: are not those of the set '{content['prompts']}'; remove them, or prompts")
         return {"labels": tuple(classes), **content, **published}
+
+    @property
+    def known_as(self) -> str:
+        """What prompt sets call it."""
+        return self.variant_of or self.name
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:

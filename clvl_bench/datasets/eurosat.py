@@ -1,10 +1,14 @@
-"""EuroSAT (RGB): Sentinel-2 land use, 27,000 tiles of 64x64 pixels, in the in-domain split of 16,200/5,400/5,400.
+"""EuroSAT (RGB): Sentinel-2 land use, 27,000 tiles of 64x64 pixels, under each of its four published splits.
 
-CLIP's class names, not the folders': those cost many points of zero-shot accuracy.
+CLIP's class names, not the folders': those cost many points of zero-shot accuracy. A random split lets neighbouring tiles
+of one place into training and test; the spatial one divides by longitude.
 """
 
 from clvl_bench.datasets.declaration import ImageDataset
-from clvl_bench.datasets.sources import HubSource
+from clvl_bench.datasets.sources import FolderSource, HubSource, OwnCopySource
+
+_LICENCE = "MIT; contains modified Copernicus Sentinel data"
+_PAPER = "Helber et al. 2019, EuroSAT (IEEE JSTARS 12)"
 
 EUROSAT = ImageDataset(
     name="eurosat",
@@ -17,6 +21,47 @@ EUROSAT = ImageDataset(
     ),
     prompts="openai",
     splits={"train": 16200, "valid": 5400, "test": 5400},
-    licence="MIT; contains modified Copernicus Sentinel data",
-    citation="Helber et al. 2019, EuroSAT (IEEE JSTARS 12); split: Neumann et al. 2019 (arXiv:1911.06721)",
+    download_mb=91,
+    licence=_LICENCE,
+    citation=f"{_PAPER}; split: Neumann et al. 2019 (arXiv:1911.06721)",
 )
+
+
+def _variant(name: str, title: str, source: FolderSource, splits: dict[str, int], origin: str, prompts: str) -> ImageDataset:
+    return ImageDataset(
+        name=name,
+        variant_of="eurosat",
+        title=title,
+        domain="satellite",
+        source=OwnCopySource(like=source),
+        prompts=prompts,
+        splits=splits,
+        download_mb=94,
+        licence=_LICENCE,
+        citation=f"{_PAPER}; split: {origin}",
+    )
+
+
+EUROSAT_SPATIAL = _variant(
+    "eurosat_spatial", "EuroSAT RGB, split by longitude",
+    FolderSource(
+        path="2750",
+        split_file={
+            "train": "eurosat-spatial-train.txt", "valid": "eurosat-spatial-val.txt", "test": "eurosat-spatial-test.txt",
+        },
+    ),
+    {"train": 16200, "valid": 5400, "test": 5400}, "torchgeo, EuroSATSpatial (Stewart et al. 2022, arXiv:2111.08872)", "openai",
+)  # fmt: skip
+
+EUROSAT_COOP = _variant(
+    "eurosat_coop", "EuroSAT RGB, CoOp's split and names", FolderSource(path="2750", split_file="split_zhou_EuroSAT.json"),
+    {"train": 13500, "valid": 5400, "test": 8100}, "Zhou et al. 2022 (arXiv:2109.01134)", "coop",
+)  # fmt: skip
+
+EUROSAT_ZSCL = _variant(
+    "eurosat_zscl", "EuroSAT RGB, ZSCL's draw of 20 %",
+    FolderSource(path="2750", test_fraction=0.2, split_seed=42, split_draw="random_split"),
+    {"train": 21600, "test": 5400}, "Zheng et al. 2023 (arXiv:2303.06628)", "openai",
+)  # fmt: skip
+
+EUROSATS = (EUROSAT, EUROSAT_SPATIAL, EUROSAT_COOP, EUROSAT_ZSCL)

@@ -19,7 +19,7 @@ _LESIONS_2019 = {
 }  # fmt: skip
 
 
-def _isic(year: int, samples: int, classes: dict[str, str], citation: str) -> ImageDataset:
+def _isic(year: int, samples: int, classes: dict[str, str], citation: str, *, download_mb: float) -> ImageDataset:
     return ImageDataset(
         name=f"isic{year}",
         title=f"ISIC {year}, training set",
@@ -29,14 +29,21 @@ def _isic(year: int, samples: int, classes: dict[str, str], citation: str) -> Im
         classes=tuple(classes.values()),
         templates=("a dermatoscopic image of a {}.", "a photo of a skin lesion, a {}."),
         samples=samples,
+        download_mb=download_mb,
         licence="CC BY-NC 4.0",
         citation=citation,
     )
 
 
-ISIC2018 = _isic(2018, 10015, _LESIONS, "Codella et al. 2019 (arXiv:1902.03368); Tschandl et al. 2018, HAM10000")
+ISIC2018 = _isic(
+    2018, 10015, _LESIONS, "Codella et al. 2019 (arXiv:1902.03368); Tschandl et al. 2018, HAM10000", download_mb=2771
+)
 ISIC2019 = _isic(
-    2019, 25331, _LESIONS_2019, "Tschandl et al. 2018, HAM10000; Codella et al. 2018; Hernández-Pérez et al. 2024, BCN20000"
+    2019,
+    25331,
+    _LESIONS_2019,
+    "Tschandl et al. 2018, HAM10000; Codella et al. 2018; Hernández-Pérez et al. 2024, BCN20000",
+    download_mb=9100,
 )
 
 ISIC = (ISIC2018, ISIC2019)

@@ -16,7 +16,13 @@ _TEMPLATES = {
 
 
 def _medmnist(
-    name: str, title: str, sizes: tuple[int, int, int], classes: dict[str, str], licence: str = "CC BY 4.0"
+    name: str,
+    title: str,
+    sizes: tuple[int, int, int],
+    classes: dict[str, str],
+    *,
+    download_mb: float,
+    licence: str = "CC BY 4.0",
 ) -> ImageDataset:
     splits = {split: (f"{array}_images", f"{array}_labels") for split, array in _ARRAYS.items()}
     return ImageDataset(
@@ -28,6 +34,7 @@ def _medmnist(
         classes=tuple(classes.values()),
         templates=_TEMPLATES[name],
         splits=dict(zip(_ARRAYS, sizes, strict=True)),
+        download_mb=download_mb,
         licence=licence,
         citation="Yang et al. 2023, MedMNIST v2 (Scientific Data 10; arXiv:2110.14795)",
     )
@@ -43,6 +50,7 @@ PATHMNIST = _medmnist(
         "cancer-associated stroma": "cancer-associated stroma",
         "colorectal adenocarcinoma epithelium": "colorectal adenocarcinoma epithelium",
     },
+    download_mb=206,
 )  # fmt: skip
 
 BLOODMNIST = _medmnist(
@@ -52,6 +60,7 @@ BLOODMNIST = _medmnist(
         "immature granulocytes(myelocytes, metamyelocytes and promyelocytes)": "immature granulocyte",
         "lymphocyte": "lymphocyte", "monocyte": "monocyte", "neutrophil": "neutrophil", "platelet": "platelet",
     },
+    download_mb=35,
 )  # fmt: skip
 
 DERMAMNIST = _medmnist(
@@ -62,12 +71,13 @@ DERMAMNIST = _medmnist(
         "dermatofibroma": "dermatofibroma", "melanoma": "melanoma", "melanocytic nevi": "melanocytic nevus",
         "vascular lesions": "vascular lesion",
     },
-    licence="CC BY-NC 4.0",
+    download_mb=20, licence="CC BY-NC 4.0",
 )  # fmt: skip
 
 PNEUMONIAMNIST = _medmnist(
     "pneumoniamnist", "PneumoniaMNIST: chest x-rays of children", (4708, 524, 624),
     {"normal": "healthy lungs", "pneumonia": "lungs with pneumonia"},
+    download_mb=4,
 )  # fmt: skip
 
 MEDMNIST = (PATHMNIST, BLOODMNIST, DERMAMNIST, PNEUMONIAMNIST)

@@ -14,6 +14,9 @@ from clvl_bench.datasets.sources import HubSource, OwnCopySource
 LAYOUT = ("files", "image", "label", "splits")
 """What is published about a layout, wherever a copy of it lies."""
 
+DRAW = ("test_fraction", "split_seed", "split_draw")
+"""What decides a published draw; a share of our own choosing is not published and is left to the owner of a copy."""
+
 
 def overlaid(declared: ImageDataset, table: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a dataset that is declared, but for what the table says otherwise.
@@ -38,4 +41,5 @@ def _layout(declared: ImageDataset, kind: Any) -> dict[str, Any]:
     source = declared.source.like if isinstance(declared.source, OwnCopySource) else declared.source
     if kind != ("parquet" if isinstance(source, HubSource) else source.kind):
         return {}
-    return {name: value for name, value in source.model_dump().items() if name in LAYOUT}
+    published = LAYOUT + (DRAW if getattr(source, "split_draw", "each_class") == "random_split" else ())
+    return {name: value for name, value in source.model_dump().items() if name in published}

@@ -14,6 +14,7 @@ RESISC45 = ImageDataset(
     ),
     prompts="openai",
     splits={"train": 18900, "valid": 6300, "test": 6300},
+    download_mb=425,
     licence="not stated",
     citation="Cheng et al. 2017, RESISC45 (Proc. IEEE 105); split: Neumann et al. 2019 (arXiv:1911.06721)",
 )

@@ -12,7 +12,16 @@ from clvl_bench.datasets.sources import FolderSource, OwnCopySource
 _TEMPLATES = prompts_of("openai", "resisc45").templates
 
 
-def _scenes(name: str, title: str, folder: str, samples: int, citation: str, classes: dict[str, str]) -> ImageDataset:
+def _scenes(
+    name: str,
+    title: str,
+    folder: str,
+    samples: int,
+    citation: str,
+    classes: dict[str, str],
+    *,
+    download_mb: float | None = None,
+) -> ImageDataset:
     return ImageDataset(
         name=name,
         title=title,
@@ -22,6 +31,7 @@ def _scenes(name: str, title: str, folder: str, samples: int, citation: str, cla
         classes=tuple(classes.values()),
         templates=_TEMPLATES,
         samples=samples,
+        download_mb=download_mb,
         licence="not stated",
         citation=citation,
     )
@@ -39,6 +49,7 @@ UC_MERCED = _scenes(
         "runway": "runway", "sparseresidential": "sparse residential area", "storagetanks": "storage tanks",
         "tenniscourt": "tennis court",
     },
+    download_mb=332,
 )  # fmt: skip
 
 AID = _scenes(
@@ -53,6 +64,7 @@ AID = _scenes(
         "SparseResidential": "sparse residential area", "Square": "square", "Stadium": "stadium",
         "StorageTanks": "storage tanks", "Viaduct": "viaduct",
     },
+    download_mb=2600,
 )  # fmt: skip
 
 RSSCN7 = _scenes(
@@ -75,6 +87,7 @@ PATTERNNET = _scenes(
         "runway", "runway_marking", "shipping_yard", "solar_panel", "sparse_residential", "storage_tank",
         "swimming_pool", "tennis_court", "transformer_station", "wastewater_treatment_plant",
     )},
+    download_mb=1430,
 )  # fmt: skip
 
 SCENES = (UC_MERCED, AID, RSSCN7, PATTERNNET)

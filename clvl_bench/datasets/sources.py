@@ -62,13 +62,16 @@ class FolderSource(Strict):
     """Images in class folders: `train/Class/*.jpg` and `test/Class/*.jpg`, or `Class/*.jpg` and a rule for splitting.
 
     The rule is a share for testing, or `split_file`: the path of a JSON file in CoOp's layout, or a table from split to
-    the path of a text file with one file name a line. `render` is for files of many bands.
+    the path of a text file with one file name a line. The share is drawn from each class by content, or over all files in
+    the order of their names as `torch.utils.data.random_split` draws (what ZSCL did, with the seed 42). `render` is for
+    files of many bands.
     """
 
     kind: Literal["folder"] = "folder"
     path: Path
     test_fraction: float | None = Field(None, gt=0, lt=1)
     split_seed: int = 0
+    split_draw: Literal["each_class", "random_split"] = "each_class"
     split_file: Path | dict[str, Path] | None = None
     render: Rendering | None = None
     on_damage: DamagePolicy = "error"
@@ -77,6 +80,10 @@ class FolderSource(Strict):
     def _one_rule(self) -> Self:
         if self.split_file is not None and self.test_fraction is not None:
             raise ValueError("split_file: stands beside test_fraction; keep one of them")
+        if self.split_draw != "each_class" and self.test_fraction is None:
+            raise ValueError("split_draw: says how test_fraction is drawn; set test_fraction, or remove it")
+        if self.split_draw == "random_split" and self.on_damage == "skip":
+            raise ValueError('on_damage: random_split counts files, and a skipped one would shift the split; set "error"')
         return self
 
 

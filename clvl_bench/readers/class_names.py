@@ -18,7 +18,7 @@ def known_names(dataset: ImageDataset) -> dict[str, int]:
     for table in (
         dict(zip(labels, labels, strict=True)),
         dict(zip(labels, dataset.classes, strict=True)),
-        *aliases(dataset.name),
+        *aliases(dataset.known_as),
     ):
         for label, name in table.items():
             if label in places:

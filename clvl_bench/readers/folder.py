@@ -35,10 +35,16 @@ def read(dataset: ImageDataset, split: str) -> Split:
         _must_have_rule(dataset.name, source, split)
     folders = _class_folders(dataset, top)
     files = [file for folder in folders for file in _images(dataset, folder)]
+    if source.split_draw == "random_split":
+        files.sort()  # the draw is one of places in this order
     labels = [folders.index(top / file.relative_to(top).parts[0]) for file in files]
 
     def choose(labels: NDArray[np.int64], hashes: Sequence[str]) -> NDArray[np.bool_]:
-        testing = drawn_for_testing(labels, hashes, fraction=source.test_fraction or 0.0, seed=source.split_seed)
+        fraction, seed = source.test_fraction or 0.0, source.split_seed
+        if source.split_draw == "random_split":
+            testing = drawn_by_torch(len(labels), fraction=fraction, seed=seed)
+        else:
+            testing = drawn_for_testing(labels, hashes, fraction=fraction, seed=seed)
         return testing if split == "test" else ~testing
 
     return _encoded(dataset, source, files, labels, choose=None if published else choose)
@@ -52,6 +58,16 @@ def drawn_for_testing(labels: NDArray[np.int64], hashes: Sequence[str], *, fract
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         testing[rows[np.argsort(rank[rows], kind="stable")][: round(fraction * len(rows))]] = True
+    return testing
+
+
+def drawn_by_torch(count: int, *, fraction: float, seed: int) -> NDArray[np.bool_]:
+    """Which samples `torch.utils.data.random_split` puts into the second of two parts, for published splits of that kind."""
+    import torch  # here: listings that never draw shall not wait for it
+
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed)).numpy()
+    testing = np.zeros(count, dtype=np.bool_)
+    testing[order[int((1 - fraction) * count) :]] = True
     return testing
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from clvl_bench.datasets import DATASETS, HubSource, OwnCopySource, ToySource, aliases, prompts_of
+from clvl_bench.datasets import DATASETS, HubSource, OwnCopySource, ToySource, aliases, find, prompts_of
 from clvl_bench.datasets.prompts import OWN
 from clvl_bench.worlds import WORLDS
 
@@ -18,6 +18,9 @@ PUBLISHED: dict[str, tuple[int, tuple[int | None, int | None, int | None] | int]
     "toy_reference": (16, (800, None, None)),
     "toy_shapes": (20, (None, None, 200)),
     "eurosat": (10, (16200, 5400, 5400)),
+    "eurosat_spatial": (10, (16200, 5400, 5400)),
+    "eurosat_coop": (10, (13500, 5400, 8100)),
+    "eurosat_zscl": (10, (21600, None, 5400)),
     "resisc45": (45, (18900, 6300, 6300)),
     "uc_merced": (21, 21 * 100),
     "aid": (30, 10000),
@@ -33,6 +36,7 @@ PUBLISHED: dict[str, tuple[int, tuple[int | None, int | None, int | None] | int]
     "cifar100": (100, (50000, None, 10000)),
     "aircraft": (100, (3334, 3333, 3333)),
     "caltech101": (101, 8677),
+    "caltech101_zscl": (101, (6941, None, 1736)),
     "dtd": (47, (1880, 1880, 1880)),
     "flowers102": (102, (1020, 1020, 6149)),
     "food101": (101, (75750, None, 25250)),
@@ -81,20 +85,20 @@ def test_templates_hold_the_class_name_once(dataset):
 
 def test_prompts_are_those_of_the_set_that_is_named(dataset):
     if dataset.prompts == OWN:
-        assert aliases(dataset.name) == []
+        assert aliases(dataset.known_as) == []
     else:
-        published = prompts_of(dataset.prompts, dataset.name)
+        published = prompts_of(dataset.prompts, dataset.known_as)
         assert dataset.labels == tuple(published.classes)
         assert dataset.classes == tuple(published.classes.values())
         assert dataset.templates == published.templates
 
 
 def test_every_set_counts_the_classes_of_a_dataset_alike(dataset):
-    assert all(tuple(names) == dataset.labels for names in aliases(dataset.name))
+    assert all(tuple(names) == dataset.labels for names in aliases(dataset.known_as))
 
 
 def test_no_name_in_any_set_stands_for_two_classes(dataset):
-    tables = [dict(zip(dataset.labels, dataset.labels, strict=True)), *aliases(dataset.name)]
+    tables = [dict(zip(dataset.labels, dataset.labels, strict=True)), *aliases(dataset.known_as)]
     meanings: dict[str, set[str]] = {}
     for label, name in [entry for table in tables for entry in table.items()]:
         meanings.setdefault(re.sub("[^a-z0-9]", "", name.lower()), set()).add(label)
@@ -127,3 +131,9 @@ def test_licence_citation_title_and_domain_are_given(dataset):
 def test_toys_are_called_toys(dataset):
     toy = isinstance(dataset.source, ToySource)
     assert (dataset.domain == "toy") == dataset.name.startswith("toy_") == dataset.title.startswith("toy: ") == toy
+
+
+def test_a_variant_is_of_a_declared_dataset_and_has_its_classes(dataset):
+    if dataset.variant_of is not None:
+        assert find(dataset.variant_of).labels == dataset.labels
+        assert dataset.name.startswith(f"{dataset.variant_of}_")

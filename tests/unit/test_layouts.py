@@ -276,3 +276,34 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path, what):
     (link / "0.png").unlink(missing_ok=True)
     (link / "0.png").symlink_to(inside / "test" / "Pasture" / "0.png")
     assert len(read(declared(FolderSource(path=inside)), "train")) == 3, "a link inside is a file like any other"
+
+
+@pytest.mark.parametrize("seed", [0, 42])
+def test_random_split_is_the_draw_that_torch_makes_of_torchvisions_image_folder(tmp_path, seed):
+    """As ZSCL splits EuroSAT and Caltech101; 11 images, so that names sort otherwise than numbers do."""
+    torch = pytest.importorskip("torch")
+    folders = pytest.importorskip("torchvision.datasets")
+    top = tmp_path / "2750"
+    for place, label in enumerate(LABELS):
+        (top / label).mkdir(parents=True)
+        for number in range(1, 12):
+            (top / label / f"{label}_{number}.png").write_bytes(png(np.full((2, 2, 3), 20 * place + number, np.uint8)))
+    listed = folders.ImageFolder(top)
+    sizes = [int(0.8 * len(listed)), len(listed) - int(0.8 * len(listed))]
+    drawn = torch.utils.data.random_split(listed, sizes, generator=torch.Generator().manual_seed(seed))
+    source = FolderSource(path=top, test_fraction=0.2, split_seed=seed, split_draw="random_split")
+    for split, part in zip(("train", "test"), drawn, strict=True):
+        theirs = {str(Path(listed.samples[row][0]).relative_to(top)) for row in part.indices}
+        assert set(read(declared(source), split).keys) == theirs
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"split_draw": "random_split"}, "split_draw: says how test_fraction is drawn"),
+        ({"split_draw": "random_split", "test_fraction": 0.2, "on_damage": "skip"}, "on_damage: random_split counts files"),
+    ],
+)
+def test_a_draw_that_cannot_be_the_published_one_is_a_mistake(tmp_path, fields, says):
+    with pytest.raises(ValueError, match=says):
+        FolderSource(path=tmp_path, **fields)

@@ -43,6 +43,22 @@ def test_a_folder_needs_no_class_names(written):
     assert (ours.labels[0], ours.classes[0], ours.splits) == ("AnnualCrop", "annual crop land", {})
 
 
+def test_a_published_draw_goes_with_the_copy_and_a_share_of_our_own_choosing_does_not(written):
+    config = written(
+        '[dataset.eurosat_zscl]\nsource = { kind = "folder", path = "mine" }\n', head=HEAD.replace("eurosat", "eurosat_zscl")
+    )
+    source = config.declared("eurosat_zscl").source
+    assert (source.test_fraction, source.split_seed, source.split_draw) == (0.2, 42, "random_split")
+    config = written('[dataset.aid]\nsource = { kind = "folder", path = "mine" }\n', head=HEAD.replace("eurosat", "aid"))
+    assert config.declared("aid").source.test_fraction is None
+
+
+def test_a_variant_takes_other_prompts_under_the_name_of_its_dataset(written):
+    config = written("", head='prompts = "coop"\n' + HEAD.replace("eurosat", "eurosat_spatial"))
+    assert config.declared("eurosat_spatial").classes == find("eurosat_coop").classes
+    assert config.declared("eurosat_spatial").splits == find("eurosat_spatial").splits
+
+
 def test_a_copy_of_medmnist_is_named_by_its_file_alone(written, tmp_path):
     (tmp_path / "pathmnist.npz").touch()
     config = written(
