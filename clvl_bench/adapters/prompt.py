@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from clvl_bench.adapters.base import Adapter, Classes
-from clvl_bench.backbones import Backbone, TowerBackbone, unit, with_towers
+from clvl_bench.backbones import Backbone, TowerBackbone, unit, with_embeddings
 from clvl_bench.config.adapters import PromptAdapter
 from clvl_bench.datasets import Candidate
 
@@ -59,7 +59,7 @@ class Prompt(Adapter):
         return unit(self.towers_of.towers.text(embeddings, layout.ends))
 
     def _layout(self, candidates: Classes) -> Layout:
-        """`[start] context name suffix [end]`, the context all before the name, half of it, or all behind.
+        """`[prefix] context name suffix [end]`, the context all before the name, half of it, or all behind.
 
         The suffix is what follows the name in the first template of the class's own dataset.
         """
@@ -68,22 +68,24 @@ class Prompt(Adapter):
         suffixes = [self._ids(candidate.templates[0].partition("{}")[2]) for candidate in classes]
         length = self.context.shape[-2]
         before = {"end": length, "middle": length // 2, "front": 0}[self._position]
-        edge = self._words([""]).ids[0].tolist()
-        gap = edge[-1]  # any id: its embedding is replaced
+        prefix, end = self.towers_of.prefix, self.towers_of.end
+        gap, first = end, len(prefix)  # any id may stand in a gap: its embedding is replaced
         rows = [
-            [edge[0], *[gap] * before, *name, *[gap] * (length - before), *suffix, edge[-1]]
+            [*prefix, *[gap] * before, *name, *[gap] * (length - before), *suffix, end]
             for name, suffix in zip(names, suffixes, strict=True)
         ]
         ends = [len(row) - 1 for row in rows]
-        padded = [row + [edge[-1]] * (max(ends) + 1 - len(row)) for row in rows]
-        gaps = [[*range(1, 1 + before), *range(1 + before + len(name), 1 + length + len(name))] for name in names]
+        padded = [row + [end] * (max(ends) + 1 - len(row)) for row in rows]
+        gaps = [
+            [*range(first, first + before), *range(first + before + len(name), first + length + len(name))] for name in names
+        ]
         device = self.context.device
         return Layout(*(torch.tensor(values, device=device) for values in (padded, gaps, ends)))
 
     def _ids(self, text: str) -> list[int]:
-        """Token ids of a text without start and end."""
+        """Token ids of a text without what stands before and behind every text."""
         tokens = self._words([text])
-        ids: list[int] = tokens.ids[0, 1 : int(tokens.ends[0])].tolist()
+        ids: list[int] = tokens.ids[0, len(self.towers_of.prefix) : int(tokens.ends[0])].tolist()
         return ids
 
     def _embed(self, text: str) -> Tensor:
@@ -96,4 +98,4 @@ class Prompt(Adapter):
 
 
 def build(config: PromptAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Prompt:
-    return Prompt(config, with_towers(backbone, wanted_by="the adapter 'prompt'"), table)
+    return Prompt(config, with_embeddings(backbone, wanted_by="the adapter 'prompt'"), table)

@@ -41,4 +41,4 @@ class TrainedTowers(Adapter):
     def _encode(self, texts: Sequence[str]) -> Tensor:
         tokens = self.tokenise(texts)
         chunks = [tokens.rows(start, start + CHUNK) for start in range(0, len(tokens), CHUNK)]
-        return torch.cat([self.towers.text(self.towers.embed(chunk.ids), chunk.ends) for chunk in chunks])
+        return torch.cat([self.towers.sentences(chunk.ids, chunk.ends) for chunk in chunks])
