@@ -166,12 +166,14 @@ def list_(
 
 @app.command()
 def doctor(
-    data: Annotated[bool, typer.Option("--data", help="Hash all fetched data and weights, and say what changed.")] = False,
+    data: Annotated[bool, typer.Option("--data", help="Hash all fetched data, and say what changed.")] = False,
+    weights: Annotated[bool, typer.Option("--weights", help="Hash all fetched weights, and say what changed.")] = False,
 ) -> None:
     """Show what works on this machine, and what to type where something does not."""
-    from clvl_bench.cli.doctor import examine
+    from clvl_bench.cli.doctor import Kind, examine
 
-    if not examine(hashes=data):
+    wanted: list[Kind] = [*(["dataset"] if data else []), *(["model"] if weights else [])]  # type: ignore[list-item]
+    if not examine(hashes=wanted):
         raise typer.Exit(1)
 
 

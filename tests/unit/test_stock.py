@@ -19,7 +19,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A hub cache of its own, with some bytes in the place of EuroSAT and of a CLIP."""
     cache = tmp_path / "hub"
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
-    for name, files in (("eurosat", (TEST, "README.md")), ("clip-vit-base-patch32", ("config.json", "model.safetensors"))):
+    for name, files in (("eurosat", (TEST, "README.md")), ("clip-vit-base-patch32", ("config.json", "pytorch_model.bin"))):
         held = stock.find(name, verb="test")
         blobs = held.folder.parent.parent / "blobs"
         blobs.mkdir(parents=True)
@@ -55,7 +55,7 @@ def rewritten(archive: Path, change) -> Path:
 def test_what_was_packed_arrives_as_it_was(archive, cache, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "there"))
     assert set(stock.unpack(archive, tmp_path / "there")) == {"eurosat", "clip-vit-base-patch32"}
-    for name, files in (("eurosat", [TEST]), ("clip-vit-base-patch32", ["config.json", "model.safetensors"])):
+    for name, files in (("eurosat", [TEST]), ("clip-vit-base-patch32", ["config.json", "pytorch_model.bin"])):
         held = stock.find(name, verb="test")
         assert [path.as_posix() for path in held.files] == files
         assert all((held.folder / file).read_bytes() == f"{name} {file}".encode() * 1000 for file in files)
@@ -135,7 +135,7 @@ def test_a_changed_or_lost_file_is_found_later(cache):
     assert stock.damaged(held) == []
     (held.folder / "config.json").resolve().write_bytes(b"changed")
     (held.folder / "model.safetensors").unlink()
-    assert stock.damaged(held) == ["config.json", "model.safetensors"]
+    assert stock.damaged(held) == ["config.json", "pytorch_model.bin"]
 
 
 def test_what_is_not_here_or_unknown_is_one_line(cache, tmp_path):
