@@ -211,6 +211,27 @@ def unpack(archive: Annotated[Path, typer.Argument(help="An archive that pack wr
     print(f"{archive}: {', '.join(stock.unpack(archive, Path(HF_HUB_CACHE)))} are here now")
 
 
+@app.command("import-weights")
+def import_weights(
+    file: Annotated[Path, typer.Argument(help="A state dict, .safetensors or .pt.")],
+    arch: Annotated[str, typer.Option(help="The architecture's name there, for example ViT-B-32.")],
+    from_: Annotated[str, typer.Option("--from", help="Whose names the weights have: open_clip.")] = "open_clip",
+    to: Annotated[Path | None, typer.Option("--to", help="The folder to write; the file's name if left out.")] = None,
+    family: Annotated[str | None, typer.Option(help="What records call these weights' family, for example RemoteCLIP.")] = None,
+) -> None:
+    """Convert published weights into a folder that --backbone takes, checked against the original's forward."""
+    if from_ != "open_clip":
+        raise Mistake(f"--from {from_}: allowed: open_clip")
+    if not file.is_file():
+        raise Mistake(f"{file}: no such file")
+    _quiet(1)
+    from clvl_bench.backbones.importing import import_weights as convert
+
+    made = convert(file, architecture=arch, folder=to or Path(file.stem), family=family)
+    where = made.folder if made.folder.is_absolute() else f"./{made.folder}"
+    print(f"{file}: features agree with open_clip's to {made.difference:.1e}; use it with --backbone {where}")
+
+
 @app.callback(invoke_without_command=True)
 def options(version: Annotated[bool, typer.Option("--version", help="Show versions and exit.")] = False) -> None:
     if version:

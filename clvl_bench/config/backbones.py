@@ -54,7 +54,8 @@ class BackboneDeclaration(Strict):
         if self.architecture is not None:
             return (
                 f"no commit of {self.repository} is pinned; get {self.weights} from there, then run: "
-                f"clvl-bench import-weights {self.weights} --from open_clip --arch {self.architecture} --to {self.name}"
+                f"clvl-bench import-weights {self.weights} --from open_clip --arch {self.architecture} --to {self.name}, "
+                f"and give --backbone ./{self.name}"
             )
         return f"no commit of {self.repository} is pinned; get its files into a folder, and give --backbone ./FOLDER"
 
