@@ -170,7 +170,15 @@ def _write_word_pieces(folder: Path) -> None:
 
     words = sorted({word for line in CORPUS for word in line.replace("-", " - ").split()})
     letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", *dict.fromkeys([*words, *letters, *(f"##{c}" for c in letters)])]
+    pieces = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        ".",
+        *dict.fromkeys([*words, *letters, *(f"##{c}" for c in letters)]),
+    ]
     pieces = pieces[: BERT["vocab_size"]]
     BertTokenizer(vocab={piece: number for number, piece in enumerate(pieces)}, do_lower_case=True).save_pretrained(folder)
 

@@ -168,7 +168,6 @@ class TowerBackbone(Backbone):
                 self._class_features[group] = unit(part.mean(dim=0))
         return torch.stack([self._class_features[group] for group in prompts])
 
-
     def _rounded(self) -> AbstractContextManager[object]:
         """Matrix products in the run's precision. Weights stay fp32, so that whoever copies or trains them gets them whole."""
         if self.precision == "fp32":

@@ -38,13 +38,16 @@ def run(
     set_: Set = [],  # noqa: B006 (typer's form)
     limit: Limit = None,
     threads: Annotated[int, typer.Option(help="Threads of the run; they change the last bits.", min=1)] = 1,
+    precision: Annotated[str, typer.Option(help="Of frozen towers: fp32, bf16 or fp16; what trains is fp32.")] = "fp32",
     results: Results = Path("results"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")] = False,
 ) -> None:
     """Run one strategy on one benchmark, and show it beside the committed results."""
     from clvl_bench.config.files import run_config
 
-    config = run_config(benchmark, strategy, backbone=backbone, seed=seed, threads=threads, limit=limit, overrides=set_)
+    config = run_config(
+        benchmark, strategy, backbone=backbone, seed=seed, threads=threads, precision=precision, limit=limit, overrides=set_
+    )
     if dry_run:
         from clvl_bench.cli.show import show_plan
 
@@ -55,7 +58,7 @@ def run(
     from clvl_bench.cli.show import show_result
     from clvl_bench.runner import run as run_one
 
-    show_result(run_one(config, results=results, device=_device(device)), results)
+    show_result(run_one(config, results=results, device=_device(device, config.precision)), results)
 
 
 @app.command()
@@ -81,7 +84,7 @@ def grid(
     from clvl_bench.launch import default_jobs
     from clvl_bench.launch import grid as run_grid
 
-    outcomes = run_grid(runs, results=results, jobs=jobs or default_jobs(), device=_device(device))
+    outcomes = run_grid(runs, results=results, jobs=jobs or default_jobs(), device=_device(device, config.precision))
     failed = show_grid(runs, outcomes, results, sweep=bool(config.sweep))
     if failed:
         raise typer.Exit(1)
@@ -285,14 +288,18 @@ def _result_folders(names: list[str], results: Path) -> list[Path]:
     return folders
 
 
-def _device(name: str) -> str:
+def _device(name: str, precision: str = "fp32") -> str:
     """The device to use.
 
     Raises:
-        Mistake: there is no such device here.
+        Mistake: there is no such device here, or a CPU was found where half precision was asked for.
     """
     import torch
 
+    if name == "auto" and precision != "fp32" and not torch.cuda.is_available():
+        raise Mistake(
+            f"--precision {precision}: there is no GPU here, and on a CPU it is rarely faster; use fp32, or insist with --device cpu"
+        )
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cpu" or (name.startswith("cuda") and torch.cuda.is_available()):

@@ -11,6 +11,7 @@ from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
 from clvl_bench.adapters import Adapter, Classes, State
+from clvl_bench.teacher import Teacher
 
 
 class Plugin(SupervisedPlugin):
@@ -32,14 +33,16 @@ class Plugin(SupervisedPlugin):
 class Reference:
     """Unlabelled general images beside the stream, and the classes whose texts go with them.
 
-    `ids` [n] are their sample ids, `inputs` gives what the strategy reads for some ids, `features` [n, width] what the
-    frozen image tower says about each.
+    `ids` [n] are their sample ids, `inputs` gives what the strategy reads for some ids, `features` [n, teacher width] what the
+    teacher says about each, `untouched` [n, width] what the strategy's own backbone says before it learns.
     """
 
     ids: Tensor
     inputs: Callable[[Tensor], Tensor]
     features: Tensor
     classes: Classes
+    teacher: Teacher
+    untouched: Tensor
 
     def kept_bytes(self) -> int:
         """A copy of the images as they are read, and the teacher's features."""

@@ -1,10 +1,12 @@
-"""Distillation from the untouched backbone on a reference set: what keeps zero-shot ability while a domain is learned.
+"""Distillation from a frozen backbone on a reference set: what keeps zero-shot ability while a domain is learned.
 
 The two reference losses of Zheng et al. 2023, Preventing zero-shot transfer degradation in continual learning of
 vision-language models (ZSCL, arXiv:2303.06628, equations 3 to 5): the similarities between reference images and texts,
 over the texts for each image and over the images for each text, stay as the initial model has them. Differs from the
 released code: there both sides use the teacher's texts, so that the text tower is left free (here `texts = "teacher"`); the
-paper words the second loss as one of the text tower. Texts are those of the reference set's classes.
+paper words the second loss as one of the text tower. Texts are those of the reference set's classes. The teacher is the
+untouched backbone, as in the paper, or another: similarities need no common width; for `texts = "teacher"` the student's images
+go through the projection of `teacher.Projection` where widths differ.
 """
 
 from typing import Any, Literal
@@ -18,6 +20,7 @@ from clvl_bench.config.plugins import DistillationPlugin
 from clvl_bench.errors import Mistake
 from clvl_bench.plugins.base import Plugin, Reference, Surroundings
 from clvl_bench.randomness import rng
+from clvl_bench.teacher import Projection
 
 
 class Distillation(Plugin):
@@ -25,7 +28,7 @@ class Distillation(Plugin):
 
     Args:
         adapter: the student.
-        reference: images without labels, what the frozen backbone says of them, and the classes of the texts.
+        reference: images without labels, the teacher and what it says of them, and the classes of the texts.
         weight: of the loss; 0 leaves training as it is.
         temperature: of both softmaxes; the loss is scaled by its square.
         batch_size: reference images a step.
@@ -49,7 +52,8 @@ class Distillation(Plugin):
         self._seed = seed
         candidates = [adapter.table[place] for place in reference.classes]
         # One template, as a training step of the towers scores classes; encoded once.
-        self._teacher_texts = adapter.backbone.class_features(candidates, templates=1)
+        self._teacher_texts = reference.teacher.texts(candidates, templates=1)
+        self._projection = Projection(reference.untouched, reference.features)
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
         if not self.weight:
@@ -61,13 +65,13 @@ class Distillation(Plugin):
 
     def loss(self, rows: Tensor) -> Tensor:
         """Both losses on some rows of the reference set."""
-        scale = self.adapter.backbone.logit_scale
+        scale = self.reference.teacher.logit_scale
         teacher = scale * unit(self.reference.features[rows.to(self.reference.features.device)]) @ self._teacher_texts.T
         inputs = self.reference.inputs(self.reference.ids[rows])
         if self.texts == "student":
             student = self.adapter.logits(inputs, self.reference.classes)
         else:
-            student = scale * unit(self.adapter.image(inputs)) @ self._teacher_texts.T
+            student = scale * unit(self._projection(self.adapter.image(inputs))) @ self._teacher_texts.T
         over_texts = distillation_loss(teacher, student, self.temperature)
         return over_texts + distillation_loss(teacher.T, student.T, self.temperature)
 

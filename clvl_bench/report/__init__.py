@@ -7,7 +7,7 @@ from clvl_bench.records import write_atomically
 from clvl_bench.report.compare import Difference, compare
 from clvl_bench.report.paired import differences_frame, paired
 from clvl_bench.report.runs import Run, load, of_result, write_committed
-from clvl_bench.report.tables import markdown, summary, terminal_table
+from clvl_bench.report.tables import escaped, markdown, mixture, summary, terminal_table
 
 
 def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True) -> None:
@@ -23,7 +23,9 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True) -> None:
     if compared:
         pairs = differences_frame(compared).to_csv(index=False, lineterminator="\n")
         write_atomically(out / "differences.csv", pairs.encode())
-    write_atomically(out / "summary.md", markdown(frame, compared).encode())
+    note = mixture(runs)
+    head = f"{escaped(note)}\n\n" if note else ""
+    write_atomically(out / "summary.md", (head + markdown(frame, compared)).encode())
     if plots:
         from clvl_bench.report.plots import draw, groups
 
@@ -35,6 +37,6 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True) -> None:
 
 
 __all__ = [
-    "Difference", "Run", "compare", "load", "markdown", "of_result", "summary", "terminal_table",
+    "Difference", "Run", "compare", "load", "markdown", "mixture", "of_result", "summary", "terminal_table",
     "write_committed", "write_report",
 ]  # fmt: skip

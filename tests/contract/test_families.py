@@ -1,4 +1,4 @@
-"""Every strategy file learns one experience on every family of backbones, under the audits; or says in one line why it cannot."""
+"""Every strategy file learns one experience on every family of backbones, audited; or says in one line why it cannot."""
 
 import pytest
 import torch

@@ -212,7 +212,9 @@ def test_padding_replaces_what_stands_behind_the_end_and_nothing_else():
 def test_who_learns_words_refuses_a_tower_that_reads_none_in_one_line(config, written):
     backbone = load_backbone(str(written("closed_text")))
     assert backbone.token_width == 0
-    with pytest.raises(Mistake, match=rf"the adapter '{config.kind}' learns words, but the text tower of closed_text") as refused:
+    with pytest.raises(
+        Mistake, match=rf"the adapter '{config.kind}' learns words, but the text tower of closed_text"
+    ) as refused:
         build_adapter(config, backbone, TABLE, seed=0)
     assert len(str(refused.value).splitlines()) == 1
 
