@@ -44,10 +44,10 @@ class Teacher:
 class Projection(nn.Module):
     """The declared map of a student's features to a teacher's width: linear, fixed; none where widths agree.
 
-    It is fitted once by ridge regression, from what the untouched student says about some images to what the teacher says of them, both as unit
-    features, so that a student which has not learned anything is mapped as near to its teacher as a linear map can. It does not
-    train, and is no place where a loss could be made small without the student. (CLIP-KD, Yang et al. 2024, arXiv:2307.12732,
-    trains its projection with the student instead; a method that wants that owns a linear layer.)
+    It is fitted once by ridge regression, from what the untouched student says about some images to what the teacher says of
+    them, both as unit features, so that a student which has not learned anything is mapped as near to its teacher as a linear
+    map can. It does not train, and is no place where a loss could be made small without the student. (CLIP-KD, Yang et al.
+    2024, arXiv:2307.12732, trains its projection with the student instead; a method that wants that owns a linear layer.)
     """
 
     weight: Tensor

@@ -25,10 +25,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         Damage: it cannot be read, or holds more than tensors.
     """
     try:
-        if path.suffix == ".safetensors":
-            content = load_file(path)
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        named = path.suffix == ".safetensors"
+        content = load_file(path) if named else torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError:
         raise Damage(f"{path}: holds more than tensors; get the weights as safetensors, or as a plain state dict") from None
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, SafetensorError) as error:

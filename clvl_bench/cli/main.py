@@ -297,9 +297,7 @@ def _device(name: str, precision: str = "fp32") -> str:
     import torch
 
     if name == "auto" and precision != "fp32" and not torch.cuda.is_available():
-        raise Mistake(
-            f"--precision {precision}: there is no GPU here, and on a CPU it is rarely faster; use fp32, or insist with --device cpu"
-        )
+        raise Mistake(f"--precision {precision}: there is no GPU here; use fp32, or insist with --device cpu")
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cpu" or (name.startswith("cuda") and torch.cuda.is_available()):
