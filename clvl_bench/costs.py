@@ -1,5 +1,6 @@
 """Costs: seconds by what they were spent on, and the peak of memory. They never enter what is hashed or compared."""
 
+import os
 import resource
 import sys
 import time
@@ -29,6 +30,17 @@ def out_of_memory(error: Exception) -> bool:
     """Whether an error means that memory ran out: torch says so in the words of a plain RuntimeError."""
     said = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
+
+
+def free_memory(device: str) -> tuple[int, int]:
+    """Bytes free and in all, of a GPU or of this machine; what a job's scheduler allows may be less."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.mem_get_info()
+    page = os.sysconf("SC_PAGE_SIZE")
+    free = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"  # macOS does not say
+    return os.sysconf(free) * page, os.sysconf("SC_PHYS_PAGES") * page
 
 
 def reset_peak() -> None:

@@ -19,6 +19,7 @@ from torch import Tensor
 from clvl_bench.backbones import Backbone, PrecomputedBackbone, TowerBackbone, load_backbone, with_towers
 from clvl_bench.backbones.preprocessing import Preprocessing
 from clvl_bench.config import Reads
+from clvl_bench.config.backbones import Precision
 from clvl_bench.datasets import FeaturesSource, ImageDataset
 from clvl_bench.errors import Mistake, announce
 from clvl_bench.home import home
@@ -62,7 +63,7 @@ def encode(split: Split, backbone: Backbone) -> Tensor:
 
 def cache_key(split: Split, backbone: TowerBackbone) -> str:
     """Weights, preprocessing, data and chunk size: everything that decides the features."""
-    parts = (backbone.weights_sha256, backbone.preprocessing.key, split.content, f"chunk {CHUNK}", "fp32")
+    parts = (backbone.weights_sha256, backbone.preprocessing.key, split.content, f"chunk {CHUNK}", backbone.precision)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
@@ -122,7 +123,9 @@ class Inputs:
         return pixels_of(self._images[part], self._preprocessing, [sample - int(self._starts[part])])
 
 
-def backbone_for(name: str, data: Sequence[tuple[ImageDataset, Split]], *, device: str = "cpu") -> Backbone:
+def backbone_for(
+    name: str, data: Sequence[tuple[ImageDataset, Split]], *, device: str = "cpu", precision: Precision = "fp32"
+) -> Backbone:
     """The backbone of that name or path; for precomputed features, the one that they declare.
 
     Raises:
@@ -132,7 +135,7 @@ def backbone_for(name: str, data: Sequence[tuple[ImageDataset, Split]], *, devic
     sources = [dataset.source for dataset, _ in data]
     declared = {(source.backbone, source.logit_scale) for source in sources if isinstance(source, FeaturesSource)}
     if not declared:
-        return load_backbone(name, device=device)
+        return load_backbone(name, device=device, precision=precision)
     if len(declared) > 1 or not all(isinstance(source, FeaturesSource) for source in sources):
         names = ", ".join(sorted(known for known, _ in declared))
         raise Mistake(f"datasets: precomputed features of {names} cannot be mixed with others or with images")

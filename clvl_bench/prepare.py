@@ -1,16 +1,19 @@
 """Prepare: what a run stands on: weights loaded, data read and encoded, the stream planned, the provenance written down."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from clvl_bench.backbones import Backbone
+from clvl_bench.backbones import Backbone, load_backbone
 from clvl_bench.config import RunConfig
 from clvl_bench.errors import warn
 from clvl_bench.features import Inputs, backbone_for
 from clvl_bench.provenance import provenance
+from clvl_bench.readers import Split
 from clvl_bench.streams import Benchmark, Part, build_benchmark, read_parts
+from clvl_bench.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,13 @@ class Prepared:
     features: Inputs
     benchmark: Benchmark
     text_known: bool
+    teacher: Teacher | None
     provenance: dict[str, Any]
 
     @property
     def stands_on(self) -> dict[str, Any]:
         """The data and weights that a run's numbers come from; its id does not hold them."""
-        return {what: self.provenance[what] for what in ("data", "backbone")}
+        return {what: self.provenance[what] for what in ("data", "backbone", "teacher") if what in self.provenance}
 
 
 def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
@@ -41,15 +45,27 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     torch.set_num_threads(config.threads)
     parts = read_parts(config.benchmark_config, limit=config.limit)
     splits = [part.data for part in parts]
-    backbone = backbone_for(config.backbone, [(part.dataset, part.data) for part in parts], device=device)
+    data = [(part.dataset, part.data) for part in parts]
+    backbone = backbone_for(config.backbone, data, device=device, precision=config.precision)
     features = Inputs("image_features", splits, backbone, device=device)
     reads = config.strategy_config.reads
     inputs = features if reads == "image_features" else Inputs(reads, splits, backbone, device=device)
     benchmark = build_benchmark(config.benchmark_config, parts, inputs, train=config.strategy_config.train.data)
     table = benchmark.view.plan.table
     text_known = bool(torch.isfinite(backbone.class_features(table)).all())
-    origin = provenance(config, backbone=backbone, parts=parts, table=table, device=device)
+    teacher = _teacher(config, splits, device=device)
+    taught_by = None if teacher is None else teacher.backbone
+    origin = provenance(config, backbone=backbone, teacher=taught_by, parts=parts, table=table, device=device)
     for name, count in origin["images_in_train_and_test"].items():
         if count:
             warn(f"{name}: {count} of its test images are among its training images as well; the record says so")
-    return Prepared(config, device, backbone, parts, features, benchmark, text_known, origin)
+    return Prepared(config, device, backbone, parts, features, benchmark, text_known, teacher, origin)
+
+
+def _teacher(config: RunConfig, splits: Sequence[Split], *, device: str) -> Teacher | None:
+    """The other backbone that the strategy names to learn from; what it says is cached like any backbone's features."""
+    name = config.strategy_config.teacher
+    if name is None:
+        return None
+    backbone = load_backbone(name, device=device, precision=config.precision)
+    return Teacher(backbone, Inputs("image_features", splits, backbone, device=device))

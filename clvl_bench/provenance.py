@@ -19,9 +19,18 @@ PACKAGES = ("torch", "torchvision", "avalanche-lib", "transformers", "numpy", "p
 
 
 def provenance(
-    config: RunConfig, *, backbone: Backbone, parts: Sequence[Part], table: Sequence[Candidate], device: str
+    config: RunConfig,
+    *,
+    backbone: Backbone,
+    parts: Sequence[Part],
+    table: Sequence[Candidate],
+    device: str,
+    teacher: Backbone | None = None,
 ) -> dict[str, Any]:
-    """Code, configuration, data, prompts, weights, versions and machine of a run: the same whenever it is repeated."""
+    """Code, configuration, data, prompts, weights, versions and machine of a run: the same whenever it is repeated.
+
+    A teacher is named where it is another than the backbone.
+    """
     return {
         "run": config.id,
         "code": code(),
@@ -40,7 +49,8 @@ def provenance(
         "prompts": {part.dataset.name: part.dataset.prompts for part in parts},
         "images_in_train_and_test": shared_images(parts),
         "prompts_sha256": sha256(to_json([candidate.prompts for candidate in table])),
-        "backbone": {"name": backbone.name, "family": backbone.family, "weights_sha256": backbone.weights_sha256},
+        "backbone": identity(backbone),
+        **({} if teacher is None else {"teacher": identity(teacher)}),
         "versions": versions(),
         "device": {"type": device, "name": device_name(device), "machine": platform.machine()},
     }
@@ -52,6 +62,11 @@ def _captions(config: RunConfig, part: Part) -> dict[str, str]:
     read = any(plugin.kind == "distillation" and plugin.sentences == "captions" for plugin in plugins)
     reference = part.dataset.name == config.benchmark_config.reference
     return {"captions": file_sha256(file)} if read and reference and file is not None else {}
+
+
+def identity(backbone: Backbone) -> dict[str, str]:
+    """Which weights: name, family and hash."""
+    return {"name": backbone.name, "family": backbone.family, "weights_sha256": backbone.weights_sha256}
 
 
 def versions() -> dict[str, str]:

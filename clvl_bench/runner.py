@@ -163,9 +163,16 @@ def _evaluate(strategy: AdaptationStrategy, benchmark: Benchmark) -> None:
 
 
 def _strategy(config: StrategyConfig, prepared: Prepared, view: View, evaluator: EvaluationPlugin) -> AdaptationStrategy:
-    seed, device = prepared.config.seed, prepared.device
-    teacher = prepared.features
-    return build_strategy(config, prepared.backbone, view, evaluator=evaluator, seed=seed, teacher=teacher, device=device)
+    return build_strategy(
+        config,
+        prepared.backbone,
+        view,
+        evaluator=evaluator,
+        seed=prepared.config.seed,
+        features=prepared.features,
+        teacher=prepared.teacher,
+        device=prepared.device,
+    )
 
 
 def _refuse_nan(prepared: Prepared, log: RecordLogger, learned: int) -> None:

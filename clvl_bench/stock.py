@@ -12,6 +12,7 @@ import os
 import re
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
@@ -23,7 +24,6 @@ from clvl_bench.readers.hub import snapshot
 from clvl_bench.readers.own_copy import as_written
 from clvl_bench.records import file_sha256, to_json, write_atomically
 
-MODEL_FILES = ("*.json", "*.txt", "model.safetensors", "pytorch_model.bin")
 MANIFEST = "manifest.json"
 _INSIDE = re.compile(r"(datasets|models)--[\w.-]+--[\w.-]+/snapshots/[0-9a-f]{40}/[^/].*")
 """What a file of an archive is called: a repository's folder in the hub cache, a commit, a path."""
@@ -41,6 +41,8 @@ class Holding:
     licence: str
     folder: Path
     patterns: tuple[str, ...]
+    pinned: tuple[tuple[str, str], ...] = ()
+    """Files whose sha256 was declared beforehand."""
 
     @property
     def files(self) -> list[Path]:
@@ -65,10 +67,13 @@ def holdings() -> list[Holding]:
         if isinstance(each.source, HubSource)
     ]  # fmt: skip
     weights = [
-        Holding(each.name, "model", each.repository, each.revision, each.licence, folder_of(each), MODEL_FILES)
+        Holding(
+            each.name, "model", each.repository, each.revision, each.licence, folder_of(each), each.files,
+            () if each.sha256 is None else ((each.weights, each.sha256),),
+        )
         for each in BACKBONES
         if each.repository is not None and each.revision is not None
-    ]
+    ]  # fmt: skip
     return [*data, *weights]
 
 
@@ -86,6 +91,9 @@ def find(name: str, *, verb: str) -> Holding:
     if isinstance(own, OwnCopySource):
         where = f"[dataset.{name}] source = {as_written(own)}"
         raise Mistake(f"{verb}: {name} has no pinned download; get a copy and name it in a benchmark file: {where}")
+    bring = next((each for each in BACKBONES if each.name == name and not each.embedded), None)
+    if bring is not None:
+        raise Mistake(f"{verb}: {name} has no pinned download: {bring.how_to_get}")
     if name in (*(each.name for each in DATASETS), *(each.name for each in BACKBONES)):
         raise Mistake(f"{verb}: {name} comes with the package; there is nothing to fetch")
     raise Mistake(f"{verb}: {unknown('dataset or backbone', name, [each.name for each in known])}")
@@ -98,13 +106,14 @@ def record(holding: Holding) -> None:
 
 
 def damaged(holding: Holding) -> list[str]:
-    """The files whose content is not what was fetched, and those that are gone; none where nothing was written down."""
-    try:
-        recorded: dict[str, str] = json.loads(holding.manifest.read_bytes())
-    except FileNotFoundError:
-        return []
-    except ValueError:
-        return [holding.manifest.name]
+    """The files whose content is not what was declared or fetched, and those that are gone."""
+    recorded: dict[str, str] = {}
+    with suppress(FileNotFoundError):
+        try:
+            recorded = json.loads(holding.manifest.read_bytes())
+        except ValueError:
+            return [holding.manifest.name]
+    recorded |= holding.pinned
     return [name for name, expected in recorded.items() if _sha256(holding.folder / name) != expected]
 
 

@@ -25,6 +25,7 @@ from clvl_bench.features import Inputs
 from clvl_bench.plugins import Adaptation, Plugin, Reference, Surroundings, build_plugin
 from clvl_bench.randomness import keyed, rng
 from clvl_bench.streams import Plan, View
+from clvl_bench.teacher import Teacher
 
 EVAL_BATCH = {"image_features": 1024, "pixels": 128}
 """Samples scored together, by what is read. Predictions do not depend on it; time and memory do."""
@@ -251,19 +252,21 @@ def build_strategy(
     *,
     evaluator: EvaluationPlugin,
     seed: int,
-    teacher: Inputs | None = None,
+    features: Inputs | None = None,
+    teacher: Teacher | None = None,
     device: str = "cpu",
 ) -> AdaptationStrategy:
     """The strategy that a file describes, ready for the first experience.
 
     Args:
-        teacher: what the frozen image tower says, by sample id; for plugins that distil.
+        features: what the untouched image tower says, by sample id; for plugins that learn from a reference set.
+        teacher: whom these learn from; the untouched backbone if left out.
 
     Raises:
         Mistake: it needs something that the backbone or the benchmark does not have.
     """
     adapter = build_adapter(config.adapter, backbone, view.plan.table, seed=seed)
-    surroundings = Surroundings(adapter, reference_of(view, teacher), seed, teacher)
+    surroundings = Surroundings(adapter, reference_of(view, backbone, features, teacher), seed, features)
     return AdaptationStrategy(
         adapter=adapter,
         plugins=[build_plugin(plugin, surroundings) for plugin in config.plugins],
@@ -275,10 +278,10 @@ def build_strategy(
     )
 
 
-def reference_of(view: View, teacher: Inputs | None) -> Reference | None:
+def reference_of(view: View, backbone: Backbone, features: Inputs | None, teacher: Teacher | None = None) -> Reference | None:
     """The reference set of a benchmark, where it has one."""
-    if teacher is None or "reference" not in view.plan.streams:
+    if features is None or "reference" not in view.plan.streams:
         return None
     (step,) = view.plan.streams["reference"]
-    ids = torch.from_numpy(step.ids)
-    return Reference(ids, view.inputs, teacher(ids), step.classes, view.captions)
+    ids, teacher = torch.from_numpy(step.ids), teacher or Teacher(backbone, features)
+    return Reference(ids, view.inputs, teacher.features(ids), step.classes, teacher, features(ids), view.captions)

@@ -57,32 +57,8 @@ def random_clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
     """Writes a small random CLIP in transformers' published layout; keyword arguments go into its text configuration."""
 
     def write(**text: int) -> Path:
-        import shutil
+        from small_backbones import write_clip
 
-        import torch
-        from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
-
-        from clvl_bench.config.backbones import assets
-
-        folder = tmp_path_factory.mktemp("clip")
-        tokenizer = CLIPTokenizer.from_pretrained(assets())
-        words = {"vocab_size": len(tokenizer), "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
-        size = {
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "projection_dim": 24,
-        }
-        config = CLIPConfig(
-            text_config={**size, **words, "max_position_embeddings": 77, **text},
-            vision_config={**size, "hidden_size": 48, "image_size": 40, "patch_size": 8},
-            projection_dim=24,
-        )
-        torch.manual_seed(0)
-        CLIPModel(config).save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-        shutil.copy(assets() / "preprocessor_config.json", folder)
-        return folder
+        return write_clip(tmp_path_factory.mktemp("clip"), text=text)
 
     return write

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from clvl_bench.adapters.base import Adapter, Classes
 from clvl_bench.adapters.sentences import Sentences, noise
-from clvl_bench.backbones import Backbone, TowerBackbone, unit, with_towers
+from clvl_bench.backbones import Backbone, TowerBackbone, unit, with_embeddings
 from clvl_bench.config.adapters import AttriClipAdapter
 from clvl_bench.datasets import Candidate
 
@@ -61,4 +61,4 @@ class AttriClip(Adapter):
 
 
 def build(config: AttriClipAdapter, backbone: Backbone, table: Sequence[Candidate]) -> AttriClip:
-    return AttriClip(config, with_towers(backbone, wanted_by="the adapter 'attriclip'"), table)
+    return AttriClip(config, with_embeddings(backbone, wanted_by="the adapter 'attriclip'"), table)

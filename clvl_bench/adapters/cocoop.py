@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from clvl_bench.adapters.base import Adapter, Classes
 from clvl_bench.adapters.sentences import Sentences, first_context
-from clvl_bench.backbones import Backbone, TowerBackbone, unit, with_towers
+from clvl_bench.backbones import Backbone, TowerBackbone, unit, with_embeddings
 from clvl_bench.config.adapters import CoCoOpAdapter
 from clvl_bench.datasets import Candidate
 
@@ -53,4 +53,4 @@ class CoCoOp(Adapter):
 
 
 def build(config: CoCoOpAdapter, backbone: Backbone, table: Sequence[Candidate]) -> CoCoOp:
-    return CoCoOp(config, with_towers(backbone, wanted_by="the adapter 'cocoop'"), table)
+    return CoCoOp(config, with_embeddings(backbone, wanted_by="the adapter 'cocoop'"), table)

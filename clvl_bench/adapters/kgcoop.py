@@ -13,7 +13,7 @@ from torch import Tensor
 
 from clvl_bench.adapters.base import Classes, State
 from clvl_bench.adapters.prompt import Prompt
-from clvl_bench.backbones import Backbone, TowerBackbone, with_towers
+from clvl_bench.backbones import Backbone, TowerBackbone, with_embeddings
 from clvl_bench.config.adapters import KgCoOpAdapter
 from clvl_bench.datasets import Candidate
 
@@ -50,4 +50,4 @@ class KgCoOp(Prompt):
 
 
 def build(config: KgCoOpAdapter, backbone: Backbone, table: Sequence[Candidate]) -> KgCoOp:
-    return KgCoOp(config, with_towers(backbone, wanted_by="the adapter 'kgcoop'"), table)
+    return KgCoOp(config, with_embeddings(backbone, wanted_by="the adapter 'kgcoop'"), table)

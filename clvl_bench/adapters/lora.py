@@ -6,7 +6,7 @@ paper adapts language models; both towers by default follow common practice with
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
@@ -17,11 +17,7 @@ from clvl_bench.adapters.towers import TrainedTowers
 from clvl_bench.backbones import Backbone, TowerBackbone, with_towers
 from clvl_bench.config.adapters import LoraAdapter
 from clvl_bench.datasets import Candidate
-
-# A suffix alone ("q_proj") would match both towers whatever was asked for.
-_TARGETS = {
-    "both": r".*\.(q_proj|v_proj)", "image": r"vision_model\..*\.(q_proj|v_proj)", "text": r"text_model\..*\.(q_proj|v_proj)",
-}  # fmt: skip
+from clvl_bench.errors import Mistake
 
 
 class Lora(TrainedTowers):
@@ -33,7 +29,7 @@ class Lora(TrainedTowers):
         super().__init__(backbone, table, share_weights=share_weights)
         self._settings = {
             "r": config.rank, "lora_alpha": config.alpha, "lora_dropout": config.dropout,
-            "target_modules": _TARGETS[config.towers],
+            "target_modules": _targets(config, backbone),
         }  # fmt: skip
         self.add_update("default")
 
@@ -58,6 +54,19 @@ class Lora(TrainedTowers):
 
     def _updates(self) -> dict[str, Tensor]:
         return {name: parameter.detach() for name, parameter in self.named_parameters() if "lora_" in name}
+
+
+def _targets(config: LoraAdapter, backbone: TowerBackbone) -> str:
+    """A regular expression of the modules to adapt. (A suffix alone would match both towers whatever was asked for.)"""
+    known = backbone.towers.query_and_value
+    wanted: tuple[Literal["image", "text"], ...] = ("image", "text") if config.towers == "both" else (config.towers,)
+    for tower in wanted:
+        if tower not in known:
+            raise Mistake(
+                f"the adapter 'lora' needs query and value projections, and the {tower} tower of {backbone.name} has none of "
+                f"its own; allowed there: adapter.towers = {' or '.join(known) or 'none; use another adapter'}"
+            )
+    return "|".join(known[tower] for tower in wanted)
 
 
 def build(config: LoraAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Lora:

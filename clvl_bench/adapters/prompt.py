@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from clvl_bench.adapters.base import Adapter, Classes
 from clvl_bench.adapters.sentences import Sentences, first_context
-from clvl_bench.backbones import Backbone, TowerBackbone, with_towers
+from clvl_bench.backbones import Backbone, TowerBackbone, with_embeddings
 from clvl_bench.config.adapters import PromptAdapter
 from clvl_bench.datasets import Candidate
 
@@ -38,4 +38,4 @@ class Prompt(Adapter):
 
 
 def build(config: PromptAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Prompt:
-    return Prompt(config, with_towers(backbone, wanted_by="the adapter 'prompt'"), table)
+    return Prompt(config, with_embeddings(backbone, wanted_by="the adapter 'prompt'"), table)

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from clvl_bench.adapters.per_experience import PerExperience
 from clvl_bench.adapters.prompt import Prompt
 from clvl_bench.adapters.selector import FrozenFeatures
-from clvl_bench.backbones import Backbone, with_towers
+from clvl_bench.backbones import Backbone, with_embeddings
 from clvl_bench.config.adapters import PromptPerExperienceAdapter
 from clvl_bench.datasets import Candidate
 
 
 def build(config: PromptPerExperienceAdapter, backbone: Backbone, table: Sequence[Candidate]) -> PerExperience:
     name = "the adapter 'prompt_per_experience'"
-    towers = with_towers(backbone, wanted_by=name)
+    towers = with_embeddings(backbone, wanted_by=name)
     features = FrozenFeatures(backbone, pixels=False, wanted_by=name)
     return PerExperience(config, backbone, table, member=lambda: Prompt(config, towers, table), features=features)

@@ -73,7 +73,7 @@ class Sentences:
             )
             for candidate in table
         ]
-        longest = max(2 + length + len(name) + len(suffix) for name, suffix in self._words)
+        longest = len(backbone.prefix) + length + 1 + max(len(name) + len(suffix) for name, suffix in self._words)
         if longest > backbone.context_length:
             raise Mistake(
                 f"the longest class sentence has {longest} tokens, {length} of them learned, but {backbone.name} reads "
@@ -115,8 +115,9 @@ class Sentences:
         """Unit text features [rows, group, width] of some sentences, each with each context of a group."""
         part, contexts = layout.rows(rows), contexts[group]
         if self._before == self._length:  # the context stands before the name, and begins all sentences alike
-            behind = 1 + self._length
-            beginnings = torch.cat([part.words[:1, :1].expand(len(group), -1, -1), contexts], dim=1)
+            first = len(self._backbone.prefix)
+            behind = first + self._length
+            beginnings = torch.cat([part.words[:1, :first].expand(len(group), -1, -1), contexts], dim=1)
             towers = self._backbone.towers
             return unit(towers.text_after(beginnings, part.words[:, behind:], part.ends - behind)).transpose(0, 1)
         repeated = layout.rows(rows.repeat_interleave(len(group)))
@@ -135,12 +136,14 @@ class Sentences:
         return self._layouts[candidates]
 
     def _laid_out(self, candidates: Classes) -> Layout:
-        start, end = self._backbone.tokenise([""]).ids[0].tolist()
+        prefix, end = self._backbone.prefix, self._backbone.end
+        first = len(prefix)
         before, behind = self._before, self._length - self._before
         rows, gaps = [], []
         for name, suffix in (self._words[place] for place in candidates):  # any id will do in a gap: it is replaced
-            rows.append((start, *[end] * before, *name, *[end] * behind, *suffix, end))
-            gaps.append((*range(1, 1 + before), *range(1 + before + len(name), 1 + self._length + len(name))))
+            rows.append((*prefix, *[end] * before, *name, *[end] * behind, *suffix, end))
+            after = first + before + len(name)
+            gaps.append((*range(first, first + before), *range(after, after + behind)))
         distinct = sorted(dict.fromkeys(zip(rows, gaps, strict=True)), key=lambda sentence: len(sentence[0]))
         number = {sentence: place for place, sentence in enumerate(distinct)}
         ends = [len(row) - 1 for row, _ in distinct]
@@ -161,9 +164,9 @@ def _cosines(images: Tensor, texts: Tensor, context_of: Tensor) -> Tensor:
 
 
 def word_ids(backbone: TowerBackbone, text: str) -> tuple[int, ...]:
-    """Token ids of a text without start and end."""
+    """Token ids of a text without what stands before and behind every text."""
     tokens = backbone.tokenise([text])
-    return tuple(tokens.ids[0, 1 : int(tokens.ends[0])].tolist())
+    return tuple(tokens.ids[0, len(backbone.prefix) : int(tokens.ends[0])].tolist())
 
 
 def word_embeddings(backbone: TowerBackbone, text: str) -> Tensor:

@@ -57,5 +57,4 @@ class TrainedTowers(MovingTexts):
         return features
 
     def text(self, tokens: Tokens) -> Tensor:
-        features: Tensor = self.towers.text(self.towers.embed(tokens.ids), tokens.ends)
-        return features
+        return self.towers.sentences(tokens.ids, tokens.ends)

@@ -5,18 +5,24 @@ changes, and row 0 of every table is what it says.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from clvl_bench.backbones.preprocessing import Preprocessing
+from clvl_bench.config.backbones import Precision
+from clvl_bench.costs import free_memory, out_of_memory
 from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake
+from clvl_bench.errors import Mistake, RunFailed
 
 TEXT_CHUNK = 256
 """Sentences that go through the text tower together."""
+
+HALF: Mapping[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Tokens:
         return len(self.ids)
 
     def rows(self, start: int, stop: int) -> "Tokens":
-        """Some rows, cut anew: the text tower is causal, so nothing behind the last end of text matters."""
+        """Some rows, cut anew: for no text tower does it matter what stands behind the last end of text."""
         return self[slice(start, stop)]
 
     def __getitem__(self, which: slice | Tensor) -> "Tokens":
@@ -46,9 +52,21 @@ class Tokens:
 class Towers(nn.Module, ABC):
     """The image tower and the text tower, the latter in two halves so that learned embeddings can enter between them."""
 
+    query_and_value: Mapping[Literal["image", "text"], str] = {}
+    """For each tower, a regular expression of the names of its query and value projections; none where it has no such."""
+    reads_embeddings: bool = True
+    """Whether `text` can be asked about embeddings that are no word's; where it cannot, methods that learn words refuse."""
+
     @abstractmethod
     def image(self, pixels: Tensor) -> Tensor:
         """Projected image features [batch, width], not normalised, from uint8 pixels [batch, 3, height, width]."""
+
+    @abstractmethod
+    def patches(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Patch tokens [batch, patches, width] and what `image` says [batch, width], in one pass.
+
+        Patches go through the last norm and the projection of the pooled token, so that they lie in the space of the texts.
+        """
 
     @abstractmethod
     def embed(self, ids: Tensor) -> Tensor:
@@ -56,7 +74,14 @@ class Towers(nn.Module, ABC):
 
     @abstractmethod
     def text(self, embeddings: Tensor, ends: Tensor) -> Tensor:
-        """Projected text features [rows, width], not normalised, pooled at `ends` [rows]."""
+        """Projected text features [rows, width], not normalised, of texts that end at `ends` [rows].
+
+        What stands behind an end does not matter; where a tower was trained to see padding there, it puts that in itself.
+        """
+
+    def sentences(self, ids: Tensor, ends: Tensor) -> Tensor:
+        """Projected text features [rows, width] of token ids [rows, length]."""
+        return self.text(self.embed(ids), ends)
 
     def text_after(self, beginnings: Tensor, rests: Tensor, ends: Tensor) -> Tensor:
         """Features [beginnings, rests, width] of every beginning followed by every rest, as `text` gives them.
@@ -73,7 +98,11 @@ class Towers(nn.Module, ABC):
 
 
 class Backbone(ABC):
-    """What adapters may ask of a vision-language model."""
+    """What adapters may ask of a vision-language model.
+
+    Logits are `logit_scale` times cosines. SigLIP's own also have a bias, the same for every class: it shifts all logits of an
+    image equally, so that neither softmax nor argmax sees it, and no adapter adds it.
+    """
 
     name: str
     family: str
@@ -90,7 +119,11 @@ class Backbone(ABC):
 
 
 class TowerBackbone(Backbone):
-    """A backbone that has its towers here; its text tower reads `context_length` tokens, start and end included."""
+    """A backbone that has its towers here.
+
+    Its text tower reads `context_length` tokens, start and end included. `prefix` are the ids that stand before every text,
+    `end` is the id that ends it; `token_width` is 0 where the text tower reads no embeddings.
+    """
 
     def __init__(
         self,
@@ -102,17 +135,22 @@ class TowerBackbone(Backbone):
         logit_scale: float,
         preprocessing: Preprocessing,
         context_length: int,
+        logit_bias: float = 0.0,
     ) -> None:
         self.name, self.family, self.weights_sha256 = name, family, weights_sha256
         self.towers = towers.eval().requires_grad_(False)
-        self.logit_scale, self.preprocessing, self.context_length = logit_scale, preprocessing, context_length
+        self.logit_scale, self.logit_bias = logit_scale, logit_bias
+        self.preprocessing, self.context_length = preprocessing, context_length
+        self.precision: Precision = "fp32"
         self.images_encoded = 0
         self._class_features: dict[tuple[str, ...], Tensor] = {}
-        probe = self.tokenise(["a"])
+        empty = self.tokenise([""])
+        place = int(empty.ends[0])
+        self.prefix: tuple[int, ...] = tuple(empty.ids[0, :place].tolist())
+        self.end = int(empty.ids[0, place])
         with torch.no_grad():
-            embeddings = self.towers.embed(probe.ids)
-            self.token_width = embeddings.shape[-1]
-            self.width = self.towers.text(embeddings, probe.ends).shape[-1]
+            self.token_width = self.towers.embed(empty.ids).shape[-1] if towers.reads_embeddings else 0
+            self.width = self.towers.sentences(empty.ids, empty.ends).shape[-1]
 
     @property
     def device(self) -> torch.device:
@@ -126,14 +164,15 @@ class TowerBackbone(Backbone):
     def image_features(self, pixels: Tensor) -> Tensor:
         """Projected image features [batch, width], not normalised. Counted: frozen towers should see an image once."""
         self.images_encoded += len(pixels)
-        features: Tensor = self.towers.image(pixels.to(self.device)).float()
-        return features
+        with self._rounded():
+            return in_memory(lambda part: self.towers.image(part.to(self.device)).float(), pixels, self)
 
     @torch.no_grad()
     def text_features(self, texts: Sequence[str]) -> Tensor:
         """Projected text features [texts, width], not normalised; each distinct sentence is encoded once."""
         places = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        features = sentence_features(self.towers, self.tokenise(list(places))).float()
+        with self._rounded():
+            features = sentence_features(self.towers, self.tokenise(list(places))).float()
         return features if len(places) == len(texts) else features[[places[text] for text in texts]]
 
     def class_features(self, candidates: Sequence[Candidate], *, templates: int | None = None) -> Tensor:
@@ -145,10 +184,46 @@ class TowerBackbone(Backbone):
                 self._class_features[group] = unit(part.mean(dim=0))
         return torch.stack([self._class_features[group] for group in prompts])
 
+    def _rounded(self) -> AbstractContextManager[object]:
+        """Matrix products in the run's precision. Weights stay fp32, so that whoever copies or trains them gets them whole."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=HALF[self.precision])
+
+
+def in_memory(encode: Callable[[Tensor], Tensor], batch: Tensor, backbone: TowerBackbone) -> Tensor:
+    """What `encode` says of a batch, in parts that fit into memory: halved as often as it takes.
+
+    Parts agree with the whole to the last bits (1e-5 relative, in fp32), and where the whole fits nothing is cut.
+
+    Raises:
+        RunFailed: not even one sample fits.
+    """
+    try:
+        return encode(batch)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        if len(batch) == 1:
+            raise RunFailed(_no_room(batch, backbone)) from None
+    middle = len(batch) // 2  # outside of the handler, whose traceback holds on to the tensors of the failed attempt
+    return torch.cat([in_memory(encode, part, backbone) for part in (batch[:middle], batch[middle:])])
+
+
+def _no_room(batch: Tensor, backbone: TowerBackbone) -> str:
+    count = sum(weight.numel() for weight in backbone.towers.parameters())
+    size = "x".join(map(str, batch.shape[2:]))
+    free, whole = free_memory(backbone.device.type)
+    return (
+        f"memory: one image of {size} pixels does not fit beside {backbone.name} ({count / 1e6:.0f} million parameters, "
+        f"{count * 4 / 2**30:.1f} GiB); {backbone.device.type} has {free / 2**30:.1f} of {whole / 2**30:.1f} GiB free; "
+        "a smaller backbone needs less"
+    )
+
 
 def sentence_features(towers: Towers, tokens: Tokens) -> Tensor:
     """Projected text features [rows, width] of sentences, not normalised."""
-    return torch.cat([towers.text(towers.embed(chunk.ids), chunk.ends) for chunk in tokens.chunks()])
+    return torch.cat([towers.sentences(chunk.ids, chunk.ends) for chunk in tokens.chunks()])
 
 
 def unit(features: Tensor) -> Tensor:
@@ -188,3 +263,18 @@ def with_texts(backbone: Backbone, table: Sequence[Candidate], *, wanted_by: str
             f"'{silent[0]}'; declare text features (text = ...), or use a strategy that needs none, for example slda"
         )
     return backbone
+
+
+def with_embeddings(backbone: Backbone, *, wanted_by: str) -> TowerBackbone:
+    """The backbone, if its text tower reads embeddings that are no word's.
+
+    Raises:
+        Mistake: it has no towers, or a text tower that reads token ids alone.
+    """
+    towers = with_towers(backbone, wanted_by=wanted_by)
+    if towers.towers.reads_embeddings:
+        return towers
+    raise Mistake(
+        f"{wanted_by} learns words, but the text tower of {backbone.name} reads token ids alone; "
+        "use a strategy that learns none, for example linear or finetune"
+    )

@@ -5,25 +5,23 @@ hand without an explicit mask it is silently bidirectional; the first end-of-tex
 whose `eos_token_id` is 2 and which transformers pools by the highest id instead.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError  # what torch's restricted reader of .bin files raises; nothing here unpickles
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from clvl_bench.backbones.base import Tokens, TowerBackbone
 from clvl_bench.backbones.layers import Insert, LayeredTowers, run_layers
-from clvl_bench.backbones.preprocessing import Preprocessing
-from clvl_bench.errors import Damage
+from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes, read_preprocessing
+from clvl_bench.backbones.weights import read_model, read_part
 
 
 class ClipTowers(LayeredTowers):
     """The towers of a transformers `CLIPModel`, without its logit scale, which is never trained."""
 
+    query_and_value = {"image": r"vision_model\..*\.(q_proj|v_proj)", "text": r"text_model\..*\.(q_proj|v_proj)"}
     mean: Tensor
     std: Tensor
 
@@ -33,11 +31,11 @@ class ClipTowers(LayeredTowers):
         self.text_model, self.text_projection = clip.text_model, clip.text_projection
         self.image_width = clip.config.vision_config.hidden_size
         self.image_layers, self.text_layers = len(self.vision_model.encoder.layers), len(self.text_model.encoder.layers)
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255, persistent=False)
+        self.register_buffer("mean", as_bytes(mean), persistent=False)
+        self.register_buffer("std", as_bytes(std), persistent=False)
 
     def image(self, pixels: Tensor) -> Tensor:
-        features: Tensor = self.visual_projection(self.vision_model(pixel_values=self._normal(pixels)).pooler_output)
+        features: Tensor = self.visual_projection(self._seen(pixels).pooler_output)
         return features
 
     def image_through(self, pixels: Tensor, insert: Insert) -> Tensor:
@@ -46,6 +44,15 @@ class ClipTowers(LayeredTowers):
         hidden = run_layers(vision.encoder.layers, hidden, None, insert)
         features: Tensor = self.visual_projection(vision.post_layernorm(hidden[:, 0]))
         return features
+
+    def patches(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        seen = self._seen(pixels)
+        # transformers applies the last norm to the class token alone.
+        patches = self.vision_model.post_layernorm(seen.last_hidden_state[:, 1:])
+        return self.visual_projection(patches), self.visual_projection(seen.pooler_output)
+
+    def _seen(self, pixels: Tensor) -> Any:
+        return self.vision_model(pixel_values=self._normal(pixels))
 
     def embed(self, ids: Tensor) -> Tensor:
         embeddings: Tensor = self.text_model.embeddings.token_embedding(ids)
@@ -100,7 +107,7 @@ class ClipBackbone(TowerBackbone):
             towers=towers,
             logit_scale=float(clip.logit_scale.detach().float().exp()),
             preprocessing=preprocessing,
-            context_length=clip.config.text_config.max_position_embeddings,
+            context_length=int(clip.config.text_config.max_position_embeddings),
             **identity,
         )
 
@@ -114,46 +121,14 @@ class ClipBackbone(TowerBackbone):
         return Tokens(ids[:, : int(ends.max()) + 1], ends)
 
 
-def load(folder: Path, *, name: str, family: str, weights_sha256: str) -> ClipBackbone:
+def load(folder: Path, **identity: Any) -> ClipBackbone:
     """A CLIP from a folder in transformers' layout. Nothing in it is executed, and no socket is opened.
 
     Raises:
         Damage: a file of the folder cannot be read.
     """
     from transformers import CLIPModel, CLIPTokenizer
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        clip, info = CLIPModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32, output_loading_info=True)
-        tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-    except UnpicklingError:
-        raise Damage(f"backbone {name}: the weights in {folder} hold more than tensors; get them as safetensors") from None
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise Damage(f"backbone {name}: {folder} cannot be read as a CLIP ({str(error).splitlines()[0]})") from None
-    absent = sorted({*info["missing_keys"], *(str(key) for key in info["mismatched_keys"])})
-    if absent:  # transformers fills these with random numbers and goes on
-        raise Damage(f"backbone {name}: {folder} lacks {len(absent)} weights of a CLIP, for example {absent[0]}")
-    preprocessing = read_preprocessing(folder / "preprocessor_config.json")
-    return ClipBackbone(clip, tokenizer, preprocessing, name=name, family=family, weights_sha256=weights_sha256)
-
-
-def read_preprocessing(path: Path) -> Preprocessing:
-    """Sizes, mean and deviation from a published preprocessor_config.json, in its older and newer form.
-
-    Raises:
-        Damage: the file is missing or lacks one of them.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        size, crop = content["size"], content["crop_size"]
-        return Preprocessing(
-            resize=int(size["shortest_edge"] if isinstance(size, dict) else size),
-            crop=int(crop["height"] if isinstance(crop, dict) else crop),
-            mean=tuple(map(float, content["image_mean"])),
-            std=tuple(map(float, content["image_std"])),
-            resample=int(content.get("resample", 3)),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Damage(f"{path}: cannot be read as a preprocessing configuration ({error})") from None
+    clip = read_model(CLIPModel, folder, "CLIP", identity["name"])
+    tokenizer = read_part(CLIPTokenizer, folder, "CLIP", identity["name"])
+    return ClipBackbone(clip, tokenizer, read_preprocessing(folder / "preprocessor_config.json"), **identity)

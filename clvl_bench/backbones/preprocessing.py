@@ -3,32 +3,49 @@
 Resizing is Pillow's, as in the published models' own processing: tensor resizing differs by up to 0.028 in the features.
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
+
+from clvl_bench.errors import Damage
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Shortest side to `resize`, then the middle `crop` x `crop`, then (x / 255 - mean) / std inside the tower."""
+    """Shortest side to `resize`, then the middle `crop` x `crop`, then (x / 255 - mean) / std inside the tower.
+
+    With `squash` both sides to `crop`, whatever the shape of the image, as SigLIP does.
+    """
 
     resize: int
     crop: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     resample: int = Image.Resampling.BICUBIC
+    squash: bool = False
 
     @property
     def key(self) -> str:
         """What of this changes features: part of the key of every cached feature."""
-        return f"resize {self.resize} crop {self.crop} resample {int(self.resample)} mean {self.mean} std {self.std}"
+        how = "squash " if self.squash else ""
+        return f"{how}resize {self.resize} crop {self.crop} resample {int(self.resample)} mean {self.mean} std {self.std}"
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """uint8 [3, crop, crop] from RGB pixels [height, width, 3]."""
         height, width = image.shape[:2]
-        if min(height, width) != self.resize:
+        if self.squash:
+            if (height, width) != (self.crop, self.crop):
+                size = (self.crop, self.crop)
+                image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling(self.resample)))
+        elif min(height, width) != self.resize:
             short = self.resize / min(height, width)
             size = (self.resize, int(height * short)) if width <= height else (int(width * short), self.resize)
             image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling(self.resample)))
@@ -44,3 +61,39 @@ def _middle(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
         image, (height, width) = padded, padded.shape[:2]
     top, left = (height - size) // 2, (width - size) // 2
     return image[top : top + size, left : left + size]
+
+
+def as_bytes(values: Sequence[float]) -> Tensor:
+    """A mean or deviation of pixels in 0..1, one a channel, for pixels in 0..255 [1, 3, 1, 1]."""
+    return torch.tensor(values).view(1, 3, 1, 1) * 255
+
+
+def read_preprocessing(path: Path) -> Preprocessing:
+    """Sizes, mean and deviation from a published preprocessor_config.json, in CLIP's older and newer form and in SigLIP's.
+
+    Raises:
+        Damage: the file is missing or lacks one of them.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Preprocessing(
+            **_sizes(content),
+            mean=tuple(map(float, content["image_mean"])),
+            std=tuple(map(float, content["image_std"])),
+            resample=int(content.get("resample", 3)),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Damage(f"{path}: cannot be read as a preprocessing configuration ({error})") from None
+
+
+def _sizes(content: dict[str, Any]) -> dict[str, Any]:
+    size = content["size"]
+    if isinstance(size, dict) and "height" in size:  # both sides at once, and no crop
+        if size["height"] != size["width"]:
+            raise ValueError(f"size: got {size}, only squares are read")
+        return {"resize": int(size["height"]), "crop": int(size["height"]), "squash": True}
+    crop = content["crop_size"]
+    return {
+        "resize": int(size["shortest_edge"] if isinstance(size, dict) else size),
+        "crop": int(crop["height"] if isinstance(crop, dict) else crop),
+    }

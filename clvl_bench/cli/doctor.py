@@ -6,12 +6,14 @@ import platform
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Literal
 
 from clvl_bench.home import home
 
+Kind = Literal["dataset", "model"]
 PACKAGES = ("torch", "torchvision", "avalanche-lib", "transformers", "peft", "numpy", "pandas", "matplotlib")
 OLDEST, NEWEST = (3, 11), (3, 13)
 
@@ -37,10 +39,10 @@ def versions() -> dict[str, str]:
     return found
 
 
-def examine(*, hashes: bool = False) -> bool:
-    """Print the findings; True if all is well."""
+def examine(*, hashes: Collection[Kind] = ()) -> bool:
+    """Print the findings, with the hashes of fetched data or weights where asked for; True if all is well."""
     well = True
-    for finding in (*findings(), *(_stock() if hashes else ())):
+    for finding in (*findings(), *(_stock(hashes) if hashes else ())):
         well &= finding.well
         head = f"{'ok ' if finding.well else 'BAD'}  {finding.what:<13} "
         print(_wrapped(head, finding.found))
@@ -116,12 +118,13 @@ def _machine() -> Iterator[Finding]:
 
 def _kept() -> Iterator[Finding]:
     """Weights and data: those that are not here are no fault, only a hint."""
-    from clvl_bench.config.backbones import BACKBONES, folder_of
+    from clvl_bench.config.backbones import BACKBONES
+    from clvl_bench.config.backbones import is_here as weights_here
     from clvl_bench.datasets import DATASETS, HubSource
     from clvl_bench.readers import is_here
 
-    here = [each.name for each in BACKBONES if (folder_of(each) / "config.json").is_file()]
-    away = [each.name for each in BACKBONES if each.name not in here]
+    here = [each.name for each in BACKBONES if weights_here(each)]
+    away = [each.name for each in BACKBONES if each.name not in here and each.revision is not None]
     yield Finding("weights", "tiny" in here, ", ".join(here), "install the package again")
     yield Finding("data", True, ", ".join(each.name for each in DATASETS if is_here(each)))
     hub = [each for each in DATASETS if isinstance(each.source, HubSource)]
@@ -130,14 +133,15 @@ def _kept() -> Iterator[Finding]:
         yield Finding("to fetch", True, f"{len(missing)} more; clvl-bench fetch {missing[0]}")
 
 
-def _stock() -> Iterator[Finding]:
-    """Every fetched file against the hash that was written down when it came."""
+def _stock(kinds: Collection[Kind]) -> Iterator[Finding]:
+    """Every fetched file against the hash that was declared, or written down when it came."""
     from clvl_bench import stock
 
     for each in stock.holdings():
-        if each.files:
+        if each.files and each.kind in kinds:
             changed = stock.damaged(each)
             found = f"{each.name}: {len(each.files)} files"
-            well = f"{found}, all as fetched" if each.manifest.is_file() else f"{found}, no hashes were written down"
+            known = "all as fetched" if each.manifest.is_file() else "no hashes were written down"
+            well = f"{found}, {known}" + (", weights as declared" if each.pinned else "")
             bad = f"{found}, {len(changed)} changed or gone, for example {changed[0]}" if changed else well
             yield Finding("stock", not changed, bad, f"clvl-bench fetch {each.name}")

@@ -6,7 +6,8 @@ A download that was interrupted goes on at the first file that is not here: the 
 from pathlib import Path
 
 from clvl_bench import stock
-from clvl_bench.errors import Missing
+from clvl_bench.errors import Damage, Missing
+from clvl_bench.records import file_sha256
 
 
 def fetch(name: str) -> Path:
@@ -15,6 +16,7 @@ def fetch(name: str) -> Path:
     Raises:
         Mistake: nobody has declared it, or it needs no download.
         Missing: the hub cannot be reached or does not have it.
+        Damage: what came is not what was declared.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
@@ -25,5 +27,9 @@ def fetch(name: str) -> Path:
         folder = snapshot_download(wanted.repository, revision=wanted.revision, repo_type=wanted.kind, allow_patterns=patterns)
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise Missing(f"fetch: {where} could not be downloaded ({str(error).splitlines()[0]})") from None
+    for name, expected in wanted.pinned:
+        got = file_sha256(wanted.folder / name)
+        if got != expected:
+            raise Damage(f"fetch: {where}: {name}: sha256 is {got[:8]}, declared {expected[:8]}; it was not what is published")
     stock.record(wanted)
     return Path(folder)

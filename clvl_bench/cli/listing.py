@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from clvl_bench.config import Adapter, BenchmarkConfig, Plugin
+from clvl_bench.config import Adapter, BenchmarkConfig, Plugin, backbones
 from clvl_bench.config.backbones import BACKBONES
 from clvl_bench.config.files import load, locate, names
 from clvl_bench.datasets import DATASETS, ImageDataset, OwnCopySource, ToySource
@@ -37,13 +37,20 @@ def _weight(dataset: ImageDataset) -> str:
     """About what its published files weigh; nothing for what comes with the package."""
     if dataset.download_mb is None:
         return "-" if isinstance(dataset.source, ToySource) else "?"
-    return f"{dataset.download_mb:.0f} MB" if dataset.download_mb < 1000 else f"{dataset.download_mb / 1000:.1f} GB"
+    return _megabytes(dataset.download_mb)
+
+
+def _megabytes(number: float) -> str:
+    return f"{number:.0f} MB" if number < 1000 else f"{number / 1000:.1f} GB"
 
 
 def _backbones() -> Rows:
-    rows: Rows = [("name", "title", "family", "million parameters", "MB to fetch", "licence")]
+    rows: Rows = [("name", "size", "input", "context", "licence", "here")]
     for each in BACKBONES:
-        rows.append((each.name, each.title, each.family, f"{each.parameters_m:g}", f"{each.download_mb:g}", each.licence))
+        missing = "fetch" if each.revision is not None else "import" if each.architecture is not None else "own copy"
+        here = "yes" if backbones.is_here(each) else missing
+        size = "-" if each.embedded else _megabytes(each.download_mb)
+        rows.append((each.name, size, f"{each.image_size} px", str(each.context_length), each.licence, here))
     return rows
 
 

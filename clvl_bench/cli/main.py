@@ -38,13 +38,16 @@ def run(
     set_: Set = [],  # noqa: B006 (typer's form)
     limit: Limit = None,
     threads: Annotated[int, typer.Option(help="Threads of the run; they change the last bits.", min=1)] = 1,
+    precision: Annotated[str, typer.Option(help="Of frozen towers: fp32, bf16 or fp16; what trains is fp32.")] = "fp32",
     results: Results = Path("results"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")] = False,
 ) -> None:
     """Run one strategy on one benchmark, and show it beside the committed results."""
     from clvl_bench.config.files import run_config
 
-    config = run_config(benchmark, strategy, backbone=backbone, seed=seed, threads=threads, limit=limit, overrides=set_)
+    config = run_config(
+        benchmark, strategy, backbone=backbone, seed=seed, threads=threads, precision=precision, limit=limit, overrides=set_
+    )
     if dry_run:
         from clvl_bench.cli.show import show_plan
 
@@ -55,7 +58,7 @@ def run(
     from clvl_bench.cli.show import show_result
     from clvl_bench.runner import run as run_one
 
-    show_result(run_one(config, results=results, device=_device(device)), results)
+    show_result(run_one(config, results=results, device=_device(device, config.precision)), results)
 
 
 @app.command()
@@ -81,7 +84,7 @@ def grid(
     from clvl_bench.launch import default_jobs
     from clvl_bench.launch import grid as run_grid
 
-    outcomes = run_grid(runs, results=results, jobs=jobs or default_jobs(), device=_device(device))
+    outcomes = run_grid(runs, results=results, jobs=jobs or default_jobs(), device=_device(device, config.precision))
     failed = show_grid(runs, outcomes, results, sweep=bool(config.sweep))
     if failed:
         raise typer.Exit(1)
@@ -169,12 +172,14 @@ def list_(
 
 @app.command()
 def doctor(
-    data: Annotated[bool, typer.Option("--data", help="Hash all fetched data and weights, and say what changed.")] = False,
+    data: Annotated[bool, typer.Option("--data", help="Hash all fetched data, and say what changed.")] = False,
+    weights: Annotated[bool, typer.Option("--weights", help="Hash all fetched weights, and say what changed.")] = False,
 ) -> None:
     """Show what works on this machine, and what to type where something does not."""
-    from clvl_bench.cli.doctor import examine
+    from clvl_bench.cli.doctor import Kind, examine
 
-    if not examine(hashes=data):
+    wanted: list[Kind] = [*(["dataset"] if data else []), *(["model"] if weights else [])]  # type: ignore[list-item]
+    if not examine(hashes=wanted):
         raise typer.Exit(1)
 
 
@@ -210,6 +215,27 @@ def unpack(archive: Annotated[Path, typer.Argument(help="An archive that pack wr
     from clvl_bench import stock
 
     print(f"{archive}: {', '.join(stock.unpack(archive, Path(HF_HUB_CACHE)))} are here now")
+
+
+@app.command("import-weights")
+def import_weights(
+    file: Annotated[Path, typer.Argument(help="A state dict, .safetensors or .pt.")],
+    arch: Annotated[str, typer.Option(help="The architecture's name there, for example ViT-B-32.")],
+    from_: Annotated[str, typer.Option("--from", help="Whose names the weights have: open_clip.")] = "open_clip",
+    to: Annotated[Path | None, typer.Option("--to", help="The folder to write; the file's name if left out.")] = None,
+    family: Annotated[str | None, typer.Option(help="What records call these weights' family, for example RemoteCLIP.")] = None,
+) -> None:
+    """Convert published weights into a folder that --backbone takes, checked against the original's forward."""
+    if from_ != "open_clip":
+        raise Mistake(f"--from {from_}: allowed: open_clip")
+    if not file.is_file():
+        raise Mistake(f"{file}: no such file")
+    _quiet(1)
+    from clvl_bench.backbones.importing import import_weights as convert
+
+    made = convert(file, architecture=arch, folder=to or Path(file.stem), family=family)
+    where = made.folder if made.folder.is_absolute() else f"./{made.folder}"
+    print(f"{file}: features agree with open_clip's to {made.difference:.1e}; use it with --backbone {where}")
 
 
 @app.callback(invoke_without_command=True)
@@ -265,14 +291,16 @@ def _result_folders(names: list[str], results: Path) -> list[Path]:
     return folders
 
 
-def _device(name: str) -> str:
+def _device(name: str, precision: str = "fp32") -> str:
     """The device to use.
 
     Raises:
-        Mistake: there is no such device here.
+        Mistake: there is no such device here, or a CPU was found where half precision was asked for.
     """
     import torch
 
+    if name == "auto" and precision != "fp32" and not torch.cuda.is_available():
+        raise Mistake(f"--precision {precision}: there is no GPU here; use fp32, or insist with --device cpu")
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cpu" or (name.startswith("cuda") and torch.cuda.is_available()):

@@ -15,7 +15,7 @@ from clvl_bench.config import RunConfig
 from clvl_bench.config.files import shipped
 from clvl_bench.errors import ClvlError
 from clvl_bench.records import RESULT, Result
-from clvl_bench.report import Run, load, of_result, summary, terminal_table, write_report
+from clvl_bench.report import Run, load, mixture, of_result, summary, terminal_table, write_report
 from clvl_bench.report.runs import RUNS
 from clvl_bench.report.selection import Setting, select
 
@@ -70,6 +70,8 @@ def show_table(runs: Sequence[Run], *, new: Run | None = None) -> None:
         for row in rows:
             table.add_row(*map(escape, row), style="bold" if new is not None and row[0].startswith("> ") else None)
         console.print(table)
+    if note := mixture(runs if new is None else [*runs, new]):
+        print(note)
 
 
 def _with_new_row(runs: Sequence[Run], new: Run) -> Any:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from clvl_bench.config.backbones import Precision
 from clvl_bench.strict import Strict
 
 
@@ -16,6 +17,7 @@ class ExperimentConfig(Strict):
     strategies: tuple[str, ...] = Field(min_length=1)
     backbones: tuple[str, ...] = Field(("tiny",), min_length=1)
     seeds: tuple[int, ...] = Field((0,), min_length=1)
+    precision: Precision = Field("fp32", description="of frozen towers")
     class_orders: tuple[int, ...] = Field(
         (), description="class_order_seed of each repetition; the benchmark's own if left out"
     )

@@ -149,6 +149,7 @@ def run_config(
     backbone: str = "tiny",
     seed: int = 0,
     threads: int = 1,
+    precision: str = "fp32",
     limit: int | None = None,
     overrides: Sequence[str] = (),
 ) -> RunConfig:
@@ -172,6 +173,7 @@ def run_config(
         "backbone": _of_features(stream) or backbone,
         "seed": seed,
         "threads": threads,
+        "precision": precision,
         "limit": limit,
         "benchmark_config": stream,
         "strategy_config": load("strategy", strategy, of_strategy),
@@ -187,6 +189,7 @@ def runs_of(experiment: ExperimentConfig, *, limit: int | None = None) -> list[R
             strategy,
             backbone=backbone,
             seed=seed,
+            precision=experiment.precision,
             limit=limit,
             overrides=(*experiment.set, *variant, *([] if order is None else [f"benchmark.class_order_seed={order}"])),
         )

@@ -61,13 +61,14 @@ class GdumbPlugin(MemoryPlugin):
 
 
 class DistillationPlugin(Strict):
-    """Distillation from the untouched backbone on the benchmark's reference set (Zheng et al. 2023, arXiv:2303.06628)."""
+    """Distillation from a frozen backbone on the benchmark's reference set (Zheng et al. 2023, arXiv:2303.06628)."""
 
     reads: ClassVar[Reads] = "image_features"
     kind: Literal["distillation"] = "distillation"
     weight: float = Field(1.0, ge=0)
     temperature: float = Field(2.0, gt=0)
     batch_size: int = Field(64, ge=1, description="reference images a step")
+    teacher: str | None = Field(None, description="name or folder of another backbone to learn from; else the untouched one")
     texts: Literal["student", "teacher"] = Field(
         "student", description="whose texts the student's images are compared with: teacher leaves the text side free"
     )

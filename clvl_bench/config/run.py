@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from clvl_bench.config.backbones import Precision
 from clvl_bench.config.benchmark import BenchmarkConfig
 from clvl_bench.config.training import StrategyConfig
 from clvl_bench.datasets import NAMES, find
@@ -21,6 +22,7 @@ class RunConfig(Strict):
     strategy: str
     backbone: str = "tiny"
     seed: int = Field(0, ge=0)
+    precision: Precision = Field("fp32", description="of the matrix products of frozen towers; what trains is fp32")
     threads: int = Field(1, ge=1, description="threads change the last bits of sums, so they belong to the run")
     limit: int | None = Field(None, ge=1, description="samples a split, for trying things out; marks the run as partial")
     benchmark_config: BenchmarkConfig
@@ -39,7 +41,7 @@ class RunConfig(Strict):
     @property
     def backbone_name(self) -> str:
         """The backbone without the folders above it: what tables show."""
-        return Path(self.backbone).name if self.backbone.startswith((".", "/", "~")) else self.backbone
+        return _without_folders(self.backbone)
 
     @property
     def coordinates(self) -> dict[str, Any]:
@@ -58,6 +60,9 @@ class RunConfig(Strict):
         that moved to another folder are the same data."""
         content = self.model_dump(mode="json", exclude_defaults=True)
         content["backbone"] = self.backbone_name
+        for part in (content["strategy_config"]["adapter"], *content["strategy_config"].get("plugins", [])):
+            if part.get("teacher") is not None:
+                part["teacher"] = _without_folders(part["teacher"])
         for name, dataset in content["benchmark_config"].get("dataset", {}).items():
             if name in NAMES:  # a table says only what it changes, whatever else the declaration comes to say
                 declared = find(name).model_dump(mode="json", exclude_defaults=True)
@@ -76,3 +81,7 @@ class RunConfig(Strict):
         names = (self.benchmark, self.strategy, self.backbone_name)
         slug = "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", name) for name in names)
         return f"{slug}-s{self.seed}-{digest}"
+
+
+def _without_folders(backbone: str) -> str:
+    return Path(backbone).name if backbone.startswith((".", "/", "~")) else backbone

@@ -48,6 +48,15 @@ class StrategyConfig(Strict):
         """The most demanding of what its parts read."""
         return demanding([self.adapter.reads, *(plugin.reads for plugin in self.plugins)])
 
+    @property
+    def teacher(self) -> str | None:
+        """The backbone that a part of it names to learn from, where that is not the untouched one."""
+        return next(iter(self._teachers()), None)
+
+    def _teachers(self) -> list[str]:
+        named: set[str | None] = {getattr(part, "teacher", None) for part in (self.adapter, *self.plugins)}
+        return sorted(name for name in named if name is not None)
+
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         kinds = [plugin.kind for plugin in self.plugins]
@@ -61,6 +70,8 @@ class StrategyConfig(Strict):
                 f"train.classes: got 'experience' beside the plugin '{rehearsing[0]}', whose samples are of earlier classes; "
                 'set classes = "seen"'
             )
+        if len(self._teachers()) > 1:
+            raise ValueError(f"teacher: got {self._teachers()}; all parts of a strategy learn from one")
         if self.adapter.kind == "none" and self.plugins:
             raise ValueError(f"plugins: got {kinds} beside the adapter 'none', which does not train; remove them")
         return self

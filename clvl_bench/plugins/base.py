@@ -15,6 +15,7 @@ from torch import Tensor
 from clvl_bench.adapters import Adapter, Classes, State
 from clvl_bench.errors import Mistake
 from clvl_bench.randomness import rng
+from clvl_bench.teacher import Teacher
 
 
 class Plugin(SupervisedPlugin):
@@ -40,14 +41,16 @@ class Plugin(SupervisedPlugin):
 class Reference:
     """Unlabelled general images beside the stream, and the texts that go with them: those of classes, or captions.
 
-    `ids` [n] are their sample ids, `inputs` gives what the strategy reads for some ids, `features` [n, width] what the
-    frozen image tower says about each.
+    `ids` [n] are their sample ids, `inputs` gives what the strategy reads for some ids, `features` [n, teacher width] what the
+    teacher says about each, `untouched` [n, width] what the strategy's own backbone says before it learns.
     """
 
     ids: Tensor
     inputs: Callable[[Tensor], Tensor]
     features: Tensor
     classes: Classes
+    teacher: Teacher
+    untouched: Tensor
     captions: tuple[str, ...] = ()
 
     def some(self, size: int | None, seed: int) -> "Reference":
@@ -55,7 +58,8 @@ class Reference:
         if size is None or size >= len(self.ids):
             return self
         rows = torch.from_numpy(np.sort(rng("reference set", seed).permutation(len(self.ids))[:size]))
-        return replace(self, ids=self.ids[rows], features=self.features[rows.to(self.features.device)])
+        there = rows.to(self.features.device)
+        return replace(self, ids=self.ids[rows], features=self.features[there], untouched=self.untouched[there])
 
     def kept_bytes(self) -> int:
         """A copy of the images as they are read, the teacher's features, and the captions."""

@@ -1,12 +1,13 @@
-"""Distillation from the untouched backbone on a reference set: what keeps zero-shot ability while a domain is learned.
+"""Distillation from a frozen backbone on a reference set: what keeps zero-shot ability while a domain is learned.
 
 The two reference losses of Zheng et al. 2023, Preventing zero-shot transfer degradation in continual learning of
 vision-language models (ZSCL, arXiv:2303.06628, equations 3 to 5): the similarities between reference images and texts,
-over the texts for each image and over the images for each text, stay as the initial model has them. In the released code
+over the texts for each image and over the images for each text, stay as the teacher has them. In the released code
 both sides use the teacher's texts, so that the text tower is left free (here `texts = "teacher"`); the paper words the second
 loss as one of the text tower (`"student"`). Texts are those of the reference set's classes, or captions as in the paper.
 Differs from the code: what the teacher says of images and texts is encoded once; where the student encodes captions, a step
-takes some of them.
+takes some of them. The teacher is the untouched backbone, as in the paper, or another: similarities need no common width; for
+`texts = "teacher"` the student's images go through the projection of `teacher.Projection` where widths differ.
 """
 
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from clvl_bench.config.plugins import DistillationPlugin
 from clvl_bench.errors import Mistake
 from clvl_bench.plugins.base import Plugin, Reference, Surroundings
 from clvl_bench.randomness import rng
+from clvl_bench.teacher import Projection
 
 Directions = Literal["both", "images", "texts"]
 
@@ -29,7 +31,7 @@ class Distillation(Plugin):
 
     Args:
         adapter: the student.
-        reference: images without labels, what the frozen backbone says of them, and the texts.
+        reference: images without labels, the teacher and what it says of them, and the texts.
         weight: of the loss; 0 leaves training as it is.
         temperature: of both softmaxes; the loss is scaled by its square.
         batch_size: reference images a step.
@@ -58,16 +60,17 @@ class Distillation(Plugin):
         self.weight, self.temperature, self.batch_size, self.texts = weight, temperature, batch_size, texts
         self.captions_a_step, self.directions = captions_a_step, directions
         self._seed = seed
+        self._projection = Projection(reference.untouched, reference.features)
         self._tokens: Tokens | None = None
         if sentences == "captions":
             towers = with_towers(adapter.backbone, wanted_by="the plugin 'distillation' with captions")
-            self._teacher_texts = unit(towers.text_features(reference.captions))
+            self._teacher_texts = reference.teacher.captions(reference.captions)
             if texts == "student":
                 self._tokens = towers.tokenise(reference.captions)
         else:
             candidates = [adapter.table[place] for place in reference.classes]
             # One template, as a training step of the towers scores classes; encoded once.
-            self._teacher_texts = adapter.backbone.class_features(candidates, templates=1)
+            self._teacher_texts = reference.teacher.texts(candidates, templates=1)
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
         if not self.weight:
@@ -82,17 +85,17 @@ class Distillation(Plugin):
 
     def loss(self, rows: Tensor, captions: Tensor | None = None) -> Tensor:
         """The loss on some rows of the reference set and, where the student encodes captions, on some of these."""
-        scale, texts = self.adapter.backbone.logit_scale, self._teacher_texts
+        scale, own, texts = self.reference.teacher.logit_scale, self.adapter.backbone.logit_scale, self._teacher_texts
         inputs = self.reference.inputs(self.reference.ids[rows])
         if self.texts == "teacher":
-            student = scale * unit(self.adapter.image(inputs)) @ texts.T
+            student = scale * unit(self._projection(self.adapter.image(inputs))) @ texts.T
         elif self._tokens is None:
             student = self.adapter.logits(inputs, self.reference.classes)
         else:
             chosen = torch.arange(len(texts)) if captions is None else captions
             texts = texts[chosen.to(texts.device)]
             learned = self.adapter.encode_sentences(self._tokens[chosen.to(self._tokens.ids.device)])
-            student = scale * unit(self.adapter.image(inputs)) @ learned.T
+            student = own * unit(self.adapter.image(inputs)) @ learned.T
         teacher = scale * unit(self.reference.features[rows.to(self.reference.features.device)]) @ texts.T
         return both_directions(teacher, student, self.temperature, directions=self.directions)
 

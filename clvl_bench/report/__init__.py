@@ -8,7 +8,7 @@ from clvl_bench.report.compare import Difference, compare
 from clvl_bench.report.paired import differences_frame, paired
 from clvl_bench.report.published import beside, beside_markdown, read_published
 from clvl_bench.report.runs import Run, load, of_result, write_committed
-from clvl_bench.report.tables import markdown, summary, terminal_table
+from clvl_bench.report.tables import escaped, markdown, mixture, summary, terminal_table
 
 
 def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, published: Path | None = None) -> None:
@@ -28,7 +28,9 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, publishe
     if compared:
         pairs = differences_frame(compared).to_csv(index=False, lineterminator="\n")
         write_atomically(out / "differences.csv", pairs.encode())
-    write_atomically(out / "summary.md", markdown(frame, compared).encode())
+    note = mixture(runs)
+    head = f"{escaped(note)}\n\n" if note else ""
+    write_atomically(out / "summary.md", (head + markdown(frame, compared)).encode())
     if plots:
         from clvl_bench.report.plots import draw, groups
 
@@ -40,6 +42,6 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, publishe
 
 
 __all__ = [
-    "Difference", "Run", "compare", "load", "markdown", "of_result", "summary", "terminal_table",
+    "Difference", "Run", "compare", "load", "markdown", "mixture", "of_result", "summary", "terminal_table",
     "write_committed", "write_report",
 ]  # fmt: skip

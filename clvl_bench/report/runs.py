@@ -61,6 +61,9 @@ class Origin:
     data_sha256: str = ""
     prompts_sha256: str = ""
     weights_sha256: str = ""
+    family: str = ""
+    precision: str = "fp32"
+    teacher: str = ""
     device: str = ""
     threads: str = ""
     versions: str = ""
@@ -141,6 +144,9 @@ def of_result(result: Result) -> Run:
             data_sha256=sha256(to_json(origin["data"]))[:16],
             prompts_sha256=origin["prompts_sha256"][:16],
             weights_sha256=origin["backbone"]["weights_sha256"][:16],
+            family=origin["backbone"]["family"],
+            precision=config.get("precision", "fp32"),
+            teacher=_named(origin.get("teacher")),
             device=f"{origin['device']['type']}: {origin['device']['name']}",
             threads=str(config["threads"]),
             versions=" ".join(f"{name} {number}" for name, number in sorted(origin["versions"].items())),
@@ -151,6 +157,11 @@ def of_result(result: Result) -> Run:
         tuple(result.records),
         _correct(result),
     )
+
+
+def _named(backbone: dict[str, str] | None) -> str:
+    """A backbone's name, family and hash, or nothing."""
+    return "" if backbone is None else f"{backbone['name']} ({backbone['family']}) {backbone['weights_sha256'][:16]}"
 
 
 def _correct(result: Result) -> NDArray[np.bool_] | None:

@@ -91,6 +91,7 @@ def refuse_mixtures(runs: Sequence[Run]) -> None:
         ("prompts", "prompts_sha256"),  # before the data, whose fingerprints hold the class names too
         ("data", "data_sha256"),
         ("weights", "weights_sha256"),
+        ("precisions", "precision"),
     ):
         by_table: dict[Table, set[str]] = {}
         for run in runs:
@@ -102,6 +103,18 @@ def refuse_mixtures(runs: Sequence[Run]) -> None:
                 raise Mistake(
                     f"{' '.join(table)}: runs with different {what} ({shown}) cannot stand in one table; report them apart"
                 )
+
+
+def mixture(runs: Sequence[Run]) -> str:
+    """A line that says which weights are behind numbers where there are several, teachers among them; else nothing."""
+    done = [run.origin for run in runs if run.origin.state == "done"]
+    weights = {f"{origin.backbone} ({origin.family or 'family not recorded'}) {origin.weights_sha256[:8]}" for origin in done}
+    teachers = {f"{origin.teacher}, as teacher" for origin in done if origin.teacher}
+    if len(weights) + len(teachers) < 2:
+        return ""
+    return (
+        f"Weights differ: {'; '.join(sorted(weights | teachers))}. What differs between them may be due to their pre-training."
+    )
 
 
 def terminal_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:

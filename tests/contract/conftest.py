@@ -22,6 +22,6 @@ def shared_data(shared_home: Path, tiny) -> Iterator[None]:  # type: ignore[no-u
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLVL_HOME", str(shared_home))
         patch.setattr(preparation, "read_parts", read_once)
-        patch.setattr(preparation, "backbone_for", lambda name, data, *, device: tiny)
+        patch.setattr(preparation, "backbone_for", lambda name, data, **settings: tiny)
         patch.setattr("os.fsync", lambda descriptor: None)
         yield

@@ -99,6 +99,9 @@ ARGUMENTS = [
     (["report", "nowhere"], "unknown experiment 'nowhere'"),
     (["compare", "nowhere", "nowhere"], "nowhere"),
     (["fetch", "eurosatt"], "did you mean 'eurosat'"),
+    (["fetch", "biomedclip"], "biomedclip has no pinned download"),
+    (["import-weights", "nothing.pt", "--arch", "ViT-B-32"], "nothing.pt: no such file"),
+    (["import-weights", "nothing.pt", "--arch", "ViT-B-32", "--from", "keras"], "--from keras: allowed: open_clip"),
     (["fetch", "tiny"], "comes with the package"),
     (["fetch", "aid"], '[dataset.aid] source = { kind = "folder", path = "AID", test_fraction = 0.2 }'),
 ]

@@ -10,8 +10,8 @@ from PIL import Image
 from transformers import CLIPModel
 
 from clvl_bench.backbones import Towers, load_backbone, unit
-from clvl_bench.backbones.clip import ClipTowers, read_preprocessing
-from clvl_bench.backbones.preprocessing import Preprocessing
+from clvl_bench.backbones.clip import ClipTowers
+from clvl_bench.backbones.preprocessing import Preprocessing, read_preprocessing
 from clvl_bench.config.backbones import assets
 from clvl_bench.datasets import Candidate
 from clvl_bench.errors import Damage, Missing, Mistake

@@ -9,6 +9,7 @@ from clvl_bench.config.adapters import FullAdapter, KgCoOpAdapter, LoraAdapter, 
 from clvl_bench.datasets import Candidate
 from clvl_bench.plugins import Distillation, Reference
 from clvl_bench.plugins.distillation import distillation_loss
+from clvl_bench.teacher import Teacher
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
 ALL = (0, 1, 2, 3)
@@ -22,7 +23,10 @@ def backbone(random_clip):
 @pytest.fixture(scope="module")
 def reference(backbone):
     pixels = torch.randint(0, 256, (10, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    return Reference(torch.arange(10), lambda ids: pixels[ids], backbone.image_features(pixels), (2, 3))
+    features = backbone.image_features(pixels)
+    return Reference(
+        torch.arange(10), lambda ids: pixels[ids], features, (2, 3), Teacher(backbone, features.__getitem__), features
+    )
 
 
 @pytest.mark.parametrize("texts", ["student", "teacher"])

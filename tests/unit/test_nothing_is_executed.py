@@ -38,7 +38,7 @@ def canary(tmp_path):
 def clip(tmp_path):
     """A copy of the embedded CLIP, read by its path as somebody else's weights are."""
     folder = tmp_path / "clip"
-    shutil.copytree(assets(), folder)
+    shutil.copytree(assets(), folder, ignore=shutil.ignore_patterns("manifest.json"))
     return folder
 
 
@@ -53,6 +53,33 @@ def test_code_in_pickled_weights_is_refused(clip, canary):
     with pytest.raises(Damage, match="more than tensors; get them as safetensors"):
         load_backbone(str(clip))
     assert not canary.exists()
+
+
+@pytest.mark.parametrize("name", ["model.bin", "model.pt", "model.safetensors", "pytorch_model.bin"])
+def test_code_in_weights_is_refused_in_one_line_whatever_they_are_called(clip, canary, name):
+    (clip / "model.safetensors").unlink()
+    torch.save({"logit_scale": Evil(canary)}, clip / name)
+    with pytest.raises(Damage) as refused:
+        load_backbone(str(clip))
+    assert len(str(refused.value).splitlines()) == 1
+    assert str(clip) in str(refused.value)
+    assert not canary.exists()
+
+
+def test_a_model_that_brings_its_own_code_is_refused_in_one_line(clip, canary):
+    (clip / "evil.py").write_text(f"import os\nos.mkdir({str(canary)!r})\n")
+    content = {"model_type": "evil", "auto_map": {"AutoConfig": "evil.C", "AutoModel": "evil.M"}}
+    (clip / "config.json").write_text(json.dumps(content))
+    with pytest.raises(Damage, match="model_type 'evil'; read are clip, siglip, and folders with open_clip_config"):
+        load_backbone(str(clip))
+    assert not canary.exists()
+
+
+def test_a_configuration_that_is_none_is_one_line(clip):
+    (clip / "config.json").write_text("[1, 2")
+    with pytest.raises(Damage, match=r"config\.json: cannot be read") as refused:
+        load_backbone(str(clip))
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def test_code_beside_weights_is_not_run(clip, canary):
@@ -78,7 +105,8 @@ def test_objects_in_arrays_are_refused(tmp_path, canary):
 
 def test_the_package_neither_unpickles_nor_trusts_remote_code():
     forbidden = re.compile(
-        r"pickle\.loads?\(|import (pickle|dill|shelve|marshal)|trust_remote_code|allow_pickle=True|torch\.load\(|\bexec\("
+        r"pickle\.loads?\(|import (pickle|dill|shelve|marshal)|trust_remote_code|allow_pickle=True|\bexec\("
+        r"|torch\.load\((?!.*weights_only=True)"
     )
     for path in Path(clvl_bench.__file__).parent.rglob("*.py"):
         assert not forbidden.search(path.read_text(encoding="utf-8")), path

@@ -19,7 +19,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A hub cache of its own, with some bytes in the place of EuroSAT and of a CLIP."""
     cache = tmp_path / "hub"
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
-    for name, files in (("eurosat", (TEST, "README.md")), ("clip-vit-base-patch32", ("config.json", "model.safetensors"))):
+    for name, files in (("eurosat", (TEST, "README.md")), ("clip-vit-large-patch14", ("config.json", "model.safetensors"))):
         held = stock.find(name, verb="test")
         blobs = held.folder.parent.parent / "blobs"
         blobs.mkdir(parents=True)
@@ -32,7 +32,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def archive(cache: Path, tmp_path: Path) -> Path:
-    stock.pack(["eurosat", "clip-vit-base-patch32"], tmp_path / "bundle.tar")
+    stock.pack(["eurosat", "clip-vit-large-patch14"], tmp_path / "bundle.tar")
     return tmp_path / "bundle.tar"
 
 
@@ -54,8 +54,8 @@ def rewritten(archive: Path, change) -> Path:
 
 def test_what_was_packed_arrives_as_it_was(archive, cache, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "there"))
-    assert set(stock.unpack(archive, tmp_path / "there")) == {"eurosat", "clip-vit-base-patch32"}
-    for name, files in (("eurosat", [TEST]), ("clip-vit-base-patch32", ["config.json", "model.safetensors"])):
+    assert set(stock.unpack(archive, tmp_path / "there")) == {"eurosat", "clip-vit-large-patch14"}
+    for name, files in (("eurosat", [TEST]), ("clip-vit-large-patch14", ["config.json", "model.safetensors"])):
         held = stock.find(name, verb="test")
         assert [path.as_posix() for path in held.files] == files
         assert all((held.folder / file).read_bytes() == f"{name} {file}".encode() * 1000 for file in files)
@@ -66,7 +66,7 @@ def test_what_was_packed_arrives_as_it_was(archive, cache, tmp_path, monkeypatch
 
 
 def test_the_same_files_make_the_same_archive(archive, tmp_path):
-    stock.pack(["eurosat", "clip-vit-base-patch32"], tmp_path / "again.tar")
+    stock.pack(["eurosat", "clip-vit-large-patch14"], tmp_path / "again.tar")
     assert (tmp_path / "again.tar").read_bytes() == archive.read_bytes()
 
 
@@ -129,7 +129,7 @@ def test_a_file_that_the_manifest_does_not_list_is_refused(archive, tmp_path):
 
 
 def test_a_changed_or_lost_file_is_found_later(cache):
-    held = stock.find("clip-vit-base-patch32", verb="test")
+    held = stock.find("clip-vit-large-patch14", verb="test")
     assert stock.damaged(held) == [], "nothing was written down yet"
     stock.record(held)
     assert stock.damaged(held) == []

@@ -1,0 +1,284 @@
+"""Whatever open_clip builds and transformers does not: BiomedCLIP with its BERT text tower, MobileCLIP with its convolutions.
+
+A folder holds open_clip_config.json and the weights, as such models are published on the hub. Nothing but tensors is read from
+it, and no socket is opened: where a text tower is a BERT of somebody else's, its shape is taken from the weights and not from
+the hub. Plain ViT models (RemoteCLIP, GeoRSCLIP, LAION) are better imported once, see `importing`.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from clvl_bench.backbones.base import Tokens, TowerBackbone, Towers
+from clvl_bench.backbones.padding import padded
+from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes
+from clvl_bench.backbones.weights import first_line, read_part, read_tensors
+from clvl_bench.errors import Damage, Mistake
+
+CONFIG = "open_clip_config.json"
+FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "model.safetensors", "pytorch_model.bin")
+BERT_HEAD = 64
+"""Width of an attention head of every published BERT."""
+_RESAMPLE = {"bicubic": 3, "bilinear": 2}
+
+
+def open_clip() -> Any:
+    """The package open_clip.
+
+    Raises:
+        Mistake: it is not installed.
+    """
+    try:
+        import open_clip as package
+    except ImportError as error:
+        raise Mistake(f"open_clip is not installed ({first_line(error)}); run: pip install 'clvl_bench[open-clip]'") from None
+    return package
+
+
+class Words(nn.Module):
+    """A text tower of open_clip's, known only from outside: it reads token ids, padded to its whole context."""
+
+    reads_embeddings = False
+
+    def __init__(self, tower: Any, *, context: int, pad: int) -> None:
+        super().__init__()
+        self.tower, self._context, self._pad = tower, context, pad
+
+    def embed(self, ids: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def text(self, embeddings: Tensor, ends: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def sentences(self, ids: Tensor, ends: Tensor) -> Tensor:
+        whole = ids.new_full((len(ids), self._context), self._pad)
+        whole[:, : ids.shape[1]] = torch.where(torch.arange(ids.shape[1], device=ids.device) <= ends[:, None], ids, self._pad)
+        features: Tensor = self.tower(whole)
+        return features
+
+
+class TransformerWords(Words):
+    """open_clip's own transformer, causal or not, without a token of its own at the end."""
+
+    reads_embeddings = True
+
+    def embed(self, ids: Tensor) -> Tensor:
+        embeddings: Tensor = self.tower.token_embedding(ids)
+        return embeddings
+
+    def text(self, embeddings: Tensor, ends: Tensor) -> Tensor:
+        tower, mask = self.tower, self.tower.attn_mask
+        if mask is None or tower.pool_type == "last":  # it sees, or pools, what stands behind the end
+            embeddings = padded(embeddings, ends, tower.token_embedding.weight[self._pad], self._context)
+        length = embeddings.shape[1]
+        hidden = embeddings + tower.positional_embedding[:length]
+        hidden = tower.ln_final(tower.transformer(hidden, attn_mask=None if mask is None else mask[:length, :length]))
+        rows = torch.arange(len(hidden), device=hidden.device)
+        place = {"first": torch.zeros_like(ends), "last": torch.full_like(ends, length - 1)}.get(tower.pool_type, ends)
+        pooled, projection = hidden[rows, place], tower.text_projection
+        if projection is None:
+            return pooled  # type: ignore[no-any-return]
+        features: Tensor = projection(pooled) if isinstance(projection, nn.Linear) else pooled @ projection
+        return features
+
+    def sentences(self, ids: Tensor, ends: Tensor) -> Tensor:
+        return self.text(self.embed(ids), ends)
+
+
+class BertWords(TransformerWords):
+    """A BERT in both directions, which does not see what stands behind the end."""
+
+    def embed(self, ids: Tensor) -> Tensor:
+        embeddings: Tensor = self.tower.transformer.embeddings.word_embeddings(ids)
+        return embeddings
+
+    def text(self, embeddings: Tensor, ends: Tensor) -> Tensor:
+        seen = (torch.arange(embeddings.shape[1], device=ends.device) <= ends[:, None]).long()
+        hidden = self.tower.transformer(inputs_embeds=embeddings, attention_mask=seen)
+        features: Tensor = self.tower.proj(self.tower.pooler(hidden, seen))
+        return features
+
+
+class OpenClipTowers(Towers):
+    """The towers of an open_clip model, without its logit scale and bias, which are never trained."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, visual: Any, words: Words, *, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.visual, self.words = visual, words
+        self.reads_embeddings = words.reads_embeddings
+        found: dict[Any, str] = {}
+        if hasattr(getattr(visual, "trunk", None), "blocks"):  # a ViT of timm's: query, key and value are one projection
+            found["image"] = r"visual\.trunk\.blocks\..*\.qkv"
+        if isinstance(words, BertWords):
+            found["text"] = r"words\..*\.(query|value)"
+        self.query_and_value = found
+        self.register_buffer("mean", as_bytes(mean), persistent=False)
+        self.register_buffer("std", as_bytes(std), persistent=False)
+
+    def image(self, pixels: Tensor) -> Tensor:
+        features: Tensor = self.visual(self._normal(pixels))
+        return features
+
+    def patches(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        visual, normal = self.visual, self._normal(pixels)
+        if not hasattr(visual, "trunk"):
+            seen = visual.forward_intermediates(normal, indices=1, normalize_intermediates=True, output_fmt="NLC")
+            return seen["image_intermediates"][-1] @ visual.proj, seen["image_features"]
+        features = visual.trunk.forward_features(normal)
+
+        def pooled(features: Tensor) -> Tensor:
+            said: Tensor = visual.head(visual.trunk.forward_head(features))
+            return said
+
+        # Each patch is pooled alone, as if it were all of the image.
+        if features.ndim == 4:
+            alone = features.permute(0, 2, 3, 1).flatten(0, 2)[:, :, None, None]
+        else:
+            alone = features[:, visual.trunk.num_prefix_tokens :].flatten(0, 1)[:, None]
+        return pooled(alone).unflatten(0, (len(features), -1)), pooled(features)
+
+    def embed(self, ids: Tensor) -> Tensor:
+        return self.words.embed(ids)
+
+    def text(self, embeddings: Tensor, ends: Tensor) -> Tensor:
+        return self.words.text(embeddings, ends)
+
+    def sentences(self, ids: Tensor, ends: Tensor) -> Tensor:
+        return self.words.sentences(ids, ends)
+
+    def _normal(self, pixels: Tensor) -> Tensor:
+        return (pixels.to(self.mean.dtype) - self.mean) / self.std
+
+
+class OpenClipBackbone(TowerBackbone):
+    """A frozen model of open_clip's with its tokeniser, which gives ids and the end of each text."""
+
+    def __init__(self, towers: OpenClipTowers, tokenise: Callable[[Sequence[str]], Tensor], end: int, **said: Any) -> None:
+        self._tokenise, self._end = tokenise, end
+        super().__init__(towers=towers, **said)
+
+    def tokenise(self, texts: Sequence[str]) -> Tokens:
+        ids = self._tokenise(list(texts)).to(self.device)
+        ends = (ids == self._end).int().argmax(dim=-1)
+        return Tokens(ids[:, : int(ends.max()) + 1], ends)
+
+
+def load(folder: Path, **identity: Any) -> OpenClipBackbone:
+    """A model from a folder in open_clip's layout on the hub.
+
+    Raises:
+        Mistake: open_clip is not installed.
+        Damage: a file of the folder cannot be read, or the weights are not those of its configuration.
+    """
+    open_clip()
+    name = identity["name"]
+    try:
+        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config, pixels = content["model_cfg"], content.get("preprocess_cfg", {})
+        context = int(config["text_cfg"].get("context_length", 77))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Damage(f"backbone {name}: {folder / CONFIG} cannot be read ({first_line(error)})") from None
+    tensors = read_tensors(next(folder / file for file in FILES if (folder / file).is_file()))
+    model = build(config, tensors, name=name)
+    tokenise, end, pad = _tokeniser(config["text_cfg"], context, folder, name)
+    preprocessing = _preprocessing(config["vision_cfg"], pixels, folder)
+    words = _kind_of_words(model.text)(model.text, context=context, pad=pad)
+    bias = getattr(model, "logit_bias", None)
+    return OpenClipBackbone(
+        OpenClipTowers(model.visual, words, mean=preprocessing.mean, std=preprocessing.std),
+        tokenise,
+        end,
+        logit_scale=float(model.logit_scale.detach().float().exp()),
+        logit_bias=0.0 if bias is None else float(bias.detach().float()),
+        preprocessing=preprocessing,
+        context_length=context,
+        **identity,
+    )
+
+
+def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor], *, name: str) -> Any:
+    """open_clip's model of a configuration, its weights from the tensors and from nowhere else; text apart, in `.text`.
+
+    Raises:
+        Damage: tensors and configuration do not fit.
+    """
+    from open_clip.model import CustomTextCLIP, convert_to_custom_text_state_dict
+
+    settings = {key: value for key, value in config.items() if key not in ("custom_text", "multimodal_cfg")}
+    vision = {**config["vision_cfg"], "timm_model_pretrained": False}
+    text = {**config["text_cfg"], "hf_model_pretrained": False}
+    try:
+        with tempfile.TemporaryDirectory() as place:
+            if "hf_model_name" in text:
+                (Path(place) / "config.json").write_text(json.dumps(_bert_config(tensors)), encoding="utf-8")
+                text["hf_model_name"] = place
+            model = CustomTextCLIP(**{**settings, "vision_cfg": vision, "text_cfg": text})
+        weights = convert_to_custom_text_state_dict(dict(tensors))
+        weights.pop("text.transformer.embeddings.position_ids", None)  # a count, which older transformers wrote out
+        model.load_state_dict(weights)
+    except (RuntimeError, KeyError, TypeError, ValueError, AssertionError) as error:
+        raise Damage(f"backbone {name}: its weights are not those of its configuration ({first_line(error)})") from None
+    return model.float().eval()
+
+
+def _bert_config(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The configuration of the BERT whose weights these are."""
+    inside = "text.transformer."
+    words = tensors[f"{inside}embeddings.word_embeddings.weight"]
+    layers = {key.split(".")[4] for key in tensors if key.startswith(f"{inside}encoder.layer.")}
+    return {
+        "model_type": "bert",
+        "vocab_size": len(words),
+        "hidden_size": words.shape[1],
+        "num_hidden_layers": len(layers),
+        "num_attention_heads": words.shape[1] // BERT_HEAD,
+        "intermediate_size": len(tensors[f"{inside}encoder.layer.0.intermediate.dense.weight"]),
+        "max_position_embeddings": len(tensors[f"{inside}embeddings.position_embeddings.weight"]),
+        "type_vocab_size": len(tensors[f"{inside}embeddings.token_type_embeddings.weight"]),
+    }
+
+
+def _kind_of_words(tower: Any) -> type[Words]:
+    if getattr(getattr(tower, "config", None), "model_type", None) == "bert":
+        return BertWords
+    plain = hasattr(tower, "token_embedding") and tower.cls_emb is None and not tower.use_pad_mask
+    return TransformerWords if plain else Words
+
+
+def _tokeniser(
+    text: Mapping[str, Any], context: int, folder: Path, name: str
+) -> tuple[Callable[[Sequence[str]], Tensor], int, int]:
+    """What makes ids [texts, length] of texts; the id that ends a text, and the one that pads it."""
+    if "hf_tokenizer_name" not in text:
+        clip = open_clip().SimpleTokenizer(context_length=context)
+        return clip, clip.eot_token_id, 0
+    from transformers import AutoTokenizer
+
+    tokenizer = read_part(AutoTokenizer, folder, "tokeniser", name)
+
+    def tokenise(texts: Sequence[str]) -> Tensor:
+        clean = [" ".join(text.split()) for text in texts]
+        ids: Tensor = tokenizer(clean, padding=True, truncation=True, max_length=context, return_tensors="pt")["input_ids"]
+        return ids
+
+    end = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
+    return tokenise, int(end), int(tokenizer.pad_token_id)
+
+
+def _preprocessing(vision: Mapping[str, Any], pixels: Mapping[str, Any], folder: Path) -> Preprocessing:
+    package = open_clip()
+    size = pixels.get("size", vision.get("image_size", 224))
+    size = int(size[0] if isinstance(size, list) else size)
+    mode, interpolation = pixels.get("resize_mode", "shortest"), pixels.get("interpolation", "bicubic")
+    if mode not in ("shortest", "squash") or interpolation not in _RESAMPLE:
+        raise Damage(f"{folder / CONFIG}: got resize_mode '{mode}', interpolation '{interpolation}'; neither is read otherwise")
+    mean, std = pixels.get("mean", package.OPENAI_DATASET_MEAN), pixels.get("std", package.OPENAI_DATASET_STD)
+    return Preprocessing(size, size, tuple(mean), tuple(std), _RESAMPLE[interpolation], squash=mode == "squash")

@@ -1,0 +1,75 @@
+"""Weights: files of tensors and folders in transformers' layout, read without executing anything that is in them.
+
+torch's own files (.bin, .pt) are pickles: they go through its restricted reader, which builds tensors and nothing else.
+"""
+
+from pathlib import Path
+from pickle import UnpicklingError  # what torch's restricted reader raises; nothing here unpickles
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from clvl_bench.errors import Damage
+
+_WRAPPERS = ("state_dict", "model")
+"""Under which names training scripts put the weights, beside their optimiser and clock."""
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a weights file by name, without a wrapper and the `module.` of parallel training.
+
+    Raises:
+        Damage: it cannot be read, or holds more than tensors.
+    """
+    try:
+        named = path.suffix == ".safetensors"
+        content = load_file(path) if named else torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError:
+        raise Damage(f"{path}: holds more than tensors; get the weights as safetensors, or as a plain state dict") from None
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, SafetensorError) as error:
+        raise Damage(f"{path}: cannot be read as weights ({first_line(error)})") from None
+    for name in _WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(name), dict):
+            content = content[name]
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise Damage(f"{path}: holds no state dict, the tensors of a model by their names")
+    return {name.removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def read_model(kind: Any, folder: Path, what: str, name: str) -> Any:
+    """A transformers model from a folder, every weight of it from the file, in fp32.
+
+    Raises:
+        Damage: the folder cannot be read as one, or lacks weights.
+    """
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    model, info = read_part(kind, folder, what, name, dtype=torch.float32, output_loading_info=True)
+    absent = sorted({*info["missing_keys"], *(str(key) for key in info["mismatched_keys"])})
+    if absent:  # transformers fills these with random numbers and goes on
+        raise Damage(f"backbone {name}: {folder} lacks {len(absent)} weights of a {what}, for example {absent[0]}")
+    return model
+
+
+def read_part(kind: Any, folder: Path, what: str, name: str, **settings: Any) -> Any:
+    """A transformers model or tokeniser from a folder: no network, and no code from the folder.
+
+    Raises:
+        Damage: the folder cannot be read as one.
+    """
+    try:
+        return kind.from_pretrained(folder, local_files_only=True, **settings)
+    except UnpicklingError:
+        raise Damage(f"backbone {name}: the weights in {folder} hold more than tensors; get them as safetensors") from None
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+        raise Damage(f"backbone {name}: {folder} cannot be read as a {what} ({first_line(error)})") from None
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, cut to one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

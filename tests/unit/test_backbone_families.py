@@ -1,0 +1,269 @@
+"""Each family's small random weights, in their published layout, against the forward of the library that they come from."""
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from small_backbones import BIOMED, COCA_TEXT, FAMILIES, MOBILE, VIT, open_clip_model, siglip_model
+from torch import Tensor
+
+from clvl_bench.adapters import build_adapter
+from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones.padding import padded
+from clvl_bench.backbones.siglip import SiglipTowers
+from clvl_bench.config.adapters import KgCoOpAdapter, LoraAdapter, PromptAdapter
+from clvl_bench.datasets import Candidate
+from clvl_bench.errors import Damage, Mistake
+
+TEXTS = ["a photo of a forest.", "a river", "an aerial photo of a lake from above in winter.", "x"]
+TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat"))
+CONFIGS = {"open_clip_vit": VIT, "biomedclip": BIOMED, "mobileclip": MOBILE, "closed_text": COCA_TEXT}
+TRANSFORMERS = [(name, how) for name in ("clip", "legacy_clip", "siglip") for how in ("eager", "sdpa")]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the library says of some pixels and of the texts, and how it names its logits."""
+
+    images: Tensor
+    texts: Tensor
+    logits: Tensor
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    kept: dict[str, Any] = {}
+
+    def write(name):
+        if name not in kept:
+            kept[name] = FAMILIES[name](tmp_path_factory.mktemp("family") / name)
+        return kept[name]
+
+    return write
+
+
+@pytest.fixture(scope="module", params=list(FAMILIES))
+def family(request, written):
+    return request.param, written(request.param)
+
+
+@pytest.fixture(scope="module")
+def backbone(family):
+    return load_backbone(str(family[1]))
+
+
+def pixels_for(backbone, count=3):
+    size = backbone.preprocessing.crop
+    return torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def normal(backbone, pixels):
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (backbone.preprocessing.mean, backbone.preprocessing.std))
+    return (pixels / 255 - mean) / std
+
+
+@torch.no_grad()
+def library(name, folder, backbone, pixels, how="sdpa"):
+    """Through transformers or open_clip alone; texts padded as each publishes it."""
+    inputs = normal(backbone, pixels)
+    if name in CONFIGS:
+        import open_clip
+
+        model = open_clip_model(CONFIGS[name], folder.with_name("bert_config"))
+        if hasattr(backbone, "_tokenise") and "hf_tokenizer_name" in CONFIGS[name]["text_cfg"]:
+            from transformers import AutoTokenizer
+
+            context = CONFIGS[name]["text_cfg"]["context_length"]
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            ids = tokenizer(TEXTS, padding="max_length", max_length=context, truncation=True, return_tensors="pt").input_ids
+        else:
+            ids = open_clip.tokenize(TEXTS)
+        logits = model.get_logits(inputs, ids)[0]
+        return Said(model.encode_image(inputs), model.encode_text(ids), logits)
+    from transformers import CLIPModel, SiglipModel
+
+    kind, padding = (SiglipModel, "max_length") if name == "siglip" else (CLIPModel, True)
+    model = kind.from_pretrained(folder, attn_implementation=how).eval()
+    words = {"max_length": 64} if name == "siglip" else {}
+    ids = backbone._tokenizer(TEXTS, padding=padding, return_tensors="pt", **words).input_ids
+    images = model.get_image_features(pixel_values=inputs).pooler_output
+    return Said(
+        images, model.get_text_features(input_ids=ids).pooler_output, model(input_ids=ids, pixel_values=inputs).logits_per_image
+    )
+
+
+def near(ours, theirs):
+    """To 1e-5 of the largest value."""
+    return torch.allclose(ours, theirs, atol=1e-5 * max(1.0, theirs.abs().max().item()))
+
+
+def agrees(backbone, said, pixels):
+    images, texts = backbone.image_features(pixels), backbone.text_features(TEXTS)
+    assert near(images, said.images)
+    assert near(texts, said.texts)
+    assert near(backbone.logit_scale * unit(images) @ unit(texts).T + backbone.logit_bias, said.logits)
+
+
+def test_features_and_logits_are_the_librarys_own(family, backbone):
+    pixels = pixels_for(backbone)
+    agrees(backbone, library(*family, backbone, pixels), pixels)
+
+
+@pytest.mark.parametrize(("name", "how"), TRANSFORMERS, ids=[f"{name}-{how}" for name, how in TRANSFORMERS])
+def test_with_either_attention_of_transformers(name, how, written):
+    backbone = load_backbone(str(written(name)))
+    for tower in (backbone.towers.vision_model, backbone.towers.text_model):
+        tower.set_attn_implementation(how)
+    pixels = pixels_for(backbone)
+    agrees(backbone, library(name, written(name), backbone, pixels, how=how), pixels)
+
+
+@torch.no_grad()
+def test_the_text_tower_on_embeddings_says_what_it_says_on_ids(family, backbone):
+    if not backbone.towers.reads_embeddings:
+        pytest.skip("declared: this text tower reads token ids alone")
+    tokens = backbone.tokenise(TEXTS)
+    said = library(*family, backbone, pixels_for(backbone)).texts
+    embeddings = backbone.towers.embed(tokens.ids)
+    assert embeddings.shape == (*tokens.ids.shape, backbone.token_width)
+    assert near(backbone.towers.text(embeddings, tokens.ends), said)
+    places = torch.arange(embeddings.shape[1])
+    junk = torch.where((places > tokens.ends[:, None])[..., None], torch.randn_like(embeddings), embeddings)
+    assert near(backbone.towers.text(junk, tokens.ends), said), "what stands behind the end does not matter"
+
+
+@torch.no_grad()
+def test_cut_texts_say_what_uncut_ones_do(backbone):
+    alone = torch.cat([backbone.text_features([text]) for text in TEXTS])
+    assert near(backbone.text_features(TEXTS), alone)
+
+
+@torch.no_grad()
+def test_patches_come_with_the_pooled_token_in_one_width(backbone):
+    pixels = pixels_for(backbone)
+    patches, pooled = backbone.towers.patches(pixels)
+    assert patches.shape == (3, patches.shape[1], backbone.width)
+    assert patches.shape[1] > 1
+    assert near(pooled, backbone.image_features(pixels))
+    other = pixels.clone()
+    other[:, :, : pixels.shape[2] // 2] = 255 - other[:, :, : pixels.shape[2] // 2]
+    assert not near(backbone.towers.patches(other)[0], patches)
+
+
+@torch.no_grad()
+def test_clips_patches_go_through_the_last_norm_and_the_projection(written):
+    from transformers import CLIPModel
+
+    folder = written("clip")
+    backbone, model = load_backbone(str(folder)), CLIPModel.from_pretrained(folder).eval()
+    pixels = pixels_for(backbone)
+    hidden = model.vision_model(pixel_values=normal(backbone, pixels), output_hidden_states=True).hidden_states[-1]
+    expected = model.visual_projection(model.vision_model.post_layernorm(hidden))
+    patches, pooled = backbone.towers.patches(pixels)
+    assert near(torch.cat([pooled[:, None], patches], dim=1), expected)
+
+
+@torch.no_grad()
+def test_an_averaged_map_is_the_mean_of_its_patches(written):
+    backbone = load_backbone(str(written("mobileclip")))
+    patches, pooled = backbone.towers.patches(pixels_for(backbone))
+    assert near(patches.mean(dim=1), pooled)
+
+
+def test_the_bias_is_the_published_one_and_softmax_does_not_see_it(written):
+    backbone = load_backbone(str(written("siglip")))
+    assert backbone.logit_bias == pytest.approx(-12.9)
+    logits = torch.randn(4, 5)
+    assert torch.allclose((logits + backbone.logit_bias).softmax(dim=-1), logits.softmax(dim=-1), atol=1e-6)
+
+
+@torch.no_grad()
+def test_siglips_text_tower_without_its_tokeniser():
+    """What needs no sentence pieces: the towers alone, on random ids that end in different places."""
+    model = siglip_model()
+    towers = SiglipTowers(model, pad=1, mean=(0.5,) * 3, std=(0.5,) * 3).eval()
+    ids = torch.randint(3, 60, (3, 9))
+    ends = torch.tensor([8, 3, 5])
+    whole = torch.ones(3, 64, dtype=torch.long)
+    for row, end in enumerate(ends.tolist()):
+        whole[row, :end] = ids[row, :end]
+        ids[row, end] = 1
+    said = model.get_text_features(input_ids=whole).pooler_output
+    assert near(towers.sentences(ids, ends), said)
+
+
+def test_padding_replaces_what_stands_behind_the_end_and_nothing_else():
+    embeddings, pad = torch.randn(2, 3, 4), torch.zeros(4)
+    whole = padded(embeddings, torch.tensor([0, 2]), pad, 5)
+    assert whole.shape == (2, 5, 4)
+    assert torch.equal(whole[0, :1], embeddings[0, :1])
+    assert torch.equal(whole[1, :3], embeddings[1])
+    assert not whole[0, 1:].any()
+    assert not whole[1, 3:].any()
+
+
+@pytest.mark.parametrize("config", [PromptAdapter(), KgCoOpAdapter()], ids=lambda config: config.kind)
+def test_who_learns_words_refuses_a_tower_that_reads_none_in_one_line(config, written):
+    backbone = load_backbone(str(written("closed_text")))
+    assert backbone.token_width == 0
+    with pytest.raises(
+        Mistake, match=rf"the adapter '{config.kind}' learns words, but the text tower of closed_text"
+    ) as refused:
+        build_adapter(config, backbone, TABLE, seed=0)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(("name", "allowed"), [("biomedclip", None), ("mobileclip", "none; use another"), ("siglip", None)])
+def test_lora_finds_the_projections_of_each_tower_or_says_which_have_none(name, allowed, written):
+    backbone = load_backbone(str(written(name)))
+    if allowed is not None:
+        with pytest.raises(Mistake, match=f"has none of its own; allowed there: adapter.towers = {allowed}"):
+            build_adapter(LoraAdapter(), backbone, TABLE, seed=0)
+        return
+    for towers, inside in (("image", r"vis"), ("text", r"text_model|words")):
+        adapter = build_adapter(LoraAdapter(towers=towers), backbone, TABLE, seed=0)
+        names = [name for name, weight in adapter.named_parameters() if weight.requires_grad]
+        assert names
+        assert all(re.search(inside, name) for name in names)
+
+
+@pytest.mark.parametrize("size", [(40, 40), (40, 90), (333, 50), (100, 77)])
+def test_siglips_preprocessing_is_transformers_own_to_the_byte(size, written):
+    from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+    folder = written("siglip")
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    processor = SiglipImageProcessorPil.from_pretrained(folder)
+    expected = processor(Image.fromarray(image), do_rescale=False, do_normalize=False, return_tensors="np")["pixel_values"][0]
+    assert np.array_equal(load_backbone(str(folder)).preprocessing(image), expected)
+
+
+@pytest.mark.parametrize("name", ["biomedclip", "mobileclip"])
+@pytest.mark.parametrize("size", [(64, 64), (160, 190), (333, 50)])
+def test_open_clips_preprocessing_is_its_own(name, size, written):
+    open_clip = pytest.importorskip("open_clip", reason="open_clip_torch is not installed: the extra 'open-clip'")
+    backbone = load_backbone(str(written(name)))
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    told = {"mean": backbone.preprocessing.mean, "std": backbone.preprocessing.std}
+    interpolation = "bilinear" if name == "mobileclip" else "bicubic"
+    transform = open_clip.image_transform(backbone.preprocessing.crop, is_train=False, interpolation=interpolation, **told)
+    expected = transform(Image.fromarray(image))
+    ours = normal(backbone, torch.from_numpy(backbone.preprocessing(image))[None])[0]
+    assert torch.allclose(ours, expected, atol=1e-5)
+
+
+def test_weights_of_another_configuration_are_one_line(written, tmp_path):
+    copy = tmp_path / "other"
+    shutil.copytree(written("open_clip_vit"), copy)
+    config = json.loads((copy / "open_clip_config.json").read_text())
+    config["model_cfg"]["vision_cfg"]["layers"] = 3
+    (copy / "open_clip_config.json").write_text(json.dumps(config))
+    with pytest.raises(Damage, match="its weights are not those of its configuration") as refused:
+        load_backbone(str(copy))
+    assert len(str(refused.value).splitlines()) == 1
