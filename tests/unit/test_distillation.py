@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from clvl_bench.adapters import build_adapter
+from clvl_bench.adapters.lora import Lora
 from clvl_bench.backbones import load_backbone, unit
 from clvl_bench.config.adapters import FullAdapter, KgCoOpAdapter, LoraAdapter, PromptAdapter
 from clvl_bench.datasets import Candidate
@@ -72,7 +73,7 @@ def test_lora_trains_two_matrices_a_projection_of_the_named_towers(backbone, tow
 
 
 def test_lora_merged_equals_lora_beside_the_weights(backbone):
-    lora = build_adapter(LoraAdapter(rank=2, dropout=0.0), backbone, TABLE, seed=0).eval()
+    lora = Lora(LoraAdapter(rank=2, dropout=0.0), backbone, TABLE, share_weights=False).eval()
     with torch.no_grad():
         for name, parameter in lora.named_parameters():
             if "lora_B" in name:

@@ -35,7 +35,7 @@ def test_precision_is_of_the_run_and_of_the_cache(folder):
 
     plain, half = (run_config("toy_landcover", "zeroshot", precision=precision) for precision in ("fp32", "bf16"))
     assert plain.id == run_config("toy_landcover", "zeroshot").id != half.id
-    split = SimpleNamespace(fingerprint="f")
+    split = SimpleNamespace(content="f")
     keys = {cache_key(split, load_backbone(folder, precision=precision)) for precision in ("fp32", "bf16", "fp16")}
     assert len(keys) == 3
 

@@ -1,5 +1,6 @@
 """Limit cases of ZSCL (Zheng et al. 2023) and LwF (Li & Hoiem 2016): captions, both forms, both directions, steps."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,7 @@ from clvl_bench.errors import Mistake
 from clvl_bench.plugins import Distillation, Reference, Surroundings, build_plugin
 from clvl_bench.plugins.distillation import both_directions, distillation_loss
 from clvl_bench.plugins.lwf import Lwf, gibberish
+from clvl_bench.teacher import Teacher
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
 CAPTIONS = ("a lake seen from the side.", "a forest.", "a red car.", "a boat.", "a lake seen from the side.")
@@ -31,7 +33,9 @@ def pixels():
 
 @pytest.fixture(scope="module")
 def reference(backbone, pixels):
-    return Reference(torch.arange(8), lambda ids: pixels[ids], backbone.image_features(pixels), (2, 3), CAPTIONS)
+    features = backbone.image_features(pixels)
+    teacher = Teacher(backbone, lambda ids: features[ids])
+    return Reference(torch.arange(8), lambda ids: pixels[ids], features, (2, 3), teacher, features, CAPTIONS)
 
 
 def student(backbone, *, moved=0.0):
@@ -89,7 +93,7 @@ def test_a_larger_weight_leaves_a_smaller_drift_on_the_reference(backbone, refer
 
 
 def test_captions_are_kept_and_counted_and_must_be_there(backbone, reference):
-    without = Reference(reference.ids, reference.inputs, reference.features, (2, 3))
+    without = replace(reference, captions=())
     assert reference.kept_bytes() - without.kept_bytes() == sum(map(len, CAPTIONS))
     surroundings = Surroundings(student(backbone), without, 0)
     with pytest.raises(Mistake, match="captions"):
