@@ -19,11 +19,12 @@ from torch import Tensor
 from clvl_bench.backbones import Backbone, PrecomputedBackbone, TowerBackbone, load_backbone, with_towers
 from clvl_bench.backbones.preprocessing import Preprocessing
 from clvl_bench.config import Reads
-from clvl_bench.datasets import FeaturesSource, ImageDataset
+from clvl_bench.datasets import FeaturesSource, ImageDataset, VqaDataset
 from clvl_bench.errors import Mistake, announce
 from clvl_bench.home import home
 from clvl_bench.readers import Image, Split
 from clvl_bench.readers.features import read_text
+from clvl_bench.readers.question_split import QuestionSplit
 from clvl_bench.records import sha256, write_atomically
 from clvl_bench.ticker import Ticker
 
@@ -117,12 +118,18 @@ class Inputs:
             return self._table[ids.to(self.device)]
         return torch.cat([self._decoded(int(sample)) for sample in ids]).to(self.device)
 
+    def image_features(self, ids: Tensor) -> Tensor:
+        """Image features [batch, width] for sample ids [batch], of inputs that are image features."""
+        return self(ids)
+
     def _decoded(self, sample: int) -> Tensor:
         part = int(np.searchsorted(self._starts, sample, side="right")) - 1
         return pixels_of(self._images[part], self._preprocessing, [sample - int(self._starts[part])])
 
 
-def backbone_for(name: str, data: Sequence[tuple[ImageDataset, Split]], *, device: str = "cpu") -> Backbone:
+def backbone_for(
+    name: str, data: Sequence[tuple[ImageDataset | VqaDataset, Split | QuestionSplit]], *, device: str = "cpu"
+) -> Backbone:
     """The backbone of that name or path; for precomputed features, the one that they declare.
 
     Raises:
@@ -139,7 +146,8 @@ def backbone_for(name: str, data: Sequence[tuple[ImageDataset, Split]], *, devic
     ((origin, logit_scale),) = declared
     text: dict[str, tuple[Sequence[str], Tensor] | None] = {}
     for dataset, _ in data:
+        assert isinstance(dataset, ImageDataset)  # of precomputed features
         rows = read_text(dataset)
         text[dataset.name] = None if rows is None else (dataset.classes, torch.from_numpy(rows))
-    width = next(split.features.shape[1] for _, split in data if split.features is not None)
+    width = next(split.features.shape[1] for _, split in data if isinstance(split, Split) and split.features is not None)
     return PrecomputedBackbone(name=origin, logit_scale=logit_scale, width=width, text=text)

@@ -10,7 +10,8 @@ from clvl_bench.config import RunConfig
 from clvl_bench.errors import warn
 from clvl_bench.features import Inputs, backbone_for
 from clvl_bench.provenance import provenance
-from clvl_bench.streams import Benchmark, Part, build_benchmark, read_parts
+from clvl_bench.questions import QuestionInputs
+from clvl_bench.streams import Benchmark, Part, build_benchmark, inputs_of, read_parts
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Prepared:
     device: str
     backbone: Backbone
     parts: tuple[Part, ...]
-    features: Inputs
+    features: Inputs | QuestionInputs
     benchmark: Benchmark
     text_known: bool
     provenance: dict[str, Any]
@@ -40,11 +41,10 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     """
     torch.set_num_threads(config.threads)
     parts = read_parts(config.benchmark_config, limit=config.limit)
-    splits = [part.data for part in parts]
     backbone = backbone_for(config.backbone, [(part.dataset, part.data) for part in parts], device=device)
-    features = Inputs("image_features", splits, backbone, device=device)
-    reads = config.strategy_config.reads
-    inputs = features if reads == "image_features" else Inputs(reads, splits, backbone, device=device)
+    untouched, reads = config.untouched.reads, config.strategy_config.reads
+    features = inputs_of(untouched, parts, backbone, device=device)
+    inputs = features if reads == untouched else inputs_of(reads, parts, backbone, device=device)
     benchmark = build_benchmark(config.benchmark_config, parts, inputs, train=config.strategy_config.train.data)
     table = benchmark.view.plan.table
     text_known = bool(torch.isfinite(backbone.class_features(table)).all())

@@ -16,7 +16,6 @@ from clvl_bench import checkpoint
 from clvl_bench.checkpoint import Checkpoint
 from clvl_bench.claims import claimed, is_claimed
 from clvl_bench.config import RunConfig, StrategyConfig
-from clvl_bench.config.adapters import NoneAdapter
 from clvl_bench.costs import Stopwatch, out_of_memory, peak_mib, reset_peak
 from clvl_bench.errors import Busy, Mistake, RunFailed
 from clvl_bench.evaluation import Accuracy, Measured, Predictions, RecordLogger
@@ -25,9 +24,6 @@ from clvl_bench.progress import Progress
 from clvl_bench.records import RECORDS, Result, RunFolder, from_csv, to_csv
 from clvl_bench.strategy import AdaptationStrategy, build_strategy
 from clvl_bench.streams import Benchmark, View
-
-ZEROSHOT = StrategyConfig(version=1, adapter=NoneAdapter())
-"""Row 0 of every run: the untouched backbone, whatever the strategy."""
 
 
 @dataclass
@@ -132,7 +128,7 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
             done = 0
             untouched = View(benchmark.view.plan, prepared.features, benchmark.view.revealed)
             with watch.on("evaluate"):
-                _evaluate(_strategy(ZEROSHOT, prepared, untouched, evaluator), benchmark)
+                _evaluate(_strategy(config.untouched, prepared, untouched, evaluator), benchmark)
             course.keep(done)
         bars.resumed(done)
         for number, experience in enumerate(experiences, start=1):

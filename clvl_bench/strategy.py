@@ -23,10 +23,11 @@ from clvl_bench.config import StrategyConfig, TrainConfig
 from clvl_bench.errors import RunFailed
 from clvl_bench.features import Inputs
 from clvl_bench.plugins import Adaptation, Plugin, Reference, Surroundings, build_plugin
+from clvl_bench.questions import QuestionInputs
 from clvl_bench.randomness import keyed, rng
 from clvl_bench.streams import Plan, View
 
-EVAL_BATCH = {"image_features": 1024, "pixels": 128}
+EVAL_BATCH = {"image_features": 1024, "questions": 1024, "question_patches": 128, "pixels": 128}
 """Samples scored together, by what is read. Predictions do not depend on it; time and memory do."""
 
 _CLOCK = ("train_iterations", "train_exp_counter", "total_iterations")
@@ -230,7 +231,7 @@ def build_strategy(
     *,
     evaluator: EvaluationPlugin,
     seed: int,
-    teacher: Inputs | None = None,
+    teacher: Inputs | QuestionInputs | None = None,
     device: str = "cpu",
 ) -> AdaptationStrategy:
     """The strategy that a file describes, ready for the first experience.
@@ -254,10 +255,10 @@ def build_strategy(
     )
 
 
-def reference_of(view: View, teacher: Inputs | None) -> Reference | None:
+def reference_of(view: View, teacher: Inputs | QuestionInputs | None) -> Reference | None:
     """The reference set of a benchmark, where it has one."""
     if teacher is None or "reference" not in view.plan.streams:
         return None
     (step,) = view.plan.streams["reference"]
     ids = torch.from_numpy(step.ids)
-    return Reference(ids, view.inputs, teacher(ids), step.classes)
+    return Reference(ids, view.inputs, teacher.image_features(ids), step.classes)

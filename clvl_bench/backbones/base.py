@@ -96,6 +96,11 @@ class TowerBackbone(Backbone):
     def device(self) -> torch.device:
         return next(self.towers.parameters()).device
 
+    @property
+    @abstractmethod
+    def context_length(self) -> int:
+        """The most tokens of a sentence, its start and end among them."""
+
     @abstractmethod
     def tokenise(self, texts: Sequence[str]) -> Tokens:
         """Token ids with start and end of text, truncated to the context length."""

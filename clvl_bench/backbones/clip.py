@@ -72,6 +72,10 @@ class ClipBackbone(TowerBackbone):
             **identity,
         )
 
+    @property
+    def context_length(self) -> int:
+        return int(self._context)
+
     def tokenise(self, texts: Sequence[str]) -> Tokens:
         encoded = self._tokenizer(list(texts), padding=True, truncation=True, max_length=self._context, return_tensors="pt")
         ids: Tensor = encoded["input_ids"].to(self.device)

@@ -1,12 +1,16 @@
 """Datasets: declarations, one file each or one a family, and the tuple that lists them."""
 
+from typing import get_args
+
 from clvl_bench.datasets.candidate import Candidate
 from clvl_bench.datasets.cifar import CIFAR10, CIFAR100
 from clvl_bench.datasets.declaration import ImageDataset, localised
 from clvl_bench.datasets.eurosat import EUROSATS
 from clvl_bench.datasets.general import GENERAL
 from clvl_bench.datasets.isic import ISIC
+from clvl_bench.datasets.medical_questions import VQA_RAD
 from clvl_bench.datasets.medmnist import MEDMNIST
+from clvl_bench.datasets.normalisers import NORMALISERS
 from clvl_bench.datasets.overlay import overlaid
 from clvl_bench.datasets.prompts import aliases, prompts_of
 from clvl_bench.datasets.resisc45 import RESISC45
@@ -24,10 +28,17 @@ from clvl_bench.datasets.sources import (
     ToySource,
 )
 from clvl_bench.datasets.toy import TOYS
+from clvl_bench.datasets.toy_questions import TOY_QUESTIONS
+from clvl_bench.datasets.vqa import VqaDataset, overlaid_questions
+from clvl_bench.datasets.vqa_sources import QuestionParquetSource, ToyQuestionsSource, VqaRadSource, VqaSource
 from clvl_bench.errors import Mistake, unknown
 
 DATASETS: tuple[ImageDataset, ...] = (*TOYS, *EUROSATS, RESISC45, *SCENES, *MEDMNIST, *ISIC, CIFAR10, CIFAR100, *GENERAL)
-NAMES: tuple[str, ...] = tuple(dataset.name for dataset in DATASETS)
+QUESTIONS: tuple[VqaDataset, ...] = (*TOY_QUESTIONS, VQA_RAD)
+QUESTION_NAMES: tuple[str, ...] = tuple(dataset.name for dataset in QUESTIONS)
+QUESTION_KINDS: tuple[str, ...] = tuple(kind.model_fields["kind"].default for kind in get_args(get_args(VqaSource)[0]))
+"""The kinds of sources of questions."""
+NAMES: tuple[str, ...] = (*(dataset.name for dataset in DATASETS), *QUESTION_NAMES)
 
 
 def find(name: str) -> ImageDataset:
@@ -42,8 +53,18 @@ def find(name: str) -> ImageDataset:
     raise Mistake(unknown("dataset", name, NAMES))
 
 
+def find_questions(name: str) -> VqaDataset:
+    """The declaration of questions of that name.
+
+    Raises:
+        Mistake: nobody has declared it; names a near match.
+    """
+    for dataset in QUESTIONS:
+        if dataset.name == name:
+            return dataset
+    raise Mistake(unknown("dataset of questions", name, QUESTION_NAMES))
+
+
 __all__ = [
-    "DATASETS", "NAMES", "ArraysSource", "Candidate", "FeaturesSource", "FolderSource", "HubSource", "ImageDataset",
-    "OwnCopySource", "ParquetSource", "Rendering", "Source", "ToyPart", "ToySource", "aliases", "find", "localised", "overlaid",
-    "prompts_of",
+    "ArraysSource", "Candidate", "DATASETS", "FeaturesSource", "FolderSource", "HubSource", "ImageDataset", "NAMES", "NORMALISERS", "QUESTION_KINDS", "QUESTION_NAMES", "find_questions", "OwnCopySource", "ParquetSource", "QUESTIONS", "QuestionParquetSource", "Rendering", "Source", "ToyPart", "ToyQuestionsSource", "ToySource", "VqaDataset", "VqaRadSource", "VqaSource", "aliases", "find", "localised", "overlaid", "overlaid_questions", "prompts_of",
 ]  # fmt: skip

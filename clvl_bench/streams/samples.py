@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clvl_bench.config import BenchmarkConfig
-from clvl_bench.datasets import ImageDataset
+from clvl_bench.datasets import ImageDataset, VqaDataset
 from clvl_bench.readers import Split, read
+from clvl_bench.readers.question_split import QuestionSplit
+from clvl_bench.readers.vqa import read_questions
 
 
 @dataclass(frozen=True)
 class Part:
     """A split that was read, and the id of its first sample."""
 
-    dataset: ImageDataset
+    dataset: ImageDataset | VqaDataset
     split: str
-    data: Split
+    data: Split | QuestionSplit
     start: int
 
 
@@ -28,12 +30,20 @@ def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[Pa
     start = 0
     for name, split in config.splits:
         dataset = config.declared(name)
-        data = read(dataset, split)
+        data = _read(dataset, split, config)
         if limit is not None:
-            data = data.first(limit, len(dataset.classes))
+            data = data.first(limit, len(dataset.classes) if isinstance(dataset, ImageDataset) else 0)
         parts.append(Part(dataset, split, data, start))
         start += len(data)
     return tuple(parts)
+
+
+def _read(dataset: ImageDataset | VqaDataset, split: str, config: BenchmarkConfig) -> Split | QuestionSplit:
+    if isinstance(dataset, ImageDataset):
+        return read(dataset, split)
+    assert config.questions is not None
+    partition = config.questions.split if config.questions.split in dataset.partitions else "official"
+    return read_questions(dataset, split, partition=partition)
 
 
 def shared_images(parts: Sequence[Part]) -> dict[str, int]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clvl_bench.features import Inputs
+from clvl_bench.questions import QuestionInputs
 from clvl_bench.streams.plan import Plan
 
 
@@ -14,5 +15,5 @@ class View:
     """The plan, inputs by sample id, and the labels that have arrived [samples], -1 for the rest."""
 
     plan: Plan
-    inputs: Inputs
+    inputs: Inputs | QuestionInputs
     revealed: NDArray[np.int64]
