@@ -21,9 +21,10 @@ from clvl_bench.errors import Busy, Mistake, RunFailed
 from clvl_bench.evaluation import Accuracy, Measured, Predictions, RecordLogger
 from clvl_bench.prepare import Prepared, prepare
 from clvl_bench.progress import Progress
-from clvl_bench.records import RECORDS, Result, RunFolder, from_csv, to_csv
+from clvl_bench.records import PICTURES, QUESTIONS, RECORDS, Result, RunFolder, from_csv, to_csv, to_json
 from clvl_bench.strategy import AdaptationStrategy, build_strategy
 from clvl_bench.streams import Benchmark, View
+from clvl_bench.streams.exhibits import exhibits
 
 
 @dataclass
@@ -184,6 +185,12 @@ def _record_costs(strategy: AdaptationStrategy, log: RecordLogger, config: RunCo
 
 def _finish(prepared: Prepared, folder: RunFolder, log: RecordLogger, watch: Stopwatch) -> Result:
     folder.write(RECORDS, to_csv(log.records))
+    shown = exhibits(prepared.benchmark.view.plan, prepared.parts)
+    beside = []
+    if shown is not None:
+        folder.write(QUESTIONS, to_json(shown.questions))
+        folder.write(PICTURES, save({"pictures": shown.pictures}))
+        beside = [QUESTIONS, PICTURES]
     files = sorted(str(path.relative_to(folder.path)) for path in (folder.path / "predictions").glob("*.safetensors"))
     seconds = {f"{what}_seconds": round(spent, 3) for what, spent in sorted(watch.seconds.items())}
     timing = {
@@ -191,7 +198,7 @@ def _finish(prepared: Prepared, folder: RunFolder, log: RecordLogger, watch: Sto
         "peak_memory_mib": round(peak_mib(), 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    folder.finish(provenance=prepared.provenance, results=[RECORDS, *files], timing=timing)
+    folder.finish(provenance=prepared.provenance, results=[RECORDS, *beside, *files], timing=timing)
     _close(folder)
     return folder.result()
 

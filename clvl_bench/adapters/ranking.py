@@ -84,8 +84,8 @@ class Ranking:
         sentences = []
         for template in candidate.templates:
             before, _, behind = template.partition(BLANK)
-            head = self._ids(before.format(candidate.name).strip())[:-1]
-            tail = self._ids(behind.format(candidate.name).strip())[1:]
+            head = self._ids(before.format(candidate.words).strip())[:-1]
+            tail = self._ids(behind.format(candidate.words).strip())[1:]
             room = max(0, self.backbone.context_length - len(head) - len(tail))
             sentences.append([*head, *question[:room], *tail])
         return sentences

@@ -18,5 +18,9 @@ class Candidate:
 
     def prompts_for(self, question: str) -> tuple[str, ...]:
         """The name in every template, behind a question where the template has a place for one."""
-        name = self.name.replace("_", " ")
-        return tuple(template.format(name, question=question).strip() for template in self.templates)
+        return tuple(template.format(self.words, question=question).strip() for template in self.templates)
+
+    @property
+    def words(self) -> str:
+        """The name as one would read it."""
+        return self.name.replace("_", " ")

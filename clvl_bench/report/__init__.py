@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clvl_bench.records import write_atomically
+from clvl_bench.report import answer_tables, gallery
 from clvl_bench.report.compare import Difference, compare
 from clvl_bench.report.paired import differences_frame, paired
 from clvl_bench.report.runs import Run, load, of_result, write_committed
@@ -11,7 +12,7 @@ from clvl_bench.report.tables import markdown, summary, terminal_table
 
 
 def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True) -> None:
-    """summary.csv, summary.md, the plots (in a folder for each table where there are several), and differences.csv where
+    """summary.csv, summary.md, a gallery where questions were answered, the plots (in a folder for each table where there are several), and differences.csv where
     strategies can be compared.
 
     Raises:
@@ -23,7 +24,10 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True) -> None:
     if compared:
         pairs = differences_frame(compared).to_csv(index=False, lineterminator="\n")
         write_atomically(out / "differences.csv", pairs.encode())
-    write_atomically(out / "summary.md", markdown(frame, compared).encode())
+    told = answer_tables.markdown(runs)
+    write_atomically(out / "summary.md", (markdown(frame, compared) + (f"\n{told}" if told else "")).encode())
+    for name, page in gallery.pages(runs).items():
+        write_atomically(out / name, page)
     if plots:
         from clvl_bench.report.plots import draw, groups
 

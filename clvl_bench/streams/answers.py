@@ -54,11 +54,11 @@ def question_plan(
     train, valid, test = [], [], []
     for index, group in enumerate(groups(config, questions, places)):
         learned = _held(of(parts, group.dataset, "train"), truth, group.holds)
-        classes = tuple(np.unique(truth[learned]).tolist())
         held_back = _held_back(of(parts, group.dataset, "train"), learned, fraction=config.valid_fraction)
         tested = _held(of(parts, group.dataset, "test"), truth, group.holds)
         if not len(learned[~held_back]) or not len(tested):
             raise Mistake(f"questions: the experience {group.name} has no questions to learn from or to be tested on; join groups")
+        classes = tuple(np.unique(truth[learned[~held_back]]).tolist())
         train.append(Step("train", index, group.name, classes, learned[~held_back]))
         valid.append(Step("valid", index, group.name, classes, learned[held_back]))
         test.append(Step("test", index, group.name, classes, tested))
