@@ -63,7 +63,7 @@ def encode(split: Split, backbone: Backbone) -> Tensor:
 
 def cache_key(split: Split, backbone: TowerBackbone) -> str:
     """Weights, preprocessing, data and chunk size: everything that decides the features."""
-    parts = (backbone.weights_sha256, backbone.preprocessing.key, split.fingerprint, f"chunk {CHUNK}", "fp32")
+    parts = (backbone.weights_sha256, backbone.preprocessing.key, split.content, f"chunk {CHUNK}", "fp32")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

@@ -171,15 +171,16 @@ def _refuse_nan(prepared: Prepared, log: RecordLogger, learned: int) -> None:
 
 
 def _record_costs(strategy: AdaptationStrategy, log: RecordLogger, config: RunConfig) -> None:
-    """Trained parameters and kept bytes, and the end of the run if these are more than the benchmark allows."""
+    """Trained parameters, kept bytes and samples, and the end of the run if these are more than the benchmark allows."""
     kept, budget = strategy.kept_bytes(), config.benchmark_config.memory_budget
     trained = sum(parameter.numel() for parameter in strategy.adapter.parameters() if parameter.requires_grad)
-    for metric, value in (("trained_parameters", trained), ("kept_bytes", kept)):
+    costs = (("trained_parameters", trained), ("kept_bytes", kept), ("memory_samples", strategy.kept_samples()))
+    for metric, value in costs:
         log.add(Measured(metric, strategy.learned, "", -1, "", 1), float(value))
     if budget is not None and kept > budget:
         raise RunFailed(
             f"memory: {kept} bytes are kept after experience {strategy.learned}, the benchmark's memory_budget is {budget}; "
-            "keep fewer samples (memory_size) or train fewer parameters"
+            "keep less (memory_size, memory_bytes) or train fewer parameters"
         )
 
 

@@ -174,6 +174,10 @@ class AdaptationStrategy(SupervisedTemplate):
         """Bytes of everything that outlives an experience, but for the public backbone."""
         return self.adapter.kept_bytes() + sum(plugin.kept_bytes() for plugin in self.keepers)
 
+    def kept_samples(self) -> int:
+        """Samples of the past that are kept, in whatever form."""
+        return self.adapter.kept_samples() + sum(plugin.kept_samples() for plugin in self.keepers)
+
     # --- inside ---
 
     def _cross_entropy(self, scores: Tensor, labels: Tensor) -> Tensor:

@@ -92,6 +92,10 @@ class Adapter(nn.Module):
         """Bytes that outlive an experience, measured from the tensors; the public backbone is not counted."""
         return tensor_bytes(self.state())
 
+    def kept_samples(self) -> int:
+        """How many samples of the past are kept, as inputs or as features."""
+        return 0
+
     def _classifier(self, candidates: Classes) -> Tensor:
         """The classifier; between trainings, and without gradient, each set of classes is encoded once."""
         if self.training or torch.is_grad_enabled():

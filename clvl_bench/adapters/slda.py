@@ -1,9 +1,11 @@
 """SLDA: linear discriminant analysis with a shared covariance, from a stream.
 
 Hayes & Kanan 2020, Lifelong machine learning with deep streaming linear discriminant analysis (arXiv:1909.01520). Differs
-from the released code (and from Avalanche's): the published recursion weighs a class's new sample by N / (N + 1) instead of
-c / (c + 1) and starts means at zero, so that its covariance depends on the order of arrival; here class means and scatter
-are updated exactly (Chan et al. 1983), which equals the batch estimate whatever the order and batching. Priors are equal.
+from the released code (and from Avalanche's): its recursion weighs the outer product of a new sample by N / (N + 1) instead
+of c / (c + 1) and starts means at zero, so that its covariance depends on the order of arrival; here class means and scatter
+are updated exactly (Chan et al. 1983), which equals the batch estimate whatever the order and batching. With
+`form = "published"` the recursion is theirs, sample by sample, without the batch estimate of the first classes (`fit_base`)
+from which their experiments start. Priors are equal in both.
 """
 
 from collections.abc import Sequence
@@ -11,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clvl_bench.adapters.analytic import Analytic, grown
+from clvl_bench.adapters.analytic import Analytic, grown, with_one
 from clvl_bench.backbones import Backbone
 from clvl_bench.config.adapters import SldaAdapter
 from clvl_bench.datasets import Candidate
@@ -27,6 +29,7 @@ class Slda(Analytic):
     def __init__(self, config: SldaAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table, unseen=config.unseen)
         self._shrinkage = config.shrinkage
+        self._form = config.form
         self.register_buffer("means", torch.zeros(0, backbone.width, dtype=torch.float64))
         self.register_buffer("counts", torch.zeros(0, dtype=torch.float64))
         self.register_buffer("scatter", torch.zeros(backbone.width, backbone.width, dtype=torch.float64))
@@ -35,28 +38,43 @@ class Slda(Analytic):
         self.means, self.counts = grown(self.means, classes), grown(self.counts, classes)
 
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
+        if self._form == "exact":
+            for place in labels.unique().tolist():
+                self._join(place, features[labels == place])
+        else:
+            for place, feature in zip(labels.tolist(), features, strict=True):
+                self._recur(place, feature)
+
+    def _join(self, place: int, new: Tensor) -> None:
         """Chan, Golub & LeVeque 1983: means and scatter of two sets together, from those of each."""
-        for place in labels.unique().tolist():
-            new = features[labels == place]
-            count, mean = self.counts[place], new.mean(dim=0)
-            away = mean - self.means[place]
-            centred = new - mean
-            self.scatter += centred.T @ centred + count * len(new) / (count + len(new)) * torch.outer(away, away)
-            self.means[place] += away * len(new) / (count + len(new))
-            self.counts[place] += len(new)
+        count, mean = self.counts[place], new.mean(dim=0)
+        away = mean - self.means[place]
+        centred = new - mean
+        self.scatter += centred.T @ centred + count * len(new) / (count + len(new)) * torch.outer(away, away)
+        self.means[place] += away * len(new) / (count + len(new))
+        self.counts[place] += len(new)
+
+    def _recur(self, place: int, new: Tensor) -> None:
+        """The released code's update by one sample [width], N being all samples so far."""
+        total = self.counts.sum()
+        away = new - self.means[place]
+        self.scatter.addr_(away, away * total / (total + 1))
+        self.means[place] += away / (self.counts[place] + 1)
+        self.counts[place] += 1
 
     def covariance(self) -> Tensor:
         """Pooled covariance within classes [width, width], divided by the number of samples."""
         return self.scatter / self.counts.sum().clamp(min=1)
 
-    def scores(self, features: Tensor) -> Tensor:
+    def expand(self, features: Tensor) -> Tensor:
+        return with_one(features)
+
+    def solve(self) -> Tensor:
         """x' L m - m' L m / 2 for each class mean m, with L the inverse of the shrunken covariance."""
         identity = torch.eye(len(self.scatter), dtype=torch.float64, device=self.scatter.device)
         shrunken = (1 - self._shrinkage) * self.covariance() + self._shrinkage * identity
         weights = torch.linalg.solve(shrunken, self.means.T)  # [width, learned]
-        scores = features @ weights - 0.5 * (self.means.T * weights).sum(dim=0)
-        masked: Tensor = scores.masked_fill(self.counts == 0, -torch.inf)
-        return masked
+        return torch.cat([weights, -0.5 * (self.means.T * weights).sum(dim=0, keepdim=True)])
 
 
 def build(config: SldaAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Slda:

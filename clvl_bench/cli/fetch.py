@@ -1,6 +1,6 @@
 """Fetch: data and weights at their pinned commit, into the hub cache. The only module that uses the network.
 
-A download that was interrupted goes on where it stopped: the hub's client keeps what it has.
+A download that was interrupted goes on at the first file that is not here: the hub's client keeps whole files.
 """
 
 from pathlib import Path

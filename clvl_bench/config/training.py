@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from clvl_bench.config.adapters import Adapter
-from clvl_bench.config.plugins import Plugin
+from clvl_bench.config.plugins import MemoryPlugin, Plugin
 from clvl_bench.config.reads import Reads, demanding
 from clvl_bench.strict import Strict
 
@@ -51,9 +51,10 @@ class StrategyConfig(Strict):
             raise ValueError(f"plugins: got {kinds}; each kind may stand once")
         if self.train.data == "cumulative" and self.train.classes != "seen":
             raise ValueError('train.classes: got \'experience\' beside data = "cumulative"; set classes = "seen"')
-        if "replay" in kinds and self.train.classes != "seen":
+        rehearsing = [plugin.kind for plugin in self.plugins if isinstance(plugin, MemoryPlugin)]
+        if rehearsing and self.train.classes != "seen":
             raise ValueError(
-                "train.classes: got 'experience' beside the plugin 'replay', whose samples are of earlier classes; "
+                f"train.classes: got 'experience' beside the plugin '{rehearsing[0]}', whose samples are of earlier classes; "
                 'set classes = "seen"'
             )
         if self.adapter.kind == "none" and self.plugins:

@@ -49,6 +49,11 @@ EUROSAT_SPATIAL = _variant(
         split_file={
             "train": "eurosat-spatial-train.txt", "valid": "eurosat-spatial-val.txt", "test": "eurosat-spatial-test.txt",
         },
+        split_sha256={
+            "train": "2db7d455afb8dcbca898ea19a00f1f90c091734efdbba89e22aaf24056da243f",
+            "valid": "6c758477604b7057a0fd990d7f6327b63b99a6725aac11a6a9d0174a7fdd8f0b",
+            "test": "de22dec83d350cac3b3e4ca8e285cb6733c81ab94bf5bcf9213a567993402452",
+        },
     ),
     {"train": 16200, "valid": 5400, "test": 5400}, "torchgeo, EuroSATSpatial (Stewart et al. 2022, arXiv:2111.08872)", "openai",
 )  # fmt: skip

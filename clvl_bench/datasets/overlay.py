@@ -11,7 +11,7 @@ from clvl_bench.datasets.declaration import ImageDataset
 from clvl_bench.datasets.prompts import OWN
 from clvl_bench.datasets.sources import HubSource, OwnCopySource
 
-LAYOUT = ("files", "image", "label", "splits")
+LAYOUT = ("files", "image", "label", "splits", "split_sha256")
 """What is published about a layout, wherever a copy of it lies."""
 
 DRAW = ("test_fraction", "split_seed", "split_draw")

@@ -63,8 +63,8 @@ class FolderSource(Strict):
 
     The rule is a share for testing, or `split_file`: the path of a JSON file in CoOp's layout, or a table from split to
     the path of a text file with one file name a line. The share is drawn from each class by content, or over all files in
-    the order of their names as `torch.utils.data.random_split` draws (what ZSCL did, with the seed 42). `render` is for
-    files of many bands.
+    the order of their names as `torch.utils.data.random_split` draws (what ZSCL did, with the seed 42). `split_sha256` pins
+    the text files of a split. `render` is for files of many bands.
     """
 
     kind: Literal["folder"] = "folder"
@@ -73,6 +73,7 @@ class FolderSource(Strict):
     split_seed: int = 0
     split_draw: Literal["each_class", "random_split"] = "each_class"
     split_file: Path | dict[str, Path] | None = None
+    split_sha256: dict[str, str] = {}
     render: Rendering | None = None
     on_damage: DamagePolicy = "error"
 

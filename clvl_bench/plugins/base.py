@@ -11,6 +11,7 @@ from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
 from clvl_bench.adapters import Adapter, Classes, State
+from clvl_bench.errors import Mistake
 
 
 class Plugin(SupervisedPlugin):
@@ -25,6 +26,10 @@ class Plugin(SupervisedPlugin):
 
     def kept_bytes(self) -> int:
         """Bytes that outlive an experience, measured from the tensors."""
+        return 0
+
+    def kept_samples(self) -> int:
+        """How many samples of the past are kept."""
         return 0
 
 
@@ -54,6 +59,19 @@ class Surroundings:
     adapter: Adapter
     reference: Reference | None
     seed: int
+
+
+def refuse_without_gradient(kind: str, adapter: Adapter) -> None:
+    """A plugin that works on the loss has none to work on.
+
+    Raises:
+        Mistake: the adapter follows no gradient.
+    """
+    if adapter.learns != "gradient":
+        raise Mistake(
+            f"plugin '{kind}' works on the loss, and this adapter learns without a gradient; "
+            "choose an adapter that trains, for example linear, prompt or full"
+        )
 
 
 def learned(strategy: Any) -> int:

@@ -7,12 +7,11 @@ count, inputs are kept as they are read (features or pixels), and nothing is dra
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from clvl_bench.adapters import State
 from clvl_bench.config.plugins import ReplayPlugin
 from clvl_bench.plugins.base import Plugin, Surroundings
-from clvl_bench.plugins.memory import Memory, Policy
+from clvl_bench.plugins.memory import Features, Memory, Policy, features_by, insert_labelled
 
 
 class Replay(Plugin):
@@ -20,15 +19,24 @@ class Replay(Plugin):
 
     Args:
         memory_size: samples kept, over all classes.
-        policy: which ones: uniform over the stream, or the same number of each class.
+        memory_bytes: if given, bytes kept in place of a number of samples.
+        policy: which ones: uniform over the stream, the same number of each class, or those with the mean of their class.
         batch_size: samples rehearsed a step; as many as the batch holds if None.
+        features: for the policy `herding`: unit features of inputs, as `memory.features_by` makes them.
     """
 
     def __init__(
-        self, memory_size: int = 500, *, policy: Policy = "class_balanced", batch_size: int | None = None, seed: int = 0
+        self,
+        memory_size: int = 500,
+        *,
+        memory_bytes: int | None = None,
+        policy: Policy = "class_balanced",
+        batch_size: int | None = None,
+        seed: int = 0,
+        features: Features | None = None,
     ) -> None:
         super().__init__()
-        self.memory = Memory(memory_size, policy, seed=seed)
+        self.memory = Memory(memory_size, policy, seed=seed, max_bytes=memory_bytes, features=features)
         self.batch_size = batch_size
 
     def before_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
@@ -42,17 +50,7 @@ class Replay(Plugin):
 
     # After the experience: a sample that entered earlier would be rehearsed beside itself in later epochs.
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        dataset = strategy.experience.dataset
-        labels = torch.tensor(list(dataset.targets))
-
-        def read(rows: Tensor) -> tuple[Tensor, ...]:
-            samples = [dataset[int(row)] for row in rows]
-            return tuple(
-                torch.stack([torch.as_tensor(value) for value in column]).cpu() for column in zip(*samples, strict=True)
-            )
-
-        known = torch.nonzero(labels >= 0).flatten()
-        self.memory.insert(labels[known], lambda rows: read(known[rows]))
+        insert_labelled(self.memory, strategy.experience.dataset)
 
     def state(self) -> State:
         return self.memory.state()
@@ -63,6 +61,16 @@ class Replay(Plugin):
     def kept_bytes(self) -> int:
         return self.memory.kept_bytes()
 
+    def kept_samples(self) -> int:
+        return len(self.memory)
+
 
 def build(config: ReplayPlugin, surroundings: Surroundings) -> Replay:
-    return Replay(config.memory_size, policy=config.policy, batch_size=config.batch_size, seed=surroundings.seed)
+    return Replay(
+        config.memory_size,
+        memory_bytes=config.memory_bytes,
+        policy=config.policy,
+        batch_size=config.batch_size,
+        seed=surroundings.seed,
+        features=features_by(surroundings.adapter),
+    )

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clvl_bench.datasets import Rendering
-from clvl_bench.readers.scan import decode, scan
+from clvl_bench.readers.decode import decode
+from clvl_bench.readers.scan import scan
 from clvl_bench.readers.split import Image, Split, canonical_order, fingerprint
 
 Choice = Callable[[NDArray[np.int64], Sequence[str]], NDArray[np.bool_]]

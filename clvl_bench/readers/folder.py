@@ -27,7 +27,7 @@ def read(dataset: ImageDataset, split: str) -> Split:
     source = dataset.source
     assert isinstance(source, FolderSource)
     if source.split_file is not None:
-        listed = entries(dataset.name, source.split_file, split)
+        listed = entries(dataset.name, source.split_file, split, pinned=source.split_sha256)
         return _encoded(dataset, source, *chosen_files(dataset, listed, _images(dataset, source.path), top=source.path))
     published = next((source.path / name for name in SPLIT_NAMES[split] if (source.path / name).is_dir()), None)
     top = published or source.path

@@ -23,7 +23,7 @@ def read(dataset: ImageDataset, split: str) -> NoReturn:
 
 def as_written(source: OwnCopySource) -> str:
     """The table that names a copy, as it stands in a benchmark file; what the published layout says by itself is left out."""
-    content = source.like.model_dump(mode="json", exclude_defaults=True, exclude={"files", "splits"})
+    content = source.like.model_dump(mode="json", exclude_defaults=True, exclude={"files", "splits", "split_sha256"})
     return _toml({"kind": source.like.kind, **content})
 
 

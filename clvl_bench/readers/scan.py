@@ -5,62 +5,25 @@ that was killed goes on where it stopped.
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import simplejpeg
 from PIL import Image as Pillow
 
 from clvl_bench.datasets import Rendering
 from clvl_bench.errors import Damage
 from clvl_bench.home import home
-from clvl_bench.readers.bands import count_bands, render
-from clvl_bench.readers.split import Image, pixel_hash
+from clvl_bench.readers.decode import decode
+from clvl_bench.readers.split import pixel_hash
 from clvl_bench.records import sha256, to_json, write_atomically
 from clvl_bench.ticker import Ticker
 
-JPEG = b"\xff\xd8"
 BLOCK = 2000
 """Images that are scanned between two writes."""
 SHOWN = 5
 """How many damaged images an error names before it counts the rest."""
-
-
-def decode(data: bytes, rendering: Rendering | None = None) -> Image:
-    """RGB pixels of an encoded image: 16-bit and palette images are converted, orientation tags are not followed; many
-    bands need a rendering.
-
-    Raises:
-        OSError, ValueError: it cannot be decoded whole.
-    """
-    if rendering is not None:
-        return render(data, rendering)
-    if (bands := count_bands(data)) > 4:  # Pillow would write a line of its own for each
-        raise ValueError(f"has {bands} bands; set render in its source")
-    if data[:2] == JPEG:
-        try:
-            return _jpeg(data)
-        except ValueError:
-            pass  # cut, bare of a header, in four colours: Pillow says what it is, or reads it
-    with Pillow.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB"), dtype=np.uint8)
-
-
-def _jpeg(data: bytes) -> Image:
-    """The pixels that Pillow gives, to the bit, in a third of the time.
-
-    Raises:
-        ValueError: this decoder does not want it.
-    """
-    height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-    if colours not in ("Gray", "YCbCr", "RGB") or height * width > (Pillow.MAX_IMAGE_PIXELS or height * width):
-        raise ValueError(f"{colours}, {height} x {width}")
-    pixels: Image = simplejpeg.decode_jpeg(data, colorspace="RGB", fastdct=False, fastupsample=False)
-    return pixels
 
 
 @dataclass(frozen=True)

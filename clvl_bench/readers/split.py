@@ -31,6 +31,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def content(self) -> str:
+        """The identity of the images in their order, whatever their classes are called: what decides their features."""
+        return hashlib.sha256("\n".join(self.hashes).encode()).hexdigest() if self.hashes else self.fingerprint
+
     def first(self, limit: int, classes: int) -> "Split":
         """About `limit` samples, the first ones of each class: for trying things out. Its fingerprint differs."""
         quota = max(1, limit // classes)

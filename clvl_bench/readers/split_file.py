@@ -7,13 +7,15 @@ those lists name `AnnualCrop_1.jpg` where the folder may hold `AnnualCrop_1.tif`
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from clvl_bench.datasets import ImageDataset
 from clvl_bench.errors import Damage, Missing, Mistake, unknown
 from clvl_bench.readers.class_names import known_names, plain
+from clvl_bench.records import file_sha256
 
 SPLIT_NAMES: dict[str, tuple[str, ...]] = {
     "train": ("train",),
@@ -30,12 +32,14 @@ class Entry(NamedTuple):
     name: str | None
 
 
-def entries(dataset: str, split_file: Path | dict[str, Path], split: str) -> list[Entry]:
-    """What the list says of a split.
+def entries(
+    dataset: str, split_file: Path | dict[str, Path], split: str, *, pinned: Mapping[str, str] = MappingProxyType({})
+) -> list[Entry]:
+    """What the list says of a split; `pinned` are the sha256 of published text files.
 
     Raises:
         Mistake: it has no such split.
-        Damage: it cannot be read.
+        Damage: it cannot be read, or is not the published one.
     """
     where = f"dataset.{dataset}.source.split_file"
     tables: dict[str, Any] = split_file if isinstance(split_file, dict) else _read_json(where, split_file)
@@ -43,6 +47,12 @@ def entries(dataset: str, split_file: Path | dict[str, Path], split: str) -> lis
     if name is None:
         raise Mistake(f"{where}: {unknown('split', split, tables)}")
     if isinstance(split_file, dict):
+        got = file_sha256(split_file[name])
+        if pinned.get(split, got) != got:
+            raise Damage(
+                f"{where}.{name}: '{split_file[name].name}' is not the published list: its sha256 is {got}, published is "
+                f"{pinned[split]}; get it again"
+            )
         lines = split_file[name].read_text(encoding="utf-8").split("\n")
         return [Entry(line.strip(), None) for line in lines if line.strip()]
     try:

@@ -14,7 +14,8 @@ from clvl_bench.report.paired import Compared
 from clvl_bench.report.runs import Run, Table
 
 COSTS: dict[str, str] = {
-    "train_seconds": "Train s", "trained_parameters": "Trained", "kept_bytes": "Kept bytes", "peak_memory_mib": "Peak MiB",
+    "train_seconds": "Train s", "trained_parameters": "Trained", "kept_bytes": "Kept bytes", "memory_samples": "Samples",
+    "peak_memory_mib": "Peak MiB",
 }  # fmt: skip
 SHOWN = ("last", "incremental", "forgetting", "heldout", "heldout_degradation")
 """The metrics of the short table; summary.csv has all."""
@@ -39,7 +40,7 @@ def per_run(runs: Sequence[Run]) -> pd.DataFrame:
         if run.records:
             row |= of_records(run.records).per_run()
             row |= {name: getattr(run.origin, name) for name in ("train_seconds", "peak_memory_mib")}
-            costs = [record for record in run.records if record.metric in ("trained_parameters", "kept_bytes")]
+            costs = [record for record in run.records if record.metric in COSTS]
             row |= {record.metric: record.value for record in costs}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -129,6 +130,7 @@ def short_table(frame: pd.DataFrame, letters: Mapping[str, str] | None = None) -
             f"{row['train_seconds_mean']:.1f}",
             count(row["trained_parameters_mean"]),
             size(row["kept_bytes_mean"]),
+            count(row["memory_samples_mean"]),
             f"{row['peak_memory_mib_mean']:.0f}",
         ]
         rows.append([row["strategy"], *cells, *costs, runs])
@@ -183,7 +185,8 @@ def markdown(frame: pd.DataFrame, compared: Mapping[Table, Compared]) -> str:
 NOTES = """Accuracies in percent, mean ± standard deviation over runs (seeds and class orders); – is undefined, never zero:
 forgetting needs two learned experiences, and joint training has no rows between the first and the last.
 Held-out is the mean final accuracy on datasets that are never trained on; zero-shot loss is what the untouched backbone
-had there minus that. Kept is every byte that outlives an experience, the public backbone excepted.
+had there minus that. Kept is every byte that outlives an experience, the public backbone excepted; samples are those of the
+past among them, as images, features or with logits.
 Alike: strategies that share a letter cannot be told apart in Last (paired bootstrap over test samples and runs, Holm's
 correction over all pairs of the table, 5 percent); differences.csv has every pair with its interval.
 """

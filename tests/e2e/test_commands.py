@@ -110,14 +110,14 @@ def test_the_list_of_datasets_says_size_licence_and_whether_it_is_here(files, mo
     for here in ("fetch", "yes"):
         lines = [line.split("  ") for line in clvl_here("list", "datasets", cwd=files).stdout.splitlines()]
         cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
-        rows[here] = {line[0]: line[1:] for line in cells if len(line) == 5}
+        rows[here] = {line[0]: line[1:] for line in cells if len(line) == 6}
         fetched.mkdir(parents=True, exist_ok=True)
         for split in ("train", "validation", "test"):
             (fetched / f"{split}-0.parquet").touch()
-    assert rows["fetch"]["toy_landcover"] == ["10", "1600/-/400", "MIT", "yes"]
-    assert rows["fetch"]["pathmnist"] == ["9", "89996/10004/7180", "CC BY 4.0", "own copy"]
-    assert rows["fetch"]["aid"] == ["30", "10000, no split", "not stated", "own copy"]
-    assert rows["fetch"]["resisc45"] == rows["yes"]["resisc45"] == ["45", "18900/6300/6300", "not stated", "fetch"]
+    assert rows["fetch"]["toy_landcover"] == ["10", "1600/-/400", "-", "MIT", "yes"]
+    assert rows["fetch"]["pathmnist"] == ["9", "89996/10004/7180", "206 MB", "CC BY 4.0", "own copy"]
+    assert rows["fetch"]["aid"] == ["30", "10000, no split", "2.6 GB", "not stated", "own copy"]
+    assert rows["fetch"]["resisc45"] == rows["yes"]["resisc45"] == ["45", "18900/6300/6300", "425 MB", "not stated", "fetch"]
     assert [rows[here]["eurosat"][-1] for here in ("fetch", "yes")] == ["fetch", "yes"]
 
 

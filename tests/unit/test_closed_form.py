@@ -1,15 +1,17 @@
-"""SLDA and RanPAC against batch formulas and scikit-learn, whatever the order and batching."""
+"""Analytic learners against batch formulas and scikit-learn, whatever the order and batching."""
 
 import numpy as np
 import pytest
 import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.neighbors import NearestCentroid
 
 from clvl_bench.adapters import build_adapter
-from clvl_bench.adapters.ranpac import solve_ridge
+from clvl_bench.adapters.ridge import solve_ridge
 from clvl_bench.backbones import PrecomputedBackbone, unit
-from clvl_bench.config.adapters import RanPacAdapter, SldaAdapter
+from clvl_bench.config.adapters import NcmAdapter, RailAdapter, RailDualAdapter, RanPacAdapter, SldaAdapter
 from clvl_bench.datasets import Candidate
+from clvl_bench.errors import Mistake
 
 WIDTH, CLASSES = 12, 5
 TABLE = tuple(Candidate(f"c{number}", "d", ("{}",)) for number in range(CLASSES))
@@ -116,7 +118,135 @@ def test_a_singular_gram_matrix_is_solved_all_the_same():
     assert torch.allclose(weights[:, 0], torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64))
 
 
-@pytest.mark.parametrize("config", [SldaAdapter(), RanPacAdapter(random_features=40, ridge=0.3)], ids=["slda", "ranpac"])
+def test_the_published_recursion_of_slda_depends_on_the_order_and_is_not_batch_lda(backbone):
+    features, labels = data()
+    x = unit(features.double())
+
+    def covariance(form, order):
+        slda = build_adapter(SldaAdapter(form=form), backbone, TABLE, seed=0)
+        return learn(slda, features, labels, order=order, sizes=(16,)).covariance()
+
+    centred = x - torch.stack([x[labels == place].mean(dim=0) for place in ALL])[labels]
+    batch = centred.T @ centred / len(x)
+    there, back = covariance("published", range(200)), covariance("published", range(199, -1, -1))
+    assert (there - back).norm() / batch.norm() > 0.01
+    assert (there - batch).norm() / batch.norm() > 0.01
+    assert torch.allclose(covariance("exact", range(199, -1, -1)), batch, atol=1e-10)
+
+
+def test_the_published_recursion_of_slda_is_that_of_the_paper(backbone):
+    """Equation 3 of the paper as its code has it, written out once more: N counts all samples before this one."""
+    features, labels = data()
+    slda = build_adapter(SldaAdapter(form="published"), backbone, TABLE, seed=0)
+    learn(slda, features, labels, order=range(200), sizes=(16,))
+    means, counts, sigma = np.zeros((CLASSES, WIDTH)), np.zeros(CLASSES), np.zeros((WIDTH, WIDTH))
+    for n, (x, y) in enumerate(zip(unit(features.double()).numpy(), labels.numpy(), strict=True)):
+        sigma = (n * sigma + n / (n + 1) * np.outer(x - means[y], x - means[y])) / (n + 1)
+        means[y] += (x - means[y]) / (counts[y] + 1)
+        counts[y] += 1
+    assert np.allclose(slda.covariance().numpy(), sigma, atol=1e-12)
+
+
+def test_the_nearest_class_mean_is_scikit_learns_on_unit_features(backbone):
+    features, labels = data()
+    ncm = learn(build_adapter(NcmAdapter(), backbone, TABLE, seed=0), features, labels, order=range(200), sizes=(16,))
+    fresh, _ = data(seed=8)
+    expected = NearestCentroid().fit(unit(features.double()).numpy(), labels.numpy()).predict(unit(fresh.double()).numpy())
+    assert ncm.logits(fresh, ALL).argmax(dim=1).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(("order", "sizes", "groups"), ORDERS)
+def test_rail_is_joint_ridge_regression_on_its_random_features(backbone, order, sizes, groups):
+    features, labels = data()
+    rail = build_adapter(RailAdapter(random_features=40), backbone, TABLE, seed=0)
+    learn(rail, features, labels, order=order, sizes=sizes, groups=groups)
+    hidden = torch.relu(unit(features.double()) @ rail.projection.double())
+    targets = torch.nn.functional.one_hot(labels, CLASSES).double()[:, list(rail.learned)]
+    weights = torch.linalg.solve(hidden.T @ hidden + 0.1 * torch.eye(40, dtype=torch.float64), hidden.T @ targets)
+    assert torch.allclose(rail.scores(unit(features.double())), hidden @ weights, atol=1e-10)
+
+
+@pytest.mark.parametrize(("order", "sizes", "groups"), ORDERS)
+def test_the_dual_with_a_linear_kernel_is_the_primal(backbone, order, sizes, groups):
+    """(X'X + lambda I)^-1 X'Y, on unit features themselves, from the other side."""
+    features, labels = data()
+    dual = build_adapter(RailDualAdapter(kernel="linear", ridge=0.1), backbone, TABLE, seed=0)
+    learn(dual, features, labels, order=order, sizes=sizes, groups=groups)
+    x, targets = unit(features.double()), torch.nn.functional.one_hot(labels, CLASSES).double()[:, list(dual.learned)]
+    weights = torch.linalg.solve(x.T @ x + 0.1 * torch.eye(WIDTH, dtype=torch.float64), x.T @ targets)
+    fresh = unit(data(seed=8)[0].double())
+    assert torch.allclose(dual.scores(fresh), fresh @ weights, atol=1e-10)
+
+
+def test_the_dual_is_scikit_learns_kernel_ridge(backbone):
+    from sklearn.kernel_ridge import KernelRidge
+
+    features, labels = data()
+    dual = build_adapter(RailDualAdapter(), backbone, TABLE, seed=0)
+    learn(dual, features, labels, order=range(200), sizes=(16,))
+    targets = np.eye(CLASSES)[labels.numpy()][:, list(dual.learned)]
+    theirs = KernelRidge(alpha=1e-3, kernel="rbf", gamma=0.1).fit(unit(features.double()).numpy(), targets)
+    fresh = unit(data(seed=8)[0].double())
+    assert np.allclose(dual.scores(fresh).numpy(), theirs.predict(fresh.numpy()), atol=1e-8)
+
+
+EXACT = [
+    SldaAdapter(),
+    NcmAdapter(),
+    RanPacAdapter(random_features=40, ridge=0.3),
+    RailAdapter(random_features=40),
+    RailDualAdapter(),
+]
+KINDS = [config.kind for config in EXACT]
+
+
+@pytest.mark.parametrize("config", EXACT, ids=KINDS)
+def test_the_final_state_does_not_depend_on_the_order(backbone, config):
+    features, labels = data()
+    fresh, _ = data(seed=8)
+    scores = []
+    for order, sizes, groups in ORDERS:
+        adapter = build_adapter(config, backbone, TABLE, seed=0)
+        learner = learn(adapter, features, labels, order=order, sizes=sizes, groups=groups)
+        by_class = [learner.learned.index(place) for place in ALL]
+        scores.append(learner.scores(unit(fresh.double()))[:, by_class])
+    for other in scores[1:]:
+        assert torch.allclose(other, scores[0], atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("config", [*EXACT, SldaAdapter(form="published")], ids=[*KINDS, "published"])
+def test_a_class_keeps_its_zero_shot_score_until_its_first_labelled_sample(backbone, config):
+    features, labels = data()
+    adapter = learn(
+        build_adapter(config, backbone, TABLE, seed=0), features, labels, order=range(200), sizes=(20,), groups=((0, 1),)
+    )
+    before = adapter.logits(features, ALL)
+    adapter.begin((2,))
+    adapter.observe(features[:4], torch.full((4,), -1))
+    adapter.end()
+    assert torch.equal(adapter.logits(features, ALL), before)
+    adapter.begin((3,))
+    adapter.observe(features[labels == 2], labels[labels == 2])
+    assert set(adapter.learned) == {0, 1, 2}, "the label of an earlier experience arrived"
+    assert not torch.equal(adapter.logits(features, ALL), before)
+
+
+@pytest.mark.parametrize("config", EXACT, ids=KINDS)
+def test_weights_are_solved_once_between_two_changes(backbone, config, monkeypatch):
+    features, labels = data()
+    adapter = build_adapter(config, backbone, TABLE, seed=0)
+    solved, solve = [], type(adapter).solve
+    monkeypatch.setattr(type(adapter), "solve", lambda self: solved.append(1) or solve(self))
+    adapter.observe(features[:50], labels[:50])
+    for _ in range(3):
+        first = adapter.logits(features, ALL)
+    assert len(solved) == 1
+    adapter.observe(features[50:], labels[50:])
+    assert not torch.equal(adapter.logits(features, ALL), first)
+    assert len(solved) == 2
+
+
+@pytest.mark.parametrize("config", EXACT, ids=KINDS)
 def test_what_zero_shot_gives_to_unseen_classes_stays_zero_shots(backbone, config):
     features, labels = data()
     learner = learn(
@@ -130,11 +260,11 @@ def test_what_zero_shot_gives_to_unseen_classes_stays_zero_shots(backbone, confi
     assert bool((scores[~unseen].argmax(dim=1) < 2).all())
 
 
-@pytest.mark.parametrize("kind", [SldaAdapter, RanPacAdapter])
-def test_as_published_an_unseen_class_is_never_predicted(backbone, kind):
+@pytest.mark.parametrize("config", EXACT[:3], ids=KINDS[:3])
+def test_as_published_an_unseen_class_is_never_predicted(backbone, config):
     features, labels = data()
     learner = learn(
-        build_adapter(kind(unseen="never"), backbone, TABLE, seed=0),
+        build_adapter(config.model_copy(update={"unseen": "never"}), backbone, TABLE, seed=0),
         features,
         labels,
         order=range(200),
@@ -142,3 +272,48 @@ def test_as_published_an_unseen_class_is_never_predicted(backbone, kind):
         groups=((0, 1),),
     )
     assert bool((learner.logits(features, ALL).argmax(dim=1) < 2).all())
+
+
+RAILS = [RailAdapter, RailDualAdapter]
+
+
+def railed(backbone, kind, fusion):
+    features, labels = data()
+    small = {"random_features": 40} if kind is RailAdapter else {}
+    adapter = build_adapter(kind(fusion=fusion, **small), backbone, TABLE, seed=0)
+    return learn(adapter, features, labels, order=range(200), sizes=(20,), groups=((0, 1, 2),)), features
+
+
+@pytest.mark.parametrize("kind", RAILS)
+def test_without_a_share_for_the_regression_rail_predicts_as_zero_shot(backbone, kind):
+    rail, features = railed(backbone, kind, 0.0)
+    zeroshot = features @ backbone.class_features(TABLE).T
+    assert torch.equal(rail.logits(features, ALL).argmax(dim=1), zeroshot.argmax(dim=1))
+
+
+@pytest.mark.parametrize("kind", RAILS)
+def test_rail_scores_are_the_published_mixture(backbone, kind):
+    rail, features = railed(backbone, kind, 0.8)
+    zeroshot = 10.0 * unit(features) @ backbone.class_features(TABLE).T
+    routed = zeroshot.argmax(dim=1) < 3
+    regression = torch.zeros(len(features), CLASSES, dtype=torch.float64)
+    regression[:, list(rail.learned)] = rail.scores(unit(features.double()))
+    expected = 0.2 * zeroshot.double().softmax(dim=1) + 0.8 * regression
+    assert routed.any()
+    assert torch.allclose(rail.logits(features, ALL)[routed].double(), expected[routed], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", RAILS)
+def test_rail_without_texts_is_a_mistake_unless_the_regression_stands_alone(kind):
+    bare = PrecomputedBackbone(name="x", logit_scale=10.0, width=WIDTH, text={"d": None})
+    with pytest.raises(Mistake, match=r"adapter\.fusion: got 0\.8, .* use fusion = 1\.0"):
+        build_adapter(kind(), bare, TABLE, seed=0)
+    rail, features = railed(bare, kind, 1.0)
+    assert set(rail.logits(features, ALL).argmax(dim=1).tolist()) <= {0, 1, 2}
+
+
+def test_the_dual_counts_what_it_keeps(backbone):
+    rail, _ = railed(backbone, RailDualAdapter, 0.8)
+    kept = 3 * 200 // CLASSES
+    assert rail.kept_samples() == kept
+    assert rail.kept_bytes() == kept * (WIDTH + 1) * 8

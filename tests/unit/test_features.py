@@ -1,5 +1,6 @@
 """The cache: a frozen tower sees an image once, a damaged chunk is made again, and cached features are the encoded ones."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -7,16 +8,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from clvl_bench import features
 from clvl_bench.features import CHUNK, Inputs, encode
 from clvl_bench.readers import Split
+from clvl_bench.readers.encoded import encoded_split
 from clvl_bench.ticker import Ticker
+
+
+def png(pixels: np.ndarray) -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "PNG")
+    return data.getvalue()
 
 
 def split_of(count: int, seed: int = 0) -> Split:
     images = np.random.default_rng(seed).integers(0, 256, (count, 40, 40, 3), dtype=np.uint8)
     return Split(np.zeros(count, dtype=np.int64), tuple(map(str, range(count))), f"{seed:064x}", image=lambda row: images[row])
+
+
+def test_images_under_other_class_names_are_the_same_images_to_the_cache():
+    images, labels = np.random.default_rng(0).integers(0, 256, (6, 40, 40, 3), dtype=np.uint8), np.arange(6)
+    splits = [
+        encoded_split("birds", names, list("abcdef"), labels, lambda row: png(images[row]), files=(), policy="error")
+        for names in (list("ABCDEF"), [f"a kind of {name}" for name in "ABCDEF"])
+    ]
+    assert splits[0].fingerprint != splits[1].fingerprint
+    assert splits[0].content == splits[1].content != splits[0].take(labels[:5], "five").content
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The same images and labels in every layout that is read: one fingerprint. What does not fit a layout is one line."""
 
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -184,6 +185,18 @@ def test_a_bare_name_that_two_class_folders_have_is_a_mistake(tmp_path, world):
         (tmp_path / "tif" / label / "1.png").write_bytes(png(np.zeros((2, 2, 3), np.uint8)))
     (tmp_path / "eurosat-test.txt").write_text("1.tif\n")
     with pytest.raises(Mistake, match="'1' stands for 3 files"):
+        read(declared(source), "test")
+
+
+def test_a_list_that_is_not_the_published_one_is_refused_with_both_hashes(tmp_path, world):
+    source = as_text_lists(tmp_path, world)
+    pinned = {"test": hashlib.sha256((tmp_path / "eurosat-test.txt").read_bytes()).hexdigest()}
+    source = source.model_copy(update={"split_sha256": pinned})
+    assert len(read(declared(source), "test")) == 9
+    with (tmp_path / "eurosat-test.txt").open("a") as file:
+        file.write("\n")
+    now = hashlib.sha256((tmp_path / "eurosat-test.txt").read_bytes()).hexdigest()
+    with pytest.raises(Damage, match=f"split_file.test: .* its sha256 is {now}, published is {pinned['test']}"):
         read(declared(source), "test")
 
 

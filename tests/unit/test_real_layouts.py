@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from clvl_bench.datasets import ArraysSource, FolderSource, ImageDataset, ParquetSource, Source
+from clvl_bench.config import BenchmarkConfig, RunConfig
+from clvl_bench.config.files import load
+from clvl_bench.datasets import ArraysSource, FolderSource, HubSource, ImageDataset, ParquetSource, Source
 from clvl_bench.readers import read
+from clvl_bench.records import Record
+from clvl_bench.runner import run
 
 
 def declared(name: str, labels: list[str], source: Source) -> ImageDataset:
@@ -23,12 +28,29 @@ def as_parquet(folder: Path, split: str, images: list[bytes], labels: list[int])
     pq.write_table(pa.table({"image": images, "label": labels}), folder / f"{split}.parquet")
 
 
+def as_on_the_hub(parquet: ParquetSource, cache: Path) -> HubSource:
+    """The parquet files where the hub's library keeps those of a commit."""
+    revision = "0123456789" * 4
+    snapshot = cache / "datasets--me--copy" / "snapshots" / revision
+    shutil.copytree(parquet.path, snapshot)
+    return HubSource(repository="me/copy", revision=revision, files=parquet.files)
+
+
+def records(dataset: ImageDataset, results: Path) -> list[Record]:
+    """What a learner in closed form makes of it."""
+    stream = BenchmarkConfig(
+        version=1, scenario="joint", datasets=(dataset.name,), label_space="dataset", dataset={dataset.name: dataset}
+    )
+    config = RunConfig(benchmark="copy", strategy="slda", benchmark_config=stream, strategy_config=load("strategy", "slda"))
+    return run(config, results=results, progress=False).records
+
+
 @pytest.fixture
 def parquet(tmp_path: Path) -> ParquetSource:
     return ParquetSource(path=tmp_path / "parquet", files={"train": "train.parquet", "test": "test.parquet"})
 
 
-def test_rsscn7_as_class_folders_and_as_parquet(tmp_path, real_data, empty_home, parquet):
+def test_rsscn7_as_class_folders_and_as_parquet(tmp_path, real_data, empty_home, parquet, monkeypatch):
     labels = sorted(folder.name for folder in (real_data / "rsscn7").iterdir() if folder.is_dir())
     for split, rows in (("train", slice(0, 20)), ("test", slice(20, 30))):
         images, numbers = [], []
@@ -46,9 +68,13 @@ def test_rsscn7_as_class_folders_and_as_parquet(tmp_path, real_data, empty_home,
         assert len(folders) == len(other) == count
         assert folders.fingerprint == other.fingerprint
         assert all(np.array_equal(folders.image(row), other.image(row)) for row in range(0, count, 10))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    sources = (FolderSource(path=tmp_path / "folders"), parquet, as_on_the_hub(parquet, tmp_path / "hub"))
+    rows = [records(declared("scenes", labels, source), tmp_path / source.kind) for source in sources]
+    assert rows[0] == rows[1] == rows[2]
 
 
-def test_cifar10_as_arrays_as_class_folders_and_as_parquet(tmp_path, real_data, empty_home, parquet):
+def test_cifar10_as_arrays_as_class_folders_and_as_parquet(tmp_path, real_data, empty_home, parquet, monkeypatch):
     labels = json.loads((real_data / "cifar" / "cifar10_names.json").read_bytes())
     with np.load(real_data / "cifar" / "cifar10.npz") as file:
         names = {split: [name for name in file.files if name.startswith(split)] for split in ("train", "test")}
@@ -69,8 +95,12 @@ def test_cifar10_as_arrays_as_class_folders_and_as_parquet(tmp_path, real_data, 
         ArraysSource(path=tmp_path / "arrays.npz", splits={split: (f"{split}_x", f"{split}_y") for split in data}),
         FolderSource(path=tmp_path / "folders"),
         parquet,
+        as_on_the_hub(parquet, tmp_path / "hub"),
     )
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     for split in data:
         found = [read(declared("things", labels, source), split) for source in sources]
         assert {len(each) for each in found} == {len(data[split][1])}
         assert len({each.fingerprint for each in found}) == 1
+    rows = [records(declared("things", labels, source), tmp_path / source.kind) for source in sources]
+    assert all(row == rows[0] for row in rows)

@@ -14,7 +14,8 @@ from PIL import Image
 from clvl_bench.config.files import run_config
 from clvl_bench.prepare import prepare
 from clvl_bench.readers import scan as scanning
-from clvl_bench.readers.scan import decode, scan
+from clvl_bench.readers.decode import decode
+from clvl_bench.readers.scan import scan
 from clvl_bench.ticker import EVERY_SECONDS, Ticker
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from clvl_bench.config.adapters.analytic import RanPacAdapter, SldaAdapter
+from clvl_bench.config.adapters.analytic import NcmAdapter, RailAdapter, RailDualAdapter, RanPacAdapter, SldaAdapter
 from clvl_bench.config.adapters.answers import (
     AnswerRanPacAdapter,
     ConcatAdapter,
@@ -17,13 +17,27 @@ from clvl_bench.config.adapters.prompts import KgCoOpAdapter, PromptAdapter
 from clvl_bench.config.adapters.towers import FullAdapter, LoraAdapter
 
 Adapter = Annotated[
-    NoneAdapter | FullAdapter | LoraAdapter | LinearAdapter | PromptAdapter | KgCoOpAdapter | SldaAdapter | RanPacAdapter
-    | RankingAdapter | MajorityAdapter | ConcatAdapter | ProductAdapter | AnswerRanPacAdapter,
+    NoneAdapter
+    | FullAdapter
+    | LoraAdapter
+    | LinearAdapter
+    | PromptAdapter
+    | KgCoOpAdapter
+    | NcmAdapter
+    | SldaAdapter
+    | RanPacAdapter
+    | RailAdapter
+    | RailDualAdapter
+    | RankingAdapter
+    | MajorityAdapter
+    | ConcatAdapter
+    | ProductAdapter
+    | AnswerRanPacAdapter,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
-    "Adapter", "AnswerRanPacAdapter", "ConcatAdapter", "MajorityAdapter", "ProductAdapter", "RankingAdapter",
-    "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter", "NoneAdapter", "PromptAdapter", "RanPacAdapter",
-    "SldaAdapter",
+    "Adapter", "AnswerRanPacAdapter", "ConcatAdapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter",
+    "MajorityAdapter", "NcmAdapter", "NoneAdapter", "ProductAdapter", "PromptAdapter", "RailAdapter", "RailDualAdapter",
+    "RankingAdapter", "RanPacAdapter", "SldaAdapter",
 ]  # fmt: skip
