@@ -22,7 +22,9 @@ class AnswerRanPac(RanPac):
     """Scores of learned answers; until one of the candidates is learned the untouched backbone answers."""
 
     def __init__(self, config: AnswerRanPacAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
-        super().__init__(RanPacAdapter(random_features=config.random_features, ridge=config.ridge, unseen="never"), backbone, table)
+        super().__init__(
+            RanPacAdapter(random_features=config.random_features, ridge=config.ridge, unseen="never"), backbone, table
+        )
         self.ranking = Ranking(backbone, table)
         self.projection = torch.randn(3 * backbone.width, config.random_features)
 

@@ -35,7 +35,9 @@ class Ranking:
         self._asking = [place for place, each in enumerate(table) if any(BLANK in template for template in each.templates)]
         self._known: dict[tuple[int, ...], Tensor] = {}
         texts = [self.table[place].prompts for place in self._asking]
-        self._key = sha256(repr((self.backbone.weights_sha256, self.backbone.context_length, texts, self._templates())).encode())
+        self._key = sha256(
+            repr((self.backbone.weights_sha256, self.backbone.context_length, texts, self._templates())).encode()
+        )
 
     def texts(self, tokens: Tensor, candidates: Classes) -> Tensor:
         """Unit text features [candidates, width] of the candidates behind one question, by its token ids [longest]."""

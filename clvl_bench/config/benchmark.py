@@ -98,7 +98,7 @@ class BenchmarkConfig(Strict):
     @model_validator(mode="after")
     def _questions_fit(self) -> Self:
         if (self.scenario == "question_incremental") != (self.questions is not None):
-            raise ValueError("questions: goes with scenario = \"question_incremental\", and only with it")
+            raise ValueError('questions: goes with scenario = "question_incremental", and only with it')
         asked = [name for name in self.named if isinstance(self.declared(name), VqaDataset)]
         if self.questions is None:
             if asked:

@@ -32,5 +32,7 @@ class QuestionsConfig(Strict):
             raise ValueError(f"groups: are values of a property of questions, not of {self.by}; remove them")
         flat = [value for group in self.groups for value in group]
         if len(set(flat)) < len(flat) or not all(self.groups):
-            raise ValueError(f"groups: got {[list(group) for group in self.groups]}; each value may stand once, and no group is empty")
+            raise ValueError(
+                f"groups: got {[list(group) for group in self.groups]}; each value may stand once, and no group is empty"
+            )
         return self

@@ -15,7 +15,6 @@ from clvl_bench.config.training import StrategyConfig
 from clvl_bench.datasets import NAMES, QUESTION_NAMES, find, find_questions
 from clvl_bench.strict import Strict
 
-
 ZEROSHOT = StrategyConfig(version=1, adapter=NoneAdapter())
 RANKED = StrategyConfig(version=1, adapter=RankingAdapter())
 """The untouched backbone, asked about classes and asked questions."""

@@ -53,7 +53,9 @@ class VqaDataset(Strict):
     @model_validator(mode="after")
     def _template_fits(self) -> Self:
         if self.template.count("{}") != 1 or self.template.count("{question}") > 1:
-            raise ValueError(f"template: got '{self.template}'; it holds {{}} once, where the answer goes, and may hold {{question}}")
+            raise ValueError(
+                f"template: got '{self.template}'; it holds {{}} once, where the answer goes, and may hold {{question}}"
+            )
         return self
 
     @property

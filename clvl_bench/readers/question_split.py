@@ -76,13 +76,25 @@ def question_split(questions: Sequence[Question], images: Split) -> QuestionSpli
     rows = {key: row for row, key in enumerate(images.keys)}
     there = [each for each in questions if each.image in rows]
     identities = images.hashes or images.keys
-    ordered = sorted(there, key=lambda each: (identities[rows[each.image]], each.question, each.answer, each.type, each.answer_type))
+    ordered = sorted(
+        there, key=lambda each: (identities[rows[each.image]], each.question, each.answer, each.type, each.answer_type)
+    )
     used = sorted({rows[each.image] for each in ordered})
     place = {row: number for number, row in enumerate(used)}
-    whole = images if len(used) == len(images) else images.take(np.array(used, dtype=np.int64), f"{len(used)} asked about {used}")
+    whole = (
+        images if len(used) == len(images) else images.take(np.array(used, dtype=np.int64), f"{len(used)} asked about {used}")
+    )
     image_rows = np.array([place[rows[each.image]] for each in ordered], dtype=np.int64)
     digest = hashlib.sha256()
     for each in ordered:
-        words = (identities[rows[each.image]], each.question, each.answer, each.answer_type, each.type, each.organ, each.modality)
+        words = (
+            identities[rows[each.image]],
+            each.question,
+            each.answer,
+            each.answer_type,
+            each.type,
+            each.organ,
+            each.modality,
+        )
         digest.update(repr(words).encode())
     return QuestionSplit(tuple(ordered), whole, image_rows, digest.hexdigest(), len(questions) - len(there))

@@ -25,7 +25,9 @@ def per_run(runs: Sequence[Run]) -> pd.DataFrame:
         for score in run.answered.scores:
             if score.trained == last:
                 origin = run.origin
-                rows.append((*origin.table, origin.strategy, origin.run, score.group, score.name, score.right / score.n, score.n))
+                rows.append(
+                    (*origin.table, origin.strategy, origin.run, score.group, score.name, score.right / score.n, score.n)
+                )
     columns = ["benchmark", "label_space", "backbone", "strategy", "run", "group", "name", "accuracy", "n"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -66,7 +68,9 @@ def _table(part: pd.DataFrame, columns: Sequence[tuple[str, str, str]], balanced
     titles = ["Strategy", *(title for title, _, _ in columns), *([] if balanced is None else ["Mean over types"])]
     lines = [titles, ["---", *["---:"] * (len(titles) - 1)]]
     for strategy, mine in part.groupby("strategy", sort=True):
-        cells = [_cell(mine[(mine["group"] == group) & (mine["name"] == name)]["accuracy"].tolist()) for _, group, name in columns]
+        cells = [
+            _cell(mine[(mine["group"] == group) & (mine["name"] == name)]["accuracy"].tolist()) for _, group, name in columns
+        ]
         if balanced is not None:
             cells.append(_cell([balanced[run] for run in sorted(set(mine["run"]))]))
         lines.append([str(strategy), *(percent(cell) for cell in cells)])

@@ -20,7 +20,8 @@ body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5em; color: #141414; back
 table { border-collapse: collapse; } td, th { padding: .35em .6em; border-bottom: 1px solid #ccc; text-align: left; }
 td { vertical-align: top; } th { position: sticky; top: 0; background: #fff; }
 img { width: 112px; height: 112px; image-rendering: auto; }
-.right { color: #00694b; } .right::before { content: "\\2713 "; } .wrong { color: #9c3d00; } .wrong::before { content: "\\2717 "; }
+.right { color: #00694b; } .right::before { content: "\\2713 "; }
+.wrong { color: #9c3d00; } .wrong::before { content: "\\2717 "; }
 small { display: block; color: #5f5f5f; }
 """
 
@@ -38,7 +39,8 @@ def gallery(runs: Sequence[Run]) -> str | None:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
         f"<h1>Questions and answers</h1><p>{title}. Answers after the last experience; where the untouched backbone said "
-        f"something else, that stands below.</p>{toy}<table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></html>\n"
+        f"something else, that stands below.</p>{toy}"
+        f"<table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></html>\n"
     )
 
 

@@ -18,9 +18,6 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as load_arrays
 
 from clvl_bench.errors import Damage, Mistake
-from clvl_bench.report.answers import ANSWERS, Answered, answered
-from clvl_bench.report.answers import from_csv as answers_from_csv
-from clvl_bench.report.answers import to_csv as answers_to_csv
 from clvl_bench.records import (
     RECORDS,
     RESULT,
@@ -33,6 +30,9 @@ from clvl_bench.records import (
     to_json,
     write_atomically,
 )
+from clvl_bench.report.answers import ANSWERS, Answered, answered
+from clvl_bench.report.answers import from_csv as answers_from_csv
+from clvl_bench.report.answers import to_csv as answers_to_csv
 
 RUNS = "runs.csv"
 CORRECT = "correct.csv"
@@ -220,9 +220,7 @@ def _committed(path: Path) -> list[Run]:
     correct = _read_correct(path)
     file = path / ANSWERS
     told = answers_from_csv(file.read_bytes(), name=str(file)) if file.is_file() else {}
-    return [
-        Run(origin, tuple(of_key[origin.key]), correct.get(origin.run), told.get(origin.run)) for origin in origins
-    ]
+    return [Run(origin, tuple(of_key[origin.key]), correct.get(origin.run), told.get(origin.run)) for origin in origins]
 
 
 def _read_correct(path: Path) -> dict[str, NDArray[np.bool_]]:

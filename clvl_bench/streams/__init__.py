@@ -68,5 +68,6 @@ def inputs_of(reads: Reads, parts: Sequence[Part], backbone: Backbone, *, device
 
 
 __all__ = [
-    "Benchmark", "Part", "Plan", "Truth", "View", "avalanche_benchmark", "build_benchmark", "inputs_of", "plan_of", "read_parts", "shared_images",
+    "Benchmark", "Part", "Plan", "Truth", "View", "avalanche_benchmark", "build_benchmark", "inputs_of", "plan_of",
+    "read_parts", "shared_images",
 ]  # fmt: skip

@@ -41,9 +41,7 @@ def plan_of(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[Plan, NDArr
     return question_plan(config, config.questions, parts)
 
 
-def question_plan(
-    config: BenchmarkConfig, questions: QuestionsConfig, parts: Sequence[Part]
-) -> tuple[Plan, NDArray[np.int64]]:
+def question_plan(config: BenchmarkConfig, questions: QuestionsConfig, parts: Sequence[Part]) -> tuple[Plan, NDArray[np.int64]]:
     """The plan of a stream of questions, and its truth: the place of each sample's answer in the table, or OUTSIDE.
 
     Raises:
@@ -57,7 +55,9 @@ def question_plan(
         held_back = _held_back(of(parts, group.dataset, "train"), learned, fraction=config.valid_fraction)
         tested = _held(of(parts, group.dataset, "test"), truth, group.holds)
         if not len(learned[~held_back]) or not len(tested):
-            raise Mistake(f"questions: the experience {group.name} has no questions to learn from or to be tested on; join groups")
+            raise Mistake(
+                f"questions: the experience {group.name} has no questions to learn from or to be tested on; join groups"
+            )
         classes = tuple(np.unique(truth[learned[~held_back]]).tolist())
         train.append(Step("train", index, group.name, classes, learned[~held_back]))
         valid.append(Step("valid", index, group.name, classes, learned[held_back]))
@@ -166,4 +166,3 @@ def _held_back(part: Part, ids: Ids, *, fraction: float) -> NDArray[np.bool_]:
 
 def _all(part: Part) -> Ids:
     return np.arange(part.start, part.start + len(part.data), dtype=np.int64)
-

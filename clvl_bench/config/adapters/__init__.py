@@ -37,7 +37,21 @@ Adapter = Annotated[
 ]
 
 __all__ = [
-    "Adapter", "AnswerRanPacAdapter", "ConcatAdapter", "FullAdapter", "KgCoOpAdapter", "LinearAdapter", "LoraAdapter",
-    "MajorityAdapter", "NcmAdapter", "NoneAdapter", "ProductAdapter", "PromptAdapter", "RailAdapter", "RailDualAdapter",
-    "RankingAdapter", "RanPacAdapter", "SldaAdapter",
+    "Adapter",
+    "AnswerRanPacAdapter",
+    "ConcatAdapter",
+    "FullAdapter",
+    "KgCoOpAdapter",
+    "LinearAdapter",
+    "LoraAdapter",
+    "MajorityAdapter",
+    "NcmAdapter",
+    "NoneAdapter",
+    "ProductAdapter",
+    "PromptAdapter",
+    "RailAdapter",
+    "RailDualAdapter",
+    "RanPacAdapter",
+    "RankingAdapter",
+    "SldaAdapter",
 ]  # fmt: skip

@@ -19,13 +19,13 @@ def read_questions(dataset: VqaDataset, split: str, *, partition: str = "officia
     if getattr(source, "path", "") is None:
         raise Missing(
             f"{dataset.name}: {dataset.title} has no pinned download; get a copy from its publishers and name it in "
-            f'datasets.toml or the benchmark file, for example: [dataset.{dataset.name}] source = {{ path = "{dataset.title}" }}'
+            f'datasets.toml or the benchmark file: [dataset.{dataset.name}] source = {{ path = "{dataset.name}" }}'
         )
     data: QuestionSplit = import_module(f"clvl_bench.readers.vqa.{source.kind}").read(dataset, split, partition)
     published = dataset.partitions[partition].get(split)
     if published is not None and len(data) + data.skipped != published:
         raise Damage(
             f"{dataset.name}: {split} of its split {partition} has {len(data) + data.skipped} questions, published are "
-            f"{published}; where yours is another split on purpose, set partitions.{partition} = {{}} in [dataset.{dataset.name}]"
+            f"{published}; where yours is another on purpose, set partitions.{partition} = {{}} in [dataset.{dataset.name}]"
         )
     return data

@@ -76,7 +76,7 @@ def _rows(name: str, path: Path) -> list[dict[str, Any]]:
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))
         for row in rows:
-            row["phrase_type"], row["question"], row["answer"], row["answer_type"], row["question_type"], row["image_organ"]  # noqa: B018
+            row["phrase_type"], row["question"], row["answer"], row["answer_type"], row["question_type"], row["image_organ"]
     except (ValueError, KeyError, TypeError) as error:
         raise Damage(f"{name}: {file} is not the release's JSON ({type(error).__name__}: {error}); get it again") from None
     return list(rows)
