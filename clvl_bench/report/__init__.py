@@ -12,8 +12,8 @@ from clvl_bench.report.tables import markdown, summary, terminal_table
 
 
 def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True) -> None:
-    """summary.csv, summary.md, a gallery where questions were answered, the plots (in a folder for each table where there are several), and differences.csv where
-    strategies can be compared.
+    """summary.csv, summary.md, the plots (in a folder for each table where there are several), differences.csv where
+    strategies can be compared, and a gallery where questions were answered.
 
     Raises:
         Mistake: the runs cannot stand in one table.

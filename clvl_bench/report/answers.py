@@ -72,10 +72,13 @@ def answered(folder: Path) -> Answered | None:
     rows = {row["id"]: row for row in content["questions"]}
     shown = tuple(
         Shown(
-            *(rows[sample][name] for name in ("dataset", "question", "answer", "type")),
-            picture,
-            _said(by_step[first].get(sample), content["answers"]),
-            _said(by_step[last].get(sample), content["answers"]),
+            dataset=rows[sample]["dataset"],
+            question=rows[sample]["question"],
+            answer=rows[sample]["answer"],
+            type=rows[sample]["type"],
+            picture=picture,
+            first=_said(by_step[first].get(sample), content["answers"]),
+            last=_said(by_step[last].get(sample), content["answers"]),
         )
         for sample, picture in zip(content["shown"], pictures, strict=True)
     )
@@ -88,7 +91,7 @@ Given = Mapping[int, tuple[int, int]]
 
 def _predicted(file: Path) -> Given:
     columns = load_arrays(file.read_bytes())
-    found = {}
+    found: dict[int, tuple[int, int]] = {}
     for name in (name.removesuffix("/ids") for name in columns if name.startswith("test/") and name.endswith("/ids")):
         rows = (columns[f"{name}/{what}"].tolist() for what in ("ids", "predicted", "true"))
         found |= {sample: (predicted, true) for sample, predicted, true in zip(*rows, strict=True)}
