@@ -12,12 +12,14 @@ _NUMBERS = dict(
         ("0", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"), strict=True)
 )  # fmt: skip
 _ARTICLES = frozenset({"a", "an", "the"})
-_CONTRACTIONS = """
-ain't aren't can't could've couldn't didn't doesn't don't hadn't hasn't haven't he's how'd how'll how's i'm i've isn't it'd
-it'll ma'am mightn't might've mustn't needn't not've o'clock oughtn't shan't she's should've shouldn't somebody'd someone's
-something's that's there'd there's they'd they'll they're they've wasn't we've weren't what'll what're what's what've when's
-where'd where's where've who'd who'll who's who've why'll why're why's won't would've wouldn't y'all you'd you'll you're you've
-""".split()
+_CONTRACTIONS = (
+    "ain't", "aren't", "can't", "could've", "couldn't", "didn't", "doesn't", "don't", "hadn't", "hasn't", "haven't", "he's",
+    "how'd", "how'll", "how's", "i'm", "i've", "isn't", "it'd", "it'll", "ma'am", "mightn't", "might've", "mustn't",
+    "needn't", "not've", "o'clock", "oughtn't", "shan't", "she's", "should've", "shouldn't", "somebody'd", "someone's",
+    "something's", "that's", "there'd", "there's", "they'd", "they'll", "they're", "they've", "wasn't", "we've", "weren't",
+    "what'll", "what're", "what's", "what've", "when's", "where'd", "where's", "where've", "who'd", "who'll", "who's",
+    "who've", "why'll", "why're", "why's", "won't", "would've", "wouldn't", "y'all", "you'd", "you'll", "you're", "you've",
+)  # fmt: skip
 _WITHOUT_APOSTROPHE = {word.replace("'", ""): word for word in _CONTRACTIONS}
 # Left out of the published table: those that are other words without the apostrophe (shed, wed, id, lets).
 _MARKS = (";", "/", "[", "]", '"', "{", "}", "(", ")", "=", "+", "\\", "_", "-", ">", "<", "@", "`", ",", "?", "!")

@@ -41,4 +41,37 @@ class QuestionParquetSource(_Copy):
     files: dict[str, str] = {"train": "**/train-*.parquet", "test": "**/test-*.parquet"}
 
 
-VqaSource = Annotated[ToyQuestionsSource | VqaRadSource | QuestionParquetSource, Field(discriminator="kind")]
+class SlakeSource(_Copy):
+    """The authors' release: train.json, validate.json, test.json, and imgs/xmlab<n>/source.jpg."""
+
+    kind: Literal["slake"] = "slake"
+    language: Literal["en", "zh", "all"] = "en"
+
+
+class VqaMedSource(_Copy):
+    """VQA-Med 2019: text files of `image|question|answer` and folders of images, unpacked side by side."""
+
+    kind: Literal["vqa_med"] = "vqa_med"
+
+
+class RsvqaSource(_Copy):
+    """RSVQA: `<prefix>_split_<split>_questions.json`, `_answers.json`, `_images.json`, and a folder of <id>.tif."""
+
+    kind: Literal["rsvqa"] = "rsvqa"
+    prefix: Literal["LR", "USGS"]
+    binned: bool = Field(True, description="numbers of objects (LR) and areas fall into the five bins of the published code")
+
+
+class RsivqaSource(_Copy):
+    """RSIVQA: one text file of `image:question?answer` (`text`), and the images of the set that it asks about, anywhere below
+    `path`. It was published without a split: a share of the images, drawn by content, is for testing."""
+
+    kind: Literal["rsivqa"] = "rsivqa"
+    text: Path | None = None
+    test_fraction: float = Field(0.2, gt=0, lt=1)
+
+
+VqaSource = Annotated[
+    ToyQuestionsSource | VqaRadSource | QuestionParquetSource | SlakeSource | VqaMedSource | RsvqaSource | RsivqaSource,
+    Field(discriminator="kind"),
+]

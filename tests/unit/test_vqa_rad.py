@@ -45,7 +45,7 @@ def copy(tmp_path: Path) -> Path:
 
 def declared(path: Path):
     known = find_questions("vqa_rad")
-    return known.model_copy(update={"source": VqaRadSource(path=path), "partitions": dict.fromkeys(known.partitions, {})})
+    return known.model_copy(update={"source": VqaRadSource(path=path), "partitions": {name: {} for name in known.partitions}})
 
 
 def words(dataset, split, partition="official"):
