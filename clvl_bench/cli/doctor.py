@@ -117,13 +117,13 @@ def _machine() -> Iterator[Finding]:
 def _kept() -> Iterator[Finding]:
     """Weights and data: those that are not here are no fault, only a hint."""
     from clvl_bench.config.backbones import BACKBONES, folder_of
-    from clvl_bench.datasets import DATASETS, HubSource
+    from clvl_bench.datasets import DATASETS, QUESTIONS, HubSource
     from clvl_bench.readers import is_here
 
     here = [each.name for each in BACKBONES if (folder_of(each) / "config.json").is_file()]
     away = [each.name for each in BACKBONES if each.name not in here]
     yield Finding("weights", "tiny" in here, ", ".join(here), "install the package again")
-    yield Finding("data", True, ", ".join(each.name for each in DATASETS if is_here(each)))
+    yield Finding("data", True, ", ".join(each.name for each in (*DATASETS, *QUESTIONS) if is_here(each)))
     hub = [each for each in DATASETS if isinstance(each.source, HubSource)]
     missing = [*away, *(each.name for each in hub if not is_here(each))]
     if missing:

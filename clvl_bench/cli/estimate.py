@@ -9,7 +9,7 @@ from statistics import mean
 from clvl_bench.config import RunConfig
 from clvl_bench.config.backbones import find, folder_of
 from clvl_bench.config.files import shipped
-from clvl_bench.datasets import FeaturesSource
+from clvl_bench.datasets import FeaturesSource, VqaDataset
 from clvl_bench.report import load
 from clvl_bench.report.runs import RUNS, Origin
 
@@ -54,7 +54,7 @@ def _disk(runs: Sequence[RunConfig]) -> str:
         for name, split in config.benchmark_config.splits:
             dataset = config.benchmark_config.declared(name)
             if not isinstance(dataset.source, FeaturesSource):
-                size = dataset.splits.get(split)
+                size = (dataset.images if isinstance(dataset, VqaDataset) else dataset.splits).get(split)
                 images[name, split] = size if config.limit is None else min(config.limit, size or config.limit)
                 widths.add(_width(config.backbone))
     if not images:

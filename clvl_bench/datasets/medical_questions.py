@@ -21,6 +21,7 @@ VQA_RAD = VqaDataset(
         "frames_train": {"train": 2780, "test": 451},
         "image_disjoint": {"train": 1802, "test": 446},
     },
+    images={"train": 313, "test": 203},
     values={"type": RAD_TYPES, "organ": ("HEAD", "CHEST", "ABD")},
     normaliser="med",
     answer_list="radiology",

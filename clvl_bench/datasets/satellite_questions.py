@@ -22,7 +22,6 @@ RSVQA_LR = VqaDataset(
     partitions={"official": {"test": 10004}},
     values={"type": _LR_TYPES},
     normaliser="exact",
-    balanced_types=_LR_TYPES,
     licence="not stated",
     citation=_CITATION,
     download_mb=150.5,
@@ -34,7 +33,6 @@ RSVQA_HR = VqaDataset(
     source=RsvqaSource(prefix="USGS"),
     values={"type": _HR_TYPES},
     normaliser="exact",
-    balanced_types=_HR_TYPES,
     licence="not stated",
     citation=_CITATION,
 )

@@ -22,6 +22,7 @@ def _toy(
         domain="toy",
         source=ToyQuestionsSource(world=pictures.source.world, parts=pictures.source.parts),
         partitions={"official": sizes},
+        images={split: part.count for split, part in pictures.source.parts.items()},
         values=values,
         normaliser="exact",
         answers=answers,

@@ -44,7 +44,7 @@ class VqaDataset(Strict):
     template: str = "{question} {}."
     answers: tuple[str, ...] = ()
     answer_list: str | None = None
-    balanced_types: tuple[str, ...] = Field((), description="types whose mean accuracy is the dataset's published AA")
+    images: dict[str, int] = Field({}, description="how many images the parts of the official split ask about")
     licence: str = "not stated"
     citation: str = ""
     prompts: Literal["own"] = OWN  # type: ignore[assignment]

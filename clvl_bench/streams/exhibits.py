@@ -43,7 +43,6 @@ def exhibits(plan: Plan, parts: Sequence[Part]) -> Exhibits | None:
     shown = _chosen(rows)
     content = {
         "answers": [candidate.name for candidate in plan.table],
-        "balanced_types": sorted({kind for part in asked for kind in _declared(part).balanced_types}),
         "questions": rows,
         "shown": shown,
     }

@@ -27,7 +27,7 @@ def folder(tmp_path):
          "type": what, "organ": "", "modality": "", "seen": seen}
         for sample, kind, what, answer, seen in ASKED
     ]  # fmt: skip
-    content = {"answers": TABLE, "balanced_types": [], "questions": rows, "shown": [10, 13]}
+    content = {"answers": TABLE, "questions": rows, "shown": [10, 13]}
     (tmp_path / QUESTIONS).write_text(json.dumps(content))
     (tmp_path / PICTURES).write_bytes(save({"pictures": np.zeros((2, 112, 112, 3), dtype=np.uint8)}))
     (tmp_path / "predictions").mkdir()
