@@ -46,15 +46,24 @@ def encode(split: Split, backbone: Backbone) -> Tensor:
     if split.features is not None:
         return torch.from_numpy(split.features)
     towers = with_towers(backbone, wanted_by="encoding images")
+    return _encoded(split, towers, towers.image_features, home() / "features" / cache_key(split, towers))
+
+
+def encode_patches(split: Split, backbone: TowerBackbone) -> Tensor:
+    """Patch tokens [n, tokens, width] of a split, fp16, not normalised: from the cache, or encoded and then kept."""
+    key = hashlib.sha256(f"{cache_key(split, backbone)} patches fp16".encode()).hexdigest()[:32]
+    return _encoded(split, backbone, backbone.patch_features, home() / "features" / key)
+
+
+def _encoded(split: Split, towers: TowerBackbone, tower: Callable[[Tensor], Tensor], folder: Path) -> Tensor:
     assert split.image is not None
-    folder = home() / "features" / cache_key(split, towers)
     tick = Ticker(f"encoding images with {towers.name}", len(split))
     chunks = []
     for number, start in enumerate(range(0, len(split), CHUNK)):
         rows = range(start, min(start + CHUNK, len(split)))
         features = _kept(folder, number, len(rows))
         if features is None:
-            features = towers.image_features(pixels_of(split.image, towers.preprocessing, rows)).cpu()
+            features = tower(pixels_of(split.image, towers.preprocessing, rows)).cpu()
             _keep(folder, number, features)
         chunks.append(features)
         tick(rows.stop)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from clvl_bench.backbones import Backbone, TowerBackbone, with_towers
 from clvl_bench.config import Reads
-from clvl_bench.features import encode
+from clvl_bench.features import encode, encode_patches
 from clvl_bench.readers import Split
 from clvl_bench.readers.question_split import QuestionSplit
 
@@ -42,6 +42,14 @@ def unpacked(inputs: Tensor, width: int) -> Asked:
     return Asked(image, question, kind[:, 0], tokens)
 
 
+def unpacked_patches(inputs: Tensor, width: int, tokens: int) -> tuple[Asked, Tensor]:
+    """The same where the row begins with all tokens of the image: the parts, with the pooled token as the image; and all
+    tokens [batch, tokens, width]."""
+    patches, rest = inputs.tensor_split((tokens * width,), dim=1)
+    every = patches.unflatten(1, (tokens, width))
+    return unpacked(torch.cat([every[:, 0], rest], dim=1), width), every
+
+
 class QuestionInputs:
     """Rows by sample id, which number the samples of all splits in turn. Images and questions are held once each.
 
@@ -55,6 +63,9 @@ class QuestionInputs:
         towers = with_towers(backbone, wanted_by="a stream of questions")
         pictures = [split.images if isinstance(split, QuestionSplit) else split for split in splits]
         self._images = torch.cat([encode(each, backbone) for each in pictures]).to(device)
+        self._patches: Tensor | None = None
+        if reads == "question_patches":
+            self._patches = torch.cat([encode_patches(each, towers) for each in pictures]).to(device)
         texts = [text for split in splits for text in _texts(split)]
         types = [kind for split in splits for kind in _types(split)]
         distinct, kinds = list(dict.fromkeys(texts)), list(dict.fromkeys(types))
@@ -70,7 +81,14 @@ class QuestionInputs:
         ids = ids.to(self.device)
         words = self._questions[self._question_of[ids]]
         question, tokens = words[:, : self._width], words[:, self._width :]
-        return packed(Asked(self._images[self._image_of[ids]], question, self._type_of[ids], tokens))
+        rows = self._image_of[ids]
+        image = self._images[rows] if self._patches is None else self._patches[rows].float()
+        return packed(Asked(image, question, self._type_of[ids], tokens))
+
+    @property
+    def patch_bytes(self) -> int:
+        """What the patch tokens of all images take in memory."""
+        return 0 if self._patches is None else self._patches.numel() * self._patches.element_size()
 
     def image_features(self, ids: Tensor) -> Tensor:
         """Image features [batch, width] alone."""
@@ -98,7 +116,10 @@ def _image_rows(splits: Sequence[Split | QuestionSplit]) -> list[Tensor]:
     """For each sample of each split the row of its image among the images of all."""
     rows, start = [], 0
     for split in splits:
-        asked = isinstance(split, QuestionSplit)
-        rows.append(start + (torch.from_numpy(split.image_rows) if asked else torch.arange(len(split))))
-        start += len(split.images) if asked else len(split)
+        if isinstance(split, QuestionSplit):
+            rows.append(start + torch.from_numpy(split.image_rows))
+            start += len(split.images)
+        else:
+            rows.append(start + torch.arange(len(split)))
+            start += len(split)
     return rows

@@ -15,7 +15,6 @@ from clvl_bench.adapters.base import Classes
 from clvl_bench.backbones import Backbone, unit
 from clvl_bench.config.adapters import ConcatAdapter
 from clvl_bench.datasets import Candidate
-from clvl_bench.questions import Asked
 
 
 class Concat(Answering):
@@ -35,7 +34,8 @@ class Concat(Answering):
         self.weight = nn.Parameter(torch.cat([weight, weight.new_zeros(len(answers), weight.shape[1])]))
         self.bias = nn.Parameter(torch.cat([bias, bias.new_zeros(len(answers))]))
 
-    def answer(self, asked: Asked, candidates: Classes) -> Tensor:
+    def answer(self, inputs: Tensor, candidates: Classes) -> Tensor:
+        asked = self.asked(inputs)
         seen = unit(asked.question) if self._blind else torch.cat([unit(asked.image), unit(asked.question)], dim=1)
         return self.spread(self.backbone.logit_scale * seen @ self.weight.T + self.bias, candidates)
 

@@ -14,7 +14,6 @@ from clvl_bench.adapters.base import Classes
 from clvl_bench.backbones import Backbone
 from clvl_bench.config.adapters import MajorityAdapter
 from clvl_bench.datasets import Candidate
-from clvl_bench.questions import Asked, unpacked
 
 
 class Majority(Answering):
@@ -32,14 +31,15 @@ class Majority(Answering):
         self._room(0, len(self.arrived))
 
     def observe(self, inputs: Tensor, targets: Tensor) -> None:
-        kinds = unpacked(inputs, self.backbone.width).type.long()
+        kinds = self.asked(inputs).type.long()
         place = {answer: row for row, answer in enumerate(self.arrived)}
         for kind, target in zip(kinds.tolist(), targets.tolist(), strict=True):
             if target >= 0:
                 self._room(kind + 1, len(self.arrived))
                 self.counts[kind, place[target]] += 1
 
-    def answer(self, asked: Asked, candidates: Classes) -> Tensor:
+    def answer(self, inputs: Tensor, candidates: Classes) -> Tensor:
+        asked = self.asked(inputs)
         known, overall = self.counts.sum(dim=1) > 0, self.counts.sum(dim=0)
         kinds = asked.type.long()
         inside = kinds < len(self.counts)

@@ -16,7 +16,6 @@ from clvl_bench.adapters.base import Classes
 from clvl_bench.backbones import Backbone, unit
 from clvl_bench.config.adapters import ProductAdapter
 from clvl_bench.datasets import Candidate
-from clvl_bench.questions import Asked
 
 FIRST_SCALE = 10.0
 """s at the start: of a cosine, as steep as a softmax over a few dozen answers needs."""
@@ -42,7 +41,8 @@ class Product(Answering):
         if self._blind:
             self.of_image.requires_grad_(False)
 
-    def answer(self, asked: Asked, candidates: Classes) -> Tensor:
+    def answer(self, inputs: Tensor, candidates: Classes) -> Tensor:
+        asked = self.asked(inputs)
         image = torch.ones_like(asked.image) if self._blind else asked.image
         v, u = self.of_image(image), self.of_question(asked.question)
         said = self.fused(torch.cat([v, u, v * u, (v - u).abs()], dim=1))

@@ -27,7 +27,7 @@ class Answering(Adapter):
         self.arrived: Classes = ()
 
     @abstractmethod
-    def answer(self, asked: Asked, candidates: Classes) -> Tensor:
+    def answer(self, inputs: Tensor, candidates: Classes) -> Tensor:
         """The learner's own scores [batch, candidates]; minus infinity for candidates that it cannot score."""
 
     def begin(self, classes: Classes) -> None:
@@ -41,15 +41,18 @@ class Answering(Adapter):
     def end(self) -> None:
         self.learned = self.arrived
 
+    def asked(self, inputs: Tensor) -> Asked:
+        """The parts of a row as the untouched backbone reads them."""
+        return unpacked(inputs, self.backbone.width)
+
     def image(self, inputs: Tensor) -> Tensor:
-        return unpacked(inputs, self.backbone.width).image
+        return self.asked(inputs).image
 
     def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
-        asked = unpacked(inputs, self.backbone.width)
         if not self.training and not self.learned:
-            return self.ranking.scores(asked, candidates)
-        own = self.answer(asked, candidates)
-        return own if bool(torch.isfinite(own).any()) else self.ranking.scores(asked, candidates)
+            return self.ranking.scores(self.asked(inputs), candidates)
+        own = self.answer(inputs, candidates)
+        return own if bool(torch.isfinite(own).any()) else self.ranking.scores(self.asked(inputs), candidates)
 
     def rows(self, candidates: Classes, device: torch.device) -> tuple[Tensor, Tensor]:
         """Of the candidates that have arrived: their numbers among the candidates, and their rows in order of arrival."""

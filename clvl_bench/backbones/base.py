@@ -7,6 +7,7 @@ changes, and row 0 of every table is what it says.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +42,14 @@ class Towers(nn.Module, ABC):
     @abstractmethod
     def image(self, pixels: Tensor) -> Tensor:
         """Projected image features [batch, width], not normalised, from uint8 pixels [batch, 3, height, width]."""
+
+    def patches(self, pixels: Tensor) -> Tensor:
+        """Every token of the image in the joint space [batch, tokens, width]; the first is `image`'s.
+
+        Raises:
+            Mistake: these towers have no such tokens.
+        """
+        raise Mistake("this backbone offers no patch tokens; use a strategy that reads whole images, or a CLIP")
 
     @abstractmethod
     def embed(self, ids: Tensor) -> Tensor:
@@ -111,6 +120,19 @@ class TowerBackbone(Backbone):
         self.images_encoded += len(pixels)
         features: Tensor = self.towers.image(pixels.to(self.device)).float()
         return features
+
+    @torch.no_grad()
+    def patch_features(self, pixels: Tensor) -> Tensor:
+        """Tokens of images in the joint space [batch, tokens, width], not normalised, in half precision."""
+        self.images_encoded += len(pixels)
+        return self.towers.patches(pixels.to(self.device)).half()
+
+    @cached_property
+    def patch_tokens(self) -> int:
+        """How many tokens an image has, the pooled one among them."""
+        side = self.preprocessing.crop
+        with torch.no_grad():
+            return int(self.towers.patches(torch.zeros(1, 3, side, side, dtype=torch.uint8, device=self.device)).shape[1])
 
     @torch.no_grad()
     def text_features(self, texts: Sequence[str]) -> Tensor:

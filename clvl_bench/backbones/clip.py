@@ -38,6 +38,13 @@ class ClipTowers(Towers):
         features: Tensor = self.visual_projection(self.vision_model(pixel_values=normal).pooler_output)
         return features
 
+    def patches(self, pixels: Tensor) -> Tensor:
+        normal = (pixels.to(self.mean.dtype) - self.mean) / self.std
+        hidden = self.vision_model(pixel_values=normal).last_hidden_state
+        # transformers normalises the pooled token alone: its last hidden state is bare.
+        tokens: Tensor = self.visual_projection(self.vision_model.post_layernorm(hidden))
+        return tokens
+
     def embed(self, ids: Tensor) -> Tensor:
         embeddings: Tensor = self.text_model.embeddings.token_embedding(ids)
         return embeddings

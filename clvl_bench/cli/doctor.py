@@ -123,7 +123,8 @@ def _kept() -> Iterator[Finding]:
     here = [each.name for each in BACKBONES if (folder_of(each) / "config.json").is_file()]
     away = [each.name for each in BACKBONES if each.name not in here]
     yield Finding("weights", "tiny" in here, ", ".join(here), "install the package again")
-    yield Finding("data", True, ", ".join(each.name for each in (*DATASETS, *QUESTIONS) if is_here(each)))
+    here = [*(each.name for each in DATASETS if is_here(each)), *(each.name for each in QUESTIONS if is_here(each))]
+    yield Finding("data", True, ", ".join(here))
     hub = [each for each in DATASETS if isinstance(each.source, HubSource)]
     missing = [*away, *(each.name for each in hub if not is_here(each))]
     if missing:

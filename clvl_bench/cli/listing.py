@@ -39,8 +39,8 @@ def _datasets() -> Rows:
         here = "yes" if is_here(dataset) else missing
         rows.append((dataset.name, str(len(dataset.classes)), size, _weight(dataset), dataset.licence, here))
     for asked in QUESTIONS:
-        sizes = asked.partitions["official"]
-        size = "/".join(str(sizes.get(split, "-")) for split in ("train", "valid", "test")) if sizes else "not stated"
+        parts = asked.partitions["official"]
+        size = "/".join(str(parts.get(split, "-")) for split in ("train", "valid", "test")) if parts else "not stated"
         here = "yes" if is_here(asked) else "own copy"
         rows.append((asked.name, "questions", size, _weight(asked), asked.licence, here))
     return rows

@@ -241,7 +241,7 @@ def _split_fits(dataset: VqaDataset, questions: QuestionsConfig) -> None:
         raise ValueError(f"questions.split: {unknown(f'split of {dataset.name}', questions.split, dataset.partitions)}")
     if questions.by in ("dataset", "answer"):
         return
-    values = dataset.values.get(questions.by, ())
+    values = {str(name): found for name, found in dataset.values.items()}.get(questions.by, ())
     if not values:
         raise ValueError(f"questions.by: {dataset.name} does not say the {questions.by} of its questions")
     for value in (value for group in questions.groups for value in group):

@@ -49,7 +49,11 @@ def pictures(backbone: Any, reads: str, *, count: int = 12, seed: int = 0) -> Te
         return 3 * texts + noise
     rows = question_rows(backbone, QUESTIONS)[[row % len(QUESTIONS) for row in range(count)]]
     kinds = torch.arange(count).remainder(len(QUESTIONS)).float()
-    return packed(Asked(3 * texts + noise, rows[:, : backbone.width], kinds, rows[:, backbone.width :]))
+    image = 3 * texts + noise
+    if reads == "question_patches":
+        rest = torch.randn(count, backbone.patch_tokens - 1, backbone.width, generator=generator)
+        image = torch.cat([image[:, None], rest], dim=1)
+    return packed(Asked(image, rows[:, : backbone.width], kinds, rows[:, backbone.width :]))
 
 
 def learn(adapter: Any, inputs: Tensor, classes: tuple[int, ...], *, key: object = "experience") -> None:

@@ -7,6 +7,7 @@ from pydantic import Field
 from clvl_bench.config.adapters.analytic import NcmAdapter, RailAdapter, RailDualAdapter, RanPacAdapter, SldaAdapter
 from clvl_bench.config.adapters.answers import (
     AnswerRanPacAdapter,
+    AttentionAdapter,
     ConcatAdapter,
     MajorityAdapter,
     ProductAdapter,
@@ -32,6 +33,7 @@ Adapter = Annotated[
     | MajorityAdapter
     | ConcatAdapter
     | ProductAdapter
+    | AttentionAdapter
     | AnswerRanPacAdapter,
     Field(discriminator="kind"),
 ]
@@ -39,6 +41,7 @@ Adapter = Annotated[
 __all__ = [
     "Adapter",
     "AnswerRanPacAdapter",
+    "AttentionAdapter",
     "ConcatAdapter",
     "FullAdapter",
     "KgCoOpAdapter",

@@ -45,6 +45,17 @@ class ProductAdapter(Strict):
     dropout: float = Field(0.3, ge=0, lt=1)
 
 
+class AttentionAdapter(Strict):
+    """Cross-attention: the question looks at the patches of the image, answers are text embeddings (fp16 patches in memory)."""
+
+    reads: ClassVar[Reads] = "question_patches"
+    kind: Literal["answer_attention"] = "answer_attention"
+    layers: int = Field(2, ge=1)
+    heads: int = Field(8, ge=1, description="must divide the width of the backbone's features")
+    dropout: float = Field(0.1, ge=0, lt=1)
+    patch_dropout: float = Field(0.1, ge=0, lt=1, description="share of the patches that a training step hides from a question")
+
+
 class AnswerRanPacAdapter(Strict):
     """RanPAC on the product of image and question features: exact, whatever the order."""
 
