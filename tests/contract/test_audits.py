@@ -78,7 +78,11 @@ def test_what_it_reads_stays_to_the_bit(heard, tiny):
     pixels = torch.from_numpy(np.stack([tiny.preprocessing(images.image(row)) for row in range(len(images))]))
     assert torch.equal(features.image_features(ids), tiny.image_features(pixels)[rows])
     view = heard.prepared.benchmark.view.inputs
-    assert torch.equal(view(ids), pixels if view.reads == "pixels" else features(ids))
+    if view.reads == "question_patches":
+        tokens = tiny.patch_features(pixels)[rows].float().flatten(1)
+        assert torch.equal(view(ids), torch.cat([tokens, features(ids)[:, tiny.width :]], dim=1))
+    else:
+        assert torch.equal(view(ids), pixels if view.reads == "pixels" else features(ids))
 
 
 def test_it_reads_the_experience_in_hand_and_the_reference_set_and_nothing_else(heard):
