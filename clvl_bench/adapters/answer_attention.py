@@ -49,7 +49,7 @@ class Attention(Answering):
         if backbone.width % config.heads:
             name, width = backbone.name, backbone.width
             raise Mistake(f"adapter.heads: got {config.heads}; the features of {name} are {width} wide, use a divisor of that")
-        self._tokens, self._patch_dropout = backbone.patch_tokens, config.patch_dropout
+        self._tokens, self._patch_dropout, self._unseen = backbone.patch_tokens, config.patch_dropout, config.unseen
         self.looks = nn.ModuleList(Look(backbone.width, config.heads, config.dropout) for _ in range(config.layers))
         self.said = nn.Sequential(nn.LayerNorm(backbone.width), nn.Linear(backbone.width, backbone.width))
         self.log_scale = nn.Parameter(torch.tensor(FIRST_SCALE).log())
@@ -62,7 +62,8 @@ class Attention(Answering):
         keep = torch.ones(patches.shape[:2], dtype=torch.bool, device=patches.device)
         if self.training and self._patch_dropout:
             keep[:, 1:] = torch.rand(keep[:, 1:].shape, device=keep.device) >= self._patch_dropout
-        return self.log_scale.exp() * unit(self.look(asked.question, patches, keep)) @ self._classifier(candidates).T
+        scores = self.log_scale.exp() * unit(self.look(asked.question, patches, keep)) @ self._classifier(candidates).T
+        return scores if self._unseen == "scored" else self.arrived_only(scores, candidates)
 
     def look(self, question: Tensor, patches: Tensor, keep: Tensor) -> Tensor:
         """What the question finds on the patches to be seen [batch, width]."""

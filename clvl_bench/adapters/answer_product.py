@@ -27,7 +27,7 @@ class Product(Answering):
     def __init__(self, config: ProductAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
         width, hidden = backbone.width, config.hidden
-        self._blind = config.sees == "question"
+        self._blind, self._unseen = config.sees == "question", config.unseen
         self.of_image = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, hidden))
         self.of_question = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, hidden))
         self.fused = nn.Sequential(
@@ -46,7 +46,8 @@ class Product(Answering):
         image = torch.ones_like(asked.image) if self._blind else asked.image
         v, u = self.of_image(image), self.of_question(asked.question)
         said = self.fused(torch.cat([v, u, v * u, (v - u).abs()], dim=1))
-        return self.log_scale.exp() * unit(said) @ self._classifier(candidates).T
+        scores = self.log_scale.exp() * unit(said) @ self._classifier(candidates).T
+        return scores if self._unseen == "scored" else self.arrived_only(scores, candidates)
 
     def classifier(self, candidates: Classes) -> Tensor:
         """The answers' own texts, one unit row each [candidates, width]: frozen."""

@@ -61,6 +61,11 @@ class Answering(Adapter):
         numbers, rows = torch.tensor(pairs, dtype=torch.long, device=device).reshape(-1, 2).unbind(dim=1)
         return numbers, rows
 
+    def arrived_only(self, scores: Tensor, candidates: Classes) -> Tensor:
+        """Scores [batch, candidates] with minus infinity for candidates that have not arrived."""
+        hidden = [number for number, place in enumerate(candidates) if place not in self.arrived]
+        return scores.index_fill(1, torch.tensor(hidden, dtype=torch.long, device=scores.device), -torch.inf)
+
     def spread(self, scores: Tensor, candidates: Classes) -> Tensor:
         """Scores [batch, arrived] in the columns of their candidates; minus infinity in the others."""
         numbers, rows = self.rows(candidates, scores.device)

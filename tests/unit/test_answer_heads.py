@@ -75,12 +75,15 @@ def test_a_blind_head_says_the_same_of_every_image(backbone, config):
 
 def test_an_answer_that_never_came_has_a_score_in_the_product_and_none_in_the_sum(backbone):
     inputs, targets = exclusive_or(backbone)
-    heads = [trained(config, backbone, inputs, targets, steps=2) for config in (ProductAdapter(hidden=32), ConcatAdapter())]
+    never = ProductAdapter(hidden=32, unseen="never")
+    configs = (ProductAdapter(hidden=32), ConcatAdapter(), never)
+    heads = [trained(config, backbone, inputs, targets, steps=2) for config in configs]
     with torch.no_grad():
-        product, concat = (head.logits(inputs, (0, 1, 2, 3)) for head in heads)
+        product, *others = (head.logits(inputs, (0, 1, 2, 3)) for head in heads)
     assert torch.isfinite(product).all()
-    assert torch.isneginf(concat[:, 2:]).all()
-    assert torch.isfinite(concat[:, :2]).all()
+    for scores in others:
+        assert torch.isneginf(scores[:, 2:]).all()
+        assert torch.isfinite(scores[:, :2]).all()
 
 
 def test_majority_says_the_commonest_answer_of_the_type(backbone):

@@ -8,6 +8,8 @@ from clvl_bench.config.reads import Reads
 from clvl_bench.strict import Strict
 
 Sees = Literal["both", "question"]
+Unseen = Literal["scored", "never"]
+_UNSEEN = "answers that never came: scored by their texts, though nothing was learned against them; or never given"
 
 
 class RankingAdapter(Strict):
@@ -41,6 +43,7 @@ class ProductAdapter(Strict):
     reads: ClassVar[Reads] = "questions"
     kind: Literal["answer_product"] = "answer_product"
     sees: Sees = Field("both", description="question: the blind baseline, which sees no image")
+    unseen: Unseen = Field("scored", description=_UNSEEN)
     hidden: int = Field(512, ge=1, description="H, the width of both projections")
     dropout: float = Field(0.3, ge=0, lt=1)
 
@@ -50,6 +53,7 @@ class AttentionAdapter(Strict):
 
     reads: ClassVar[Reads] = "question_patches"
     kind: Literal["answer_attention"] = "answer_attention"
+    unseen: Unseen = Field("scored", description=_UNSEEN)
     layers: int = Field(2, ge=1)
     heads: int = Field(8, ge=1, description="must divide the width of the backbone's features")
     dropout: float = Field(0.1, ge=0, lt=1)
