@@ -39,16 +39,9 @@ def vqa(answer: str) -> str:
     """The VQA v2 convention (Antol et al. 2015; MEVF's labels): marks removed or made spaces, periods that are no decimal
     points removed, number words to digits, no articles, contractions with their apostrophe.
 
-    Differs: all periods are removed, where the published code counts to 32 by a misplaced argument; and it is repeated until
-    nothing changes, so that normalising twice is normalising once.
+    Differs: all periods are removed, where the published code counts to 32 by a misplaced argument.
     """
     text = " ".join(answer.replace("\n", " ").replace("\t", " ").split())
-    while (once := _vqa_once(text)) != text:
-        text = once
-    return text
-
-
-def _vqa_once(text: str) -> str:
     kept = text
     for mark in _MARKS:
         beside_space = f"{mark} " in text or f" {mark}" in text
