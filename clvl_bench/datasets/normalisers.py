@@ -29,10 +29,14 @@ _MED_MARKS = re.compile(r"[,.'!?\"()*#:;~]")
 
 
 def med(answer: str) -> str:
-    """MUMC's convention (Li et al. 2023): lower case, without marks, x-ray as one word; and no space twice."""
-    text = _MED_MARKS.sub("", answer.lower()).replace("\t", " ")
-    text = re.sub(r"\bx[ -]ray", "xray", text).replace(" - ", "-")
-    return " ".join(text.split())
+    """MUMC's convention (Li et al. 2023): lower case, without marks, x-ray as one word; and no space twice.
+
+    Differs: spaces and dashes come first, so that "x - ray" is one word too and normalising twice is normalising once.
+    """
+    text = " ".join(_MED_MARKS.sub("", answer.lower()).split())
+    while " - " in text:
+        text = text.replace(" - ", "-")
+    return re.sub(r"\bx[ -]ray", "xray", text)
 
 
 def vqa(answer: str) -> str:
