@@ -20,11 +20,12 @@ from clvl_bench.backbones import Backbone, PrecomputedBackbone, TowerBackbone, l
 from clvl_bench.backbones.preprocessing import Preprocessing
 from clvl_bench.config import Reads
 from clvl_bench.config.backbones import Precision
-from clvl_bench.datasets import FeaturesSource, ImageDataset
+from clvl_bench.datasets import FeaturesSource, ImageDataset, VqaDataset
 from clvl_bench.errors import Mistake, announce
 from clvl_bench.home import home
 from clvl_bench.readers import Image, Split
 from clvl_bench.readers.features import read_text
+from clvl_bench.readers.question_split import QuestionSplit
 from clvl_bench.records import sha256, write_atomically
 from clvl_bench.ticker import Ticker
 
@@ -46,15 +47,24 @@ def encode(split: Split, backbone: Backbone) -> Tensor:
     if split.features is not None:
         return torch.from_numpy(split.features)
     towers = with_towers(backbone, wanted_by="encoding images")
+    return _encoded(split, towers, towers.image_features, home() / "features" / cache_key(split, towers))
+
+
+def encode_patches(split: Split, backbone: TowerBackbone) -> Tensor:
+    """Patch tokens [n, tokens, width] of a split, fp16, not normalised: from the cache, or encoded and then kept."""
+    key = hashlib.sha256(f"{cache_key(split, backbone)} patches fp16".encode()).hexdigest()[:32]
+    return _encoded(split, backbone, backbone.patch_features, home() / "features" / key)
+
+
+def _encoded(split: Split, towers: TowerBackbone, tower: Callable[[Tensor], Tensor], folder: Path) -> Tensor:
     assert split.image is not None
-    folder = home() / "features" / cache_key(split, towers)
     tick = Ticker(f"encoding images with {towers.name}", len(split))
     chunks = []
     for number, start in enumerate(range(0, len(split), CHUNK)):
         rows = range(start, min(start + CHUNK, len(split)))
         features = _kept(folder, number, len(rows))
         if features is None:
-            features = towers.image_features(pixels_of(split.image, towers.preprocessing, rows)).cpu()
+            features = tower(pixels_of(split.image, towers.preprocessing, rows)).cpu()
             _keep(folder, number, features)
         chunks.append(features)
         tick(rows.stop)
@@ -118,13 +128,21 @@ class Inputs:
             return self._table[ids.to(self.device)]
         return torch.cat([self._decoded(int(sample)) for sample in ids]).to(self.device)
 
+    def image_features(self, ids: Tensor) -> Tensor:
+        """Image features [batch, width] for sample ids [batch], of inputs that are image features."""
+        return self(ids)
+
     def _decoded(self, sample: int) -> Tensor:
         part = int(np.searchsorted(self._starts, sample, side="right")) - 1
         return pixels_of(self._images[part], self._preprocessing, [sample - int(self._starts[part])])
 
 
 def backbone_for(
-    name: str, data: Sequence[tuple[ImageDataset, Split]], *, device: str = "cpu", precision: Precision = "fp32"
+    name: str,
+    data: Sequence[tuple[ImageDataset | VqaDataset, Split | QuestionSplit]],
+    *,
+    device: str = "cpu",
+    precision: Precision = "fp32",
 ) -> Backbone:
     """The backbone of that name or path; for precomputed features, the one that they declare.
 
@@ -142,7 +160,8 @@ def backbone_for(
     ((origin, logit_scale),) = declared
     text: dict[str, tuple[Sequence[str], Tensor] | None] = {}
     for dataset, _ in data:
+        assert isinstance(dataset, ImageDataset)  # of precomputed features
         rows = read_text(dataset)
         text[dataset.name] = None if rows is None else (dataset.classes, torch.from_numpy(rows))
-    width = next(split.features.shape[1] for _, split in data if split.features is not None)
+    width = next(split.features.shape[1] for _, split in data if isinstance(split, Split) and split.features is not None)
     return PrecomputedBackbone(name=origin, logit_scale=logit_scale, width=width, text=text)

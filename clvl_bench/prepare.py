@@ -11,8 +11,8 @@ from clvl_bench.config import RunConfig
 from clvl_bench.errors import warn
 from clvl_bench.features import Inputs, backbone_for
 from clvl_bench.provenance import provenance
-from clvl_bench.readers import Split
-from clvl_bench.streams import Benchmark, Part, build_benchmark, read_parts
+from clvl_bench.questions import QuestionInputs
+from clvl_bench.streams import Benchmark, Part, build_benchmark, inputs_of, read_parts
 from clvl_bench.teacher import Teacher
 
 
@@ -24,7 +24,7 @@ class Prepared:
     device: str
     backbone: Backbone
     parts: tuple[Part, ...]
-    features: Inputs
+    features: Inputs | QuestionInputs
     benchmark: Benchmark
     text_known: bool
     teacher: Teacher | None
@@ -44,16 +44,15 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     """
     torch.set_num_threads(config.threads)
     parts = read_parts(config.benchmark_config, limit=config.limit)
-    splits = [part.data for part in parts]
     data = [(part.dataset, part.data) for part in parts]
     backbone = backbone_for(config.backbone, data, device=device, precision=config.precision)
-    features = Inputs("image_features", splits, backbone, device=device)
-    reads = config.strategy_config.reads
-    inputs = features if reads == "image_features" else Inputs(reads, splits, backbone, device=device)
+    untouched, reads = config.untouched.reads, config.strategy_config.reads
+    features = inputs_of(untouched, parts, backbone, device=device)
+    inputs = features if reads == untouched else inputs_of(reads, parts, backbone, device=device)
     benchmark = build_benchmark(config.benchmark_config, parts, inputs, train=config.strategy_config.train.data)
     table = benchmark.view.plan.table
     text_known = bool(torch.isfinite(backbone.class_features(table)).all())
-    teacher = _teacher(config, splits, device=device)
+    teacher = _teacher(config, parts, device=device)
     taught_by = None if teacher is None else teacher.backbone
     origin = provenance(config, backbone=backbone, teacher=taught_by, parts=parts, table=table, device=device)
     for name, count in origin["images_in_train_and_test"].items():
@@ -62,10 +61,10 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     return Prepared(config, device, backbone, parts, features, benchmark, text_known, teacher, origin)
 
 
-def _teacher(config: RunConfig, splits: Sequence[Split], *, device: str) -> Teacher | None:
+def _teacher(config: RunConfig, parts: Sequence[Part], *, device: str) -> Teacher | None:
     """The other backbone that the strategy names to learn from; what it says is cached like any backbone's features."""
     name = config.strategy_config.teacher
     if name is None:
         return None
     backbone = load_backbone(name, device=device, precision=config.precision)
-    return Teacher(backbone, Inputs("image_features", splits, backbone, device=device))
+    return Teacher(backbone, inputs_of(config.untouched.reads, parts, backbone, device=device).image_features)

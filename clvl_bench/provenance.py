@@ -11,7 +11,7 @@ from typing import Any
 import clvl_bench
 from clvl_bench.backbones import Backbone
 from clvl_bench.config import RunConfig
-from clvl_bench.datasets import Candidate
+from clvl_bench.datasets import Candidate, ImageDataset
 from clvl_bench.records import file_sha256, sha256, to_json
 from clvl_bench.streams import Part, shared_images
 
@@ -58,6 +58,8 @@ def provenance(
 
 def _captions(config: RunConfig, part: Part) -> dict[str, str]:
     """The hash of the sentences beside the reference images, where the strategy reads them."""
+    if not isinstance(part.dataset, ImageDataset):
+        return {}
     plugins, file = config.strategy_config.plugins, part.dataset.captions
     read = any(plugin.kind == "distillation" and plugin.sentences == "captions" for plugin in plugins)
     reference = part.dataset.name == config.benchmark_config.reference

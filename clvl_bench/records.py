@@ -19,6 +19,8 @@ from clvl_bench.errors import Damage
 
 RESULT = "result.json"
 RECORDS = "records.csv"
+QUESTIONS, PICTURES = "questions.json", "pictures.safetensors"
+"""What a report must know of the test questions of a run that answered some, and small pictures of a few."""
 MANIFEST = "manifest.json"
 
 

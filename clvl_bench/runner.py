@@ -16,18 +16,15 @@ from clvl_bench import checkpoint
 from clvl_bench.checkpoint import Checkpoint
 from clvl_bench.claims import claimed, is_claimed
 from clvl_bench.config import RunConfig, StrategyConfig
-from clvl_bench.config.adapters import NoneAdapter
 from clvl_bench.costs import Stopwatch, out_of_memory, peak_mib, reset_peak
 from clvl_bench.errors import Busy, Mistake, RunFailed
 from clvl_bench.evaluation import Accuracy, Measured, Predictions, RecordLogger, SelectorAccuracy
 from clvl_bench.prepare import Prepared, prepare
 from clvl_bench.progress import Progress
-from clvl_bench.records import RECORDS, Result, RunFolder, from_csv, to_csv
+from clvl_bench.records import PICTURES, QUESTIONS, RECORDS, Result, RunFolder, from_csv, to_csv, to_json
 from clvl_bench.strategy import AdaptationStrategy, build_strategy
 from clvl_bench.streams import Benchmark, View
-
-ZEROSHOT = StrategyConfig(version=1, adapter=NoneAdapter())
-"""Row 0 of every run: the untouched backbone, whatever the strategy."""
+from clvl_bench.streams.exhibits import exhibits
 
 
 @dataclass
@@ -133,7 +130,7 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
             done = 0
             untouched = View(benchmark.view.plan, prepared.features, benchmark.view.revealed)
             with watch.on("evaluate"):
-                _evaluate(_strategy(ZEROSHOT, prepared, untouched, evaluator), benchmark)
+                _evaluate(_strategy(config.untouched, prepared, untouched, evaluator), benchmark)
             course.keep(done)
         bars.resumed(done)
         for number, experience in enumerate(experiences, start=1):
@@ -197,6 +194,12 @@ def _record_costs(strategy: AdaptationStrategy, log: RecordLogger, config: RunCo
 
 def _finish(prepared: Prepared, folder: RunFolder, log: RecordLogger, watch: Stopwatch) -> Result:
     folder.write(RECORDS, to_csv(log.records))
+    shown = exhibits(prepared.benchmark.view.plan, prepared.parts)
+    beside = []
+    if shown is not None:
+        folder.write(QUESTIONS, to_json(shown.questions))
+        folder.write(PICTURES, save({"pictures": shown.pictures}))
+        beside = [QUESTIONS, PICTURES]
     files = sorted(str(path.relative_to(folder.path)) for path in (folder.path / "predictions").glob("*.safetensors"))
     seconds = {f"{what}_seconds": round(spent, 3) for what, spent in sorted(watch.seconds.items())}
     timing = {
@@ -204,7 +207,7 @@ def _finish(prepared: Prepared, folder: RunFolder, log: RecordLogger, watch: Sto
         "peak_memory_mib": round(peak_mib(), 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    folder.finish(provenance=prepared.provenance, results=[RECORDS, *files], timing=timing)
+    folder.finish(provenance=prepared.provenance, results=[RECORDS, *beside, *files], timing=timing)
     _close(folder)
     return folder.result()
 

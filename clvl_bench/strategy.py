@@ -23,11 +23,12 @@ from clvl_bench.config import StrategyConfig, TrainConfig
 from clvl_bench.errors import RunFailed
 from clvl_bench.features import Inputs
 from clvl_bench.plugins import Adaptation, Plugin, Reference, Surroundings, build_plugin
+from clvl_bench.questions import QuestionInputs
 from clvl_bench.randomness import keyed, rng
 from clvl_bench.streams import Plan, View
 from clvl_bench.teacher import Teacher
 
-EVAL_BATCH = {"image_features": 1024, "pixels": 128}
+EVAL_BATCH = {"image_features": 1024, "questions": 1024, "question_patches": 128, "pixels": 128}
 """Samples scored together, by what is read. Predictions do not depend on it; time and memory do."""
 
 _CLOCK = ("train_iterations", "train_exp_counter", "total_iterations")
@@ -252,7 +253,7 @@ def build_strategy(
     *,
     evaluator: EvaluationPlugin,
     seed: int,
-    features: Inputs | None = None,
+    features: Inputs | QuestionInputs | None = None,
     teacher: Teacher | None = None,
     device: str = "cpu",
 ) -> AdaptationStrategy:
@@ -278,10 +279,14 @@ def build_strategy(
     )
 
 
-def reference_of(view: View, backbone: Backbone, features: Inputs | None, teacher: Teacher | None = None) -> Reference | None:
+def reference_of(
+    view: View, backbone: Backbone, features: Inputs | QuestionInputs | None, teacher: Teacher | None = None
+) -> Reference | None:
     """The reference set of a benchmark, where it has one."""
     if features is None or "reference" not in view.plan.streams:
         return None
     (step,) = view.plan.streams["reference"]
-    ids, teacher = torch.from_numpy(step.ids), teacher or Teacher(backbone, features)
-    return Reference(ids, view.inputs, teacher.features(ids), step.classes, teacher, features(ids), view.captions)
+    ids, teacher = torch.from_numpy(step.ids), teacher or Teacher(backbone, features.image_features)
+    return Reference(
+        ids, view.inputs, teacher.features(ids), step.classes, teacher, features.image_features(ids), view.captions
+    )

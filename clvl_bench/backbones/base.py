@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -166,6 +167,24 @@ class TowerBackbone(Backbone):
         self.images_encoded += len(pixels)
         with self._rounded():
             return in_memory(lambda part: self.towers.image(part.to(self.device)).float(), pixels, self)
+
+    @torch.no_grad()
+    def patch_features(self, pixels: Tensor) -> Tensor:
+        """Tokens of images in the joint space [batch, tokens, width], the pooled one first; not normalised, half precision."""
+        self.images_encoded += len(pixels)
+        with self._rounded():
+            return in_memory(self._tokens, pixels, self)
+
+    @cached_property
+    def patch_tokens(self) -> int:
+        """How many tokens an image has, the pooled one among them."""
+        side = self.preprocessing.crop
+        with torch.no_grad():
+            return int(self._tokens(torch.zeros(1, 3, side, side, dtype=torch.uint8)).shape[1])
+
+    def _tokens(self, pixels: Tensor) -> Tensor:
+        patches, pooled = self.towers.patches(pixels.to(self.device))
+        return torch.cat([pooled[:, None], patches], dim=1).half()
 
     @torch.no_grad()
     def text_features(self, texts: Sequence[str]) -> Tensor:

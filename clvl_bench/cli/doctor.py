@@ -120,13 +120,14 @@ def _kept() -> Iterator[Finding]:
     """Weights and data: those that are not here are no fault, only a hint."""
     from clvl_bench.config.backbones import BACKBONES
     from clvl_bench.config.backbones import is_here as weights_here
-    from clvl_bench.datasets import DATASETS, HubSource
+    from clvl_bench.datasets import DATASETS, QUESTIONS, HubSource
     from clvl_bench.readers import is_here
 
     here = [each.name for each in BACKBONES if weights_here(each)]
     away = [each.name for each in BACKBONES if each.name not in here and each.revision is not None]
     yield Finding("weights", "tiny" in here, ", ".join(here), "install the package again")
-    yield Finding("data", True, ", ".join(each.name for each in DATASETS if is_here(each)))
+    here = [*(each.name for each in DATASETS if is_here(each)), *(each.name for each in QUESTIONS if is_here(each))]
+    yield Finding("data", True, ", ".join(here))
     hub = [each for each in DATASETS if isinstance(each.source, HubSource)]
     missing = [*away, *(each.name for each in hub if not is_here(each))]
     if missing:

@@ -9,15 +9,20 @@ from statistics import mean
 from clvl_bench.config import RunConfig
 from clvl_bench.config.backbones import find, folder_of
 from clvl_bench.config.files import shipped
-from clvl_bench.datasets import FeaturesSource
+from clvl_bench.datasets import FeaturesSource, VqaDataset
 from clvl_bench.report import load
 from clvl_bench.report.runs import RUNS, Origin
 
-FLOAT_BYTES = 4
+FLOAT_BYTES, HALF_BYTES = 4, 2
 
 
 def estimate(runs: Sequence[RunConfig], results: Path) -> list[str]:
-    """Three lines: time, memory, disk."""
+    """Three lines: time, memory, disk; and one more where patch tokens are held in memory."""
+    patches = _patches(runs)
+    return [*_three(runs, results), *([] if patches is None else [patches])]
+
+
+def _three(runs: Sequence[RunConfig], results: Path) -> list[str]:
     known = _committed({config.benchmark for config in runs}, results)
     alike = [[origin for origin in known if _same_kind(origin, config)] for config in runs]
     measured = [origins for origins in alike if origins]
@@ -54,7 +59,7 @@ def _disk(runs: Sequence[RunConfig]) -> str:
         for name, split in config.benchmark_config.splits:
             dataset = config.benchmark_config.declared(name)
             if not isinstance(dataset.source, FeaturesSource):
-                size = dataset.splits.get(split)
+                size = (dataset.images if isinstance(dataset, VqaDataset) else dataset.splits).get(split)
                 images[name, split] = size if config.limit is None else min(config.limit, size or config.limit)
                 widths.add(_width(config.backbone))
     if not images:
@@ -65,6 +70,36 @@ def _disk(runs: Sequence[RunConfig]) -> str:
     kept = "features of unknown width" if width is None else f"{count * width * FLOAT_BYTES / 2**20:.1f} MiB of features"
     rest = f", beside {', '.join(unknown)}, whose size is not declared" if unknown else ""
     return f"{count:,} images: {kept}, kept once for all runs{rest}"
+
+
+def _patches(runs: Sequence[RunConfig]) -> str | None:
+    """What the patch tokens of all images of a run take in memory, the most of the runs that read them."""
+    sizes = [patch_bytes(config) for config in runs if config.strategy_config.reads == "question_patches"]
+    if not sizes:
+        return None
+    known = [size for size in sizes if size is not None]
+    return "Patches   " + ("of unknown size" if not known else f"{max(known) / 2**20:.1f} MiB of a run's memory, in fp16")
+
+
+def patch_bytes(config: RunConfig) -> int | None:
+    """Images x tokens x width x 2 bytes; None where one of the numbers is not declared."""
+    found = find(config.backbone)
+    folder = found if isinstance(found, Path) else folder_of(found)
+    try:
+        content = json.loads((folder / "config.json").read_bytes())
+        vision = content["vision_config"]
+        tokens = (int(vision["image_size"]) // int(vision["patch_size"])) ** 2 + 1
+        width = int(content["projection_dim"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    images = 0
+    for name, split in config.benchmark_config.splits:
+        dataset = config.benchmark_config.declared(name)
+        size = (dataset.images if isinstance(dataset, VqaDataset) else dataset.splits).get(split)
+        if size is None:
+            return None
+        images += size
+    return images * tokens * width * HALF_BYTES
 
 
 def _width(backbone: str) -> int | None:

@@ -11,7 +11,15 @@ from rich.table import Table
 from clvl_bench.config import Adapter, BenchmarkConfig, Plugin, backbones
 from clvl_bench.config.backbones import BACKBONES
 from clvl_bench.config.files import load, locate, names
-from clvl_bench.datasets import DATASETS, ImageDataset, OwnCopySource, ToySource
+from clvl_bench.datasets import (
+    DATASETS,
+    QUESTIONS,
+    ImageDataset,
+    OwnCopySource,
+    ToyQuestionsSource,
+    ToySource,
+    VqaDataset,
+)
 from clvl_bench.errors import Mistake, unknown
 from clvl_bench.metrics import METRICS
 from clvl_bench.readers import is_here
@@ -30,13 +38,18 @@ def _datasets() -> Rows:
         missing = "own copy" if isinstance(dataset.source, OwnCopySource) else "fetch"
         here = "yes" if is_here(dataset) else missing
         rows.append((dataset.name, str(len(dataset.classes)), size, _weight(dataset), dataset.licence, here))
+    for asked in QUESTIONS:
+        parts = asked.partitions["official"]
+        size = "/".join(str(parts.get(split, "-")) for split in ("train", "valid", "test")) if parts else "not stated"
+        here = "yes" if is_here(asked) else "own copy"
+        rows.append((asked.name, "questions", size, _weight(asked), asked.licence, here))
     return rows
 
 
-def _weight(dataset: ImageDataset) -> str:
+def _weight(dataset: ImageDataset | VqaDataset) -> str:
     """About what its published files weigh; nothing for what comes with the package."""
     if dataset.download_mb is None:
-        return "-" if isinstance(dataset.source, ToySource) else "?"
+        return "-" if isinstance(dataset.source, ToySource | ToyQuestionsSource) else "?"
     return _megabytes(dataset.download_mb)
 
 

@@ -8,7 +8,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from clvl_bench import datasets
-from clvl_bench.datasets import ImageDataset, overlaid, prompts_of
+from clvl_bench.config.questions import QuestionsConfig
+from clvl_bench.datasets import ImageDataset, VqaDataset, overlaid, overlaid_questions, prompts_of
 from clvl_bench.errors import unknown
 from clvl_bench.strict import Strict
 
@@ -19,12 +20,14 @@ class BenchmarkConfig(Strict):
     """Which streams there are.
 
     `dataset` declares datasets of the user's own, under names that the lists then use; under the name of one of the
-    suite's, a table is laid over its declaration.
+    suite's, a table is laid over its declaration. Tables of question datasets stand among them in a file and are kept in
+    `question_dataset`.
     """
 
     version: Literal[1]
-    scenario: Literal["class_incremental", "domain_incremental", "joint"] = Field(
-        description="classes arrive in groups; each dataset is one experience; everything is one experience"
+    scenario: Literal["class_incremental", "domain_incremental", "joint", "question_incremental"] = Field(
+        description="classes arrive in groups; each dataset is one experience; everything is one experience; questions "
+        "arrive in groups"
     )
     datasets: tuple[str, ...] = Field(min_length=1)
     classes_per_experience: tuple[int, ...] = Field((), description="class_incremental: how many classes arrive each time")
@@ -44,24 +47,30 @@ class BenchmarkConfig(Strict):
     reference: str | None = Field(None, description="a dataset whose train images, without labels, distillation may use")
     memory_budget: int | None = Field(None, ge=0, description="bytes that a strategy may keep between experiences, in all")
     prompts: str | None = Field(None, description="the prompt set for all datasets of the suite, if not the declared one")
+    questions: QuestionsConfig | None = Field(None, description="question_incremental: how the questions are cut")
     dataset: dict[str, ImageDataset] = {}
+    question_dataset: dict[str, VqaDataset] = {}
 
     @model_validator(mode="before")
     @classmethod
     def _lay_tables_over_declarations(cls, content: Any) -> Any:
         if isinstance(content, dict) and isinstance(content.get("dataset"), dict):
-            tables = {name: _whole(name, table, content.get("prompts")) for name, table in content["dataset"].items()}
-            return {**content, "dataset": tables}
+            asked = {name: table for name, table in content["dataset"].items() if _is_of_questions(name, table)}
+            plain = {name: table for name, table in content["dataset"].items() if name not in asked}
+            tables = {name: _whole(name, table, content.get("prompts")) for name, table in plain.items()}
+            content = {**content, "dataset": tables}
+            if asked:
+                content["question_dataset"] = {name: _whole_questions(name, table) for name, table in asked.items()}
         return content
 
     @model_validator(mode="after")
     def _datasets_fit(self) -> Self:
-        for name in self.dataset:
+        for name in (*self.dataset, *self.question_dataset):
             if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
                 raise ValueError(
                     f"dataset: got the name '{name}'; a name holds letters, digits, _ . - and begins with one of the first two"
                 )
-        known = [*self.dataset, *(dataset.name for dataset in datasets.DATASETS)]
+        known = [*self.dataset, *self.question_dataset, *datasets.NAMES]
         for field in ("datasets", "zeroshot"):
             for name in getattr(self, field):
                 if name not in known:
@@ -78,10 +87,35 @@ class BenchmarkConfig(Strict):
         if len(set(self.datasets)) < len(self.datasets):
             raise ValueError(f"datasets: got {list(self.datasets)}; each dataset may stand once")
         for name in self.named:
+            if isinstance(self.declared(name), VqaDataset):
+                continue
             if self.prompts is not None and name not in self.dataset:
                 prompts_of(self.prompts, datasets.find(name).known_as)
-            if not self.declared(name).classes:
+            if not self.images(name).classes:
                 raise ValueError(f"dataset.{name}: has no classes; add classes = [...] in the order of the labels")
+        return self
+
+    @model_validator(mode="after")
+    def _questions_fit(self) -> Self:
+        if (self.scenario == "question_incremental") != (self.questions is not None):
+            raise ValueError('questions: goes with scenario = "question_incremental", and only with it')
+        asked = [name for name in self.named if isinstance(self.declared(name), VqaDataset)]
+        if self.questions is None:
+            if asked:
+                raise ValueError(f"datasets: '{asked[0]}' is a dataset of questions; set scenario = \"question_incremental\"")
+            return self
+        for name in self.datasets:
+            if name not in asked:
+                raise ValueError(f"datasets: '{name}' has images without questions; it may stand in zeroshot")
+        if self.reference in asked:
+            raise ValueError(f"reference: '{self.reference}' is a dataset of questions; name one of images")
+        for name in self.datasets:
+            _split_fits(self.asked(name), self.questions)
+        for name in asked:
+            held_out = name not in self.datasets
+            if (held_out or self.questions.track == "open") and not self.asked(name).open_answers:
+                why = "is held out" if held_out else "is in the open track"
+                raise ValueError(f"{name}: {why} and has no list of open candidates; add answers = [...] to its table")
         return self
 
     @model_validator(mode="after")
@@ -93,7 +127,7 @@ class BenchmarkConfig(Strict):
             return self
         if any(size < 1 for size in sizes):
             raise ValueError(f"classes_per_experience: got {list(sizes)}; each size is at least 1")
-        counts = [len(self.declared(name).classes) for name in self.datasets]
+        counts = [len(self.images(name).classes) for name in self.datasets]
         if sum(sizes) != sum(counts):
             raise ValueError(
                 f"classes_per_experience sums to {sum(sizes)}, but {' + '.join(self.datasets)} has {sum(counts)} classes. "
@@ -113,12 +147,15 @@ class BenchmarkConfig(Strict):
         for field, plain in (("blurry", 0.0), ("repeats", 1)):
             if getattr(self, field) != plain and self.scenario != "class_incremental":
                 raise ValueError(f"{field}: is for class_incremental, not for {self.scenario}; remove it")
+        for field, none in (("shots", None), ("imbalance", 1.0)):
+            if getattr(self, field) != none and self.scenario == "question_incremental":
+                raise ValueError(f"{field}: is for classes, not for {self.scenario}; remove it")
         return self
 
     def sizes_of(self, name: str) -> tuple[int, ...]:
         """classes_per_experience, the part that belongs to one of the datasets."""
-        start = sum(len(self.declared(each).classes) for each in self.datasets[: self.datasets.index(name)])
-        stop = start + len(self.declared(name).classes)
+        start = sum(len(self.images(each).classes) for each in self.datasets[: self.datasets.index(name)])
+        stop = start + len(self.images(name).classes)
         ends = itertools.accumulate(self.classes_per_experience)
         return tuple(size for size, end in zip(self.classes_per_experience, ends, strict=True) if start < end <= stop)
 
@@ -135,14 +172,30 @@ class BenchmarkConfig(Strict):
         reference = [] if self.reference is None else [(self.reference, "train")]
         return (*stream, *((name, "test") for name in self.zeroshot), *reference)
 
-    def declared(self, name: str) -> ImageDataset:
+    def declared(self, name: str) -> ImageDataset | VqaDataset:
         """The declaration behind a name: the user's own, or one of the suite's with the prompts of this benchmark."""
         if name in self.dataset:
             return self.dataset[name]
+        if name in self.question_dataset:
+            return self.question_dataset[name]
+        if name in datasets.QUESTION_NAMES:
+            return datasets.find_questions(name)
         declared = datasets.find(name)
         if self.prompts in (None, declared.prompts):
             return declared
         return ImageDataset.model_validate(overlaid(declared, {"prompts": self.prompts}))
+
+    def images(self, name: str) -> ImageDataset:
+        """The declaration behind the name of a dataset of images with classes."""
+        declared = self.declared(name)
+        assert isinstance(declared, ImageDataset)
+        return declared
+
+    def asked(self, name: str) -> VqaDataset:
+        """The declaration behind the name of a dataset of questions."""
+        declared = self.declared(name)
+        assert isinstance(declared, VqaDataset)
+        return declared
 
 
 def localised(content: Any, *, base: Path) -> Any:
@@ -166,6 +219,34 @@ def _whole(name: str, table: Any, prompts: str | None) -> Any:
         chosen = {} if prompts is None or {"prompts", "classes", "templates"} & set(table) else {"prompts": prompts}
         table = overlaid(datasets.find(name), {**chosen, **table})
     return {**table, "name": name}
+
+
+def _is_of_questions(name: str, table: Any) -> bool:
+    """Whether a table declares questions: by the name of one of the suite's, or by the kind of its source."""
+    source = table.get("source") if isinstance(table, dict) else None
+    return name in datasets.QUESTION_NAMES or (isinstance(source, dict) and source.get("kind") in datasets.QUESTION_KINDS)
+
+
+def _whole_questions(name: str, table: Any) -> Any:
+    if not isinstance(table, dict):
+        return table
+    if name in datasets.QUESTION_NAMES:
+        table = overlaid_questions(datasets.find_questions(name), table)
+    return {**table, "name": name}
+
+
+def _split_fits(dataset: VqaDataset, questions: QuestionsConfig) -> None:
+    """The dataset has the named split, candidates for the track, and the values that the stream is cut by."""
+    if questions.split not in dataset.partitions:
+        raise ValueError(f"questions.split: {unknown(f'split of {dataset.name}', questions.split, dataset.partitions)}")
+    if questions.by in ("dataset", "answer"):
+        return
+    values = {str(name): found for name, found in dataset.values.items()}.get(questions.by, ())
+    if not values:
+        raise ValueError(f"questions.by: {dataset.name} does not say the {questions.by} of its questions")
+    for value in (value for group in questions.groups for value in group):
+        if value not in values:
+            raise ValueError(f"questions.groups: {unknown(questions.by, value, values)}")
 
 
 def _example(classes: int) -> list[int]:

@@ -8,11 +8,17 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from clvl_bench.config.adapters import NoneAdapter, RankingAdapter
 from clvl_bench.config.backbones import Precision
 from clvl_bench.config.benchmark import BenchmarkConfig
+from clvl_bench.config.reads import ASKED
 from clvl_bench.config.training import StrategyConfig
-from clvl_bench.datasets import NAMES, find
+from clvl_bench.datasets import NAMES, QUESTION_NAMES, find, find_questions
 from clvl_bench.strict import Strict
+
+ZEROSHOT = StrategyConfig(version=1, adapter=NoneAdapter())
+RANKED = StrategyConfig(version=1, adapter=RankingAdapter())
+"""The untouched backbone, asked about classes and asked questions."""
 
 
 class RunConfig(Strict):
@@ -37,6 +43,23 @@ class RunConfig(Strict):
                 'reference = "..." to the benchmark'
             )
         return self
+
+    @model_validator(mode="after")
+    def _tasks_agree(self) -> Self:
+        asks = self.benchmark_config.questions is not None
+        answers = self.strategy_config.adapter.reads in ASKED
+        if answers != asks:
+            does, wants = ("answers questions", "classifies images") if answers else ("classifies images", "answers questions")
+            raise ValueError(
+                f"strategy: {self.strategy} {does}, and {self.benchmark} is for a strategy that {wants}; "
+                "clvl-bench list strategies shows what each does"
+            )
+        return self
+
+    @property
+    def untouched(self) -> StrategyConfig:
+        """Row 0 of every run: the untouched backbone, whatever the strategy."""
+        return ZEROSHOT if self.benchmark_config.questions is None else RANKED
 
     @property
     def backbone_name(self) -> str:
@@ -63,9 +86,11 @@ class RunConfig(Strict):
         for part in (content["strategy_config"]["adapter"], *content["strategy_config"].get("plugins", [])):
             if part.get("teacher") is not None:
                 part["teacher"] = _without_folders(part["teacher"])
-        for name, dataset in content["benchmark_config"].get("dataset", {}).items():
+        stream = content["benchmark_config"]
+        for name, dataset in (*stream.get("dataset", {}).items(), *stream.get("question_dataset", {}).items()):
             if name in NAMES:  # a table says only what it changes, whatever else the declaration comes to say
-                declared = find(name).model_dump(mode="json", exclude_defaults=True)
+                known = find_questions(name) if name in QUESTION_NAMES else find(name)
+                declared = known.model_dump(mode="json", exclude_defaults=True)
                 for field in [field for field, value in dataset.items() if value == declared.get(field)]:
                     dataset.pop(field)
             if dataset.get("captions"):

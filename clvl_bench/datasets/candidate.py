@@ -1,11 +1,11 @@
-"""Candidate: what a logit is for. A class by its name, with the prompt templates that turn the name into a sentence."""
+"""Candidate: what a logit is for. A class or an answer by its name, with the templates that turn the name into a sentence."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One class that may be scored, and the dataset whose templates it uses."""
+    """One class that may be scored, and the dataset whose templates it uses; those of an answer may hold {question}."""
 
     name: str
     dataset: str
@@ -13,5 +13,14 @@ class Candidate:
 
     @property
     def prompts(self) -> tuple[str, ...]:
-        """The name in every template; underscores read as spaces."""
-        return tuple(template.format(self.name.replace("_", " ")) for template in self.templates)
+        """The name in every template, without a question; underscores read as spaces."""
+        return self.prompts_for("")
+
+    def prompts_for(self, question: str) -> tuple[str, ...]:
+        """The name in every template, behind a question where the template has a place for one."""
+        return tuple(template.format(self.words, question=question).strip() for template in self.templates)
+
+    @property
+    def words(self) -> str:
+        """The name as one would read it."""
+        return self.name.replace("_", " ")

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from clvl_bench.datasets import HubSource, ImageDataset, ToySource
+from clvl_bench.datasets import HubSource, ImageDataset, ToySource, VqaDataset
 from clvl_bench.errors import Damage
 from clvl_bench.readers.hub import snapshot
 from clvl_bench.readers.split import Image, Split
@@ -26,8 +26,11 @@ def read(dataset: ImageDataset, split: str) -> Split:
     return data
 
 
-def is_here(dataset: ImageDataset) -> bool:
-    """Whether a declared dataset can be read on this machine: toys always, those of the hub once fetched."""
+def is_here(dataset: ImageDataset | VqaDataset) -> bool:
+    """Whether a declared dataset can be read on this machine: toys always, those of the hub once fetched, own copies once
+    they are named."""
+    if isinstance(dataset, VqaDataset):
+        return getattr(dataset.source, "path", dataset) is not None
     if isinstance(dataset.source, HubSource):
         folder = snapshot(dataset.source)
         return all(any(folder.glob(pattern)) for pattern in dataset.source.files.values())

@@ -20,11 +20,15 @@ def read(dataset: ImageDataset, split: str) -> Split:
     """One split of a toy dataset."""
     source = dataset.source
     assert isinstance(source, ToySource)
-    part = source.parts[split]
-    images, labels = _kept(part) or _painted(source.world, part)
+    return read_part(source.world, source.parts[split])
+
+
+def read_part(world: str, part: ToyPart) -> Split:
+    """The pictures of a part of a world."""
+    images, labels = _kept(part) or _painted(world, part)
     return Split(
         labels=labels,
-        keys=tuple(f"{source.world}/{part.part}/{index}" for index in range(part.count)),
+        keys=tuple(f"{world}/{part.part}/{index}" for index in range(part.count)),
         fingerprint=part.sha256,
         image=lambda row: images[row],
     )

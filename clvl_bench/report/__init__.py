@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clvl_bench.records import write_atomically
+from clvl_bench.report import answer_tables, gallery
 from clvl_bench.report.compare import Difference, compare
 from clvl_bench.report.paired import differences_frame, paired
 from clvl_bench.report.published import beside, beside_markdown, read_published
@@ -12,8 +13,9 @@ from clvl_bench.report.tables import escaped, markdown, mixture, summary, termin
 
 
 def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, published: Path | None = None) -> None:
-    """summary.csv, summary.md, the plots (in a folder for each table where there are several), and differences.csv where
-    strategies can be compared; with a file of published numbers beside.csv and beside.md, where ours stand next to them.
+    """summary.csv, summary.md, the plots (in a folder for each table where there are several), differences.csv where
+    strategies can be compared, and a gallery where questions were answered; with a file of published numbers beside.csv and
+    beside.md, where ours stand next to them.
 
     Raises:
         Mistake: the runs cannot stand in one table.
@@ -28,9 +30,11 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, publishe
     if compared:
         pairs = differences_frame(compared).to_csv(index=False, lineterminator="\n")
         write_atomically(out / "differences.csv", pairs.encode())
-    note = mixture(runs)
-    head = f"{escaped(note)}\n\n" if note else ""
-    write_atomically(out / "summary.md", (head + markdown(frame, compared)).encode())
+    note, told = mixture(runs), answer_tables.markdown(runs)
+    head, tail = f"{escaped(note)}\n\n" if note else "", f"\n{told}" if told else ""
+    write_atomically(out / "summary.md", (head + markdown(frame, compared) + tail).encode())
+    for name, page in gallery.pages(runs).items():
+        write_atomically(out / name, page)
     if plots:
         from clvl_bench.report.plots import draw, groups
 

@@ -1,7 +1,8 @@
 """Runs: finished runs as the report needs them, from run folders or from a folder of committed records.
 
 A committed folder holds records.csv (all rows), runs.csv (where each run's numbers come from, and what they cost) and
-correct.csv (which test samples each run had right at its end: what paired statistics need).
+correct.csv (which test samples each run had right at its end: what paired statistics need). Where questions were answered,
+answers.csv holds the scores by open and closed and by type.
 """
 
 import csv
@@ -29,6 +30,9 @@ from clvl_bench.records import (
     to_json,
     write_atomically,
 )
+from clvl_bench.report.answers import ANSWERS, Answered, answered
+from clvl_bench.report.answers import from_csv as answers_from_csv
+from clvl_bench.report.answers import to_csv as answers_to_csv
 
 RUNS = "runs.csv"
 CORRECT = "correct.csv"
@@ -91,6 +95,7 @@ class Run:
     origin: Origin
     records: tuple[Record, ...]
     correct: NDArray[np.bool_] | None = field(default=None, compare=False)
+    answered: Answered | None = field(default=None, compare=False)
 
 
 def load(paths: Iterable[Path]) -> list[Run]:
@@ -156,6 +161,7 @@ def of_result(result: Result) -> Run:
         ),
         tuple(result.records),
         _correct(result),
+        answered(result.folder),
     )
 
 
@@ -203,6 +209,9 @@ def write_committed(runs: Sequence[Run], folder: Path) -> None:
     known = [(run.origin.run, run.correct) for run in ordered if run.correct is not None]
     lines = [f"{name},{len(right)},{np.packbits(right).tobytes().hex()}" for name, right in known]
     write_atomically(folder / CORRECT, "\n".join(["run,samples,bits", *lines, ""]).encode())
+    told = [(run.origin.run, run.answered) for run in ordered if run.answered is not None]
+    if told:
+        write_atomically(folder / ANSWERS, answers_to_csv(told))
 
 
 def _committed(path: Path) -> list[Run]:
@@ -220,7 +229,9 @@ def _committed(path: Path) -> list[Run]:
             raise Damage(f"{path / RECORDS}: has rows of {key}, which {RUNS} does not list; restore the files")
         of_key[key].append(record)
     correct = _read_correct(path)
-    return [Run(origin, tuple(of_key[origin.key]), correct.get(origin.run)) for origin in origins]
+    file = path / ANSWERS
+    told = answers_from_csv(file.read_bytes(), name=str(file)) if file.is_file() else {}
+    return [Run(origin, tuple(of_key[origin.key]), correct.get(origin.run), told.get(origin.run)) for origin in origins]
 
 
 def _read_correct(path: Path) -> dict[str, NDArray[np.bool_]]:

@@ -1,13 +1,18 @@
 """Streams: turns datasets into Avalanche experiences. The only place that decides which class is learned when."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from clvl_bench.backbones import Backbone
 from clvl_bench.config import BenchmarkConfig, Reads
 from clvl_bench.config.files import load
+from clvl_bench.config.reads import ASKED
 from clvl_bench.features import Inputs
-from clvl_bench.streams.plan import Plan, make_plan
+from clvl_bench.questions import QuestionInputs
+from clvl_bench.readers import Split
+from clvl_bench.streams.answers import plan_of
+from clvl_bench.streams.plan import Plan
 from clvl_bench.streams.samples import Part, captions_of, read_parts, shared_images
 from clvl_bench.streams.truth import Truth
 from clvl_bench.streams.view import View
@@ -23,7 +28,7 @@ class Benchmark:
 
 
 def build_benchmark(
-    config: BenchmarkConfig, parts: tuple[Part, ...], inputs: Inputs, *, train: str = "experience"
+    config: BenchmarkConfig, parts: tuple[Part, ...], inputs: Inputs | QuestionInputs, *, train: str = "experience"
 ) -> Benchmark:
     """The benchmark of a file, with every label hidden.
 
@@ -32,7 +37,7 @@ def build_benchmark(
     """
     from clvl_bench.streams.scenario import make_scenario
 
-    plan, labels = make_plan(config, parts)
+    plan, labels = plan_of(config, parts)
     truth = Truth(labels)
     plans = {"experience": lambda: plan, "cumulative": plan.cumulative, "joint": plan.joint}
     reference = next((part.dataset for part in parts if part.dataset.name == config.reference), None)
@@ -51,11 +56,19 @@ def avalanche_benchmark(
     config = load("benchmark", name)
     assert isinstance(config, BenchmarkConfig)
     parts = read_parts(config, limit=limit)
-    benchmark = build_benchmark(config, parts, Inputs(reads, [part.data for part in parts], backbone))
+    benchmark = build_benchmark(config, parts, inputs_of(reads, parts, backbone))
     benchmark.truth.reveal_all()
     return benchmark
 
 
+def inputs_of(reads: Reads, parts: Sequence[Part], backbone: Backbone, *, device: str = "cpu") -> Inputs | QuestionInputs:
+    """What a strategy sees of the samples of some parts, by their ids."""
+    if reads in ASKED:
+        return QuestionInputs(reads, [part.data for part in parts], backbone, device=device)
+    return Inputs(reads, [part.data for part in parts if isinstance(part.data, Split)], backbone, device=device)
+
+
 __all__ = [
-    "Benchmark", "Part", "Plan", "Truth", "View", "avalanche_benchmark", "build_benchmark", "read_parts", "shared_images",
+    "Benchmark", "Part", "Plan", "Truth", "View", "avalanche_benchmark", "build_benchmark", "inputs_of", "plan_of",
+    "read_parts", "shared_images",
 ]  # fmt: skip

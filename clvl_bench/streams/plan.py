@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from clvl_bench.config import BenchmarkConfig, LabelSpace
 from clvl_bench.datasets import Candidate
 from clvl_bench.randomness import rng, seed_of
+from clvl_bench.readers import Split
 from clvl_bench.streams.samples import Part, of
 from clvl_bench.streams.shape import Ids, blurred, few_shot, long_tailed, part_of
 
@@ -83,7 +84,7 @@ class Plan:
 def make_plan(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[Plan, NDArray[np.int64]]:
     """The plan of a benchmark, and its truth: the class (place in the table) of every sample [samples]."""
     table, places = _table(config, parts)
-    truth = np.concatenate([np.array(places[part.dataset.name])[part.data.labels] for part in parts])
+    truth = np.concatenate([np.array(places[part.dataset.name])[labels_of(part)] for part in parts])
     names = config.named
     tasks = np.concatenate([np.full(len(part.data), names.index(part.dataset.name)) for part in parts])
     train, valid, test = [], [], []
@@ -161,7 +162,7 @@ def _table(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[tuple[Candid
     rows: dict[tuple[object, ...], Candidate] = {}
     places: dict[str, list[int]] = {}
     for name in config.named:
-        dataset = config.declared(name)
+        dataset = config.images(name)
         known = dataset.templates if config.label_space == "dataset" else None
         keys = [(None, known, label) if name in config.datasets else (name, label) for label in dataset.classes]
         for key, label in zip(keys, dataset.classes, strict=True):
@@ -169,6 +170,12 @@ def _table(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[tuple[Candid
         order = list(rows)
         places[name] = [order.index(key) for key in keys]
     return tuple(rows.values()), places
+
+
+def labels_of(part: Part) -> NDArray[np.int64]:
+    """The label numbers of a part whose samples are images with classes."""
+    assert isinstance(part.data, Split)
+    return part.data.labels
 
 
 def _ids(part: Part, truth: NDArray[np.int64], classes: Sequence[int]) -> Ids:

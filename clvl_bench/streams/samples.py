@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clvl_bench.config import BenchmarkConfig
-from clvl_bench.datasets import ImageDataset
+from clvl_bench.datasets import ImageDataset, VqaDataset
 from clvl_bench.errors import Damage
 from clvl_bench.readers import Split, read
+from clvl_bench.readers.question_split import QuestionSplit
+from clvl_bench.readers.vqa import read_questions
 
 
 @dataclass(frozen=True)
 class Part:
     """A split that was read, and the id of its first sample."""
 
-    dataset: ImageDataset
+    dataset: ImageDataset | VqaDataset
     split: str
-    data: Split
+    data: Split | QuestionSplit
     start: int
 
 
@@ -29,27 +31,35 @@ def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[Pa
     start = 0
     for name, split in config.splits:
         dataset = config.declared(name)
-        data = read(dataset, split)
+        data = _read(dataset, split, config)
         if limit is not None:
-            data = data.first(limit, len(dataset.classes))
+            data = data.first(limit, len(dataset.classes) if isinstance(dataset, ImageDataset) else 0)
         parts.append(Part(dataset, split, data, start))
         start += len(data)
     return tuple(parts)
 
 
-def captions_of(dataset: ImageDataset) -> tuple[str, ...]:
+def captions_of(dataset: ImageDataset | VqaDataset) -> tuple[str, ...]:
     """The sentences that a dataset declares beside its images, none where it declares no file of them.
 
     Raises:
         Damage: the file is not text.
     """
-    if dataset.captions is None:
+    if isinstance(dataset, VqaDataset) or dataset.captions is None:
         return ()
     try:
         lines = dataset.captions.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise Damage(f"dataset.{dataset.name}.captions: {dataset.captions} cannot be read as text ({error})") from None
     return tuple(sentence for line in lines if (sentence := line.partition("\t")[0].strip()))
+
+
+def _read(dataset: ImageDataset | VqaDataset, split: str, config: BenchmarkConfig) -> Split | QuestionSplit:
+    if isinstance(dataset, ImageDataset):
+        return read(dataset, split)
+    assert config.questions is not None
+    partition = config.questions.split if config.questions.split in dataset.partitions else "official"
+    return read_questions(dataset, split, partition=partition)
 
 
 def shared_images(parts: Sequence[Part]) -> dict[str, int]:

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from clvl_bench.features import Inputs
+from clvl_bench.questions import QuestionInputs
 from clvl_bench.streams.plan import Classes, Plan, Step
 from clvl_bench.streams.truth import Targets
 from clvl_bench.streams.view import View
@@ -26,7 +27,7 @@ from clvl_bench.streams.view import View
 class Samples(Dataset[tuple[Tensor, int]]):
     """Inputs and revealed labels, sample by sample, for those who iterate over a dataset as Avalanche does."""
 
-    def __init__(self, ids: NDArray[np.int64], inputs: Inputs, targets: Targets) -> None:
+    def __init__(self, ids: NDArray[np.int64], inputs: Inputs | QuestionInputs, targets: Targets) -> None:
         self._ids, self._inputs, self.targets = ids, inputs, targets
 
     def __len__(self) -> int:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 HIDDEN = -1
+OUTSIDE = -2
+"""The label of a sample whose true answer is no candidate: known, and never given."""
 
 
 class Truth:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clvl_bench.features import Inputs
+from clvl_bench.questions import QuestionInputs
 from clvl_bench.streams.plan import Plan
 
 
@@ -14,6 +15,6 @@ class View:
     """The plan, inputs by sample id, the labels that have arrived [samples], -1 for the rest, and the reference's captions."""
 
     plan: Plan
-    inputs: Inputs
+    inputs: Inputs | QuestionInputs
     revealed: NDArray[np.int64]
     captions: tuple[str, ...] = ()

@@ -5,14 +5,37 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from clvl_bench.backbones import unit
+from clvl_bench.config.reads import ASKED
 from clvl_bench.datasets import Candidate
+from clvl_bench.questions import Asked, packed, question_rows
 from clvl_bench.randomness import keyed
 from clvl_bench.strategy import masked_cross_entropy
 
 NAMES = ("forest", "wheat field", "annual_crop_land", "river", "lake or sea", "village")
 TABLE = tuple(Candidate(name, "d", ("a photo of a {} from above.", "an aerial photo of {}.")) for name in NAMES)
+ANSWERS = tuple(Candidate(name, "d", ("{question} {}.", "asked {question} one says {}.")) for name in NAMES)
+QUESTIONS = ("what is shown?", "is there a forest beside the lake?")
 ALL = tuple(range(len(TABLE)))
 FIRST, SECOND = ALL[:3], ALL[3:]
+
+
+def table_of(reads: str) -> tuple[Candidate, ...]:
+    """Classes, or answers for those who answer."""
+    return ANSWERS if reads in ASKED else TABLE
+
+
+def zeroshot(backbone: Any, reads: str, inputs: Tensor, *, templates: int | None) -> Tensor:
+    """What the untouched backbone says of some inputs of `pictures`, from whole sentences."""
+    if reads not in ASKED:
+        features = backbone.image_features(inputs) if reads == "pixels" else inputs
+        return backbone.logit_scale * unit(features) @ backbone.class_features(TABLE, templates=templates).T
+    rows = []
+    for row, image in enumerate(unit(inputs[:, : backbone.width])):
+        question = QUESTIONS[row % len(QUESTIONS)]
+        texts = [unit(backbone.text_features(each.prompts_for(question))).mean(dim=0) for each in ANSWERS]
+        rows.append(backbone.logit_scale * unit(torch.stack(texts)) @ image)
+    return torch.stack(rows)
 
 
 def pictures(backbone: Any, reads: str, *, count: int = 12, seed: int = 0) -> Tensor:
@@ -22,7 +45,15 @@ def pictures(backbone: Any, reads: str, *, count: int = 12, seed: int = 0) -> Te
         return torch.randint(0, 256, (count, 3, 40, 40), dtype=torch.uint8, generator=generator)
     texts = backbone.class_features(TABLE)[[row % len(TABLE) for row in range(count)]]
     noise: Tensor = torch.randn(texts.shape, generator=generator) / texts.shape[1] ** 0.5
-    return 3 * texts + noise
+    if reads not in ASKED:
+        return 3 * texts + noise
+    rows = question_rows(backbone, QUESTIONS)[[row % len(QUESTIONS) for row in range(count)]]
+    kinds = torch.arange(count).remainder(len(QUESTIONS)).float()
+    image = 3 * texts + noise
+    if reads == "question_patches":
+        rest = torch.randn(count, backbone.patch_tokens - 1, backbone.width, generator=generator)
+        image = torch.cat([image[:, None], rest], dim=1)
+    return packed(Asked(image, rows[:, : backbone.width], kinds, rows[:, backbone.width :]))
 
 
 def learn(adapter: Any, inputs: Tensor, classes: tuple[int, ...], *, key: object = "experience") -> None:

@@ -22,6 +22,7 @@ from clvl_bench.config import RunConfig
 from clvl_bench.costs import Stopwatch
 from clvl_bench.features import Inputs
 from clvl_bench.prepare import Prepared
+from clvl_bench.questions import QuestionInputs
 from clvl_bench.records import Result, RunFolder
 
 Ids = NDArray[np.int64]
@@ -162,7 +163,7 @@ def listen(
     def built(wanted: Any, *arguments: Any, **settings: Any) -> Any:
         strategy = build(wanted, *arguments, **settings)
         strategy.plugins.append(ear)
-        if wanted is not runner.ZEROSHOT:
+        if wanted is not config.untouched:
             heard.strategy = strategy
             after_build(strategy, prepared)
         _overhear_candidates(strategy.adapter, ear)
@@ -199,13 +200,17 @@ def _overhear_candidates(adapter: Any, ear: Ear) -> None:
 @contextmanager
 def _overheard_reads(prepared: Prepared, ear: Ear) -> Iterator[None]:
     """Whoever asks the benchmark's inputs for samples; inputs of somebody's own would have ids of their own."""
-    read, watched = Inputs.__call__, (prepared.features, prepared.benchmark.view.inputs)
+    watched = (prepared.features, prepared.benchmark.view.inputs)
 
-    def overheard(inputs: Inputs, ids: Tensor) -> Tensor:
-        if inputs in watched:
-            ear.heard.read.append((ear.now(), ids.numpy().copy()))
-        return read(inputs, ids)
+    def overhear(read: Any) -> Any:
+        def overheard(inputs: Any, ids: Tensor) -> Tensor:
+            if inputs in watched:
+                ear.heard.read.append((ear.now(), ids.numpy().copy()))
+            return read(inputs, ids)
+
+        return overheard
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Inputs, "__call__", overheard)
+        for kind in (Inputs, QuestionInputs):
+            patch.setattr(kind, "__call__", overhear(kind.__call__))
         yield

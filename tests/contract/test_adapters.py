@@ -4,12 +4,12 @@ import sys
 
 import pytest
 import torch
-from contract.learning import ALL, FIRST, SECOND, TABLE, learn, logits, pictures
+from contract.learning import ALL, FIRST, SECOND, TABLE, learn, logits, pictures, table_of, zeroshot
 from contract.tables import configurations, label
 
 from clvl_bench import checkpoint
 from clvl_bench.adapters import Adapter, build_adapter
-from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones import load_backbone
 
 CONFIGURATIONS = configurations()
 
@@ -26,7 +26,7 @@ def config(request):
 
 @pytest.fixture
 def adapter(config, backbone):
-    return build_adapter(config, backbone, TABLE, seed=0).eval()
+    return build_adapter(config, backbone, table_of(config.reads), seed=0).eval()
 
 
 @pytest.fixture
@@ -48,8 +48,7 @@ def bits(module):
 
 
 def test_at_first_the_logits_are_the_backbones_own_or_the_text_says_why_not(adapter, backbone, config, inputs):
-    features = backbone.image_features(inputs) if config.reads == "pixels" else inputs
-    expected = backbone.logit_scale * unit(features) @ backbone.class_features(TABLE, templates=adapter.start_templates).T
+    expected = zeroshot(backbone, config.reads, inputs, templates=adapter.start_templates)
     if adapter.starts_as_zeroshot:
         assert torch.allclose(logits(adapter, inputs), expected, atol=1e-4)
     else:
@@ -80,7 +79,7 @@ def test_permuted_candidates_have_permuted_logits(learned, inputs):
 
 def test_what_it_learned_goes_through_a_checkpoint_and_on(learned, backbone, config, inputs, tmp_path):
     checkpoint.write(tmp_path, checkpoint.Checkpoint(1, {"adapter": learned.state()}, {}))
-    other = build_adapter(config, backbone, TABLE, seed=0).eval()
+    other = build_adapter(config, backbone, table_of(config.reads), seed=0).eval()
     logits(other, inputs)
     other.load(checkpoint.latest(tmp_path).state["adapter"])
     assert torch.equal(logits(other, inputs), logits(learned, inputs))
@@ -124,7 +123,7 @@ def test_it_learns_something(adapter, inputs):
 
 def test_its_start_and_what_it_learns_depend_on_the_seed_alone(adapter, backbone, config, inputs):
     torch.manual_seed(5)
-    again = build_adapter(config, backbone, TABLE, seed=0).eval()
+    again = build_adapter(config, backbone, table_of(config.reads), seed=0).eval()
     for each in (adapter, again):
         learn(each, inputs, FIRST)
     assert torch.equal(logits(adapter, inputs), logits(again, inputs))

@@ -19,6 +19,7 @@ from contract.tables import STRATEGIES
 
 from clvl_bench import runner
 from clvl_bench.backbones import unit
+from clvl_bench.readers.question_split import QuestionSplit
 from clvl_bench.records import RECORDS
 
 PAIRS = [
@@ -72,10 +73,16 @@ def test_the_backbone_stays_to_the_bit(heard, tiny, untouched):
 def test_what_it_reads_stays_to_the_bit(heard, tiny):
     part, features = heard.prepared.parts[0], heard.prepared.features
     ids = torch.arange(part.start, part.start + len(part.data))
-    pixels = torch.from_numpy(np.stack([tiny.preprocessing(part.data.image(row)) for row in range(len(part.data))]))
-    assert torch.equal(features(ids), tiny.image_features(pixels))
+    asked = isinstance(part.data, QuestionSplit)
+    images, rows = (part.data.images, part.data.image_rows) if asked else (part.data, np.arange(len(part.data)))
+    pixels = torch.from_numpy(np.stack([tiny.preprocessing(images.image(row)) for row in range(len(images))]))
+    assert torch.equal(features.image_features(ids), tiny.image_features(pixels)[rows])
     view = heard.prepared.benchmark.view.inputs
-    assert torch.equal(view(ids), pixels if view.reads == "pixels" else features(ids))
+    if view.reads == "question_patches":
+        tokens = tiny.patch_features(pixels)[rows].float().flatten(1)
+        assert torch.equal(view(ids), torch.cat([tokens, features(ids)[:, tiny.width :]], dim=1))
+    else:
+        assert torch.equal(view(ids), pixels if view.reads == "pixels" else features(ids))
 
 
 def test_it_reads_the_experience_in_hand_and_the_reference_set_and_nothing_else(heard):

@@ -9,7 +9,8 @@ from clvl_bench.config.backbones import BACKBONES
 from clvl_bench.config.files import check
 from clvl_bench.config.plugins import Plugin
 from clvl_bench.config.reads import Reads
-from clvl_bench.datasets import DATASETS, Source
+from clvl_bench.datasets import DATASETS, QUESTION_KINDS, QUESTIONS, Source, VqaSource
+from clvl_bench.readers import vqa
 
 REGISTRIES = [(Adapter, adapters), (Plugin, plugins)]
 KINDS = [(part, kind) for part, union in (("adapter", Adapter), ("plugins", Plugin)) for kind in members(union)]
@@ -36,6 +37,7 @@ def test_every_kind_says_what_it_reads_and_what_it_is(union):
 def test_source_kinds_and_readers_match_one_to_one():
     sources = set(members(Source))
     assert sources == set(offering(readers, "read"))
+    assert set(QUESTION_KINDS) == set(members(VqaSource)) == set(offering(vqa, "read"))
 
 
 @pytest.mark.parametrize(("sort", "path"), FILES, ids=[f"{sort}-{path.stem}" for sort, path in FILES])
@@ -53,7 +55,7 @@ def test_every_kind_is_used_by_a_strategy_file(part, kind):
     assert any(table["kind"] == kind for path in STRATEGIES for table in written(path, part))
 
 
-@pytest.mark.parametrize("table", [DATASETS, BACKBONES], ids=["datasets", "backbones"])
+@pytest.mark.parametrize("table", [(*DATASETS, *QUESTIONS), BACKBONES], ids=["datasets", "backbones"])
 def test_a_name_is_listed_once(table):
     names = [entry.name for entry in table]
     assert len(set(names)) == len(names)

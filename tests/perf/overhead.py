@@ -180,6 +180,32 @@ def zscl_bare(prepared: Prepared) -> float:
     return time.perf_counter() - start
 
 
+def train_bare_answers(prepared: Prepared) -> float:
+    """The gated product as one would write it over rows held in memory."""
+    train, view = prepared.config.strategy_config.train, prepared.benchmark.view
+    step = view.plan.streams["train"][0]
+    head = build_adapter(prepared.config.strategy_config.adapter, prepared.backbone, view.plan.table, seed=0).train()
+    ids, place = torch.from_numpy(step.ids), {label: row for row, label in enumerate(step.classes)}
+    rows_of, width = view.inputs(ids), prepared.backbone.width
+    images, questions = rows_of[:, :width], rows_of[:, width : 2 * width]
+    labels = torch.tensor([place[int(label)] for label in view.revealed[step.ids]])
+    texts = prepared.backbone.class_features([view.plan.table[label] for label in step.classes])
+    optimizer = torch.optim.AdamW(head.parameters(), lr=train.lr, weight_decay=train.weight_decay)
+    steps, done = train.epochs * -(-len(ids) // train.batch_size), 0
+    start = time.perf_counter()
+    for _ in range(train.epochs):
+        for rows in torch.randperm(len(ids)).split(train.batch_size):
+            v, u = head.of_image(images[rows]), head.of_question(questions[rows])
+            said = head.fused(torch.cat([v, u, v * u, (v - u).abs()], dim=1))
+            loss = torch.nn.functional.cross_entropy(head.log_scale.exp() * unit(said) @ texts.T, labels[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.param_groups[0]["lr"] = train.lr * 0.5 * (1 + np.cos(np.pi * done / steps))
+            optimizer.step()
+            done += 1
+    return time.perf_counter() - start
+
+
 def evaluate_ours(prepared: Prepared) -> float:
     strategy, stream = ours(prepared), prepared.benchmark.scenario.test_stream
     start = time.perf_counter()
@@ -272,6 +298,12 @@ def main() -> None:
     prepared.benchmark.truth.reveal_all()
     steps = -(-count // prepared.config.strategy_config.train.batch_size)
     print(compare(f"zscl, the teacher cached, {steps} steps", train_ours, zscl_bare, prepared, steps))
+    prepared = prepare(run_config("toy_scans_vqa", "answers_product", overrides=["train.epochs=5"]))
+    prepared.benchmark.truth.reveal_all()
+    train = prepared.config.strategy_config.train
+    count = len(prepared.benchmark.view.plan.streams["train"][0].ids)
+    steps = train.epochs * -(-count // train.batch_size)
+    print(compare(f"answering questions (toy_scans_vqa), {steps} steps", train_ours, train_bare_answers, prepared, steps))
     with tempfile.TemporaryDirectory() as folder:
         prepared = prepare(run_config(str(features(Path(folder))), "linear"))
     prepared.benchmark.truth.reveal_all()

@@ -5,6 +5,14 @@ from typing import Annotated
 from pydantic import Field
 
 from clvl_bench.config.adapters.analytic import NcmAdapter, RailAdapter, RailDualAdapter, RanPacAdapter, SldaAdapter
+from clvl_bench.config.adapters.answers import (
+    AnswerRanPacAdapter,
+    AttentionAdapter,
+    ConcatAdapter,
+    MajorityAdapter,
+    ProductAdapter,
+    RankingAdapter,
+)
 from clvl_bench.config.adapters.features import ClipAdapter, TipAdapter, TipAdapterF
 from clvl_bench.config.adapters.heads import CosineAdapter, LinearAdapter, NoneAdapter
 from clvl_bench.config.adapters.pools import (
@@ -56,14 +64,21 @@ Adapter = Annotated[
     | RanPacAdapter
     | RailAdapter
     | RailDualAdapter
+    | RankingAdapter
+    | MajorityAdapter
+    | ConcatAdapter
+    | ProductAdapter
+    | AttentionAdapter
+    | AnswerRanPacAdapter
     | StudentAdapter,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
-    "Adapter", "AttriClipAdapter", "ClipAdapter", "CoCoOpAdapter", "CodaPromptAdapter", "ContextAdapter", "CosineAdapter",
-    "DualPromptAdapter", "FullAdapter", "KgCoOpAdapter", "L2PAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter",
-    "LoraPerExperienceAdapter", "MapleAdapter", "MoeAdaptersAdapter", "NcmAdapter", "NoneAdapter", "OLoraAdapter",
-    "PromptAdapter", "PromptPerExperienceAdapter", "RailAdapter", "RailDualAdapter", "RanPacAdapter", "SPromptsAdapter",
-    "SelectorSettings", "SldaAdapter", "StudentAdapter", "TipAdapter", "TipAdapterF",
+    "Adapter", "AnswerRanPacAdapter", "AttentionAdapter", "AttriClipAdapter", "ClipAdapter", "CoCoOpAdapter",
+    "CodaPromptAdapter", "ConcatAdapter", "ContextAdapter", "CosineAdapter", "DualPromptAdapter", "FullAdapter",
+    "KgCoOpAdapter", "L2PAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter", "LoraPerExperienceAdapter",
+    "MajorityAdapter", "MapleAdapter", "MoeAdaptersAdapter", "NcmAdapter", "NoneAdapter", "OLoraAdapter", "ProductAdapter",
+    "PromptAdapter", "PromptPerExperienceAdapter", "RailAdapter", "RailDualAdapter", "RanPacAdapter", "RankingAdapter",
+    "SPromptsAdapter", "SelectorSettings", "SldaAdapter", "StudentAdapter", "TipAdapter", "TipAdapterF",
 ]  # fmt: skip

@@ -1,0 +1,38 @@
+"""What a benchmark file may say about a stream of questions: how it is cut, and among which answers it is judged."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from clvl_bench.strict import Strict
+
+Track = Literal["closed", "open"]
+
+
+class QuestionsConfig(Strict):
+    """The table `[questions]` of a benchmark whose scenario is question_incremental."""
+
+    track: Track = Field(
+        description="candidates: the answers of the train part (closed), or a list that owes nothing to the test part (open)"
+    )
+    by: Literal["type", "organ", "modality", "dataset", "answer"] = Field(
+        description="what an experience is: questions of one type, organ, modality or dataset; or whose answers are new"
+    )
+    groups: tuple[tuple[str, ...], ...] = Field(
+        (), description="which values of `by` arrive together, in order; one at a time, as declared, if left out"
+    )
+    experiences: int | None = Field(None, ge=1, description='by = "answer": in how many parts the answers arrive')
+    split: str = Field("official", description="which of the datasets' named splits")
+
+    @model_validator(mode="after")
+    def _fields_fit(self) -> Self:
+        if (self.by == "answer") != (self.experiences is not None):
+            raise ValueError('experiences: goes with by = "answer", and only with it; for the others list groups')
+        if self.groups and self.by in ("answer", "dataset"):
+            raise ValueError(f"groups: are values of a property of questions, not of {self.by}; remove them")
+        flat = [value for group in self.groups for value in group]
+        if len(set(flat)) < len(flat) or not all(self.groups):
+            raise ValueError(
+                f"groups: got {[list(group) for group in self.groups]}; each value may stand once, and no group is empty"
+            )
+        return self

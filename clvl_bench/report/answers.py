@@ -1,0 +1,139 @@
+"""Answers: how questions were answered, group by group. From the stored predictions and the questions beside them.
+
+Groups are made by what the data say of a question, never by what was predicted. Answers are compared as whole strings after
+the dataset's normaliser; a true answer that is no candidate can never be given and counts as wrong: the ceiling is the share
+of the others.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load as load_arrays
+
+from clvl_bench.errors import Damage
+from clvl_bench.records import PICTURES, QUESTIONS
+
+OVERALL, CEILING = "overall", "ceiling"
+ANSWERS = "answers.csv"
+
+
+@dataclass(frozen=True)
+class Score:
+    """How many of the test questions of a group were right after `trained` experiences.
+
+    `group` is overall, answer_type, type, seen (whether the true answer is among those of the train part), or ceiling.
+    """
+
+    trained: int
+    group: str
+    name: str
+    right: int
+    n: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One question of the gallery, and what was answered before the first experience and after the last."""
+
+    dataset: str
+    question: str
+    answer: str
+    type: str
+    picture: NDArray[np.uint8]
+    first: str
+    last: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """All that a report says of a run's answers."""
+
+    scores: tuple[Score, ...]
+    shown: tuple[Shown, ...] = ()
+
+
+def answered(folder: Path) -> Answered | None:
+    """Of a finished run, whose files were verified; None of one that classifies images."""
+    if not (folder / QUESTIONS).is_file():
+        return None
+    content = json.loads((folder / QUESTIONS).read_bytes())
+    files = sorted((folder / "predictions").glob("*.safetensors"))
+    by_step = {int(file.stem): _predicted(file) for file in (files[0], files[-1])}
+    first, last = min(by_step), max(by_step)
+    scores = [score for trained, found in by_step.items() for score in _scores(trained, content["questions"], found)]
+    pictures = load_arrays((folder / PICTURES).read_bytes())["pictures"]
+    rows = {row["id"]: row for row in content["questions"]}
+    shown = tuple(
+        Shown(
+            dataset=rows[sample]["dataset"],
+            question=rows[sample]["question"],
+            answer=rows[sample]["answer"],
+            type=rows[sample]["type"],
+            picture=picture,
+            first=_said(by_step[first].get(sample), content["answers"]),
+            last=_said(by_step[last].get(sample), content["answers"]),
+        )
+        for sample, picture in zip(content["shown"], pictures, strict=True)
+    )
+    return Answered(tuple(scores), shown)
+
+
+Given = Mapping[int, tuple[int, int]]
+"""Sample id -> predicted and true place in the table."""
+
+
+def _predicted(file: Path) -> Given:
+    columns = load_arrays(file.read_bytes())
+    found: dict[int, tuple[int, int]] = {}
+    for name in (name.removesuffix("/ids") for name in columns if name.startswith("test/") and name.endswith("/ids")):
+        rows = (columns[f"{name}/{what}"].tolist() for what in ("ids", "predicted", "true"))
+        found |= {sample: (predicted, true) for sample, predicted, true in zip(*rows, strict=True)}
+    return found
+
+
+def _scores(trained: int, questions: Sequence[Mapping[str, Any]], given: Given) -> list[Score]:
+    """Every group of the questions that were asked; in label space `seen` there are none before the first experience."""
+    asked = [(row, *given[row["id"]]) for row in questions if row["id"] in given]
+    groups: dict[tuple[str, str], list[bool]] = {}
+    for row, predicted, true in asked:
+        right = predicted == true
+        seen = "given in training" if row["seen"] else "never given in training"
+        for group, name in ((OVERALL, ""), ("answer_type", row["answer_type"]), ("type", row["type"]), ("seen", seen)):
+            groups.setdefault((group, name), []).append(right)
+        groups.setdefault((CEILING, ""), []).append(true >= 0)
+    return [Score(trained, group, name, sum(right), len(right)) for (group, name), right in sorted(groups.items())]
+
+
+def _said(given: tuple[int, int] | None, answers: Sequence[str]) -> str:
+    return "" if given is None else answers[given[0]]
+
+
+def to_csv(runs: Iterable[tuple[str, Answered]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["run", *(field.name for field in fields(Score))])
+    writer.writerows([run, *astuple(score)] for run, found in runs for score in found.scores)
+    return text.getvalue().encode()
+
+
+def from_csv(data: bytes, *, name: str) -> dict[str, Answered]:
+    """Run -> scores.
+
+    Raises:
+        Damage: a row cannot be read.
+    """
+    found: dict[str, list[Score]] = {}
+    try:
+        for row in csv.DictReader(io.StringIO(data.decode("utf-8"))):
+            score = Score(int(row["trained"]), row["group"], row["name"], int(row["right"]), int(row["n"]))
+            found.setdefault(row["run"], []).append(score)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Damage(f"{name}: a row cannot be read ({error}); restore the file") from None
+    return {run: Answered(tuple(scores)) for run, scores in found.items()}

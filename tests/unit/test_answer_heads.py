@@ -1,0 +1,125 @@
+"""Heads that answer: limit cases of each, and what a sum of image and question cannot learn and a product can."""
+
+from collections import Counter
+
+import pytest
+import torch
+
+from clvl_bench.adapters import build_adapter
+from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.config.adapters import AnswerRanPacAdapter, ConcatAdapter, MajorityAdapter, ProductAdapter
+from clvl_bench.datasets import Candidate
+from clvl_bench.questions import Asked, packed, question_rows, unpacked
+
+NAMES = ("yes", "no", "a nodule", "two")
+TABLE = tuple(Candidate(name, "d", ("{question} {}.",)) for name in NAMES)
+QUESTIONS = ("is there a nodule?", "is there a cyst?")
+
+
+@pytest.fixture(scope="module")
+def backbone(random_clip):
+    return load_backbone(str(random_clip()))
+
+
+def exclusive_or(backbone, count=64):
+    """Two kinds of images and two questions: yes exactly where both are of the first kind, or both of the second."""
+    generator = torch.Generator().manual_seed(0)
+    kinds, asked = torch.arange(count) % 2, (torch.arange(count) // 2) % 2
+    centres = torch.randn(2, backbone.width, generator=generator)
+    images = centres[kinds] + 0.1 * torch.randn(count, backbone.width, generator=generator)
+    rows = question_rows(backbone, QUESTIONS)[asked]
+    inputs = packed(Asked(images, rows[:, : backbone.width], asked.float(), rows[:, backbone.width :]))
+    return inputs, (kinds != asked).long()
+
+
+def trained(config, backbone, inputs, targets, steps=150):
+    adapter = build_adapter(config, backbone, TABLE, seed=0)
+    adapter.begin((0, 1))
+    adapter.train()
+    adapter.scored = (0, 1)
+    optimizer = torch.optim.AdamW([weight for weight in adapter.parameters() if weight.requires_grad], lr=1e-2)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(adapter.logits(inputs, (0, 1)), targets).backward()
+        optimizer.step()
+    adapter.end()
+    return adapter.eval()
+
+
+@torch.no_grad()
+def right(adapter, inputs, targets):
+    return float((adapter.logits(inputs, (0, 1)).argmax(dim=1) == targets).float().mean())
+
+
+def test_a_row_comes_apart_as_it_was_put_together(backbone):
+    inputs, _ = exclusive_or(backbone)
+    assert torch.equal(packed(unpacked(inputs, backbone.width)), inputs)
+
+
+def test_a_product_learns_what_a_sum_of_image_and_question_cannot(backbone):
+    inputs, targets = exclusive_or(backbone)
+    assert right(trained(ProductAdapter(hidden=32, dropout=0.0), backbone, inputs, targets), inputs, targets) == 1.0
+    # The best sum has three of the four kinds of pairs right.
+    assert right(trained(ConcatAdapter(), backbone, inputs, targets), inputs, targets) <= 0.76
+
+
+@pytest.mark.parametrize("config", [ProductAdapter(sees="question", hidden=32), ConcatAdapter(sees="question")])
+def test_a_blind_head_says_the_same_of_every_image(backbone, config):
+    inputs, targets = exclusive_or(backbone)
+    adapter = trained(config, backbone, inputs, targets, steps=5)
+    other = inputs.clone()
+    other[:, : backbone.width] = torch.randn(len(inputs), backbone.width, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert torch.equal(adapter.logits(inputs, (0, 1)), adapter.logits(other, (0, 1)))
+
+
+def test_an_answer_that_never_came_has_a_score_in_the_product_and_none_in_the_sum(backbone):
+    inputs, targets = exclusive_or(backbone)
+    never = ProductAdapter(hidden=32, unseen="never")
+    configs = (ProductAdapter(hidden=32), ConcatAdapter(), never)
+    heads = [trained(config, backbone, inputs, targets, steps=2) for config in configs]
+    with torch.no_grad():
+        product, *others = (head.logits(inputs, (0, 1, 2, 3)) for head in heads)
+    assert torch.isfinite(product).all()
+    for scores in others:
+        assert torch.isneginf(scores[:, 2:]).all()
+        assert torch.isfinite(scores[:, :2]).all()
+
+
+def test_majority_says_the_commonest_answer_of_the_type(backbone):
+    inputs, _ = exclusive_or(backbone)
+    targets = torch.tensor([(0, 0, 1, 3, 0, 1, 3, 3)[row % 8] for row in range(len(inputs))])
+    adapter = build_adapter(MajorityAdapter(), backbone, TABLE, seed=0)
+    adapter.begin((0, 1, 3))
+    for rows in torch.arange(len(inputs)).split(5):
+        adapter.observe(inputs[rows], targets[rows])
+    adapter.end()
+    kinds = unpacked(inputs, backbone.width).type
+    with torch.no_grad():
+        said = adapter.eval().logits(inputs, (0, 1, 2, 3)).argmax(dim=1)
+    for kind in (0, 1):
+        commonest = Counter(targets[kinds == kind].tolist()).most_common(1)[0][0]
+        assert set(said[kinds == kind].tolist()) == {commonest}
+
+
+def test_ranpac_is_ridge_regression_on_the_product_whatever_the_order(backbone):
+    inputs, targets = exclusive_or(backbone)
+    config = AnswerRanPacAdapter(random_features=40, ridge=0.1)
+
+    def learned(order):
+        adapter = build_adapter(config, backbone, TABLE, seed=0)
+        adapter.begin((0, 1))
+        for rows in order.split(7):
+            adapter.observe(inputs[rows], targets[rows])
+        adapter.end()
+        return adapter.eval()
+
+    order = torch.arange(len(inputs))
+    one, other = learned(order), learned(order.flip(0))
+    v, u = (unit(part.double()) for part in (inputs[:, : backbone.width], inputs[:, backbone.width : 2 * backbone.width]))
+    h = torch.relu(unit(torch.cat([unit(v * u), v, u], dim=1)) @ one.projection.double())
+    wanted = torch.nn.functional.one_hot(targets, 2).double()
+    weights = torch.linalg.solve(h.T @ h + 0.1 * torch.eye(40, dtype=torch.float64), h.T @ wanted)
+    with torch.no_grad():
+        assert torch.allclose(one.logits(inputs, (0, 1)).double(), h @ weights, atol=1e-5)
+        assert torch.allclose(one.logits(inputs, (0, 1)), other.logits(inputs, (0, 1)), atol=1e-5)

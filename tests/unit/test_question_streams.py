@@ -1,0 +1,144 @@
+"""Streams of questions: which question is met when, what its candidates are, and what nobody can answer."""
+
+import numpy as np
+import pytest
+
+from clvl_bench.config.files import load, run_config
+from clvl_bench.datasets import VqaDataset, VqaRadSource, find_questions
+from clvl_bench.errors import Mistake
+from clvl_bench.readers import Split
+from clvl_bench.readers.question_split import Question, question_split
+from clvl_bench.readers.vqa import read_questions
+from clvl_bench.streams import Part, plan_of
+from clvl_bench.streams.truth import OUTSIDE
+
+TRAIN = [
+    ("i0", "is it left?", "Yes", "CLOSED", "POS", "HEAD"),
+    ("i1", "what is it?", "the lung.", "OPEN", "ORGAN", "HEAD"),
+    ("i2", "is it left?", "no", "CLOSED", "POS", "CHEST"),
+    ("i3", "what is it?", "Heart", "OPEN", "ORGAN", "CHEST"),
+]
+TEST = [
+    ("j0", "is it left?", "YES", "CLOSED", "POS", "HEAD"),
+    ("j1", "what is it?", "spleen", "OPEN", "ORGAN", "HEAD"),
+    ("j2", "what is it?", "heart!", "OPEN", "ORGAN", "CHEST"),
+]
+LISTED = ("yes", "no", "spleen", "kidney")
+
+
+def dataset() -> VqaDataset:
+    values = {"type": ("POS", "ORGAN"), "organ": ("HEAD", "CHEST")}
+    return VqaDataset(name="small", source=VqaRadSource(), values=values, normaliser="med", answers=LISTED)
+
+
+def parts():
+    known = dataset()
+    found, start = [], 0
+    for split, rows in (("train", TRAIN), ("test", TEST)):
+        names = tuple(sorted({row[0] for row in rows}))
+        images = Split(labels=np.zeros(len(names), dtype=np.int64), keys=names, fingerprint=split, hashes=names)
+        questions = [Question(*row) for row in rows]
+        found.append(Part(known, split, question_split(questions, images), start))
+        start += len(rows)
+    return tuple(found)
+
+
+def config(**questions):
+    stream = load("benchmark", "vqa_rad_organ", ["valid_fraction=0.0", "zeroshot=[]"])
+    asked = stream.questions.model_copy(update=questions)
+    return stream.model_copy(update={"datasets": ("small",), "question_dataset": {"small": dataset()}, "questions": asked})
+
+
+def answers(plan, step, trained):
+    return [plan.table[place].name for place in plan.candidates(step, trained)]
+
+
+def test_the_closed_track_has_the_answers_of_the_train_part_and_no_other():
+    plan, truth = plan_of(config(track="closed"), parts())
+    assert sorted(each.name for each in plan.table) == ["heart", "no", "the lung", "yes"]
+    by_answer = dict(zip([each.answer for part in parts() for each in part.data.questions], truth, strict=True))
+    assert by_answer["YES"] == by_answer["Yes"]
+    assert by_answer["heart!"] == by_answer["Heart"]
+    assert by_answer["spleen"] == OUTSIDE
+
+
+def test_the_open_track_adds_the_list_whatever_the_test_part_says():
+    plan, truth = plan_of(config(track="open"), parts())
+    assert sorted(each.name for each in plan.table) == ["heart", "kidney", "no", "spleen", "the lung", "yes"]
+    assert OUTSIDE not in truth
+
+
+def test_experiences_are_cut_by_what_the_data_say():
+    for by, names in (("organ", ["small/HEAD", "small/CHEST"]), ("type", ["small/POS", "small/ORGAN"])):
+        plan, _ = plan_of(config(by=by), parts())
+        assert [step.dataset for step in plan.streams["train"]] == names
+        for stream, rows in (("train", TRAIN), ("test", TEST)):
+            ids = np.concatenate([step.ids for step in plan.streams[stream]])
+            assert len(set(ids.tolist())) == len(ids) == len(rows)
+
+
+def test_groups_join_values_and_leave_out_what_they_do_not_name():
+    plan, _ = plan_of(config(by="organ", groups=(("CHEST",),)), parts())
+    assert [len(step.ids) for step in plan.streams["test"]] == [1]
+    plan, _ = plan_of(config(by="organ", groups=(("CHEST", "HEAD"),)), parts())
+    assert [step.dataset for step in plan.streams["train"]] == ["small/CHEST+HEAD"]
+
+
+def test_answers_appear_over_time_and_each_once():
+    plan, _ = plan_of(config(by="answer", experiences=2), parts())
+    first, second = (set(step.classes) for step in plan.streams["train"])
+    assert not first & second
+    assert {plan.table[place].name for place in first | second} == {"heart", "no", "the lung", "yes"}
+    assert sum(len(step.ids) for step in plan.streams["test"]) == len(TEST), "also what nobody can answer is asked"
+
+
+def test_in_label_space_seen_only_answers_that_came_are_candidates():
+    stream = config(track="closed").model_copy(update={"label_space": "seen"})
+    plan, _ = plan_of(stream, parts())
+    test = plan.streams["test"][0]
+    assert answers(plan, test, 0) == []
+    assert sorted(answers(plan, test, 1)) == ["the lung", "yes"]
+    assert sorted(answers(plan, test, 2)) == ["heart", "no", "the lung", "yes"]
+
+
+def test_another_class_order_is_another_order_of_experiences():
+    orders = set()
+    for seed in range(6):
+        plan, _ = plan_of(config().model_copy(update={"class_order_seed": seed}), parts())
+        orders.add(tuple(step.dataset for step in plan.streams["train"]))
+    assert orders == {("small/HEAD", "small/CHEST"), ("small/CHEST", "small/HEAD")}
+
+
+def test_validation_holds_back_whole_images():
+    toys = find_questions("toy_scans_vqa")
+    data = {split: read_questions(toys, split) for split in ("train", "test")}
+    read = (Part(toys, "train", data["train"], 0), Part(toys, "test", data["test"], len(data["train"])))
+    stream = load("benchmark", "toy_scans_vqa", ["zeroshot=[]", "valid_fraction=0.3"]).model_copy(update={"reference": None})
+    plan, _ = plan_of(stream, read)
+    train, valid = (np.concatenate([step.ids for step in plan.streams[name]]) for name in ("train", "valid"))
+    images = data["train"].image_rows
+    assert not set(images[train]) & set(images[valid])
+    assert 0.2 < len(valid) / len(images) < 0.4
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["benchmark.questions.by=organs"], "did you mean 'organ'"),
+        (["benchmark.questions.split=oficial"], "did you mean 'official'"),
+        (['benchmark.questions.groups=[["HEAD"], ["LEG"]]'], "unknown organ 'LEG'"),
+        (["benchmark.questions.by=answer"], "experiences"),
+        (['benchmark.datasets=["toy_scans"]'], "images without questions"),
+        (["benchmark.shots=3"], "shots"),
+        (['benchmark.zeroshot=["vqa_rad"]'], "also in datasets"),
+    ],
+)
+def test_a_mistake_is_one_line(overrides, says):
+    with pytest.raises(Mistake, match=says):
+        run_config("vqa_rad_organ", "answers_product", overrides=overrides)
+
+
+@pytest.mark.parametrize(("stream", "strategy"), [("vqa_rad_organ", "linear"), ("toy_landcover", "answers_product")])
+def test_who_classifies_is_not_asked_questions(stream, strategy):
+    with pytest.raises(Mistake, match="answers questions"):
+        run_config(stream, strategy)

@@ -1,0 +1,160 @@
+"""The published layouts of questions, written by the test and read back: SLAKE, the hub's parquet, VQA-Med, RSVQA, RSIVQA."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from clvl_bench.datasets import (
+    QuestionParquetSource,
+    RsivqaSource,
+    RsvqaSource,
+    SlakeSource,
+    VqaMedSource,
+    find_questions,
+)
+from clvl_bench.errors import Damage, Missing, Mistake
+from clvl_bench.readers.vqa import read_questions
+from clvl_bench.readers.vqa.rsvqa import binned
+
+
+def picture(number: int, format_: str = "PNG") -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(np.full((6, 7, 3), 30 * number, dtype=np.uint8)).save(data, format_)
+    return data.getvalue()
+
+
+def put(path: Path, data: bytes | str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def declared(name: str, source):
+    return find_questions(name).model_copy(update={"source": source, "partitions": {"official": {}}})
+
+
+def seen(dataset, split):
+    return sorted(
+        (each.question, each.answer, each.answer_type, each.type) for each in read_questions(dataset, split).questions
+    )
+
+
+def slake_row(image: str, language: str, question: str, answer: str) -> dict[str, object]:
+    return {
+        "img_id": 1, "img_name": image, "question": question, "answer": answer, "q_lang": language, "location": "Abdomen",
+        "modality": "MRI", "answer_type": "OPEN", "base_type": "vqa", "content_type": "Modality", "triple": ["vhead", "_", "_"],
+        "qid": 0,
+    }  # fmt: skip
+
+
+def test_slake_keeps_the_english_questions_or_both_languages(tmp_path):
+    rows = [
+        slake_row("xmlab1/source.jpg", "en", "What modality?", "MRI"),
+        slake_row("xmlab1/source.jpg", "zh", "什么?", "核磁"),
+    ]
+    put(tmp_path / "train.json", json.dumps(rows))
+    put(tmp_path / "imgs" / "xmlab1" / "source.jpg", picture(1, "JPEG"))
+    english = declared("slake", SlakeSource(path=tmp_path))
+    assert seen(english, "train") == [("What modality?", "MRI", "OPEN", "Modality")]
+    (question,) = read_questions(english, "train").questions
+    assert (question.organ, question.modality) == ("Abdomen", "MRI")
+    assert len(seen(declared("slake", SlakeSource(path=tmp_path, language="all")), "train")) == 2
+    with pytest.raises(Missing, match=r"test\.json"):
+        read_questions(english, "test")
+
+
+def test_the_hubs_parquet_is_read_with_or_without_its_optional_columns(tmp_path):
+    cells = [{"bytes": picture(number), "path": None} for number in (1, 1, 2)]
+    plain = {"image": cells, "question": ["is it?", "what is it?", "is it?"], "answer": ["Yes", "lung", "no"]}
+    pq.write_table(pa.table(plain), tmp_path / "train-00000-of-00001.parquet")
+    pq.write_table(pa.table({**plain, "answer_type": ["OPEN"] * 3}), tmp_path / "test-00000-of-00001.parquet")
+    dataset = declared("path_vqa", QuestionParquetSource(path=tmp_path))
+    train = read_questions(dataset, "train")
+    assert [kind for _, _, kind, _ in seen(dataset, "train")] == ["CLOSED", "CLOSED", "OPEN"]
+    assert (len(train), len(train.images)) == (3, 2)
+    assert {kind for _, _, kind, _ in seen(dataset, "test")} == {"OPEN"}
+    pq.write_table(pa.table({"image": cells, "question": ["?"] * 3}), tmp_path / "train-00000-of-00001.parquet")
+    with pytest.raises(Mistake, match="'answer'"):
+        read_questions(dataset, "train")
+
+
+def test_vqa_med_types_come_from_the_category_files_and_from_the_test_lines(tmp_path):
+    train, test = tmp_path / "ImageClef-2019-VQA-Med-Training", tmp_path / "VQAMed2019Test"
+    put(train / "All_QA_Pairs_train.txt", "synpic1|what plane?|axial\nsynpic1|is it normal?|yes\n")
+    for number, name in enumerate(("Modality", "Plane", "Organ", "Abnormality"), start=1):
+        line = {"Plane": "synpic1|what plane?|axial\n", "Abnormality": "synpic1|is it normal?|yes\n"}.get(name, "")
+        put(train / "QAPairsByCategory" / f"C{number}_{name}_train.txt", line)
+    put(train / "Train_images" / "synpic1.jpg", picture(1, "JPEG"))
+    put(test / "VQAMed2019_Test_Questions_w_Ref_Answers.txt", "synpic2|modality|what is it?|ct|mri\n")
+    put(test / "VQAMed2019_Test_Images" / "synpic2.jpg", picture(2, "JPEG"))
+    dataset = declared("vqa_med_2019", VqaMedSource(path=tmp_path))
+    assert seen(dataset, "train") == [
+        ("is it normal?", "yes", "CLOSED", "abnormality"),
+        ("what plane?", "axial", "OPEN", "plane"),
+    ]
+    assert seen(dataset, "test") == [("what is it?", "ct|mri", "OPEN", "modality")]
+
+
+def rsvqa(top: Path, *, bare: bool) -> None:
+    """Two tiles, three questions; the last entries belong to another split. With `bare` the words lie in the whole files."""
+    texts = [("presence", "Is there a road?", "yes"), ("count", "How many buildings?", "37"), ("count", "How many roads?", "0")]
+    questions = [
+        {"id": row, "date_added": 0, "img_id": row % 2, "people_id": 0, "type": kind, "question": text, "answers_ids": [row],
+         "active": True}
+        for row, (kind, text, _) in enumerate(texts)
+    ]  # fmt: skip
+    answers = [{"id": row, "question_id": row, "answer": answer, "active": True} for row, (_, _, answer) in enumerate(texts)]
+    for key, entries in (("questions", questions), ("answers", answers)):
+        split = [{"id": entry["id"], "active": True} for entry in entries] if bare else entries
+        put(top / f"LR_split_train_{key}.json", json.dumps({key: [*split, {"id": 3, "active": False}]}))
+        put(top / f"all_{key}.json", json.dumps({key: entries}))
+    put(top / "LR_split_train_images.json", json.dumps({"images": []}))
+    for number in range(2):
+        put(top / "Images_LR" / f"{number}.tif", picture(number + 1, "TIFF"))
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_rsvqa_reads_active_entries_wherever_their_words_lie(tmp_path, bare):
+    rsvqa(tmp_path, bare=bare)
+    dataset = declared("rsvqa_lr", RsvqaSource(prefix="LR", path=tmp_path))
+    assert seen(dataset, "train") == [
+        ("How many buildings?", "between 11 and 100", "OPEN", "count"), ("How many roads?", "0", "OPEN", "count"),
+        ("Is there a road?", "yes", "CLOSED", "presence"),
+    ]  # fmt: skip
+    exact = declared("rsvqa_lr", RsvqaSource(prefix="LR", path=tmp_path, binned=False))
+    assert [answer for _, answer, _, _ in seen(exact, "train")] == ["37", "0", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("number", "bin_"),
+    [("0", "0"), ("1", "between 1 and 10"), ("10", "between 1 and 10"), ("11", "between 11 and 100"),
+     ("1000", "between 101 and 1000"), ("1001", "more than 1000"), ("rural", "rural")],
+)  # fmt: skip
+def test_counts_fall_into_the_published_bins(number, bin_):
+    assert binned(number) == bin_
+
+
+def test_areas_fall_into_bins_of_square_metres():
+    assert (binned("0m2", unit="m2"), binned("5000m2", unit="m2")) == ("0m2", "more than 1000m2")
+
+
+def test_rsivqa_lines_are_image_question_answer(tmp_path):
+    lines = [f"{number + 1}.tif:what is the theme of this picture?agricultural" for number in range(30)]
+    put(tmp_path / "ucm_vqa.txt", "\n".join([*lines, "1.tif:is there a car?no", ""]))
+    for number in range(30):
+        data = io.BytesIO()
+        Image.fromarray(np.full((4, 4, 3), number, dtype=np.uint8)).save(data, "TIFF")
+        put(tmp_path / "Images" / "agricultural" / f"{number + 1}.tif", data.getvalue())
+    dataset = declared("rsivqa_ucm", RsivqaSource(path=tmp_path, text=tmp_path / "ucm_vqa.txt"))
+    train, test = read_questions(dataset, "train"), read_questions(dataset, "test")
+    assert len(train) + len(test) == 31
+    assert 0 < len(test) < 15
+    assert not {each.image for each in train.questions} & {each.image for each in test.questions}
+    put(tmp_path / "ucm_vqa.txt", "no colon here\n")
+    with pytest.raises(Damage, match="line 1"):
+        read_questions(dataset, "train")
