@@ -205,7 +205,7 @@ def masked_cross_entropy(scores: Tensor, labels: Tensor, *, smoothing: float = 0
     """
     known = labels >= 0
     if not bool(known.any()):
-        return scores.sum() * 0.0
+        return scores[torch.isfinite(scores)].sum() * 0.0  # minus infinity times zero is no number
     if not smoothing:
         return cross_entropy(scores[known], labels[known])
     logs = scores[known].log_softmax(dim=-1)

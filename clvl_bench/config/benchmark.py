@@ -8,6 +8,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from clvl_bench import datasets
+from clvl_bench.config.online import Online
+from clvl_bench.config.supervision import Supervision
 from clvl_bench.datasets import ImageDataset, overlaid, prompts_of
 from clvl_bench.errors import unknown
 from clvl_bench.strict import Strict
@@ -44,6 +46,8 @@ class BenchmarkConfig(Strict):
     reference: str | None = Field(None, description="a dataset whose train images, without labels, distillation may use")
     memory_budget: int | None = Field(None, ge=0, description="bytes that a strategy may keep between experiences, in all")
     prompts: str | None = Field(None, description="the prompt set for all datasets of the suite, if not the declared one")
+    supervision: Supervision = Field(Supervision(), description="which labels reach the learner, when, and as what")
+    online: Online | None = Field(None, description="one pass in steps of a few samples, instead of experiences as a whole")
     dataset: dict[str, ImageDataset] = {}
 
     @model_validator(mode="before")
@@ -113,6 +117,15 @@ class BenchmarkConfig(Strict):
         for field, plain in (("blurry", 0.0), ("repeats", 1)):
             if getattr(self, field) != plain and self.scenario != "class_incremental":
                 raise ValueError(f"{field}: is for class_incremental, not for {self.scenario}; remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _supervision_fits(self) -> Self:
+        told = self.supervision
+        if self.online is None and (told.late or told.kind in ("delay", "reward")):
+            raise ValueError(f"supervision: kind '{told.kind}' counts steps of an online stream; add a table [online]")
+        if self.online is not None and self.scenario == "joint":
+            raise ValueError("online: is for a stream, and scenario 'joint' is one experience; choose another scenario")
         return self
 
     def sizes_of(self, name: str) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from clvl_bench.backbones import Backbone
 from clvl_bench.config import BenchmarkConfig, Reads
 from clvl_bench.config.files import load
 from clvl_bench.features import Inputs
-from clvl_bench.streams.plan import Plan, make_plan
+from clvl_bench.streams.plan import Plan, arrivals_of, make_plan, steps_of
 from clvl_bench.streams.samples import Part, read_parts, shared_images
 from clvl_bench.streams.truth import Truth
 from clvl_bench.streams.view import View
@@ -33,7 +33,7 @@ def build_benchmark(
     from clvl_bench.streams.scenario import make_scenario
 
     plan, labels = make_plan(config, parts)
-    truth = Truth(labels)
+    truth = Truth(labels, arrivals_of(config, plan, labels), rewarding=config.supervision.kind == "reward")
     plans = {"experience": lambda: plan, "cumulative": plan.cumulative, "joint": plan.joint}
     view = View(plans[train](), inputs, truth.revealed)
     return Benchmark(make_scenario(view), view, truth)
@@ -42,7 +42,8 @@ def build_benchmark(
 def avalanche_benchmark(
     name: str, backbone: Backbone, *, reads: Reads = "image_features", limit: int | None = None
 ) -> Benchmark:
-    """A benchmark by name or path for use without our runner, under Avalanche's own strategies: all labels are there.
+    """A benchmark by name or path for use without our runner, under Avalanche's own strategies: all labels are there, but
+    those that its supervision withholds for good (-1).
 
     Raises:
         Mistake, Missing, Damage: the file or its data are not as they should be.
@@ -57,4 +58,5 @@ def avalanche_benchmark(
 
 __all__ = [
     "Benchmark", "Part", "Plan", "Truth", "View", "avalanche_benchmark", "build_benchmark", "read_parts", "shared_images",
+    "steps_of",
 ]  # fmt: skip
