@@ -20,11 +20,14 @@ from clvl_bench.config.adapters import NoneAdapter
 from clvl_bench.costs import Stopwatch, out_of_memory, peak_mib, reset_peak
 from clvl_bench.errors import Busy, Mistake, RunFailed
 from clvl_bench.evaluation import Accuracy, Measured, Predictions, RecordLogger
+from clvl_bench.online import OnlineStrategy
 from clvl_bench.prepare import Prepared, prepare
 from clvl_bench.progress import Progress
 from clvl_bench.records import RECORDS, Result, RunFolder, from_csv, to_csv
 from clvl_bench.strategy import AdaptationStrategy, build_strategy
 from clvl_bench.streams import Benchmark, View
+from clvl_bench.streams.scenario import Experience
+from clvl_bench.walk import Walk
 
 ZEROSHOT = StrategyConfig(version=1, adapter=NoneAdapter())
 """Row 0 of every run: the untouched backbone, whatever the strategy."""
@@ -40,6 +43,24 @@ class Course:
     strategy: AdaptationStrategy
     log: RecordLogger
     predictions: list[Predictions]
+    walk: Walk | None = None
+
+    def __post_init__(self) -> None:
+        config = self.prepared.config.benchmark_config
+        if config.online is not None:
+            assert isinstance(self.strategy, OnlineStrategy)
+            keep = lambda: self.keep(0)  # noqa: E731 (how far the walk is it says itself)
+            self.walk = Walk(
+                self.prepared.benchmark, config.online, self.strategy, self.log, keep=keep, budget=config.memory_budget
+            )
+
+    def learn(self, experience: Experience, number: int) -> None:
+        """The training experience of that number, from 1."""
+        if self.walk is not None:
+            self.walk.through(experience, number)
+        else:
+            self.prepared.benchmark.truth.reveal(experience.step.ids)
+            self.strategy.train(experience, eval_streams=[])
 
     def resume(self) -> int | None:
         """Take up the newest checkpoint; the number of experiences done, or None where there is nothing to take up.
@@ -55,10 +76,24 @@ class Course:
         self.log.records[:] = from_csv(found.notes["records"].encode(), name="checkpoint")
         for what, spent in found.notes["seconds"].items():
             self.watch.seconds[what] = self.watch.seconds.get(what, 0.0) + spent
+        if self.walk is not None:
+            self.walk.load(found.notes["walk"])
+            return self.walk.experiences_done
+        for experience in self.prepared.benchmark.scenario.train_stream[: found.trained]:
+            self.prepared.benchmark.truth.reveal(experience.step.ids)
         return found.trained
 
     def keep(self, done: int) -> None:
         """Write predictions, then the state from which the run can go on behind them."""
+        if self.predictions:
+            self._keep_predictions()
+        records = to_csv(self.log.records).decode()
+        notes = {"provenance": self.prepared.provenance, "records": records, "seconds": self.watch.seconds}
+        if self.walk is not None:
+            notes["walk"], done = self.walk.state(), self.walk.done
+        checkpoint.write(self.folder.path / "state", Checkpoint(done, self.strategy.state(), notes))
+
+    def _keep_predictions(self) -> None:
         columns = {
             f"{each.measured.stream}/{each.measured.experience}/{name}": getattr(each, name).astype(np.int32)
             for each in self.predictions
@@ -66,9 +101,6 @@ class Course:
         }
         self.folder.write(f"predictions/{self.strategy.learned:04d}.safetensors", save(columns))
         self.predictions.clear()
-        records = to_csv(self.log.records).decode()
-        notes = {"provenance": self.prepared.provenance, "records": records, "seconds": self.watch.seconds}
-        checkpoint.write(self.folder.path / "state", Checkpoint(done, self.strategy.state(), notes))
 
 
 def run(config: RunConfig, *, results: Path, device: str = "cpu", progress: bool = True) -> Result:
@@ -135,18 +167,17 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
                 _evaluate(_strategy(ZEROSHOT, prepared, untouched, evaluator), benchmark)
             course.keep(done)
         bars.resumed(done)
-        for number, experience in enumerate(experiences, start=1):
-            benchmark.truth.reveal(experience.step.ids)
-            if number <= done:
-                continue
+        for number, experience in enumerate(experiences[done:], start=done + 1):
             with watch.on("train"):
-                strategy.train(experience, eval_streams=[])
+                course.learn(experience, number)
             with watch.on("evaluate"):
                 _evaluate(strategy, benchmark)
             _refuse_nan(prepared, log, strategy.learned)
             _record_costs(strategy, log, config)
             course.keep(number)
             bars.experience_done(number)
+        if course.walk is not None:
+            course.walk.finish()
     return _finish(prepared, folder, log, watch)
 
 
@@ -163,8 +194,12 @@ def _evaluate(strategy: AdaptationStrategy, benchmark: Benchmark) -> None:
 
 def _strategy(config: StrategyConfig, prepared: Prepared, view: View, evaluator: EvaluationPlugin) -> AdaptationStrategy:
     seed, device = prepared.config.seed, prepared.device
-    teacher = prepared.features
-    return build_strategy(config, prepared.backbone, view, evaluator=evaluator, seed=seed, teacher=teacher, device=device)
+    settings = {"evaluator": evaluator, "seed": seed, "teacher": prepared.features, "device": device}
+    stream = prepared.config.benchmark_config
+    if stream.online is not None and config is not ZEROSHOT:
+        settings |= {"kind": OnlineStrategy, "updates": stream.online.updates, "pending_size": config.train.pending_size}
+        settings["rewarding"] = stream.supervision.kind == "reward"
+    return build_strategy(config, prepared.backbone, view, **settings)
 
 
 def _refuse_nan(prepared: Prepared, log: RecordLogger, learned: int) -> None:

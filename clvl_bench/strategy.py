@@ -23,6 +23,7 @@ from clvl_bench.config import StrategyConfig, TrainConfig
 from clvl_bench.errors import RunFailed
 from clvl_bench.features import Inputs
 from clvl_bench.plugins import Adaptation, Plugin, Reference, Surroundings, build_plugin
+from clvl_bench.plugins.base import Said
 from clvl_bench.randomness import keyed, rng
 from clvl_bench.streams import Plan, View
 
@@ -119,11 +120,7 @@ class AdaptationStrategy(SupervisedTemplate):
 
     def forward(self) -> Tensor:
         """Logits [batch, table]; where the dataset of a sample is known, classes of other datasets are not candidates."""
-        scores: Tensor = self.model(self.mb_x)
-        plan = self._view.plan
-        if plan.label_space == "dataset":
-            scores = scores + _task_mask(plan, scores)[self.mb_task_id]
-        return scores
+        return self._masked(self.model(self.mb_x), self.mb_task_id)
 
     def training_epoch(self, **kwargs: Any) -> None:
         key = (self.seed, "epoch", self.clock.train_exp_counter, self.clock.train_exp_epochs)
@@ -173,7 +170,15 @@ class AdaptationStrategy(SupervisedTemplate):
         """Bytes of everything that outlives an experience, but for the public backbone."""
         return self.adapter.kept_bytes() + sum(plugin.kept_bytes() for plugin in self.keepers)
 
+    def pseudo_labels(self) -> list[Said]:
+        """What plugins made of the unlabelled samples of the last step or epoch, for the evaluator."""
+        return [said for plugin in self.keepers for said in plugin.said]
+
     # --- inside ---
+
+    def _masked(self, scores: Tensor, tasks: Tensor) -> Tensor:
+        plan = self._view.plan
+        return scores + _task_mask(plan, scores)[tasks] if plan.label_space == "dataset" else scores
 
     def _cross_entropy(self, scores: Tensor, labels: Tensor) -> Tensor:
         """Over the scored classes; samples whose label has not arrived do not count. In evaluation there is no loss."""
@@ -232,18 +237,21 @@ def build_strategy(
     seed: int,
     teacher: Inputs | None = None,
     device: str = "cpu",
+    kind: Callable[..., AdaptationStrategy] = AdaptationStrategy,
+    **more: Any,
 ) -> AdaptationStrategy:
     """The strategy that a file describes, ready for the first experience.
 
     Args:
         teacher: what the frozen image tower says, by sample id; for plugins that learn from a reference set.
+        kind: the template, and in `more` what it takes beside the others' settings.
 
     Raises:
         Mistake: it needs something that the backbone or the benchmark does not have.
     """
     adapter = build_adapter(config.adapter, backbone, view.plan.table, seed=seed)
     surroundings = Surroundings(adapter, reference_of(view, teacher), seed)
-    return AdaptationStrategy(
+    return kind(
         adapter=adapter,
         plugins=[build_plugin(plugin, surroundings) for plugin in config.plugins],
         train=config.train,
@@ -251,6 +259,7 @@ def build_strategy(
         evaluator=evaluator,
         seed=seed,
         device=device,
+        **more,
     )
 
 

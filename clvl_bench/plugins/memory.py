@@ -67,8 +67,11 @@ class Memory:
         if self.size == 0 or not len(labels):
             return
         stay, take = self._choose(labels.numpy())
-        fetched = read(torch.from_numpy(take))
         kept = tuple(column[torch.from_numpy(stay)] for column in self._columns)
+        if not len(take):  # a reader that stacks samples has no columns for none
+            self._columns = kept
+            return
+        fetched = read(torch.from_numpy(take))
         self._columns = tuple(torch.cat(pair) for pair in zip(kept, fetched, strict=True)) if kept else fetched
 
     def draw(self, count: int, *key: object) -> tuple[Tensor, ...]:

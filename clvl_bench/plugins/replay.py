@@ -36,7 +36,7 @@ class Replay(Plugin):
         if len(self.memory):
             clock = strategy.clock
             key = (clock.train_exp_counter, clock.train_exp_epochs, clock.train_epoch_iterations)
-            rehearsed = self.memory.draw(self.batch_size or len(strategy.mbatch[1]), *key)
+            rehearsed = self.memory.draw(self.batch_size or len(strategy.mbatch[1]) or strategy.train_mb_size, *key)
             joined = zip(strategy.mbatch, rehearsed, strict=True)
             strategy.mbatch = [torch.cat([current, past.to(current.device)]) for current, past in joined]
 
@@ -53,6 +53,10 @@ class Replay(Plugin):
 
         known = torch.nonzero(labels >= 0).flatten()
         self.memory.insert(labels[known], lambda rows: read(known[rows]))
+
+    @property
+    def remembers(self) -> bool:
+        return len(self.memory) > 0
 
     def state(self) -> State:
         return self.memory.state()

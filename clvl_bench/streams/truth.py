@@ -28,9 +28,9 @@ class Truth:
         self, labels: NDArray[np.int64], arrivals: NDArray[np.int64] | None = None, *, rewarding: bool = False
     ) -> None:
         self._labels = labels
-        self._arrivals = np.zeros_like(labels) if arrivals is None else arrivals
-        self._order = np.argsort(self._arrivals, kind="stable")
-        self._sorted = self._arrivals[self._order]
+        self.arrivals = np.zeros_like(labels) if arrivals is None else arrivals
+        self._order = np.argsort(self.arrivals, kind="stable")
+        self._sorted = self.arrivals[self._order]
         self.rewarding = rewarding
         self.revealed = np.full_like(labels, HIDDEN)
 
@@ -39,7 +39,7 @@ class Truth:
 
     def reveal(self, ids: NDArray[np.int64]) -> None:
         """The labels of these samples arrive, for good; some may have none."""
-        ids = ids[self._arrivals[ids] != NEVER]
+        ids = ids[self.arrivals[ids] != NEVER]
         self.revealed[ids] = self._labels[ids]
 
     def reveal_all(self) -> None:

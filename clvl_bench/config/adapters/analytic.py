@@ -25,3 +25,8 @@ class RanPacAdapter(Strict):
     random_features: int = Field(10000, ge=1, description="M, the width of the random projection")
     ridge: float | None = Field(None, gt=0, description="lambda; chosen on a fifth of each experience if left out")
     unseen: Literal["zeroshot", "never"] = Field("zeroshot", description="who scores classes that were not learned yet")
+
+    @property
+    def chooses_on_experiences(self) -> bool:
+        """Whether it needs an experience as a whole, which an online stream does not give."""
+        return self.ridge is None
