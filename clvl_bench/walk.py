@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from clvl_bench.config.online import Online
 from clvl_bench.errors import RunFailed
@@ -43,7 +44,8 @@ class Walk:
     ) -> None:
         self._truth, self._online, self._strategy, self._log = benchmark.truth, online, strategy, log
         self._keep, self._budget = keep, budget
-        ids = [step.ids for step in benchmark.view.plan.streams["train"]]
+        self._steps = benchmark.view.plan.streams["train"]
+        ids = [step.ids for step in self._steps]
         self._stream = np.concatenate(ids)
         self._ends = list(itertools.accumulate(len(steps_of(each, online.step_size)) for each in ids))
         self._parts = [part for each in ids for part in steps_of(each, online.step_size)] if online.ahead else []
@@ -131,9 +133,17 @@ class Walk:
             "labels_late": int((due >= self.done).sum()),
             "labels_never": int((due == NEVER).sum()),
             "labels_lost": self._strategy.pending.lost,
+            "labelled_share": float((due != NEVER).mean()),
+            "mean_delay": float((due - self._shown())[due != NEVER].mean()) if (due != NEVER).any() else 0.0,
         }
         for name, count in rows.items():
             self._add(name, -1, float(count), len(due))
+
+    def _shown(self) -> NDArray[np.int64]:
+        """The step that reveals each sample of the stream."""
+        size, starts = self._online.step_size, [0, *self._ends[:-1]]
+        counts = [len(step.ids) for step in self._steps]
+        return np.concatenate([start + np.arange(count) // size for start, count in zip(starts, counts, strict=True)])
 
     def _add(self, metric: str, index: int, value: float, n: int) -> None:
         self._log.add(Measured(metric, self._strategy.learned, "train", index, "", n), value)

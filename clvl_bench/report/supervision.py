@@ -1,0 +1,81 @@
+"""Supervision: the same benchmark under other supervision: what late or few labels and rewards cost, and what is won back.
+
+A variant of a benchmark is the same file with overrides, `name[supervision.delay=50]`; its runs are paired by strategy, seed
+and class order. How late labels were and how many there were, the rows of the runs say themselves.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from clvl_bench import metrics
+from clvl_bench.report.matrices import of_records
+from clvl_bench.report.runs import Run
+from clvl_bench.report.streams import lines, stream_numbers
+
+NAIVE = "naive"
+"""The strategy whose gap the others are measured by."""
+
+UNTOUCHED = "zeroshot"
+
+
+def supervision_frame(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row an online run: delay, share of labels, accuracies, and where their partners are among the runs `delay_gap`,
+    `recovered`, `regret` and `gain` (the share of full information's gain over zero-shot)."""
+    frame = pd.DataFrame([_row(run) for run in runs if run.records and "prequential" in lines(run.records)])
+    if frame.empty or frame["benchmark"].nunique() < 2:
+        return pd.DataFrame()
+    frame["rank"] = list(zip(frame["rewarding"], frame["delay"], -frame["share"], strict=True))
+    parts = [_with_partners(part.copy()) for _, part in frame.groupby(["base", "label_space", "backbone", "seed", "class_order"])]
+    order = ["base", "rewarding", "delay", "share", "strategy", "seed", "class_order"]
+    return pd.concat(parts).drop(columns="rank").sort_values(order).reset_index(drop=True)
+
+
+def over_repetitions(frame: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds and class orders, one row a variant and strategy."""
+    keys = ["base", "label_space", "backbone", "benchmark", "rewarding", "delay", "share", "strategy"]
+    numbers = ["prequential", "last", "delay_gap", "recovered", "regret", "gain"]
+    found = frame.groupby(keys)[numbers].agg(lambda values: values.mean(skipna=False)).reset_index()
+    return found.assign(n=frame.groupby(keys).size().to_numpy())
+
+
+def _row(run: Run) -> dict[str, Any]:
+    origin, found = run.origin, stream_numbers(run.records)
+    facts = {record.metric: record.value for record in run.records if record.stream == "train" and record.experience < 0}
+    return {
+        "base": origin.benchmark.partition("[")[0],
+        "benchmark": origin.benchmark,
+        "label_space": origin.label_space,
+        "backbone": origin.backbone,
+        "strategy": origin.strategy,
+        "seed": origin.seed,
+        "class_order": origin.class_order,
+        "rewarding": "reward" in found,
+        "delay": facts["mean_delay"],
+        "share": facts["labelled_share"],
+        "prequential": found["prequential"],
+        "samples": int(lines(run.records)["prequential"].sizes.sum()),
+        "reward": found.get("reward", metrics.NAN),
+        "last": of_records(run.records).per_run()["last"],
+    }
+
+
+def _with_partners(frame: pd.DataFrame) -> pd.DataFrame:
+    """The variants of one repetition. The best supervised variant of a strategy is its full-information twin."""
+    best = frame["rank"].min()
+    informed = {row.strategy: row for row in frame.itertuples() if row.rank == best}
+    naive = {row.rank: row.prequential for row in frame.itertuples() if row.strategy == NAIVE}
+    untouched = {row.rank: row.prequential for row in frame.itertuples() if row.strategy == UNTOUCHED}
+    nothing = metrics.NAN
+    columns: dict[str, list[float]] = {"delay_gap": [], "recovered": [], "regret": [], "gain": []}
+    for row in frame.itertuples():
+        twin = informed.get(row.strategy)
+        full = nothing if twin is None else twin.prequential
+        start = untouched.get(row.rank, untouched.get(best, nothing))
+        columns["delay_gap"].append(metrics.delay_gap(full, row.prequential))
+        late, at_once = naive.get(row.rank, nothing), naive.get(best, nothing)
+        columns["recovered"].append(nothing if row.rank == best else metrics.recovered(row.prequential, late, at_once))
+        columns["regret"].append((full - row.reward) * row.samples if row.rewarding else nothing)
+        columns["gain"].append(metrics.recovered(row.prequential, start, full))
+    return frame.assign(**columns)
