@@ -43,8 +43,8 @@ AUDITED = pytest.mark.parametrize("heard", STREAMING, ids=[path.stem for path in
 
 @pytest.fixture(scope="module")
 def heard(request, tmp_path_factory, shared_data):
-    """A whole run, and what could be reached behind the first step of the second experience."""
-    return listen(config_of(request.param), tmp_path_factory.mktemp("heard"))
+    """A whole run. Only the classes so far are candidates: where all are, rewards are for choices among all of them."""
+    return listen(config_of(request.param, "benchmark.label_space=seen"), tmp_path_factory.mktemp("heard"))
 
 
 def test_who_needs_whole_experiences_is_refused():
@@ -110,7 +110,9 @@ KILLED = [("naive", 1), ("naive", 5), ("iwms", 6), ("anchored_pl", 4), ("anchore
 def test_killed_at_a_step_it_goes_on_to_the_same_bytes(name, step, tmp_path, shared_data, monkeypatch):
     path = next(path for path in STRATEGIES if path.stem == name)
     kind = "reward" if "feedback" in name else "delay"
-    config = config_of(path, "benchmark.online.checkpoint_steps=2", f"benchmark.supervision.kind={kind}")
+    config = config_of(path, "benchmark.online.checkpoint_steps=2", f"benchmark.supervision.kind={kind}").model_copy(
+        update={"benchmark": "small", "strategy": name}  # the names of all overrides are longer than a file's may be
+    )
     undisturbed = runner.run(config, results=tmp_path / "undisturbed", progress=False)
     walked = Walk._step
 

@@ -25,6 +25,7 @@ def step_of(model, inputs, labels, *, experience=1):
     output = model(inputs)
     return types.SimpleNamespace(
         model=model, mb_x=inputs, mb_y=labels, mb_output=output, loss=output.new_zeros(()), learned=experience,
+        clock=types.SimpleNamespace(train_exp_counter=experience),
         mbatch=[inputs, labels, torch.arange(len(inputs)), torch.zeros(len(inputs))],
     )  # fmt: skip
 
@@ -140,7 +141,7 @@ def test_alone_the_anchor_is_zero_shot_whatever_was_trained(adapter, features, t
     plugin, scored = anchored(adapter), torch.ones(6, 3, dtype=torch.bool)
     expected = (tiny.logit_scale * unit(features) @ tiny.class_features(TABLE).T).softmax(dim=1)
     with torch.no_grad():
-        adapter.weight += 1.0
+        adapter.weight[0] += 10.0
     plugin.after_update(types.SimpleNamespace(model=adapter))
     assert torch.allclose(plugin.targets(features, scored, share=0.0), expected, atol=1e-5)
     assert not torch.allclose(plugin.targets(features, scored, share=0.5), expected, atol=1e-3)
