@@ -171,11 +171,13 @@ class OnlineStrategy(AdaptationStrategy):
     def load(self, state: dict[str, State]) -> None:
         super().load(state)
         self.pending.load(state["pending"])
-        if state["optimizer"]:
-            self.make_optimizer()
+        if self.adapter.learns == "gradient" and self.clock.train_exp_counter:
+            self.make_optimizer()  # also where nothing has moved yet
             for place, parameter in enumerate(self.optimizer.param_groups[0]["params"]):
                 of_parameter = {name: value for name, value in state["optimizer"].items() if name.startswith(f"{place}.")}
-                self.optimizer.state[parameter] = {name.partition(".")[2]: value.clone() for name, value in of_parameter.items()}
+                self.optimizer.state[parameter] = {
+                    name.partition(".")[2]: value.clone() for name, value in of_parameter.items()
+                }
 
     def kept_bytes(self) -> int:
         """With the samples that wait and the optimiser's moments: in a stream they are there between any two steps."""

@@ -125,7 +125,7 @@ class Walk:
         self._add("kept_bytes_at", window.index, float(self._strategy.kept_bytes()), window.steps)
 
     def finish(self) -> None:
-        """What became of all labels: how many arrived, were due behind the end, never come, came for a sample that had to go."""
+        """What became of all labels: arrived, due behind the end, never there, there for a sample that had to go."""
         due = self._truth.arrivals[self._stream]
         arrived = int(((due != NEVER) & (due < self.done)).sum())
         rows = {

@@ -62,7 +62,9 @@ class FeedbackPlugin(Strict):
         if self.policy != "epsilon_greedy" and self.epsilon:
             raise ValueError(f'epsilon: is for policy = "epsilon_greedy", not for "{self.policy}"; remove it')
         if self.loss != "likelihood" and self.policy == "greedy":
-            raise ValueError(f'policy: got \'greedy\' beside loss = "{self.loss}", which needs every class to be chosen at times')
+            raise ValueError(
+                f"policy: got 'greedy' beside loss = \"{self.loss}\", which needs every class to be chosen at times"
+            )
         return self
 
 
@@ -101,12 +103,6 @@ class AnchoredPlPlugin(Strict):
 
 
 Plugin = Annotated[
-    ReplayPlugin
-    | DistillationPlugin
-    | IwmsPlugin
-    | FeedbackPlugin
-    | FixMatchPlugin
-    | MeanTeacherPlugin
-    | AnchoredPlPlugin,
+    ReplayPlugin | DistillationPlugin | IwmsPlugin | FeedbackPlugin | FixMatchPlugin | MeanTeacherPlugin | AnchoredPlPlugin,
     Field(discriminator="kind"),
 ]

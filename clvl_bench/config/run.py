@@ -52,7 +52,9 @@ class RunConfig(Strict):
                 f"{self.strategy} chooses its ridge on whole experiences, and {self.benchmark} is online; set adapter.ridge"
             )
         if train.data != "experience":
-            raise ValueError(f"{self.strategy} trains on {train.data} data, and {self.benchmark} is online: each sample comes once")
+            raise ValueError(
+                f"{self.strategy} trains on {train.data} data, and {self.benchmark} is online: each sample comes once"
+            )
         if train.classes != "seen":
             raise ValueError(
                 f"{self.strategy} compares the classes of one experience, and in {self.benchmark} labels may be of an earlier "

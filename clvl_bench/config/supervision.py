@@ -40,9 +40,11 @@ class Supervision(Strict):
             raise ValueError("labels_per_class: stands beside label_fraction; keep one of them")
         few = self.label_fraction is not None or self.labels_per_class is not None
         if self.kind == "full" and (few or self.never or self.late):
-            raise ValueError('kind: got \'full\', under which every label arrives at once; set kind = "fraction", "delay" or "reward"')
+            raise ValueError(
+                'kind: got \'full\', under which every label arrives at once; set kind = "fraction", "delay" or "reward"'
+            )
         if self.kind == "fraction" and not (few or self.never):
-            raise ValueError("label_fraction: is missing beside kind = \"fraction\"; add it, or labels_per_class")
+            raise ValueError('label_fraction: is missing beside kind = "fraction"; add it, or labels_per_class')
         if self.kind == "fraction" and self.late:
-            raise ValueError('kind: got \'fraction\' beside labels that come late; set kind = "delay"')
+            raise ValueError("kind: got 'fraction' beside labels that come late; set kind = \"delay\"")
         return self

@@ -1,5 +1,5 @@
-"""Augment: a strong view of pictures: flipped, shifted, two operations of RandAugment (Cubuk et al. 2020, arXiv:1909.13719), and a
-square cut out (DeVries & Taylor 2017, arXiv:1708.04552). As Sohn et al. 2020 (FixMatch, arXiv:2001.07685) put them together.
+"""Augment: a strong view of pictures: flipped, shifted, two operations of RandAugment (Cubuk et al. 2020, arXiv:1909.13719),
+and a square cut out (DeVries & Taylor 2017, arXiv:1708.04552). As Sohn et al. 2020 (FixMatch, arXiv:2001.07685) put them together.
 
 Draws from torch's global generator: the template seeds it by key around every epoch.
 """

@@ -63,9 +63,7 @@ class Iwms(Plugin):
         features: unit features [n, width] of inputs, by which kept samples and new ones are compared.
     """
 
-    def __init__(
-        self, memory_size: int, *, temperature: float, features: Callable[[Tensor], Tensor], seed: int = 0
-    ) -> None:
+    def __init__(self, memory_size: int, *, temperature: float, features: Callable[[Tensor], Tensor], seed: int = 0) -> None:
         super().__init__()
         self.memory = Rings(memory_size)
         self.temperature = temperature

@@ -59,7 +59,9 @@ class Pending:
     def load(self, state: State) -> None:
         columns = [state[name] for name in sorted(name for name in state if name.startswith("column"))]
         rows = zip(*columns, strict=True) if columns else iter(())
-        self._rows = {sample: tuple(part.clone() for part in row) for sample, row in zip(state["ids"].tolist(), rows, strict=True)}
+        self._rows = {
+            sample: tuple(part.clone() for part in row) for sample, row in zip(state["ids"].tolist(), rows, strict=True)
+        }
         self.lost = int(state["lost"])
 
     def kept_bytes(self) -> int:

@@ -27,7 +27,9 @@ def supervision_frame(runs: Sequence[Run]) -> pd.DataFrame:
     if frame.empty or frame["benchmark"].nunique() < 2:
         return pd.DataFrame()
     frame["rank"] = list(zip(frame["rewarding"], frame["delay"], -frame["share"], strict=True))
-    parts = [_with_partners(part.copy()) for _, part in frame.groupby(["base", "label_space", "backbone", "seed", "class_order"])]
+    parts = [
+        _with_partners(part.copy()) for _, part in frame.groupby(["base", "label_space", "backbone", "seed", "class_order"])
+    ]
     order = ["base", "rewarding", "delay", "share", "strategy", "seed", "class_order"]
     return pd.concat(parts).drop(columns="rank").sort_values(order).reset_index(drop=True)
 

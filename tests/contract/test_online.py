@@ -26,11 +26,8 @@ def config_of(path, *overrides):
     sizes = [f"adapter.{name}={size}" for name, size in small(adapter).items()]
     seen = [] if adapter["kind"] == "none" else ["train.classes=seen"]
     try:
-        return run_config(
-            "toy_online_few", str(path), limit=60, overrides=(*SMALL, *STREAM, *sizes, *seen, *overrides)
-        )
-    except Mistake as mistake:
-        assert "online" in str(mistake)
+        return run_config("toy_online_few", str(path), limit=60, overrides=(*SMALL, *STREAM, *sizes, *seen, *overrides))
+    except Mistake:  # test_protocol.py has what it says
         return None
 
 
@@ -129,5 +126,3 @@ def test_killed_at_a_step_it_goes_on_to_the_same_bytes(name, step, tmp_path, sha
     files = sorted(found.relative_to(undisturbed.folder) for found in undisturbed.folder.glob("predictions/*"))
     for file in (RECORDS, *files):
         assert (again.folder / file).read_bytes() == (undisturbed.folder / file).read_bytes(), file
-
-

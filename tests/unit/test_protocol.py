@@ -61,8 +61,9 @@ def test_without_delay_it_is_the_classical_online_setting(tmp_path, monkeypatch)
         rows = texts[seen].clone()
         old = (rows[:0], rows[:0, 0]) if weight is None else (weight.data, bias.data)
         grown = len(rows) - len(old[0])
-        begun = torch.nn.Parameter(torch.cat([old[0], rows[len(old[0]) :]])), torch.nn.Parameter(
-            torch.cat([old[1], torch.zeros(grown)])
+        begun = (
+            torch.nn.Parameter(torch.cat([old[0], rows[len(old[0]) :]])),
+            torch.nn.Parameter(torch.cat([old[1], torch.zeros(grown)])),
         )
         for number, ids in enumerate(steps_of(experience.ids, 5)):
             features = unit(prepared.features(torch.from_numpy(ids)))
