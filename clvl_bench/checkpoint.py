@@ -1,4 +1,7 @@
-"""Checkpoint: a run's state between two experiences (online: two steps), as safetensors and JSON under a manifest of hashes. No pickle."""
+"""Checkpoint: a run's state between two experiences (online: two steps), as safetensors and JSON under a manifest of hashes.
+
+No pickle.
+"""
 
 import json
 import shutil

@@ -120,8 +120,8 @@ METRICS: dict[str, Metric] = {
 
 @dataclass(frozen=True)
 class StreamMetric:
-    """A number per online run: which way is better (+1, -1, or 0 where it is no merit), its title, and whether it is a rate, which
-    is averaged over windows, or a count, which is one row."""
+    """A number per online run: its title, which way is better (+1, -1, or 0 where it is no merit), and whether it is a rate,
+    which is averaged over windows, or a count, which is one row."""
 
     title: str
     better: int

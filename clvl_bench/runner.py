@@ -26,6 +26,7 @@ from clvl_bench.progress import Progress
 from clvl_bench.records import RECORDS, Result, RunFolder, from_csv, to_csv
 from clvl_bench.strategy import AdaptationStrategy, build_strategy
 from clvl_bench.streams import Benchmark, View
+from clvl_bench.streams.arrivals import NEVER
 from clvl_bench.streams.scenario import Experience
 from clvl_bench.walk import Walk
 
@@ -61,6 +62,33 @@ class Course:
         else:
             self.prepared.benchmark.truth.reveal(experience.step.ids)
             self.strategy.train(experience, eval_streams=[])
+            self._judge_pseudo_labels(experience)
+
+    def _judge_pseudo_labels(self, experience: Experience) -> None:
+        """Of the last epoch: the share that was learned from, and the share of these that was right."""
+        said = self.strategy.pseudo_labels()
+        if not said:
+            return
+        ids, labels, kept = (np.concatenate([getattr(each, name) for each in said]) for name in ("ids", "labels", "kept"))
+        right = (labels == self.prepared.benchmark.truth.of(ids))[kept]
+        here = {"trained": self.strategy.learned, "stream": "train", "experience": experience.step.index, "dataset": ""}
+        self.log.add(Measured("pseudo_coverage", n=len(kept), **here), float(kept.mean()))
+        if len(right):
+            self.log.add(Measured("pseudo_precision", n=len(right), **here), float(right.mean()))
+
+    def count_labels(self) -> None:
+        """How many training samples had a label, where a benchmark without steps does not give all."""
+        if self.walk is not None:
+            self.walk.finish()
+        elif self.prepared.config.benchmark_config.supervision.kind != "full":
+            benchmark = self.prepared.benchmark
+            arrivals = benchmark.truth.arrivals[
+                np.unique(np.concatenate([s.ids for s in benchmark.view.plan.streams["train"]]))
+            ]
+            used, n = int((arrivals != NEVER).sum()), len(arrivals)
+            rows = {"labels_used": used, "labels_never": n - used, "labelled_share": used / n, "mean_delay": 0}
+            for metric, value in rows.items():
+                self.log.add(Measured(metric, self.strategy.learned, "train", -1, "", n), float(value))
 
     def resume(self) -> int | None:
         """Take up the newest checkpoint; the number of experiences done, or None where there is nothing to take up.
@@ -176,8 +204,7 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
             _record_costs(strategy, log, config)
             course.keep(number)
             bars.experience_done(number)
-        if course.walk is not None:
-            course.walk.finish()
+        course.count_labels()
     return _finish(prepared, folder, log, watch)
 
 

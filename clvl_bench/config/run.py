@@ -42,8 +42,8 @@ class RunConfig(Strict):
         for plugin in self.strategy_config.plugins:
             if online is None and getattr(plugin, "needs_online", False):
                 raise ValueError(
-                    f"{self.strategy} has the plugin '{plugin.kind}', which is for online streams, and {self.benchmark} is none; "
-                    "add a table [online] to the benchmark"
+                    f"{self.strategy} has the plugin '{plugin.kind}', which is for online streams, and {self.benchmark} is "
+                    "none; add a table [online]"
                 )
         if online is None or self.strategy_config.adapter.kind == "none":
             return self

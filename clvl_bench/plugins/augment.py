@@ -1,7 +1,7 @@
-"""Augment: a strong view of pictures: flipped, shifted, two operations of RandAugment (Cubuk et al. 2020, arXiv:1909.13719),
-and a square cut out (DeVries & Taylor 2017, arXiv:1708.04552). As Sohn et al. 2020 (FixMatch, arXiv:2001.07685) put them together.
+"""Augment: a strong view of pictures: flipped, shifted, two operations of RandAugment, and a square cut out.
 
-Draws from torch's global generator: the template seeds it by key around every epoch.
+As FixMatch puts them together (Sohn et al. 2020, arXiv:2001.07685; Cubuk et al. 2020, arXiv:1909.13719; DeVries & Taylor 2017,
+arXiv:1708.04552). Draws from torch's global generator: the template seeds it by key around every epoch.
 """
 
 import torch

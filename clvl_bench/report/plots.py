@@ -189,12 +189,12 @@ def draw_supervision(frame: pd.DataFrame) -> dict[str, bytes]:
                 continue
             figure, axes = plt.subplots(figsize=(7.2, 4.4), layout="constrained")
             for number, (strategy, runs) in enumerate(part.groupby("strategy")):
-                means = 100 * runs.groupby(axis)["prequential"].mean()
+                means = 100 * runs.groupby(axis)["accuracy"].mean()
                 style = {"color": _colour(number), "marker": _mark(number), "markersize": 5, "linewidth": 1.4}
                 axes.plot(means.index, means, **style, label=strategy)
             axes.set_xscale("symlog" if axis == "delay" else "log")
             axes.set_xlabel(title)
-            axes.set_ylabel("prequential accuracy, percent")
+            axes.set_ylabel("accuracy (prequential in a stream, else last), percent")
             axes.set_title(str(base), fontsize=12, loc="left")
             axes.grid(alpha=0.25)
             axes.spines[["top", "right"]].set_visible(False)

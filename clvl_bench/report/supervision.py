@@ -21,9 +21,12 @@ UNTOUCHED = "zeroshot"
 
 
 def supervision_frame(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row an online run: delay, share of labels, accuracies, and where their partners are among the runs `delay_gap`,
-    `recovered`, `regret` and `gain` (the share of full information's gain over zero-shot)."""
-    frame = pd.DataFrame([_row(run) for run in runs if run.records and "prequential" in lines(run.records)])
+    """One row a run whose supervision is on record.
+
+    Delay, share of labels, accuracy (prequential, or last without a stream), and where its partners are among the runs
+    `delay_gap`, `recovered`, `regret` and `gain` (the share of full information's gain over zero-shot).
+    """
+    frame = pd.DataFrame([_row(run) for run in runs if any(record.metric == "labelled_share" for record in run.records)])
     if frame.empty or frame["benchmark"].nunique() < 2:
         return pd.DataFrame()
     frame["rank"] = list(zip(frame["rewarding"], frame["delay"], -frame["share"], strict=True))
@@ -37,13 +40,14 @@ def supervision_frame(runs: Sequence[Run]) -> pd.DataFrame:
 def over_repetitions(frame: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds and class orders, one row a variant and strategy."""
     keys = ["base", "label_space", "backbone", "benchmark", "rewarding", "delay", "share", "strategy"]
-    numbers = ["prequential", "last", "delay_gap", "recovered", "regret", "gain"]
+    numbers = ["accuracy", "last", "delay_gap", "recovered", "regret", "gain"]
     found = frame.groupby(keys)[numbers].agg(lambda values: values.mean(skipna=False)).reset_index()
     return found.assign(n=frame.groupby(keys).size().to_numpy())
 
 
 def _row(run: Run) -> dict[str, Any]:
-    origin, found = run.origin, stream_numbers(run.records)
+    origin, found, over_time = run.origin, stream_numbers(run.records), lines(run.records)
+    last = of_records(run.records).per_run()["last"]
     facts = {record.metric: record.value for record in run.records if record.stream == "train" and record.experience < 0}
     return {
         "base": origin.benchmark.partition("[")[0],
@@ -56,10 +60,10 @@ def _row(run: Run) -> dict[str, Any]:
         "rewarding": "reward" in found,
         "delay": facts["mean_delay"],
         "share": facts["labelled_share"],
-        "prequential": found["prequential"],
-        "samples": int(lines(run.records)["prequential"].sizes.sum()),
+        "accuracy": found.get("prequential", last),
+        "samples": int(over_time["reward"].sizes.sum()) if "reward" in over_time else 0,
         "reward": found.get("reward", metrics.NAN),
-        "last": of_records(run.records).per_run()["last"],
+        "last": last,
     }
 
 
@@ -67,17 +71,17 @@ def _with_partners(frame: pd.DataFrame) -> pd.DataFrame:
     """The variants of one repetition. The best supervised variant of a strategy is its full-information twin."""
     best = frame["rank"].min()
     informed = {row.strategy: row for row in frame.itertuples() if row.rank == best}
-    naive = {row.rank: row.prequential for row in frame.itertuples() if row.strategy == NAIVE}
-    untouched = {row.rank: row.prequential for row in frame.itertuples() if row.strategy == UNTOUCHED}
+    naive = {row.rank: row.accuracy for row in frame.itertuples() if row.strategy == NAIVE}
+    untouched = {row.rank: row.accuracy for row in frame.itertuples() if row.strategy == UNTOUCHED}
     nothing = metrics.NAN
     columns: dict[str, list[float]] = {"delay_gap": [], "recovered": [], "regret": [], "gain": []}
     for row in frame.itertuples():
         twin = informed.get(row.strategy)
-        full = nothing if twin is None else twin.prequential
+        full = nothing if twin is None else twin.accuracy
         start = untouched.get(row.rank, untouched.get(best, nothing))
-        columns["delay_gap"].append(metrics.delay_gap(full, row.prequential))
+        columns["delay_gap"].append(metrics.delay_gap(full, row.accuracy))
         late, at_once = naive.get(row.rank, nothing), naive.get(best, nothing)
-        columns["recovered"].append(nothing if row.rank == best else metrics.recovered(row.prequential, late, at_once))
+        columns["recovered"].append(nothing if row.rank == best else metrics.recovered(row.accuracy, late, at_once))
         columns["regret"].append((full - row.reward) * row.samples if row.rewarding else nothing)
-        columns["gain"].append(metrics.recovered(row.prequential, start, full))
+        columns["gain"].append(metrics.recovered(row.accuracy, start, full))
     return frame.assign(**columns)

@@ -61,4 +61,5 @@ def delays(ids: Ids, supervision: Supervision) -> Ids:
     if supervision.arrival == "uniform":
         return np.floor(drawn * (2 * mean + 1)).astype(np.int64)
     # Geometric on 0, 1, 2, ... with mean d: P(k) = p (1 - p)^k, p = 1 / (1 + d), by inversion.
-    return np.floor(np.log1p(-drawn) / np.log1p(-1 / (1 + mean))).astype(np.int64)
+    waits: Ids = np.floor(np.log1p(-drawn) / np.log1p(-1 / (1 + mean))).astype(np.int64)
+    return waits

@@ -52,7 +52,8 @@ class Truth:
 
     def reward(self, ids: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.float32]:
         """1 where the class that was chosen is right, else 0."""
-        return (self._labels[ids] == actions).astype(np.float32)
+        right: NDArray[np.float32] = (self._labels[ids] == actions).astype(np.float32)
+        return right
 
     def of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Labels for the evaluator: they are not revealed by it."""
