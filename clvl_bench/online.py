@@ -143,6 +143,7 @@ class OnlineStrategy(AdaptationStrategy):
         batch = [column.clone() for column in self.experience.dataset.columns]
         if any(plugin.wants_unlabelled for plugin in self.keepers):
             batch = [torch.cat(pair) for pair in zip(batch, self._unlabelled(), strict=True)]
+        assert self.feedback is not None
         something = len(batch[1]) or len(self.feedback.ids) * any(plugin.policy is not None for plugin in self.keepers)
         times = self.updates if self.adapter.learns == "gradient" else 1
         self.dataloader = Repeated(batch, times if something or any(plugin.remembers for plugin in self.keepers) else 0)
@@ -150,6 +151,7 @@ class OnlineStrategy(AdaptationStrategy):
     def _unlabelled(self) -> list[Tensor]:
         """This step's samples whose label is not there yet."""
         step, seen = self.experience, self.foreseen
+        assert seen is not None
         ids = step.ids
         rows = torch.nonzero(~torch.isin(ids, step.dataset.columns[2])).flatten()
         labels = torch.full((len(rows),), -1, dtype=torch.long, device=seen.actions.device)

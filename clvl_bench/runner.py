@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from avalanche.training.plugins import EvaluationPlugin
@@ -71,7 +72,12 @@ class Course:
             return
         ids, labels, kept = (np.concatenate([getattr(each, name) for each in said]) for name in ("ids", "labels", "kept"))
         right = (labels == self.prepared.benchmark.truth.of(ids))[kept]
-        here = {"trained": self.strategy.learned, "stream": "train", "experience": experience.step.index, "dataset": ""}
+        here: dict[str, Any] = {
+            "trained": self.strategy.learned,
+            "stream": "train",
+            "experience": experience.step.index,
+            "dataset": "",
+        }
         self.log.add(Measured("pseudo_coverage", n=len(kept), **here), float(kept.mean()))
         if len(right):
             self.log.add(Measured("pseudo_precision", n=len(right), **here), float(right.mean()))

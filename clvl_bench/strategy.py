@@ -98,7 +98,7 @@ class AdaptationStrategy(SupervisedTemplate):
             key = ("order", self.seed, clock.train_exp_counter, clock.train_exp_epochs)
             return torch.from_numpy(rng(*key).permutation(len(ids))[: self.experience.step.epoch_samples])
 
-        self.dataloader = IndexLoader(self._view, ids, batch_size=self.train_mb_size, order=order)
+        self.dataloader: Any = IndexLoader(self._view, ids, batch_size=self.train_mb_size, order=order)
 
     def make_eval_dataloader(self, **kwargs: Any) -> None:
         self.dataloader = IndexLoader(self._view, torch.from_numpy(self.experience.step.ids), batch_size=self.eval_mb_size)

@@ -57,7 +57,7 @@ def student_scores(strategy: Any, rows: Tensor) -> Tensor:
         return scores
     from clvl_bench.plugins.augment import strong  # torchvision, which features do not need
 
-    again = strategy.model(strong(strategy.mb_x[rows]))
+    again: Tensor = strategy.model(strong(strategy.mb_x[rows]))
     return again.masked_fill(~torch.isfinite(scores), -torch.inf)
 
 

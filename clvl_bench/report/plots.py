@@ -162,8 +162,8 @@ def over_time(group: Group, metric: str, title: str, unit: str, factor: float) -
     order = list(group.runs)
     for strategy, runs in found.items():
         values = factor * np.mean([run[metric].values for run in runs], axis=0)
-        style = {"color": _colour(order.index(strategy)), "linewidth": 1.4}
-        axes.plot(np.arange(1, len(values) + 1), values, **style, label=strategy)
+        windows, colour = np.arange(1, len(values) + 1), _colour(order.index(strategy))
+        axes.plot(windows, values, color=colour, linewidth=1.4, label=strategy)
     arrivals = next(iter(found.values()))[0].get("labels_arrived")
     if arrivals is not None:
         below = axes.twinx()
@@ -190,8 +190,7 @@ def draw_supervision(frame: pd.DataFrame) -> dict[str, bytes]:
             figure, axes = plt.subplots(figsize=(7.2, 4.4), layout="constrained")
             for number, (strategy, runs) in enumerate(part.groupby("strategy")):
                 means = 100 * runs.groupby(axis)["accuracy"].mean()
-                style = {"color": _colour(number), "marker": _mark(number), "markersize": 5, "linewidth": 1.4}
-                axes.plot(means.index, means, **style, label=strategy)
+                axes.plot(means.index, means, **_style(number), label=strategy)
             axes.set_xscale("symlog" if axis == "delay" else "log")
             axes.set_xlabel(title)
             axes.set_ylabel("accuracy (prequential in a stream, else last), percent")

@@ -13,6 +13,7 @@ from clvl_bench import metrics
 from clvl_bench.report.matrices import of_records
 from clvl_bench.report.runs import Run
 from clvl_bench.report.streams import lines, stream_numbers
+from clvl_bench.report.tables import over_runs
 
 NAIVE = "naive"
 """The strategy whose gap the others are measured by."""
@@ -41,8 +42,11 @@ def over_repetitions(frame: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds and class orders, one row a variant and strategy."""
     keys = ["base", "label_space", "backbone", "benchmark", "rewarding", "delay", "share", "strategy"]
     numbers = ["accuracy", "last", "delay_gap", "recovered", "regret", "gain"]
-    found = frame.groupby(keys)[numbers].agg(lambda values: values.mean(skipna=False)).reset_index()
-    return found.assign(n=frame.groupby(keys).size().to_numpy())
+    rows = []
+    for values, part in frame.groupby(keys):
+        means = {name: over_runs(part[name].tolist()).mean for name in numbers}
+        rows.append({**dict(zip(keys, values, strict=True)), **means, "n": len(part)})
+    return pd.DataFrame(rows)
 
 
 def _row(run: Run) -> dict[str, Any]:
@@ -69,19 +73,16 @@ def _row(run: Run) -> dict[str, Any]:
 
 def _with_partners(frame: pd.DataFrame) -> pd.DataFrame:
     """The variants of one repetition. The best supervised variant of a strategy is its full-information twin."""
-    best = frame["rank"].min()
-    informed = {row.strategy: row for row in frame.itertuples() if row.rank == best}
-    naive = {row.rank: row.accuracy for row in frame.itertuples() if row.strategy == NAIVE}
-    untouched = {row.rank: row.accuracy for row in frame.itertuples() if row.strategy == UNTOUCHED}
-    nothing = metrics.NAN
-    columns: dict[str, list[float]] = {"delay_gap": [], "recovered": [], "regret": [], "gain": []}
-    for row in frame.itertuples():
-        twin = informed.get(row.strategy)
-        full = nothing if twin is None else twin.accuracy
-        start = untouched.get(row.rank, untouched.get(best, nothing))
-        columns["delay_gap"].append(metrics.delay_gap(full, row.accuracy))
-        late, at_once = naive.get(row.rank, nothing), naive.get(best, nothing)
-        columns["recovered"].append(nothing if row.rank == best else metrics.recovered(row.accuracy, late, at_once))
-        columns["regret"].append((full - row.reward) * row.samples if row.rewarding else nothing)
-        columns["gain"].append(metrics.recovered(row.accuracy, start, full))
-    return frame.assign(**columns)
+    rows: list[dict[str, Any]] = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    best, nothing = min(row["rank"] for row in rows), metrics.NAN
+    informed = {row["strategy"]: row["accuracy"] for row in rows if row["rank"] == best}
+    naive = {row["rank"]: row["accuracy"] for row in rows if row["strategy"] == NAIVE}
+    untouched = {row["rank"]: row["accuracy"] for row in rows if row["strategy"] == UNTOUCHED}
+    for row in rows:
+        rank, reached, full = row["rank"], row["accuracy"], informed.get(row["strategy"], nothing)
+        row["delay_gap"] = metrics.delay_gap(full, reached)
+        won = metrics.recovered(reached, naive.get(rank, nothing), naive.get(best, nothing))
+        row["recovered"] = nothing if rank == best else won
+        row["regret"] = (full - row["reward"]) * row["samples"] if row["rewarding"] else nothing
+        row["gain"] = metrics.recovered(reached, untouched.get(rank, untouched.get(best, nothing)), full)
+    return pd.DataFrame(rows)
