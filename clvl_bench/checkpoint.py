@@ -1,4 +1,7 @@
-"""Checkpoint: a run's state between two experiences, as safetensors and JSON under a manifest of hashes. No pickle."""
+"""Checkpoint: a run's state between two experiences (online: two steps), as safetensors and JSON under a manifest of hashes.
+
+No pickle.
+"""
 
 import json
 import shutil
@@ -19,7 +22,7 @@ KEPT = 2
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run needs to go on after `trained` experiences: state by part, and the run's own notes."""
+    """What a run needs to go on after `trained` experiences (online: steps): state by part, and the run's own notes."""
 
     trained: int
     state: dict[str, State]
@@ -61,4 +64,4 @@ def latest(folder: Path) -> Checkpoint | None:
 
 
 def _written(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.glob("[0-9]*") if path.is_dir()), reverse=True)
+    return sorted((path for path in folder.glob("[0-9]*") if path.is_dir()), key=lambda path: int(path.name), reverse=True)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from avalanche.training.plugins import EvaluationPlugin
@@ -19,12 +20,16 @@ from clvl_bench.config import RunConfig, StrategyConfig
 from clvl_bench.costs import Stopwatch, out_of_memory, peak_mib, reset_peak
 from clvl_bench.errors import Busy, Mistake, RunFailed
 from clvl_bench.evaluation import Accuracy, Measured, Predictions, RecordLogger, SelectorAccuracy
+from clvl_bench.online import OnlineStrategy
 from clvl_bench.prepare import Prepared, prepare
 from clvl_bench.progress import Progress
 from clvl_bench.records import PICTURES, QUESTIONS, RECORDS, Result, RunFolder, from_csv, to_csv, to_json
 from clvl_bench.strategy import AdaptationStrategy, build_strategy
 from clvl_bench.streams import Benchmark, View
+from clvl_bench.streams.arrivals import NEVER
 from clvl_bench.streams.exhibits import exhibits
+from clvl_bench.streams.scenario import Experience
+from clvl_bench.walk import Walk
 
 
 @dataclass
@@ -37,6 +42,56 @@ class Course:
     strategy: AdaptationStrategy
     log: RecordLogger
     predictions: list[Predictions]
+    walk: Walk | None = None
+
+    def __post_init__(self) -> None:
+        config = self.prepared.config.benchmark_config
+        if config.online is not None:
+            assert isinstance(self.strategy, OnlineStrategy)
+            keep = lambda: self.keep(0)  # noqa: E731 (how far the walk is it says itself)
+            self.walk = Walk(
+                self.prepared.benchmark, config.online, self.strategy, self.log, keep=keep, budget=config.memory_budget
+            )
+
+    def learn(self, experience: Experience, number: int) -> None:
+        """The training experience of that number, from 1."""
+        if self.walk is not None:
+            self.walk.through(experience, number)
+        else:
+            self.prepared.benchmark.truth.reveal(experience.step.ids)
+            self.strategy.train(experience, eval_streams=[])
+            self._judge_pseudo_labels(experience)
+
+    def _judge_pseudo_labels(self, experience: Experience) -> None:
+        """Of the last epoch: the share that was learned from, and the share of these that was right."""
+        said = self.strategy.pseudo_labels()
+        if not said:
+            return
+        ids, labels, kept = (np.concatenate([getattr(each, name) for each in said]) for name in ("ids", "labels", "kept"))
+        right = (labels == self.prepared.benchmark.truth.of(ids))[kept]
+        here: dict[str, Any] = {
+            "trained": self.strategy.learned,
+            "stream": "train",
+            "experience": experience.step.index,
+            "dataset": "",
+        }
+        self.log.add(Measured("pseudo_coverage", n=len(kept), **here), float(kept.mean()))
+        if len(right):
+            self.log.add(Measured("pseudo_precision", n=len(right), **here), float(right.mean()))
+
+    def count_labels(self) -> None:
+        """How many training samples had a label, where a benchmark without steps does not give all."""
+        if self.walk is not None:
+            self.walk.finish()
+        elif self.prepared.config.benchmark_config.supervision.kind != "full":
+            benchmark = self.prepared.benchmark
+            arrivals = benchmark.truth.arrivals[
+                np.unique(np.concatenate([s.ids for s in benchmark.view.plan.streams["train"]]))
+            ]
+            used, n = int((arrivals != NEVER).sum()), len(arrivals)
+            rows = {"labels_used": used, "labels_never": n - used, "labelled_share": used / n, "mean_delay": 0}
+            for metric, value in rows.items():
+                self.log.add(Measured(metric, self.strategy.learned, "train", -1, "", n), float(value))
 
     def resume(self) -> int | None:
         """Take up the newest checkpoint; the number of experiences done, or None where there is nothing to take up.
@@ -52,10 +107,24 @@ class Course:
         self.log.records[:] = from_csv(found.notes["records"].encode(), name="checkpoint")
         for what, spent in found.notes["seconds"].items():
             self.watch.seconds[what] = self.watch.seconds.get(what, 0.0) + spent
+        if self.walk is not None:
+            self.walk.load(found.notes["walk"])
+            return self.walk.experiences_done
+        for experience in self.prepared.benchmark.scenario.train_stream[: found.trained]:
+            self.prepared.benchmark.truth.reveal(experience.step.ids)
         return found.trained
 
     def keep(self, done: int) -> None:
         """Write predictions, then the state from which the run can go on behind them."""
+        if self.predictions:
+            self._keep_predictions()
+        records = to_csv(self.log.records).decode()
+        notes = {"provenance": self.prepared.provenance, "records": records, "seconds": self.watch.seconds}
+        if self.walk is not None:
+            notes["walk"], done = self.walk.state(), self.walk.done
+        checkpoint.write(self.folder.path / "state", Checkpoint(done, self.strategy.state(), notes))
+
+    def _keep_predictions(self) -> None:
         columns = {
             f"{each.measured.stream}/{each.measured.experience}/{name}": getattr(each, name).astype(np.int32)
             for each in self.predictions
@@ -63,9 +132,6 @@ class Course:
         }
         self.folder.write(f"predictions/{self.strategy.learned:04d}.safetensors", save(columns))
         self.predictions.clear()
-        records = to_csv(self.log.records).decode()
-        notes = {"provenance": self.prepared.provenance, "records": records, "seconds": self.watch.seconds}
-        checkpoint.write(self.folder.path / "state", Checkpoint(done, self.strategy.state(), notes))
 
 
 def run(config: RunConfig, *, results: Path, device: str = "cpu", progress: bool = True) -> Result:
@@ -133,18 +199,16 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
                 _evaluate(_strategy(config.untouched, prepared, untouched, evaluator), benchmark)
             course.keep(done)
         bars.resumed(done)
-        for number, experience in enumerate(experiences, start=1):
-            benchmark.truth.reveal(experience.step.ids)
-            if number <= done:
-                continue
+        for number, experience in enumerate(experiences[done:], start=done + 1):
             with watch.on("train"):
-                strategy.train(experience, eval_streams=[])
+                course.learn(experience, number)
             with watch.on("evaluate"):
                 _evaluate(strategy, benchmark)
             _refuse_nan(prepared, log, strategy.learned)
             _record_costs(strategy, log, config)
             course.keep(number)
             bars.experience_done(number)
+        course.count_labels()
     return _finish(prepared, folder, log, watch)
 
 
@@ -160,16 +224,13 @@ def _evaluate(strategy: AdaptationStrategy, benchmark: Benchmark) -> None:
 
 
 def _strategy(config: StrategyConfig, prepared: Prepared, view: View, evaluator: EvaluationPlugin) -> AdaptationStrategy:
-    return build_strategy(
-        config,
-        prepared.backbone,
-        view,
-        evaluator=evaluator,
-        seed=prepared.config.seed,
-        features=prepared.features,
-        teacher=prepared.teacher,
-        device=prepared.device,
-    )
+    about, stream = prepared.config, prepared.config.benchmark_config
+    settings: dict[str, Any] = {"evaluator": evaluator, "seed": about.seed, "device": prepared.device}
+    settings |= {"features": prepared.features, "teacher": prepared.teacher}
+    if stream.online is not None and config is not about.untouched:
+        settings |= {"kind": OnlineStrategy, "updates": stream.online.updates, "pending_size": config.train.pending_size}
+        settings["rewarding"] = stream.supervision.kind == "reward"
+    return build_strategy(config, prepared.backbone, view, **settings)
 
 
 def _refuse_nan(prepared: Prepared, log: RecordLogger, learned: int) -> None:

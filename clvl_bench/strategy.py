@@ -23,6 +23,7 @@ from clvl_bench.config import StrategyConfig, TrainConfig
 from clvl_bench.errors import RunFailed
 from clvl_bench.features import Inputs
 from clvl_bench.plugins import Adaptation, Plugin, Reference, Surroundings, build_plugin
+from clvl_bench.plugins.base import Said
 from clvl_bench.questions import QuestionInputs
 from clvl_bench.randomness import keyed, rng
 from clvl_bench.streams import Plan, View
@@ -102,7 +103,7 @@ class AdaptationStrategy(SupervisedTemplate):
                 rows = rows[: (iterations - clock.train_exp_iterations) * self.train_mb_size]
             return torch.from_numpy(rows)
 
-        self.dataloader = IndexLoader(self._view, ids, batch_size=self.train_mb_size, order=order)
+        self.dataloader: Any = IndexLoader(self._view, ids, batch_size=self.train_mb_size, order=order)
         if iterations is not None and self.adapter.learns == "gradient":
             self.train_epochs = math.ceil(
                 iterations / math.ceil((self.experience.step.epoch_samples or len(ids)) / self.train_mb_size)
@@ -130,11 +131,7 @@ class AdaptationStrategy(SupervisedTemplate):
 
     def forward(self) -> Tensor:
         """Logits [batch, table]; where the dataset of a sample is known, classes of other datasets are not candidates."""
-        scores: Tensor = self.model(self.mb_x)
-        plan = self._view.plan
-        if plan.label_space == "dataset":
-            scores = scores + _task_mask(plan, scores)[self.mb_task_id]
-        return scores
+        return self._masked(self.model(self.mb_x), self.mb_task_id)
 
     def training_epoch(self, **kwargs: Any) -> None:
         key = (self.seed, "epoch", self.clock.train_exp_counter, self.clock.train_exp_epochs)
@@ -188,7 +185,15 @@ class AdaptationStrategy(SupervisedTemplate):
         """Samples of the past that are kept, in whatever form."""
         return self.adapter.kept_samples() + sum(plugin.kept_samples() for plugin in self.keepers)
 
+    def pseudo_labels(self) -> list[Said]:
+        """What plugins made of the unlabelled samples of the last step or epoch, for the evaluator."""
+        return [said for plugin in self.keepers for said in plugin.said]
+
     # --- inside ---
+
+    def _masked(self, scores: Tensor, tasks: Tensor) -> Tensor:
+        plan = self._view.plan
+        return scores + _task_mask(plan, scores)[tasks] if plan.label_space == "dataset" else scores
 
     def _cross_entropy(self, scores: Tensor, labels: Tensor) -> Tensor:
         """Over the scored classes; samples whose label has not arrived do not count. In evaluation there is no loss."""
@@ -228,7 +233,7 @@ def masked_cross_entropy(scores: Tensor, labels: Tensor, *, smoothing: float = 0
     """
     known = labels >= 0
     if not bool(known.any()):
-        return scores.sum() * 0.0
+        return scores[torch.isfinite(scores)].sum() * 0.0  # minus infinity times zero is no number
     if not smoothing:
         return cross_entropy(scores[known], labels[known])
     logs = scores[known].log_softmax(dim=-1)
@@ -256,19 +261,22 @@ def build_strategy(
     features: Inputs | QuestionInputs | None = None,
     teacher: Teacher | None = None,
     device: str = "cpu",
+    kind: Callable[..., AdaptationStrategy] = AdaptationStrategy,
+    **more: Any,
 ) -> AdaptationStrategy:
     """The strategy that a file describes, ready for the first experience.
 
     Args:
         features: what the untouched image tower says, by sample id; for plugins that learn from a reference set.
         teacher: whom these learn from; the untouched backbone if left out.
+        kind: the template, and in `more` what it takes beside the others' settings.
 
     Raises:
         Mistake: it needs something that the backbone or the benchmark does not have.
     """
     adapter = build_adapter(config.adapter, backbone, view.plan.table, seed=seed)
     surroundings = Surroundings(adapter, reference_of(view, backbone, features, teacher), seed, features)
-    return AdaptationStrategy(
+    return kind(
         adapter=adapter,
         plugins=[build_plugin(plugin, surroundings) for plugin in config.plugins],
         train=config.train,
@@ -276,6 +284,7 @@ def build_strategy(
         evaluator=evaluator,
         seed=seed,
         device=device,
+        **more,
     )
 
 

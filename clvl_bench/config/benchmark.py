@@ -8,7 +8,9 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from clvl_bench import datasets
+from clvl_bench.config.online import Online
 from clvl_bench.config.questions import QuestionsConfig
+from clvl_bench.config.supervision import Supervision
 from clvl_bench.datasets import ImageDataset, VqaDataset, overlaid, overlaid_questions, prompts_of
 from clvl_bench.errors import unknown
 from clvl_bench.strict import Strict
@@ -48,6 +50,8 @@ class BenchmarkConfig(Strict):
     memory_budget: int | None = Field(None, ge=0, description="bytes that a strategy may keep between experiences, in all")
     prompts: str | None = Field(None, description="the prompt set for all datasets of the suite, if not the declared one")
     questions: QuestionsConfig | None = Field(None, description="question_incremental: how the questions are cut")
+    supervision: Supervision = Field(Supervision(), description="which labels reach the learner, when, and as what")
+    online: Online | None = Field(None, description="one pass in steps of a few samples, instead of experiences as a whole")
     dataset: dict[str, ImageDataset] = {}
     question_dataset: dict[str, VqaDataset] = {}
 
@@ -150,6 +154,15 @@ class BenchmarkConfig(Strict):
         for field, none in (("shots", None), ("imbalance", 1.0)):
             if getattr(self, field) != none and self.scenario == "question_incremental":
                 raise ValueError(f"{field}: is for classes, not for {self.scenario}; remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _supervision_fits(self) -> Self:
+        told = self.supervision
+        if self.online is None and (told.late or told.kind in ("delay", "reward")):
+            raise ValueError(f"supervision: kind '{told.kind}' counts steps of an online stream; add a table [online]")
+        if self.online is not None and self.scenario == "joint":
+            raise ValueError("online: is for a stream, and scenario 'joint' is one experience; choose another scenario")
         return self
 
     def sizes_of(self, name: str) -> tuple[int, ...]:

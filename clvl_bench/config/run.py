@@ -56,6 +56,32 @@ class RunConfig(Strict):
             )
         return self
 
+    @model_validator(mode="after")
+    def _learns_from_a_stream(self) -> Self:
+        train, online = self.strategy_config.train, self.benchmark_config.online
+        for plugin in self.strategy_config.plugins:
+            if online is None and getattr(plugin, "needs_online", False):
+                raise ValueError(
+                    f"{self.strategy} has the plugin '{plugin.kind}', which is for online streams, and {self.benchmark} is "
+                    "none; add a table [online]"
+                )
+        if online is None or self.strategy_config.adapter.kind == "none":
+            return self
+        if getattr(self.strategy_config.adapter, "chooses_on_experiences", False):
+            raise ValueError(
+                f"{self.strategy} chooses its ridge on whole experiences, and {self.benchmark} is online; set adapter.ridge"
+            )
+        if train.data != "experience":
+            raise ValueError(
+                f"{self.strategy} trains on {train.data} data, and {self.benchmark} is online: each sample comes once"
+            )
+        if train.classes != "seen":
+            raise ValueError(
+                f"{self.strategy} compares the classes of one experience, and in {self.benchmark} labels may be of an earlier "
+                'one; set train.classes = "seen"'
+            )
+        return self
+
     @property
     def untouched(self) -> StrategyConfig:
         """Row 0 of every run: the untouched backbone, whatever the strategy."""

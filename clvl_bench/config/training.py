@@ -11,7 +11,11 @@ from clvl_bench.strict import Strict
 
 
 class TrainConfig(Strict):
-    """How gradients are followed. The optimiser is made anew for each experience, as the papers do."""
+    """How gradients are followed. The optimiser is made anew for each experience, as the papers do.
+
+    In an online stream the benchmark says how many updates a step has, `epochs`, `batch_size` and `schedule` nothing: each
+    sample comes once, batches are what has arrived, and the rate stays as it is.
+    """
 
     data: Literal["experience", "cumulative", "joint"] = Field(
         "experience", description="what one training sees: an experience, all up to it, or all of the stream at once"
@@ -33,6 +37,7 @@ class TrainConfig(Strict):
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup_steps: int = Field(0, ge=0, description="linear rise to lr at the start of each experience")
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    pending_size: int = Field(4096, ge=1, description="online: samples that are kept until their label comes, the latest ones")
 
 
 class StrategyConfig(Strict):

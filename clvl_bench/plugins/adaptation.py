@@ -28,7 +28,8 @@ class Adaptation(Plugin):
     def before_train_dataset_adaptation(self, strategy: Any, **kwargs: Any) -> None:
         classes = tuple(strategy.experience.classes_in_this_experience)
         self.seen = tuple(dict.fromkeys((*self.seen, *classes)))
-        self.adapter.begin(classes)
+        if getattr(strategy.experience, "is_first_subexp", True):  # of a stream's steps the first one begins an experience
+            self.adapter.begin(classes)
         self._training_scores = self.seen if self.train_classes == "seen" else classes
         self.adapter.scored = self._training_scores
 
@@ -38,7 +39,8 @@ class Adaptation(Plugin):
             strategy.loss = strategy.loss + penalty
 
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        self.adapter.end()
+        if getattr(strategy.experience, "is_last_subexp", True):
+            self.adapter.end()
 
     def before_eval_exp(self, strategy: Any, **kwargs: Any) -> None:
         experience = strategy.experience

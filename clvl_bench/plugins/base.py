@@ -3,23 +3,46 @@
 A plugin attaches to any of Avalanche's supervised strategies, `Naive` included.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from avalanche.core import SupervisedPlugin
+from numpy.typing import NDArray
 from torch import Tensor
 
 from clvl_bench.adapters import Adapter, Classes, State
 from clvl_bench.errors import Mistake
+from clvl_bench.plugins.policy import Policy
 from clvl_bench.randomness import rng
 from clvl_bench.teacher import Teacher
 
 
+@dataclass(frozen=True)
+class Said:
+    """Pseudo-labels of some unlabelled samples, and which of them are learned from: all [n]. For the evaluator."""
+
+    ids: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    kept: NDArray[np.bool_]
+
+
 class Plugin(SupervisedPlugin):
     """Callbacks, and the state that outlives an experience."""
+
+    wants_unlabelled: bool = False
+    """Online: samples whose label is not there yet belong into the minibatch, with the label -1."""
+    said: Sequence[Said] = ()
+    """What it made of the unlabelled samples of the last step or epoch."""
+    policy: Policy | None = None
+    """Online, where the choice of a class is rewarded: how this plugin, which learns from rewards, chooses."""
+
+    @property
+    def remembers(self) -> bool:
+        """Online: whether it can fill a minibatch at a step at which no label arrives."""
+        return False
 
     def state(self) -> State:
         """Tensors and plain values, enough to go on."""

@@ -44,13 +44,17 @@ class Replay(Plugin):
         if len(self.memory):
             clock = strategy.clock
             key = (clock.train_exp_counter, clock.train_exp_epochs, clock.train_epoch_iterations)
-            rehearsed = self.memory.draw(self.batch_size or len(strategy.mbatch[1]), *key)
+            rehearsed = self.memory.draw(self.batch_size or len(strategy.mbatch[1]) or strategy.train_mb_size, *key)
             joined = zip(strategy.mbatch, rehearsed, strict=True)
             strategy.mbatch = [torch.cat([current, past.to(current.device)]) for current, past in joined]
 
     # After the experience: a sample that entered earlier would be rehearsed beside itself in later epochs.
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         insert_labelled(self.memory, strategy.experience.dataset)
+
+    @property
+    def remembers(self) -> bool:
+        return len(self.memory) > 0
 
     def state(self) -> State:
         return self.memory.state()

@@ -9,13 +9,14 @@ from clvl_bench.report.compare import Difference, compare
 from clvl_bench.report.paired import differences_frame, paired
 from clvl_bench.report.published import beside, beside_markdown, read_published
 from clvl_bench.report.runs import Run, load, of_result, write_committed
+from clvl_bench.report.supervision import over_repetitions, supervision_frame
 from clvl_bench.report.tables import escaped, markdown, mixture, summary, terminal_table
 
 
 def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, published: Path | None = None) -> None:
     """summary.csv, summary.md, the plots (in a folder for each table where there are several), differences.csv where
-    strategies can be compared, and a gallery where questions were answered; with a file of published numbers beside.csv and
-    beside.md, where ours stand next to them.
+    strategies can be compared, supervision.csv where a benchmark was run under several kinds of supervision, and a gallery
+    where questions were answered; with a file of published numbers beside.csv and beside.md, where ours stand next to them.
 
     Raises:
         Mistake: the runs cannot stand in one table.
@@ -35,9 +36,14 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, publishe
     write_atomically(out / "summary.md", (head + markdown(frame, compared) + tail).encode())
     for name, page in gallery.pages(runs).items():
         write_atomically(out / name, page)
+    variants = supervision_frame(runs)
+    if len(variants):
+        write_atomically(out / "supervision.csv", over_repetitions(variants).to_csv(index=False, lineterminator="\n").encode())
     if plots:
-        from clvl_bench.report.plots import draw, groups
+        from clvl_bench.report.plots import draw, draw_supervision, groups
 
+        for name, picture in draw_supervision(variants).items() if len(variants) else ():
+            write_atomically(out / name, picture)
         tables = groups(runs)
         for group in tables:
             folder = out if len(tables) == 1 else out / "-".join(group.table[:2])

@@ -2,12 +2,13 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
 
 matplotlib.use("Agg")  # pictures are written, never shown: no display is needed
 from matplotlib import pyplot as plt
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from clvl_bench.report.matrices import Matrices, of_records
 from clvl_bench.report.runs import Run, Table
+from clvl_bench.report.streams import Line, lines
 
 # Okabe & Ito 2008: told apart by readers with any colour vision; marks differ as well.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8B6914")
@@ -32,6 +34,7 @@ class Group:
 
     table: Table
     runs: Mapping[str, Sequence[Matrices]]
+    streams: Mapping[str, Sequence[Mapping[str, Line]]] = field(default_factory=dict)
 
     @property
     def subtitle(self) -> str:
@@ -45,10 +48,14 @@ class Group:
 def groups(runs: Sequence[Run]) -> list[Group]:
     """Finished runs by table and strategy."""
     found: dict[Table, dict[str, list[Matrices]]] = {}
+    streams: dict[Table, dict[str, list[Mapping[str, Line]]]] = {}
     for run in runs:
         if run.records:
-            found.setdefault(run.origin.table, {}).setdefault(run.origin.strategy, []).append(of_records(run.records))
-    return [Group(table, strategies) for table, strategies in sorted(found.items())]
+            table, strategy = run.origin.table, run.origin.strategy
+            found.setdefault(table, {}).setdefault(strategy, []).append(of_records(run.records))
+            if over_time := lines(run.records):
+                streams.setdefault(table, {}).setdefault(strategy, []).append(over_time)
+    return [Group(table, strategies, streams.get(table, {})) for table, strategies in sorted(found.items())]
 
 
 def draw(group: Group) -> dict[str, bytes]:
@@ -57,6 +64,9 @@ def draw(group: Group) -> dict[str, bytes]:
         "seen_accuracy.png": lambda: curves(group, "seen_accuracy", "Accuracy on the experiences learned so far"),
         "forgetting.png": lambda: curves(group, "forgetting_so_far", "Forgetting of the experiences learned so far"),
         "domain_and_heldout.png": lambda: domain_and_heldout(group),
+        "prequential.png": lambda: over_time(group, "prequential", "Right before it was learned from", "percent", 100),
+        "reward.png": lambda: over_time(group, "reward", "Rewards", "percent", 100),
+        "kept_bytes.png": lambda: over_time(group, "kept_bytes_at", "Bytes kept between steps", "KiB", 1 / 1024),
         **{
             f"matrix_{_file(strategy)}.png": partial(matrix, group, strategy, matrices)
             for strategy, matrices in group.runs.items()
@@ -141,6 +151,55 @@ def _line(axes: Axes, series: Series, style: dict[str, Any], *, band: bool = Fal
 
 def _style(number: int) -> dict[str, Any]:
     return {"color": _colour(number), "marker": _mark(number), "markersize": 4, "linewidth": 1.4}
+
+
+def over_time(group: Group, metric: str, title: str, unit: str, factor: float) -> Figure | None:
+    """A windowed value along the stream; where labels arrive, how many, as bars below."""
+    found = {name: runs for name, runs in group.streams.items() if all(metric in run for run in runs)}
+    if not found:
+        return None
+    figure, axes = _axes(group, title)
+    order = list(group.runs)
+    for strategy, runs in found.items():
+        values = factor * np.mean([run[metric].values for run in runs], axis=0)
+        windows, colour = np.arange(1, len(values) + 1), _colour(order.index(strategy))
+        axes.plot(windows, values, color=colour, linewidth=1.4, label=strategy)
+    arrivals = next(iter(found.values()))[0].get("labels_arrived")
+    if arrivals is not None:
+        below = axes.twinx()
+        below.bar(np.arange(1, len(arrivals.values) + 1), arrivals.values, color="#CCCCCC", alpha=0.5, zorder=0)
+        below.set_ylim(0, 5 * max(1.0, float(arrivals.values.max())))
+        below.set_ylabel("labels or rewards that arrive", fontsize=8, color="#777777")
+        below.tick_params(labelsize=7, colors="#777777")
+        below.spines[["top"]].set_visible(False)
+        axes.set_zorder(below.get_zorder() + 1)
+        axes.patch.set_visible(False)
+    axes.set_xlabel("window of the stream")
+    axes.set_ylabel(unit)
+    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0.0, -0.16), ncols=4)
+    return figure
+
+
+def draw_supervision(frame: pd.DataFrame) -> dict[str, bytes]:
+    """Accuracy against delay and against the share of labels, one line a strategy, for each benchmark that was run so."""
+    found = {}
+    for axis, title in (("delay", "steps that a label is late"), ("share", "share of samples whose label arrives")):
+        for base, part in frame[~frame["rewarding"]].groupby("base"):
+            if part[axis].nunique() < 2:
+                continue
+            figure, axes = plt.subplots(figsize=(7.2, 4.4), layout="constrained")
+            for number, (strategy, runs) in enumerate(part.groupby("strategy")):
+                means = 100 * runs.groupby(axis)["accuracy"].mean()
+                axes.plot(means.index, means, **_style(number), label=strategy)
+            axes.set_xscale("symlog" if axis == "delay" else "log")
+            axes.set_xlabel(title)
+            axes.set_ylabel("accuracy (prequential in a stream, else last), percent")
+            axes.set_title(str(base), fontsize=12, loc="left")
+            axes.grid(alpha=0.25)
+            axes.spines[["top", "right"]].set_visible(False)
+            _legend(axes)
+            found[f"{_file(str(base))}_{axis}.png"] = png(figure)
+    return found
 
 
 def domain_and_heldout(group: Group) -> Figure | None:

@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from clvl_bench.errors import Mistake
-from clvl_bench.metrics import METRICS
+from clvl_bench.metrics import METRICS, STREAM
 from clvl_bench.report.matrices import of_records
 from clvl_bench.report.paired import Compared
 from clvl_bench.report.runs import Run, Table
+from clvl_bench.report.streams import stream_numbers
 
 COSTS: dict[str, str] = {
     "train_seconds": "Train s", "trained_parameters": "Trained", "kept_bytes": "Kept bytes", "memory_samples": "Samples",
@@ -38,7 +39,7 @@ def per_run(runs: Sequence[Run]) -> pd.DataFrame:
     for run in runs:
         row: dict[str, Any] = {name: getattr(run.origin, name) for name in (*GROUP, "seed", "class_order", "state", "reason")}
         if run.records:
-            row |= of_records(run.records).per_run()
+            row |= of_records(run.records).per_run() | stream_numbers(run.records)
             row |= {name: getattr(run.origin, name) for name in ("train_seconds", "peak_memory_mib")}
             costs = [record for record in run.records if record.metric in COSTS]
             row |= {record.metric: record.value for record in costs}
@@ -63,7 +64,7 @@ def summary(runs: Sequence[Run]) -> pd.DataFrame:
         failed = part[part["state"] != "done"]
         reasons = sorted({reason.partition(":")[0] for reason in failed["reason"]})
         row |= {"runs": len(part), "failed": len(failed), "n": len(done), "reasons": ", ".join(reasons)}
-        for name in (*METRICS, *COSTS):
+        for name in (*METRICS, *COSTS, *(name for name in STREAM if name in frame)):
             cell = over_runs(done[name].tolist() if name in done else [])
             row |= {f"{name}_mean": cell.mean, f"{name}_std": cell.std}
         rows.append(row)
@@ -120,9 +121,11 @@ def mixture(runs: Sequence[Run]) -> str:
 def terminal_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """What fits on 80 columns: accuracies in percent, mean±deviation."""
     titles = ["Strategy", "Last", "Avg", "Forget", "Held-out", "Kept", "n"]
+    shown = [name for name in SHOWN if name != "heldout_degradation"]
+    if "prequential_mean" in frame:  # of a stream, what it had right on its way says more than the mean over experiences
+        titles[2], shown[1] = "Preq.", "prequential"
     rows = []
     for _, row in frame.iterrows():
-        shown = [name for name in SHOWN if name != "heldout_degradation"]
         cells = [percent(Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"])).replace(" ", "") for name in shown]
         n = str(row["n"]) if not row["failed"] else f"{row['n']}/{row['runs']}"
         rows.append([row["strategy"], *cells, count(row["kept_bytes_mean"]), n])
@@ -148,6 +151,17 @@ def short_table(frame: pd.DataFrame, letters: Mapping[str, str] | None = None) -
         ]
         rows.append([row["strategy"], *cells, *costs, runs])
     return titles, rows
+
+
+def stream_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Column titles and rows of what online runs have beside the others."""
+    names = [name for name in STREAM if f"{name}_mean" in frame and frame[f"{name}_mean"].notna().any()]
+    rows = []
+    for _, row in frame.iterrows():
+        cells = [Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"]) for name in names]
+        shown = [percent(cell) if STREAM[name].rate else count(cell.mean) for name, cell in zip(names, cells, strict=True)]
+        rows.append([row["strategy"], *shown])
+    return ["Strategy", *(STREAM[name].title for name in names)], rows
 
 
 def percent(cell: Cell) -> str:
@@ -187,12 +201,19 @@ def markdown(frame: pd.DataFrame, compared: Mapping[Table, Compared]) -> str:
         )
         found = compared.get((str(benchmark), str(label_space), str(backbone)))
         titles, rows = short_table(part, None if found is None else found.letters)
-        lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
-        table = "\n".join("| " + " | ".join(escaped(cell) for cell in line) + " |" for line in lines)
+        table = _markdown_table(titles, rows)
+        stream = stream_table(part)
+        if len(stream[0]) > 1:
+            table += f"\n\nThe stream, sample by sample:\n\n{_markdown_table(*stream)}"
         parts.append(
             f"## {escaped(str(benchmark))}, label space `{label_space}`, backbone `{escaped(str(backbone))}`\n\n{toy}{table}\n"
         )
     return "\n".join(parts) + "\n" + NOTES
+
+
+def _markdown_table(titles: list[str], rows: list[list[str]]) -> str:
+    lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
+    return "\n".join("| " + " | ".join(escaped(cell) for cell in line) + " |" for line in lines)
 
 
 NOTES = """Accuracies in percent, mean ± standard deviation over runs (seeds and class orders); – is undefined, never zero:

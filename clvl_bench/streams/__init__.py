@@ -12,7 +12,7 @@ from clvl_bench.features import Inputs
 from clvl_bench.questions import QuestionInputs
 from clvl_bench.readers import Split
 from clvl_bench.streams.answers import plan_of
-from clvl_bench.streams.plan import Plan
+from clvl_bench.streams.plan import Plan, arrivals_of, steps_of
 from clvl_bench.streams.samples import Part, captions_of, read_parts, shared_images
 from clvl_bench.streams.truth import Truth
 from clvl_bench.streams.view import View
@@ -38,7 +38,7 @@ def build_benchmark(
     from clvl_bench.streams.scenario import make_scenario
 
     plan, labels = plan_of(config, parts)
-    truth = Truth(labels)
+    truth = Truth(labels, arrivals_of(config, plan, labels), rewarding=config.supervision.kind == "reward")
     plans = {"experience": lambda: plan, "cumulative": plan.cumulative, "joint": plan.joint}
     reference = next((part.dataset for part in parts if part.dataset.name == config.reference), None)
     view = View(plans[train](), inputs, truth.revealed, () if reference is None else captions_of(reference))
@@ -48,7 +48,8 @@ def build_benchmark(
 def avalanche_benchmark(
     name: str, backbone: Backbone, *, reads: Reads = "image_features", limit: int | None = None
 ) -> Benchmark:
-    """A benchmark by name or path for use without our runner, under Avalanche's own strategies: all labels are there.
+    """A benchmark by name or path for use without our runner, under Avalanche's own strategies: all labels are there, but
+    those that its supervision withholds for good (-1).
 
     Raises:
         Mistake, Missing, Damage: the file or its data are not as they should be.
@@ -70,5 +71,5 @@ def inputs_of(reads: Reads, parts: Sequence[Part], backbone: Backbone, *, device
 
 __all__ = [
     "Benchmark", "Part", "Plan", "Truth", "View", "avalanche_benchmark", "build_benchmark", "inputs_of", "plan_of",
-    "read_parts", "shared_images",
+    "read_parts", "shared_images", "steps_of",
 ]  # fmt: skip

@@ -14,6 +14,8 @@ from clvl_bench.config import BenchmarkConfig, LabelSpace
 from clvl_bench.datasets import Candidate
 from clvl_bench.randomness import rng, seed_of
 from clvl_bench.readers import Split
+from clvl_bench.streams.arrivals import NEVER, arrivals, labelled
+from clvl_bench.streams.order import in_order
 from clvl_bench.streams.samples import Part, of
 from clvl_bench.streams.shape import Ids, blurred, few_shot, long_tailed, part_of
 
@@ -81,6 +83,29 @@ class Plan:
         return replace(self, streams={**self.streams, "train": tuple(grown)})
 
 
+def steps_of(ids: Ids, size: int) -> list[Ids]:
+    """An experience's samples, in their order, as steps of an online stream; the last may be shorter."""
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
+
+
+def arrivals_of(config: BenchmarkConfig, plan: Plan, truth: NDArray[np.int64]) -> NDArray[np.int64]:
+    """When the label of each sample arrives [samples]: in an online stream the step, else 0; NEVER for those without.
+
+    Nothing is hidden for good in the other streams.
+    """
+    train = plan.streams["train"]
+    ids = np.concatenate([step.ids for step in train])
+    groups = plan.tasks[ids] * len(plan.table) + truth[ids]
+    due = np.zeros_like(truth)
+    if config.online is None:
+        due[ids] = NEVER
+        due[labelled(ids, groups, config.supervision)] = 0
+        return due
+    lengths = [len(part) for step in train for part in steps_of(step.ids, config.online.step_size)]
+    steps = np.repeat(np.arange(len(lengths)), lengths)
+    return arrivals(ids, groups, steps, config.supervision, samples=len(truth))
+
+
 def make_plan(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[Plan, NDArray[np.int64]]:
     """The plan of a benchmark, and its truth: the class (place in the table) of every sample [samples]."""
     table, places = _table(config, parts)
@@ -144,7 +169,8 @@ def _arriving(
         if config.shots is not None:
             ids = few_shot(ids, truth, shots=config.shots, seed=seed)
         arriving.append(part_of(ids, truth, part=turn, parts=config.repeats) if config.repeats > 1 else ids)
-    return blurred(arriving, share=config.blurry, seed=seed) if config.blurry else arriving
+    arriving = blurred(arriving, share=config.blurry, seed=seed) if config.blurry else arriving
+    return arriving if config.online is None else in_order(arriving, truth, config.online)
 
 
 def _with(classes: Classes, labels: NDArray[np.int64]) -> Classes:

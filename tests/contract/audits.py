@@ -57,7 +57,7 @@ def scored_too_early(heard: Heard) -> list[str]:
 
     def allowed(at: Moment) -> set[int]:
         if at.training:  # in every label space, no class trains before it arrives
-            return set().union(*train[: at.trained + at.covers])
+            return set().union(*train[: at.trained + max(1, at.covers)])  # a step covers none, and is of the next
         if at.stream == "zeroshot" or plan.label_space == "dataset":
             return datasets[plan.streams[at.stream][at.index].dataset.partition("/")[0]]
         return set().union(*(train[: at.trained] if plan.label_space == "seen" else train))

@@ -15,19 +15,24 @@ from contract.audits import (
 )
 from contract.listening import bits, listen
 from contract.reach import differing
-from contract.tables import STRATEGIES
+from contract.tables import STRATEGIES, members, written
 
 from clvl_bench import runner
 from clvl_bench.backbones import unit
+from clvl_bench.config.plugins import Plugin
 from clvl_bench.readers.question_split import QuestionSplit
 from clvl_bench.records import RECORDS
+
+ONLINE = {kind for kind, config in members(Plugin).items() if getattr(config, "needs_online", False)}
+WHOLE = [path for path in STRATEGIES if not ONLINE & {plugin["kind"] for plugin in written(path, "plugins")}]
+"""Strategies that learn from whole experiences; the others have an audit of their own (test_online.py)."""
 
 PAIRS = [
     pytest.param((path, space), id=f"{path.stem}-{space}", marks=[pytest.mark.slow] if space == "all" else [])
     for space in STREAMS
-    for path in STRATEGIES
+    for path in WHOLE
 ]
-FIRST_STREAM = pytest.mark.parametrize("heard", PAIRS[: len(STRATEGIES)], indirect=True)
+FIRST_STREAM = pytest.mark.parametrize("heard", PAIRS[: len(WHOLE)], indirect=True)
 """For what takes runs of its own and is the same in each label space."""
 
 

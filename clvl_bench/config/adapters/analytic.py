@@ -37,6 +37,11 @@ class RanPacAdapter(Strict):
     ridge: float | None = Field(None, gt=0, description="lambda; chosen on a fifth of each experience if left out")
     unseen: Literal["zeroshot", "never"] = Field("zeroshot", description="who scores classes that were not learned yet")
 
+    @property
+    def chooses_on_experiences(self) -> bool:
+        """Whether it needs an experience as a whole, which an online stream does not give."""
+        return self.ridge is None
+
 
 class RailAdapter(Strict):
     """RAIL, primal: ridge regression on random features, fused with zero-shot (Xu et al. 2024, arXiv:2406.18868)."""

@@ -1,0 +1,42 @@
+"""Streams: the windowed rows of online runs: numbers per run, and lines over time."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clvl_bench.metrics import STREAM, Matrix, over_windows
+from clvl_bench.records import Record
+
+
+@dataclass(frozen=True)
+class Line:
+    """A value over the windows of a stream, and the number of samples (or steps) behind each [windows]."""
+
+    values: Matrix
+    sizes: NDArray[np.int64]
+
+    @property
+    def mean(self) -> float:
+        return over_windows(self.values, self.sizes)
+
+
+def lines(records: Iterable[Record]) -> dict[str, Line]:
+    """The lines of one run, by metric; none for a run that is not online."""
+    rows: dict[str, list[Record]] = {}
+    for record in records:
+        if record.stream == "train" and record.experience >= 0:
+            rows.setdefault(record.metric, []).append(record)
+    return {
+        metric: Line(np.array([record.value for record in found]), np.array([record.n for record in found]))
+        for metric, found in rows.items()
+    }
+
+
+def stream_numbers(records: Sequence[Record]) -> dict[str, float]:
+    """Every stream metric that a run has rows of."""
+    found = lines(records)
+    rates = {name: found[name].mean for name, metric in STREAM.items() if metric.rate and name in found}
+    counts = {record.metric: record.value for record in records if record.stream == "train" and record.experience < 0}
+    return rates | {name: counts[name] for name, metric in STREAM.items() if not metric.rate and name in counts}

@@ -1,0 +1,188 @@
+"""Pseudo-labels: which pass, what they teach, and through what no gradient flows."""
+
+import types
+
+import pytest
+import torch
+from torch import nn
+
+from clvl_bench.adapters import build_adapter
+from clvl_bench.backbones import unit
+from clvl_bench.config.adapters import LinearAdapter
+from clvl_bench.datasets import Candidate
+from clvl_bench.plugins.anchored_pl import AnchoredPl
+from clvl_bench.plugins.augment import strong
+from clvl_bench.plugins.fixmatch import FixMatch
+from clvl_bench.plugins.mean_teacher import MeanTeacher
+from clvl_bench.plugins.unlabelled import Average
+from clvl_bench.randomness import keyed
+
+TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("river", "forest", "village"))
+
+
+def step_of(model, inputs, labels, *, experience=1):
+    """What a plugin sees of a strategy behind its forward pass."""
+    output = model(inputs)
+    return types.SimpleNamespace(
+        model=model, mb_x=inputs, mb_y=labels, mb_output=output, loss=output.new_zeros(()), learned=experience,
+        clock=types.SimpleNamespace(train_exp_counter=experience),
+        mbatch=[inputs, labels, torch.arange(len(inputs)), torch.zeros(len(inputs))],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def linear():
+    torch.manual_seed(0)
+    return nn.Linear(4, 3)
+
+
+@pytest.fixture
+def inputs():
+    return torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
+
+
+LABELS = torch.tensor([0, -1, -1, 2, -1, -1])
+
+
+def test_a_threshold_that_nothing_reaches_leaves_the_labelled_alone(linear, inputs):
+    plugin, step = FixMatch(tau=1.01), step_of(linear, inputs, LABELS)
+    plugin.before_backward(step)
+    assert step.loss.item() == 0.0
+    step.loss.backward()
+    assert not linear.weight.grad.any()
+    assert not plugin.said[0].kept.any()
+
+
+def test_without_a_threshold_it_is_self_training_on_what_is_most_probable(linear, inputs):
+    step = step_of(linear, inputs, LABELS)
+    FixMatch(tau=0.0).before_backward(step)
+    rows = step.mb_output[LABELS < 0]
+    assert step.loss.item() == pytest.approx(-rows.softmax(dim=1).max(dim=1).values.log().mean().item(), abs=1e-6)
+
+
+def test_what_does_not_pass_counts_as_zero_in_the_mean(linear, inputs):
+    step = step_of(linear, inputs, LABELS)
+    rows = step.mb_output[LABELS < 0].detach()
+    confidence = rows.softmax(dim=1).max(dim=1).values
+    tau = float(confidence.median())
+    FixMatch(tau=tau).before_backward(step)
+    assert step.loss.item() == pytest.approx(-confidence[confidence >= tau].log().sum().item() / len(rows), abs=1e-6)
+
+
+def test_flexmatch_lets_all_pass_at_first_and_equals_fixmatch_where_all_classes_are_alike():
+    plugin = FixMatch(tau=0.9, flexible=True)
+    assert plugin.thresholds(3).tolist() == [0.0, 0.0, 0.0]
+    plugin.counts = torch.tensor([2.0, 2.0, 2.0, 1.0])
+    assert plugin.thresholds(3).tolist() == pytest.approx([0.9] * 3)
+    plugin.counts = torch.tensor([2.0, 1.0, 0.0, 1.0])
+    assert plugin.thresholds(3).tolist() == pytest.approx([0.9, 0.9 / 3, 0.0])
+
+
+@pytest.mark.parametrize("momentum", [0.0, 1.0])
+def test_a_mean_teacher_follows_at_once_or_never(linear, inputs, momentum):
+    plugin = MeanTeacher(momentum=momentum)
+    plugin.before_training_exp(step_of(linear, inputs, LABELS))
+    before = linear.weight.detach().clone()
+    with torch.no_grad():
+        linear.weight += 1.0
+    plugin.after_update(step_of(linear, inputs, LABELS))
+    assert torch.equal(plugin.teacher.weights["weight"], linear.weight if momentum == 0 else before)
+
+
+def test_a_teacher_that_says_the_same_teaches_nothing_and_another_one_only_the_student(linear, inputs):
+    plugin = MeanTeacher(momentum=1.0, ramp_steps=1)
+    plugin.before_training_exp(step_of(linear, inputs, LABELS))
+    same = step_of(linear, inputs, LABELS)
+    plugin.before_backward(same)
+    assert same.loss.item() == 0.0
+    with torch.no_grad():
+        linear.weight += torch.eye(3, 4)
+    other = step_of(linear, inputs, LABELS)
+    plugin.before_backward(other)
+    other.loss.backward()
+    assert linear.weight.grad.abs().sum() > 0
+    assert all(weight.grad is None and not weight.requires_grad for weight in plugin.teacher.weights.values())
+
+
+def test_an_average_is_the_weighted_mean_and_grown_rows_join_it(linear):
+    average = Average(0.75, ramped=False)
+    average.align(linear)
+    start = linear.bias.detach().clone()
+    with torch.no_grad():
+        linear.bias += 4.0
+    average.update(linear)
+    assert torch.allclose(average.weights["bias"], start + 1.0)
+    linear.bias = nn.Parameter(torch.cat([linear.bias.detach(), torch.tensor([9.0])]))
+    average.align(linear)
+    assert torch.allclose(average.weights["bias"], torch.cat([start + 1.0, torch.tensor([9.0])]))
+
+
+@pytest.fixture
+def adapter(tiny):
+    adapter = build_adapter(LinearAdapter(), tiny, TABLE, seed=0)
+    adapter.begin((0, 1, 2))
+    adapter.scored = (0, 1, 2)
+    return adapter.train()
+
+
+@pytest.fixture
+def features(tiny):
+    texts = tiny.class_features(TABLE)
+    return texts[[0, 1, 2, 0, 1, 2]] + 0.2 * torch.randn(6, tiny.width, generator=torch.Generator().manual_seed(2))
+
+
+def anchored(adapter, **settings):
+    plugin = AnchoredPl(adapter, **settings)
+    plugin.before_training_exp(types.SimpleNamespace(model=adapter))
+    return plugin
+
+
+def test_alone_the_anchor_is_zero_shot_whatever_was_trained(adapter, features, tiny):
+    plugin, scored = anchored(adapter), torch.ones(6, 3, dtype=torch.bool)
+    expected = (tiny.logit_scale * unit(features) @ tiny.class_features(TABLE).T).softmax(dim=1)
+    with torch.no_grad():
+        adapter.weight[0] += 10.0
+    plugin.after_update(types.SimpleNamespace(model=adapter))
+    assert torch.allclose(plugin.targets(features, scored, share=0.0), expected, atol=1e-5)
+    assert not torch.allclose(plugin.targets(features, scored, share=0.5), expected, atol=1e-3)
+
+
+def test_no_gradient_flows_through_pseudo_labels(adapter, features):
+    plugin = anchored(adapter, keep=1.0, margin=0.0)
+    scored = torch.ones(6, 3, dtype=torch.bool)
+    assert not plugin.targets(features, scored, share=0.5).requires_grad
+    step = step_of(adapter, features, torch.full((6,), -1))
+    plugin.before_backward(step)
+    labels = torch.from_numpy(plugin.said[0].labels)
+    expected = nn.functional.cross_entropy(adapter(features), labels)
+    assert torch.allclose(torch.autograd.grad(step.loss, adapter.weight)[0], torch.autograd.grad(expected, adapter.weight)[0])
+
+
+def test_a_share_of_each_class_passes_on_a_stream_that_stays_as_it_is(adapter):
+    plugin, dice = anchored(adapter, keep=0.3), torch.Generator().manual_seed(0)
+    passed = torch.zeros(3)
+    for _ in range(100):
+        labels = torch.randint(3, (20,), generator=dice)
+        kept = plugin.passes(torch.rand(20, generator=dice) * (1 + labels), labels)
+        passed += torch.bincount(labels[kept], minlength=3)
+    assert (passed / passed.sum()).tolist() == pytest.approx([1 / 3] * 3, abs=0.05)
+    assert passed.sum().item() / 2000 == pytest.approx(0.3, abs=0.04)
+
+
+def test_a_weight_of_zero_leaves_training_as_it_is(adapter, features):
+    step = step_of(adapter, features, torch.full((6,), -1))
+    anchored(adapter, weight=0.0).before_backward(step)
+    assert step.loss.item() == 0.0
+    assert not step.loss.requires_grad
+
+
+def test_a_strong_view_is_another_picture_and_the_same_one_for_the_same_key():
+    pixels = torch.randint(0, 256, (3, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    with keyed("a"):
+        one = strong(pixels)
+    with keyed("a"):
+        again = strong(pixels)
+    assert one.shape == pixels.shape
+    assert one.dtype == torch.uint8
+    assert torch.equal(one, again)
+    assert all(not torch.equal(new, old) for new, old in zip(one, pixels, strict=True))
