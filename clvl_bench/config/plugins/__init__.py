@@ -1,0 +1,49 @@
+"""What a strategy file may say about its plugins: one class a kind. The union is the registry; `kind` names the module."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from clvl_bench.config.plugins.memories import DerppPlugin, GdumbPlugin, IcarlPlugin, IwmsPlugin, MemoryPlugin, ReplayPlugin
+from clvl_bench.config.plugins.rewards import FeedbackPlugin
+from clvl_bench.config.plugins.teachers import ClipKdPlugin, DistillationPlugin, LwfPlugin
+from clvl_bench.config.plugins.unlabelled import AnchoredPlPlugin, FixMatchPlugin, MeanTeacherPlugin
+from clvl_bench.config.plugins.weights import (
+    EwcPlugin,
+    MasPlugin,
+    SiPlugin,
+    TaskVectorsPlugin,
+    WeightAveragePlugin,
+    WeightL2Plugin,
+    WiseFtPlugin,
+)
+
+Plugin = Annotated[
+    ReplayPlugin
+    | DerppPlugin
+    | IcarlPlugin
+    | GdumbPlugin
+    | IwmsPlugin
+    | DistillationPlugin
+    | LwfPlugin
+    | ClipKdPlugin
+    | WiseFtPlugin
+    | WeightAveragePlugin
+    | WeightL2Plugin
+    | TaskVectorsPlugin
+    | EwcPlugin
+    | MasPlugin
+    | SiPlugin
+    | FixMatchPlugin
+    | MeanTeacherPlugin
+    | AnchoredPlPlugin
+    | FeedbackPlugin,
+    Field(discriminator="kind"),
+]
+
+__all__ = [
+    "AnchoredPlPlugin", "ClipKdPlugin", "DerppPlugin", "DistillationPlugin", "EwcPlugin", "FeedbackPlugin",
+    "FixMatchPlugin", "GdumbPlugin", "IcarlPlugin", "IwmsPlugin", "LwfPlugin", "MasPlugin", "MeanTeacherPlugin",
+    "MemoryPlugin", "Plugin", "ReplayPlugin", "SiPlugin", "TaskVectorsPlugin", "WeightAveragePlugin", "WeightL2Plugin",
+    "WiseFtPlugin",
+]  # fmt: skip
