@@ -34,7 +34,7 @@ def moments(groups: Sequence[Ids], labels: Ids, online: Online) -> Moments:
     sharp: anywhere in its own experience. linear: the same, moved by up to half of `fade`, so that around a boundary the
     share of the new experience rises linearly over that length (Koh et al. 2022, arXiv:2110.10031, name the blurred
     setting; the straight ramp is ours). blurry: a share comes at any time (Bang et al. 2021, arXiv:2103.17230). gaussian:
-    normally around the middle of its class's own time (Shanahan et al. 2021, arXiv:2103.12656). seasonal: at any time, with a
+    normally around the middle of its class's own time (Shanahan et al. 2021, arXiv:2105.13327). seasonal: at any time, with a
     density of 1 + cos, each experience with a phase of its own.
     """
     dice, count = rng("order", online.draw_seed), len(groups)
