@@ -48,7 +48,6 @@ def load_backbone(name: str, *, device: str = "cpu", precision: Precision = "fp3
         if isinstance(found, Path):
             raise Damage(f"backbone {name}: the folder has no config.json; give a folder in transformers' layout")
         raise Missing(f"backbone {name}: {found.repository} is not on this machine; {found.how_to_get}")
-    layout = _layout(folder, name)
     hashes = file_hashes(folder)
     manifest = _manifest(folder)
     _compare(hashes, manifest.get("files", {}), folder)
@@ -57,7 +56,8 @@ def load_backbone(name: str, *, device: str = "cpu", precision: Precision = "fp3
         raise Damage(f"backbone {name}: {folder} has none of {', '.join(WEIGHTS)}")
     if isinstance(found, BackboneDeclaration) and found.sha256 is not None:
         _compare(hashes, {found.weights: found.sha256}, folder)
-    backbone: TowerBackbone = import_module(f"clvl_bench.backbones.{layout}").load(
+    # Not before the hashes were compared: a changed configuration shall be named as one.
+    backbone: TowerBackbone = import_module(f"clvl_bench.backbones.{_layout(folder, name)}").load(
         folder,
         name=found.name,
         family=found.family if isinstance(found, BackboneDeclaration) else manifest.get("family", "local folder"),

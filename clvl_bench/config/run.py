@@ -67,10 +67,12 @@ class RunConfig(Strict):
                 )
         if online is None or self.strategy_config.adapter.kind == "none":
             return self
-        if getattr(self.strategy_config.adapter, "chooses_on_experiences", False):
-            raise ValueError(
-                f"{self.strategy} chooses its ridge on whole experiences, and {self.benchmark} is online; set adapter.ridge"
-            )
+        for part in (self.strategy_config.adapter, *self.strategy_config.plugins):
+            if getattr(part, "needs_experiences", False):
+                hint = "set adapter.ridge" if part.kind == "ranpac" else "use another strategy"
+                raise ValueError(
+                    f"{self.strategy} has '{part.kind}', which needs whole experiences, and {self.benchmark} is online; {hint}"
+                )
         if train.data != "experience":
             raise ValueError(
                 f"{self.strategy} trains on {train.data} data, and {self.benchmark} is online: each sample comes once"

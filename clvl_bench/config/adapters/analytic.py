@@ -38,8 +38,8 @@ class RanPacAdapter(Strict):
     unseen: Literal["zeroshot", "never"] = Field("zeroshot", description="who scores classes that were not learned yet")
 
     @property
-    def chooses_on_experiences(self) -> bool:
-        """Whether it needs an experience as a whole, which an online stream does not give."""
+    def needs_experiences(self) -> bool:
+        """Whether it needs an experience as a whole, which an online stream does not give: to choose its ridge on."""
         return self.ridge is None
 
 

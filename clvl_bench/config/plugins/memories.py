@@ -47,6 +47,7 @@ class DerppPlugin(MemoryPlugin):
 class IcarlPlugin(MemoryPlugin):
     """iCaRL: herded exemplars, distillation, nearest exemplar mean (Rebuffi et al. 2017, arXiv:1611.07725)."""
 
+    needs_experiences: ClassVar[bool] = True
     kind: Literal["icarl"] = "icarl"
     batch_size: int | None = Field(None, ge=1, description="exemplars rehearsed a step; as many as the batch holds if left out")
     weight: float = Field(1.0, ge=0, description="of the distillation over the old classes")

@@ -34,6 +34,7 @@ class LwfPlugin(Strict):
     """LwF in ZSCL's form: held near the model before the experience (Li & Hoiem 2016, arXiv:1606.09282)."""
 
     reads: ClassVar[Reads] = "image_features"
+    needs_experiences: ClassVar[bool] = True
     kind: Literal["lwf"] = "lwf"
     weight: float = Field(1.0, ge=0)
     temperature: float = Field(2.0, gt=0)

@@ -49,6 +49,7 @@ class EwcPlugin(Strict):
     """EWC: weights are held by their Fisher information, exact per sample (Kirkpatrick et al. 2017, arXiv:1612.00796)."""
 
     reads: ClassVar[Reads] = "image_features"
+    needs_experiences: ClassVar[bool] = True
     kind: Literal["ewc"] = "ewc"
     strength: float = Field(1000.0, ge=0, description="lambda, on half of the weighted squared distance")
     form: Literal["separate", "online"] = Field(
@@ -65,6 +66,7 @@ class MasPlugin(Strict):
     """MAS: weights are held by how much the outputs depend on them (Aljundi et al. 2018, arXiv:1711.09601)."""
 
     reads: ClassVar[Reads] = "image_features"
+    needs_experiences: ClassVar[bool] = True
     kind: Literal["mas"] = "mas"
     strength: float = Field(1.0, ge=0, description="lambda")
     samples: int = Field(256, ge=1, description="of each experience, for its importance")
