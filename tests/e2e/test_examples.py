@@ -115,7 +115,8 @@ def test_a_plain_model_forgets_under_naive_and_less_under_avalanches_replay(fold
         rows = read(folder / f"plain_{name}.csv")
         test, forgetting = matrix(rows, "test"), logged(rows, "forgetting")
         assert set(test) == {(t, j) for t in range(1, 6) for j in range(5)}
-        assert all(test[t, j] == 0.0 for t in range(1, 6) for j in range(t, 5)), "nobody taught it these classes yet"
+        untaught = [test[t, j] for t in range(1, 6) for j in range(t, 5)]  # a row of random numbers may win once in a while
+        assert max(untaught) < 0.05
         assert [forgetting[t] for t in range(2, 6)] == pytest.approx([chaudhry(test, t) for t in range(2, 6)])
         last[name] = forgetting[5]
     assert last["naive"] > 0.2
