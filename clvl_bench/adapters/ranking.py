@@ -102,7 +102,7 @@ class Ranking:
         ids = torch.tensor([[*each, *[each[-1]] * (longest - len(each))] for each in sentences], device=self.backbone.device)
         ends = torch.tensor([len(each) - 1 for each in sentences], device=self.backbone.device)
         towers = self.backbone.towers
-        features: Tensor = towers.text(towers.embed(ids), ends).float()
+        features: Tensor = towers.sentences(ids, ends).float()
         return features
 
     def _templates(self) -> list[tuple[str, ...]]:
