@@ -69,7 +69,7 @@ def test_one_experience_under_the_audits(family, path, on_family, tmp_path):
     (adapter,) = written(path, "adapter")
     sizes = [f"adapter.{name}={size}" for name, size in small(adapter).items()]
     if adapter["kind"] == "attriclip":  # three contexts stand before a name: some of these towers read 24 tokens
-        sizes.append("adapter.context_length=4")
+        sizes.append("adapter.context_length=1")
     answers = members(Adapter)[adapter["kind"]].reads in ASKED
     benchmark, stream = ("toy_scans_vqa", SMALL) if answers else ("toy_landcover", ONE)
     # Questions come by type: of fewer, a type may have a single answer, from which nothing is learned.
