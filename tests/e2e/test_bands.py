@@ -1,8 +1,8 @@
 """Facts about the toy world, on the committed records of the shipped weights: a band that breaks means a broken world,
 strategy or evaluator. `make bench-ci` compares fresh runs with these records. Label space `dataset`, three seeds, three orders.
 
-Fine-tuning at the rate that validation chooses hardly learns and hardly forgets; what it can destroy, and what distillation
-holds, shows over rates (results/toy_rates)."""
+Fine-tuning at the rate that validation chooses forgets little; what it can destroy, and what distillation holds, shows over
+rates (results/toy_rates)."""
 
 from pathlib import Path
 
@@ -69,8 +69,8 @@ def test_the_general_world_is_known(runs):
 
 
 def test_fine_tuning_forgets_and_loses_the_general_world_as_its_rate_grows(rates):
-    assert mean(rates, "finetune[train.lr=0.0003]", "forgetting") >= 0.15
-    assert lost(rates, "finetune[train.lr=0.0003]").mean() >= 0.10
+    assert mean(rates, "finetune[train.lr=0.0002]", "forgetting") >= 0.15
+    assert lost(rates, "finetune[train.lr=0.0002]").mean() >= 0.10
     losses = [lost(rates, f"finetune[train.lr={lr}]").mean() for lr in ("0.0001", "0.0002", "0.0003", "0.0005", "0.001")]
     assert losses == sorted(losses)
 
@@ -79,9 +79,16 @@ def test_replay_is_worth_fifteen_points(runs):
     assert mean(runs, "finetune_replay", "last") - mean(runs, "finetune", "last") >= 0.15
 
 
-def test_distillation_keeps_the_general_world_outside_its_reference_set_too(rates):
-    """At the rate at which fine-tuning alone loses ten points. At higher rates it does not hold shapes: results/README.md."""
-    assert (lost(rates, "finetune_distill[train.lr=0.0003]") <= 0.03).all()
+def test_distillation_keeps_held_out_accuracy_where_fine_tuning_loses_ten_points(rates):
+    """The world of its reference set wholly. Of the other it holds less as the rate grows: docs/toy.md."""
+    kept = lost(rates, "finetune_distill[train.lr=0.0002]")
+    assert kept.mean() <= 0.03
+    assert kept[0] <= 0.005
+
+
+def test_distillation_keeps_the_world_outside_its_reference_set_where_fine_tuning_loses_ten_points_of_that(rates):
+    assert lost(rates, "finetune[train.lr=0.0001]")[1] >= 0.10
+    assert (lost(rates, "finetune_distill[train.lr=0.0001]") <= 0.03).all()
 
 
 def test_a_prompt_can_learn_the_domain(runs):
