@@ -274,8 +274,17 @@ def _axes(group: Group, title: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+LEGEND_ROWS = 19
+"""Names that stand below each other in the height of a plot."""
+
+
 def _legend(axes: Axes) -> None:
-    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    columns = -(-len(axes.get_legend_handles_labels()[1]) // LEGEND_ROWS)
+    figure = axes.get_figure(root=True)
+    if figure is not None and columns > 1:  # room for the names beside the plot, not in its place
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width + 2.0 * (columns - 1), height)
+    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5), ncols=columns)
 
 
 def _colour(number: int) -> str:

@@ -89,10 +89,11 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(
 ):
     painted("toy_landcover")
     run = run_config("toy_landcover", strategy, limit=limit, overrides=overrides).model_dump_json()
-    undisturbed = tmp_path / "undisturbed"
-    start = time.monotonic()
-    assert process.run(run, results=undisturbed, home=new_home()).exit_code() == 0
-    duration = time.monotonic() - start
+    undisturbed, duration = tmp_path / "undisturbed", 0.0
+    for results in (tmp_path / "first", undisturbed):  # the first waits for the process that forks
+        start = time.monotonic()
+        assert process.run(run, results=results, home=new_home()).exit_code() == 0
+        duration = time.monotonic() - start
     expected, killed = outcome(undisturbed), 0
     # Where the machine is faster now than a moment ago, a run may end before its moment comes: then another is drawn.
     for number, moment in enumerate(np.random.default_rng(0).uniform(0, duration, 3 * kills)):

@@ -234,7 +234,7 @@ def ours(folder: Path, *, home: str) -> Callable[[], None]:
 
     os.environ["CLVL_HOME"] = str(folder / home)
     backbone = loaded(folder)
-    features.load_backbone = lambda name, device: backbone  # loaded before the clock runs, as for the others
+    features.load_backbone = lambda name, **settings: backbone  # loaded before the clock runs, as for the others
     runner.reset_peak = lambda: None  # the peak of the whole process is compared
     config = run_config(str(folder / "stream.toml"), str(folder / "coop.toml"), backbone=str(folder / "clip"))
 
