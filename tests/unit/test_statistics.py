@@ -1,5 +1,8 @@
 """Statistics against scipy, closed forms and simulation."""
 
+from itertools import combinations
+
+import networkx
 import numpy as np
 import pytest
 from scipy import stats
@@ -87,3 +90,34 @@ def test_letters_of_strategies_that_all_differ_go_down_with_the_mean():
     found = letters({"x": 0.1, "y": 0.9}, [pair("x", "y", 0.001)])
     assert found == {"x": "b", "y": "a"}
     assert statistics.LEVEL == 0.05
+
+
+def test_letters_are_the_maximal_cliques_of_what_is_alike():
+    """Against networkx, on a random graph of 12 strategies."""
+    generator = np.random.default_rng(3)
+    names = [f"s{rank:02d}" for rank in range(12)]
+    found = [pair(a, b, float(generator.choice([0.001, 0.9]))) for a, b in combinations(names, 2)]
+    graph = networkx.Graph()
+    graph.add_nodes_from(names)
+    graph.add_edges_from((each.a, each.b) for each in found if each.p_holm >= statistics.LEVEL)
+    expected = {frozenset(clique) for clique in networkx.find_cliques(graph)}
+    shared = letters(dict(zip(names, np.linspace(0, 1, 12), strict=True)), found)
+    assert {frozenset(n for n in names if letter in shared[n]) for letter in set("".join(shared.values()))} == expected
+
+
+def test_sixty_strategies_that_are_all_alike_share_one_letter_at_once():
+    """Without a pivot this takes 2^60 steps."""
+    names = [f"s{rank:02d}" for rank in range(60)]
+    found = [pair(a, b, 0.9) for a, b in combinations(names, 2)]
+    assert set(letters(dict.fromkeys(names, 0.5), found).values()) == {"a"}
+
+
+def test_rows_far_apart_can_be_told_apart_in_a_table_of_thirty():
+    """The smallest p that the draws can give must survive Holm's correction over all 435 pairs."""
+    generator = np.random.default_rng(4)
+    correct = {f"s{rank:02d}": generator.random((3, 300)) < 0.5 for rank in range(29)} | {
+        "best": generator.random((3, 300)) < 0.95
+    }
+    ps = [each.p_holm for each in differences(correct) if "best" in (each.a, each.b)]
+    assert len(ps) == 29
+    assert max(ps) < statistics.LEVEL
