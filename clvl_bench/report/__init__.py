@@ -5,6 +5,7 @@ from pathlib import Path
 
 from clvl_bench.records import write_atomically
 from clvl_bench.report import answer_tables, gallery
+from clvl_bench.report.ceilings import shown
 from clvl_bench.report.compare import Difference, compare
 from clvl_bench.report.paired import differences_frame, paired
 from clvl_bench.report.published import beside, beside_markdown, read_published
@@ -27,7 +28,7 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, publishe
         table = beside(frame, read_published(published))
         write_atomically(out / "beside.csv", table.to_csv(index=False, lineterminator="\n").encode())
         write_atomically(out / "beside.md", beside_markdown(table).encode())
-    compared = paired(runs)
+    compared = paired(shown(runs))
     if compared:
         pairs = differences_frame(compared).to_csv(index=False, lineterminator="\n")
         write_atomically(out / "differences.csv", pairs.encode())
@@ -44,7 +45,7 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, publishe
 
         for name, picture in draw_supervision(variants).items() if len(variants) else ():
             write_atomically(out / name, picture)
-        tables = groups(runs)
+        tables = groups(shown(runs))
         for group in tables:
             folder = out if len(tables) == 1 else out / "-".join(group.table[:2])
             for name, picture in draw(group).items():

@@ -62,6 +62,8 @@ class Origin:
     commit: str = ""
     changed: str = ""
     config_sha256: str = ""
+    adapter_sha256: str = ""
+    train_data: str = ""
     data_sha256: str = ""
     prompts_sha256: str = ""
     weights_sha256: str = ""
@@ -146,6 +148,8 @@ def of_result(result: Result) -> Run:
             commit=(origin["code"]["commit"] or origin["code"]["version"])[:12],
             changed="" if origin["code"]["changed"] is None else str(origin["code"]["changed"]).lower(),
             config_sha256=sha256(to_json(origin["chosen"]))[:16],
+            adapter_sha256=sha256(to_json(config["strategy_config"]["adapter"]))[:16],
+            train_data=config["strategy_config"]["train"]["data"],
             data_sha256=sha256(to_json(origin["data"]))[:16],
             prompts_sha256=origin["prompts_sha256"][:16],
             weights_sha256=origin["backbone"]["weights_sha256"][:16],

@@ -9,6 +9,7 @@ import pandas as pd
 
 from clvl_bench.errors import Mistake
 from clvl_bench.metrics import METRICS, STREAM
+from clvl_bench.report.ceilings import ceilings, share, shown
 from clvl_bench.report.matrices import of_records
 from clvl_bench.report.paired import Compared
 from clvl_bench.report.runs import Run, Table
@@ -50,7 +51,8 @@ def per_run(runs: Sequence[Run]) -> pd.DataFrame:
 def summary(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a strategy: for each metric and cost `<name>_mean` and `<name>_std`, and `runs`, `failed`, `n`.
 
-    A failed run is counted and never averaged; a metric that is undefined in any run is undefined in the mean.
+    A failed run is counted and never averaged; a metric that is undefined in any run is undefined in the mean. `joint` is
+    what joint training of the same adapter reaches, `of_joint` the share of its gain over zero-shot (see `ceilings`).
 
     Raises:
         Mistake: runs over part of the data beside runs over all of it, or over different data or weights.
@@ -68,7 +70,19 @@ def summary(runs: Sequence[Run]) -> pd.DataFrame:
             cell = over_runs(done[name].tolist() if name in done else [])
             row |= {f"{name}_mean": cell.mean, f"{name}_std": cell.std}
         rows.append(row)
-    return pd.DataFrame(rows)
+    return _beside_joint(pd.DataFrame(rows), runs)
+
+
+def _beside_joint(frame: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
+    """The rows that are shown, with what joint training of their adapters reaches."""
+    groups = [((row["benchmark"], row["label_space"], row["backbone"]), row["strategy"]) for _, row in frame.iterrows()]
+    found = ceilings(dict(zip(groups, frame["last_mean"], strict=True)), runs)
+    adapters = {(run.origin.table, run.origin.strategy): run.origin.adapter_sha256 for run in runs if run.records}
+    frame["joint"] = [found.get((table, adapters.get((table, strategy), "")), math.nan) for table, strategy in groups]
+    columns = (frame["last_mean"], frame["zeroshot_mean"], frame["joint"])
+    frame["of_joint"] = [share(*numbers) for numbers in zip(*columns, strict=True)]
+    rows = {(run.origin.table, run.origin.strategy) for run in shown(runs)}
+    return frame[[group in rows for group in groups]].reset_index(drop=True)
 
 
 def over_runs(values: Sequence[float]) -> Cell:
@@ -136,10 +150,15 @@ def short_table(frame: pd.DataFrame, letters: Mapping[str, str] | None = None) -
     """Column titles and rows of the table that people read: accuracies in percent, mean ± deviation."""
     titles = ["Strategy", *(METRICS[name].title for name in SHOWN), *COSTS.values(), "Runs"]
     titles.insert(2, "Alike")
+    measured = bool(frame["of_joint"].notna().any())
+    if measured:
+        titles.insert(3, "Of joint")
     rows = []
     for _, row in frame.iterrows():
         cells = [percent(Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"])) for name in SHOWN]
         cells.insert(1, (letters or {}).get(row["strategy"], "–"))
+        if measured:
+            cells.insert(2, of_joint(row["of_joint"], row["joint"]))
         why = f": {row['reasons']}" if row["reasons"] else ""
         runs = str(row["n"]) if not row["failed"] else f"{row['n']}/{row['runs']} ({row['failed']} failed{why})"
         costs = [
@@ -162,6 +181,13 @@ def stream_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
         shown = [percent(cell) if STREAM[name].rate else count(cell.mean) for name, cell in zip(names, cells, strict=True)]
         rows.append([row["strategy"], *shown])
     return ["Strategy", *(STREAM[name].title for name in names)], rows
+
+
+def of_joint(part: float, joint: float) -> str:
+    """A share of less than half is marked: the stream has kept most of what the adapter could have learned from it."""
+    if math.isnan(part):
+        return "–"
+    return f"{100 * part:.0f} % of {100 * joint:.1f}" + (" !" if part < 0.5 else "")
 
 
 def percent(cell: Cell) -> str:
@@ -223,6 +249,8 @@ had there minus that. Kept is every byte that outlives an experience, the public
 past among them, as images, features or with logits.
 Alike: strategies that share a letter cannot be told apart in Last (paired bootstrap over test samples and runs, Holm's
 correction over all pairs of the table, 5 percent); differences.csv has every pair with its interval.
+Of joint: the share that a strategy makes of the gain over zero-shot of joint training of the same adapter, and what that
+reaches; ! marks less than half.
 """
 
 

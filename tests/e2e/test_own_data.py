@@ -300,7 +300,7 @@ def test_a_learner_that_compares_with_texts_refuses_features_without_them(exampl
 
 
 def test_the_experiment_over_real_features_names_runs_that_exist(examples):
-    done = clvl_here("check", "clip_adapters.toml", cwd=examples)
+    done = clvl_here("check", "clip_imagenet_learners.toml", cwd=examples)
     assert done.returncode == 0, done.stderr
 
 
