@@ -10,6 +10,7 @@ import clvl_bench
 from clvl_bench.config import benchmark as benchmarks
 from clvl_bench.config.benchmark import BenchmarkConfig
 from clvl_bench.config.experiment import ExperimentConfig
+from clvl_bench.config.plugins.memories import BOUNDS
 from clvl_bench.config.run import RunConfig
 from clvl_bench.config.training import StrategyConfig
 from clvl_bench.datasets import FeaturesSource
@@ -243,6 +244,8 @@ def _override(content: dict[str, Any], override: str, config: type[Strict]) -> N
             if part == "plugins" and part not in place:
                 raise Mistake(f"--set {override}: this strategy has no plugins; add them in a file of your own")
             place = place.setdefault(part, {})
+    for bound in BOUNDS if name in BOUNDS else ():
+        place.pop(bound, None)
     place[name] = _value(text.strip())
 
 

@@ -13,7 +13,7 @@ from clvl_bench.adapters import build_adapter
 from clvl_bench.backbones import PrecomputedBackbone, unit
 from clvl_bench.config import StrategyConfig
 from clvl_bench.config.adapters import LinearAdapter
-from clvl_bench.config.files import run_config
+from clvl_bench.config.files import load, run_config
 from clvl_bench.datasets import Candidate
 from clvl_bench.errors import Mistake
 from clvl_bench.plugins.derpp import Derpp
@@ -338,3 +338,12 @@ def test_gdumb_trains_on_its_memory_and_on_all_of_it(streams):
         trained.clear()
         built.train(experience, eval_streams=[])
         assert sorted(torch.cat(trained).tolist()) == sorted(2 * gdumb.memory.columns[2].tolist())
+
+
+@pytest.mark.parametrize(("field", "other"), [("memory_bytes", "memory_size"), ("memory_size", "memory_bytes")])
+def test_an_override_of_one_bound_takes_the_place_of_the_other(tmp_path, field, other):
+    file = tmp_path / "mine.toml"
+    file.write_text(f'version = 1\n[[plugins]]\nkind = "replay"\n{other} = 100\n')
+    plugin = load("strategy", str(file), [f"plugins.replay.{field}=7000"]).plugins[0]
+    assert getattr(plugin, field) == 7000
+    assert other not in plugin.model_fields_set

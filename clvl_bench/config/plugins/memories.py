@@ -8,6 +8,10 @@ from clvl_bench.config.reads import Reads
 from clvl_bench.strict import Strict
 
 
+BOUNDS = ("memory_size", "memory_bytes")
+"""A memory has one of these; an override of one takes the place of the other."""
+
+
 class MemoryPlugin(Strict):
     """What rehearses samples of the past: how many it keeps, or how many bytes of them."""
 
