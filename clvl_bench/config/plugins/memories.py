@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 from clvl_bench.config.reads import Reads
 from clvl_bench.strict import Strict
 
-
 BOUNDS = ("memory_size", "memory_bytes")
 """A memory has one of these; an override of one takes the place of the other."""
 
