@@ -343,7 +343,9 @@ def test_gdumb_trains_on_its_memory_and_on_all_of_it(streams):
 @pytest.mark.parametrize(("field", "other"), [("memory_bytes", "memory_size"), ("memory_size", "memory_bytes")])
 def test_an_override_of_one_bound_takes_the_place_of_the_other(tmp_path, field, other):
     file = tmp_path / "mine.toml"
-    file.write_text(f'version = 1\n[adapter]\nkind = "full"\n[[plugins]]\nkind = "replay"\n{other} = 100\n')
+    file.write_text(
+        f'version = 1\n[adapter]\nkind = "full"\n[[plugins]]\nkind = "replay"\n{other} = 100\n[train]\nclasses = "seen"\n'
+    )
     plugin = load("strategy", str(file), [f"plugins.replay.{field}=7000"]).plugins[0]
     assert getattr(plugin, field) == 7000
     assert other not in plugin.model_fields_set
