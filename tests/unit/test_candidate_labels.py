@@ -2,6 +2,7 @@
 
 import types
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy, one_hot
@@ -14,6 +15,7 @@ from clvl_bench.plugins.grip import Grip, shared_out
 from clvl_bench.plugins.memory import Memory, insert_labelled
 from clvl_bench.plugins.replay import Replay
 from clvl_bench.plugins.upl import Upl, most_confident
+from clvl_bench.prequential import PseudoTally
 
 PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.5, 0.1, 0.4], [0.2, 0.5, 0.3]])
 
@@ -119,3 +121,17 @@ def test_anchored_pl_takes_samples_for_classes_of_their_experience_alone():
         )  # fmt: skip
         plugin.before_backward(step)
         assert plugin.said[0].labels.tolist() == [label]
+
+
+def test_a_tally_counts_precision_by_what_was_said_and_coverage_by_what_is_true():
+    tally = PseudoTally(3)
+    columns = [(0, True, 0), (0, True, 1), (1, False, 1), (1, True, 1), (0, False, 0)]
+    said, kept, true = (np.array(column) for column in zip(*columns, strict=True))
+    tally.add(said[:2], kept[:2], true[:2])
+    again = PseudoTally(3)
+    again.load(tally.state())
+    again.add(said[2:], kept[2:], true[2:])
+    assert list(again.rates()) == [
+        (0, "class_pseudo_precision", 1 / 2, 2), (0, "class_pseudo_coverage", 1 / 2, 2),
+        (1, "class_pseudo_precision", 1.0, 1), (1, "class_pseudo_coverage", 2 / 3, 3),
+    ]  # fmt: skip
