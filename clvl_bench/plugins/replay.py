@@ -71,7 +71,7 @@ class Replay(Plugin):
 
 def build(config: ReplayPlugin, surroundings: Surroundings) -> Replay:
     return Replay(
-        config.memory_size,
+        config.samples,
         memory_bytes=config.memory_bytes,
         policy=config.policy,
         batch_size=config.batch_size,
