@@ -4,7 +4,6 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import clvl_bench
 from clvl_bench.backbones import Backbone
 from clvl_bench.config import RunConfig
 from clvl_bench.datasets import Candidate, ImageDataset
+from clvl_bench.installed import versions_of
 from clvl_bench.records import file_sha256, sha256, to_json
 from clvl_bench.streams import Part, shared_images
 
@@ -80,13 +80,7 @@ def identity(backbone: Backbone) -> dict[str, str]:
 
 def versions() -> dict[str, str]:
     """Of Python and the packages that numbers depend on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return versions_of(PACKAGES)
 
 
 def code() -> dict[str, Any]:
