@@ -33,13 +33,14 @@ PAIRS = [
 ]  # fmt: skip
 
 
-def refuses(kind: str, backbone: TowerBackbone) -> bool:
+def refuses(adapter: dict, backbone: TowerBackbone) -> bool:
     """Whether the backbone declares that it has no ground for such an adapter."""
-    towers = backbone.towers
+    kind, towers = adapter["kind"], backbone.towers
     return (
         (kind in WORDS and not towers.reads_embeddings)
         or (kind in LOW_RANK and not {"image", "text"} <= set(towers.query_and_value))
         or (kind in LAYERS and not isinstance(towers, LayeredTowers))
+        or (adapter.get("tower") == "inherited" and not hasattr(towers, "vision_model"))  # layers of transformers' own
     )
 
 
@@ -78,7 +79,7 @@ def test_one_experience_under_the_audits(family, path, on_family, tmp_path):
     benchmark, stream = ("toy_scans_vqa", SMALL) if answers else ("toy_landcover", ONE)
     # Questions come by type: of fewer, a type may have a single answer, from which nothing is learned.
     config = run_config(benchmark, str(path), limit=120 if answers else 20, overrides=(*stream, *sizes))
-    if refuses(adapter["kind"], backbone):
+    if refuses(adapter, backbone):
         with pytest.raises(Mistake) as refused:
             listen(config, tmp_path)
         assert len(str(refused.value).splitlines()) == 1
