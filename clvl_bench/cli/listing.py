@@ -37,12 +37,12 @@ def _datasets() -> Rows:
         size = sizes if dataset.splits else f"{dataset.samples}, no split"
         missing = "own copy" if isinstance(dataset.source, OwnCopySource) else "fetch"
         here = "yes" if is_here(dataset) else missing
-        rows.append((dataset.name, str(len(dataset.classes)), size, _weight(dataset), dataset.licence, here))
+        rows.append((dataset.name, str(len(dataset.classes)), size, _weight(dataset), _licence(dataset.licence), here))
     for asked in QUESTIONS:
         parts = asked.partitions["official"]
         size = "/".join(str(parts.get(split, "-")) for split in ("train", "valid", "test")) if parts else "not stated"
         here = "yes" if is_here(asked) else "own copy"
-        rows.append((asked.name, "questions", size, _weight(asked), asked.licence, here))
+        rows.append((asked.name, "questions", size, _weight(asked), _licence(asked.licence), here))
     return rows
 
 
@@ -54,7 +54,14 @@ def _weight(dataset: ImageDataset | VqaDataset) -> str:
 
 
 def _megabytes(number: float) -> str:
-    return f"{number:.0f} MB" if number < 1000 else f"{number / 1000:.1f} GB"
+    if number < 1000:
+        return f"{number:.0f} MB"
+    return f"{number / 1000:.1f} GB" if number < 100_000 else f"{number / 1000:.0f} GB"
+
+
+def _licence(said: str) -> str:
+    """The licence's name, without what it adds behind a semicolon: the declaration and each record have the whole."""
+    return said.partition(";")[0]
 
 
 def _backbones() -> Rows:

@@ -5,6 +5,7 @@ import pytest
 from command import clvl_here
 
 from clvl_bench.cli import main as cli
+from clvl_bench.cli.estimate import estimate
 from clvl_bench.config.files import run_config
 
 FEATURES = """version = 1
@@ -53,3 +54,13 @@ def test_an_interrupted_command_says_how_to_go_on(monkeypatch, capsys, how):
         cli.main()
     assert stopped.value.code == 130
     assert "the same command goes on where it stopped" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("limit", "images"),
+    [(None, (16200 + 5400) + (18900 + 6300) + 2100 + 10000 + 2 * 10000), (1000, 2 * 1000 + 2 * 1000 + 1000 + 1000 + 2 * 1000)],
+)
+def test_a_dry_run_counts_the_images_of_datasets_without_a_published_split_once(tmp_path, limit, images):
+    """EuroSAT and RESISC45 in two published splits, UC Merced and AID without one, the tests of CIFAR-10 and CIFAR-100."""
+    _, _, disk = estimate([run_config("satellite_sequence", "zeroshot", limit=limit)], tmp_path)
+    assert disk.startswith(f"Disk      {images:,} images: ")
