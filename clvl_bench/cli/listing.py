@@ -23,7 +23,7 @@ from clvl_bench.datasets import (
     ToySource,
     VqaDataset,
 )
-from clvl_bench.errors import Mistake, unknown
+from clvl_bench.errors import Mistake, near_match
 from clvl_bench.metrics import METRICS
 from clvl_bench.readers import is_here
 
@@ -157,7 +157,8 @@ def show(what: str) -> None:
     kinds: dict[str, Callable[[], Rows]] = {kind: partial(_fields, member) for kind, member in members.items()}
     tables = {**kinds, **TABLES}
     if what != "all" and what not in tables:
-        raise Mistake(f"list: {unknown('table', what, [*TABLES, 'all', *kinds])}")
+        near, allowed = near_match(what, [*tables, "all"]), ", ".join([*TABLES, "all"])
+        raise Mistake(f"list: unknown table '{what}': {near}allowed: {allowed}, or a kind of adapter or plugin")
     console = Console()
     for name in TABLES if what == "all" else (what,):
         titles, *rows = tables[name]()

@@ -14,7 +14,7 @@ from clvl_bench.config.plugins.memories import BOUNDS
 from clvl_bench.config.run import RunConfig
 from clvl_bench.config.training import StrategyConfig
 from clvl_bench.datasets import FeaturesSource
-from clvl_bench.errors import Mistake, near_match, unknown
+from clvl_bench.errors import Mistake, near_match, some, unknown
 from clvl_bench.strict import Strict, parse
 
 FOLDERS: dict[str, str] = {
@@ -49,16 +49,19 @@ def locate(sort: str, name: str) -> Path:
     Raises:
         Mistake: there is none; names a near match.
     """
+    listed = "" if sort == "experiment" else f"clvl-bench list {Path(FOLDERS[sort]).name}"
     if name.endswith(".toml") or "/" in name:
         path = Path(name).expanduser()
         if not path.is_file():
-            raise Mistake(f"{name}: no such file; give the path of a TOML file, or a name: {', '.join(names(sort))}")
+            raise Mistake(
+                f"{name}: no such file; give the path of a TOML file, or a name: {some(name, names(sort), listed=listed)}"
+            )
         return path
     for folder in (Path.cwd(), shipped()):
         path = folder / FOLDERS[sort] / f"{name}.toml"
         if path.is_file():
             return path
-    raise Mistake(unknown(sort, name, names(sort)))
+    raise Mistake(unknown(sort, name, names(sort), listed=listed))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
