@@ -43,6 +43,13 @@ class ReplayPlugin(MemoryPlugin):
     kind: Literal["replay"] = "replay"
     policy: Literal["reservoir", "class_balanced", "herding"] = "class_balanced"
     batch_size: int | None = Field(None, ge=1, description="samples rehearsed a step; as many as the batch holds if left out")
+    pseudo_labelled: bool = Field(
+        False, description="samples enter, too, whose pseudo-label another plugin learned from in the last epoch"
+    )
+
+    @property
+    def needs_experiences(self) -> bool:
+        return self.pseudo_labelled
 
 
 class DerppPlugin(MemoryPlugin):
