@@ -8,6 +8,7 @@ frozen text tower says of a question with all answers is kept on disk: row 0 of 
 
 import hashlib
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -22,8 +23,13 @@ from clvl_bench.home import home
 from clvl_bench.questions import Asked
 from clvl_bench.records import sha256, write_atomically
 
-CHUNK = 256
+PACK = 16
+"""Answers that are encoded in one sequence behind their question. More of them save little and make attention longer."""
 BLANK = "{question}"
+
+
+Sentence = tuple[tuple[int, ...], list[int]]
+"""Token ids up to the end of the question, start of text included, and behind it, end of text included."""
 
 
 class Ranking:
@@ -33,10 +39,11 @@ class Ranking:
         self.backbone: TowerBackbone = with_towers(backbone, wanted_by="ranking answers")
         self.table = tuple(table)
         self._asking = [place for place, each in enumerate(table) if any(BLANK in template for template in each.templates)]
+        self._words: dict[str, list[int]] = {}
         self._known: dict[tuple[int, ...], Tensor] = {}
         texts = [self.table[place].prompts for place in self._asking]
         self._key = sha256(
-            repr((self.backbone.weights_sha256, self.backbone.context_length, texts, self._templates())).encode()
+            repr(("packed", self.backbone.weights_sha256, self.backbone.context_length, texts, self._templates())).encode()
         )
 
     def texts(self, tokens: Tensor, candidates: Classes) -> Tensor:
@@ -77,33 +84,51 @@ class Ranking:
 
     def _encoded(self, question: tuple[int, ...]) -> Tensor:
         groups = [self._sentences(self.table[place], question) for place in self._asking]
-        flat = [sentence for group in groups for sentence in group]
-        features = torch.cat([self._text(flat[start : start + CHUNK]) for start in range(0, len(flat), CHUNK)])
-        return torch.stack([unit(part.mean(dim=0)) for part in unit(features).split([len(group) for group in groups])])
+        features = unit(self._texts([sentence for group in groups for sentence in group]))
+        return torch.stack([unit(part.mean(dim=0)) for part in features.split([len(group) for group in groups])])
 
-    def _sentences(self, candidate: Candidate, question: tuple[int, ...]) -> list[list[int]]:
-        """The token ids of each template with the question in its place, start and end included."""
+    def _sentences(self, candidate: Candidate, question: tuple[int, ...]) -> list[Sentence]:
+        """Each template with the question in its place: the token ids up to its end, and those behind it."""
         sentences = []
         for template in candidate.templates:
             before, _, behind = template.partition(BLANK)
             head = self._ids(before.format(candidate.words).strip())[:-1]
             tail = self._ids(behind.format(candidate.words).strip())[1:]
             room = max(0, self.backbone.context_length - len(head) - len(tail))
-            sentences.append([*head, *question[:room], *tail])
+            sentences.append(((*head, *question[:room]), tail))
         return sentences
 
     def _ids(self, text: str) -> list[int]:
-        tokens = self.backbone.tokenise([text])
-        return [int(token) for token in tokens.ids[0, : int(tokens.ends[0]) + 1]]
+        if text not in self._words:
+            tokens = self.backbone.tokenise([text])
+            self._words[text] = [int(token) for token in tokens.ids[0, : int(tokens.ends[0]) + 1]]
+        return self._words[text]
 
-    def _text(self, sentences: Sequence[Sequence[int]]) -> Tensor:
-        """Features [sentences, width]; padded with the end of text, behind which a causal tower never looks."""
-        longest = max(map(len, sentences))
-        ids = torch.tensor([[*each, *[each[-1]] * (longest - len(each))] for each in sentences], device=self.backbone.device)
-        ends = torch.tensor([len(each) - 1 for each in sentences], device=self.backbone.device)
-        towers = self.backbone.towers
-        features: Tensor = towers.sentences(ids, ends).float()
-        return features
+    def _texts(self, sentences: Sequence[Sentence]) -> Tensor:
+        """Features [sentences, width]. A question is encoded once for a pack of answers of like length."""
+        order = sorted(range(len(sentences)), key=lambda row: (sentences[row][0], len(sentences[row][1])))
+        packs = [
+            rows[start : start + PACK]
+            for _, same in groupby(order, key=lambda row: sentences[row][0])
+            for rows in [list(same)]
+            for start in range(0, len(rows), PACK)
+        ]
+        features = torch.cat([self._pack(sentences[rows[0]][0], [sentences[row][1] for row in rows]) for rows in packs])
+        back = torch.tensor([row for rows in packs for row in rows], device=features.device).argsort()
+        return features[back]
+
+    def _pack(self, beginning: Sequence[int], tails: Sequence[Sequence[int]]) -> Tensor:
+        """Features [tails, width]; padded with the end of text, behind which a causal tower never looks."""
+        device, towers = self.backbone.device, self.backbone.towers
+        longest = max(map(len, tails))
+        first = torch.tensor([beginning], device=device)
+        rests = torch.tensor([[*each, *[each[-1]] * (longest - len(each))] for each in tails], device=device)
+        ends = torch.tensor([len(each) - 1 for each in tails], device=device)
+        if not self.backbone.token_width:  # a text tower that reads ids alone
+            whole = torch.cat([first.expand(len(tails), -1), rests], dim=1)
+            features: Tensor = towers.sentences(whole, ends + len(beginning)).float()
+            return features
+        return towers.text_after(towers.embed(first), towers.embed(rests), ends)[0].float()
 
     def _templates(self) -> list[tuple[str, ...]]:
         return [self.table[place].templates for place in self._asking]
