@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from clvl_bench.adapters import build_adapter
-from clvl_bench.adapters.ranking import PACK, Ranking
+from clvl_bench.adapters.asking import PACK
+from clvl_bench.adapters.ranking import Ranking
 from clvl_bench.backbones import load_backbone, unit
 from clvl_bench.config.adapters import RankingAdapter
 from clvl_bench.datasets import Candidate
