@@ -8,8 +8,11 @@ import torch
 from clvl_bench.adapters import build_adapter
 from clvl_bench.backbones import load_backbone, unit
 from clvl_bench.config.adapters import AnswerRanPacAdapter, ConcatAdapter, MajorityAdapter, ProductAdapter
+from clvl_bench.config.files import run_config
 from clvl_bench.datasets import Candidate
+from clvl_bench.errors import Mistake
 from clvl_bench.questions import Asked, packed, question_rows, unpacked
+from clvl_bench.runner import run
 
 NAMES = ("yes", "no", "a nodule", "two")
 TABLE = tuple(Candidate(name, "d", ("{question} {}.",)) for name in NAMES)
@@ -123,3 +126,12 @@ def test_ranpac_is_ridge_regression_on_the_product_whatever_the_order(backbone):
     with torch.no_grad():
         assert torch.allclose(one.logits(inputs, (0, 1)).double(), h @ weights, atol=1e-5)
         assert torch.allclose(one.logits(inputs, (0, 1)), other.logits(inputs, (0, 1)), atol=1e-5)
+
+
+def test_a_loss_that_cannot_move_anything_is_refused(tmp_path):
+    small = ["train.epochs=1", 'benchmark.zeroshot=["toy_shapes"]']
+    held = run_config("toy_scans_vqa", "answers_product_lwf", limit=30, overrides=small)
+    assert run(held, results=tmp_path, progress=False).records
+    idle = run_config("toy_scans_vqa", "answers_product_lwf", limit=30, overrides=[*small, "plugins.lwf.texts=teacher"])
+    with pytest.raises(Mistake, match=r'does not learn image features; set plugins.lwf.texts = "student"'):
+        run(idle, results=tmp_path, progress=False)
