@@ -89,6 +89,20 @@ def test_an_answer_that_never_came_has_a_score_in_the_product_and_none_in_the_su
         assert torch.isfinite(scores[:, :2]).all()
 
 
+def test_answers_that_never_came_may_be_scored_among_themselves_alone(backbone):
+    inputs, targets = exclusive_or(backbone)
+    scored, apart, never = (
+        trained(ProductAdapter(hidden=32, dropout=0.0, unseen=unseen), backbone, inputs, targets, steps=2)
+        for unseen in ("scored", "apart", "never")
+    )
+    with torch.no_grad():
+        assert torch.equal(apart.logits(inputs, (0, 1, 2, 3)), never.logits(inputs, (0, 1, 2, 3)))
+        assert torch.equal(apart.logits(inputs, (2, 3)), scored.logits(inputs, (2, 3))), "by the head that learned"
+        untouched = never.ranking.scores(never.asked(inputs), (2, 3))
+        assert torch.equal(never.logits(inputs, (2, 3)), untouched)
+        assert not torch.allclose(apart.logits(inputs, (2, 3)), untouched)
+
+
 def test_majority_says_the_commonest_answer_of_the_type(backbone):
     inputs, _ = exclusive_or(backbone)
     targets = torch.tensor([(0, 0, 1, 3, 0, 1, 3, 3)[row % 8] for row in range(len(inputs))])

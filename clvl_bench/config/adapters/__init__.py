@@ -14,6 +14,7 @@ from clvl_bench.config.adapters.answers import (
     MajorityAdapter,
     ProductAdapter,
     RankingAdapter,
+    Unseen,
 )
 from clvl_bench.config.adapters.features import ClipAdapter, TipAdapter, TipAdapterF
 from clvl_bench.config.adapters.heads import CosineAdapter, LinearAdapter, NoneAdapter
@@ -85,5 +86,5 @@ __all__ = [
     "LoraPerExperienceAdapter", "MajorityAdapter", "MapleAdapter", "MoeAdaptersAdapter", "NcmAdapter", "NoneAdapter",
     "OLoraAdapter", "ProductAdapter", "PromptAdapter", "PromptPerExperienceAdapter", "RailAdapter", "RailDualAdapter",
     "RanPacAdapter", "RankingAdapter", "SPromptsAdapter", "SelectorSettings", "SldaAdapter", "StudentAdapter", "TipAdapter",
-    "TipAdapterF",
+    "TipAdapterF", "Unseen",
 ]  # fmt: skip

@@ -8,8 +8,11 @@ from clvl_bench.config.reads import Reads
 from clvl_bench.strict import Strict
 
 Sees = Literal["both", "question"]
-Unseen = Literal["scored", "never"]
-_UNSEEN = "answers that never came: scored by their texts, though nothing was learned against them; or never given"
+Unseen = Literal["scored", "apart", "never"]
+_UNSEEN = (
+    "answers that never came: scored by their texts, though nothing was learned against them; scored only where none of the "
+    "candidates came, as in a held-out dataset; or never given, held-out datasets being left to the frozen backbone"
+)
 
 
 class RankingAdapter(Strict):
