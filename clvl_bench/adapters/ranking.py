@@ -30,6 +30,7 @@ class Ranking:
         self.backbone: TowerBackbone = with_towers(backbone, wanted_by="ranking answers")
         self.table = tuple(table)
         self._asking = [place for place, each in enumerate(table) if any(BLANK in template for template in each.templates)]
+        self._row_of = {place: row for row, place in enumerate(self._asking)}
         self._layout = Asking(self.backbone, table)
         self._known: dict[Ids, Tensor] = {}
         texts = [self.table[place].prompts for place in self._asking]
@@ -39,11 +40,13 @@ class Ranking:
 
     def texts(self, question: Ids, candidates: Classes) -> Tensor:
         """Unit text features [candidates, width] of the candidates behind one question, by its token ids."""
-        features = self.backbone.class_features([self.table[place] for place in candidates]).clone()
-        asking = {place: row for row, place in enumerate(self._asking)}
-        mine = [number for number, place in enumerate(candidates) if place in asking]
+        mine = [number for number, place in enumerate(candidates) if place in self._row_of]
+        own = [number for number, place in enumerate(candidates) if place not in self._row_of]
+        features = torch.empty(len(candidates), self.backbone.width, device=self.backbone.device)
         if mine:
-            features[mine] = self._asked(question)[[asking[candidates[number]] for number in mine]]
+            features[mine] = self._asked(question)[[self._row_of[candidates[number]] for number in mine]]
+        if own:  # classes of pictures: their words are the same behind every question
+            features[own] = self.backbone.class_features([self.table[candidates[number]] for number in own])
         return features
 
     @torch.no_grad()
