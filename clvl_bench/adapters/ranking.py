@@ -7,20 +7,18 @@ What the frozen text tower says of a question with all answers is kept on disk: 
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
 from clvl_bench.adapters.asking import BLANK, Asking, Ids, ranked, through
 from clvl_bench.adapters.base import Classes
 from clvl_bench.backbones import Backbone, TowerBackbone, with_towers
 from clvl_bench.datasets import Candidate
+from clvl_bench.features import kept
 from clvl_bench.home import home
 from clvl_bench.questions import Asked
-from clvl_bench.records import sha256, write_atomically
+from clvl_bench.records import sha256
 
 
 class Ranking:
@@ -61,28 +59,16 @@ class Ranking:
         if ids not in self._known:
             folder = home() / "answers" / self._key[:32]
             name = hashlib.sha256(repr(ids).encode()).hexdigest()[:32]
-            features = _kept(folder, name, len(self._asking))
-            if features is None:
-                encode = through(self.backbone.towers, self.backbone.device)
-                features = self._layout.features(self._asking, ids, encode).cpu()
-                data = save({"features": features.contiguous()})
-                write_atomically(folder / f"{name}-{sha256(data)}.safetensors", data, durable=False)
+            encode = through(self.backbone.towers, self.backbone.device)
+            features = kept(
+                folder,
+                name,
+                len(self._asking),
+                lambda: self._layout.features(self._asking, ids, encode),
+                what="its answers are",
+            )
             self._known[ids] = features.to(self.backbone.device)
         return self._known[ids]
 
     def _templates(self) -> list[tuple[str, ...]]:
         return [self.table[place].templates for place in self._asking]
-
-
-def _kept(folder: Path, name: str, answers: int) -> Tensor | None:
-    """A kept tensor whose content fits the hash in its name; None where there is none, so that it is made again."""
-    for path in sorted(folder.glob(f"{name}-*.safetensors")):
-        data = path.read_bytes()
-        try:
-            if path.stem.partition("-")[2] == sha256(data) and len(found := load(data)["features"]) == answers:
-                kept: Tensor = found
-                return kept
-        except (SafetensorError, KeyError):
-            pass
-        path.unlink(missing_ok=True)
-    return None
