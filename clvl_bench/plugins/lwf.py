@@ -22,6 +22,10 @@ from clvl_bench.plugins.memory import reader
 from clvl_bench.plugins.weights import without_dropout
 from clvl_bench.randomness import rng
 
+FROZEN = (
+    "plugin 'lwf' compares with the teacher's texts, and this adapter does not learn image features; "
+    'set plugins.lwf.texts = "student"'
+)
 CHUNK = 64
 """Images that the teacher encodes together."""
 
@@ -77,6 +81,8 @@ class Lwf(Plugin):
         count = min(self.batch_size or strategy.train_mb_size, len(self._said))
         rows = torch.from_numpy(rng("lwf", self._seed, *key).choice(len(self._said), size=count, replace=False))
         student = self._logits(reader(strategy.experience.dataset)(rows)[0].to(strategy.device))
+        if not student.requires_grad:
+            raise Mistake(FROZEN)
         loss = both_directions(self._said[rows].to(student.device), student, self.temperature)
         strategy.loss = strategy.loss + self.weight * loss
 
@@ -118,10 +124,7 @@ def build(config: LwfPlugin, surroundings: Surroundings) -> Lwf:
     adapter = surroundings.adapter
     refuse_without_gradient(config.kind, adapter)
     if config.texts == "teacher" and type(adapter).image is Adapter.image:
-        raise Mistake(
-            "plugin 'lwf' compares with the teacher's texts, and this adapter does not learn image features; "
-            'set plugins.lwf.texts = "student"'
-        )
+        raise Mistake(FROZEN)
     return Lwf(
         adapter,
         weight=config.weight,

@@ -17,7 +17,7 @@ from clvl_bench.errors import Mistake
 
 ONE = ("benchmark.classes_per_experience=[10]", *SMALL)
 """One experience of all classes."""
-WORDS = {"prompt", "kgcoop", "cocoop", "attriclip", "prompt_per_experience"}
+WORDS = {"prompt", "kgcoop", "cocoop", "attriclip", "prompt_per_experience", "answer_prompt"}
 LOW_RANK = {"lora", "lora_per_experience", "lora_merged", "olora"}
 LAYERS = {"maple", "sprompts", "l2p", "dualprompt", "coda_prompt", "moe_adapters"}
 """Adapters that need embeddings of no words, query and value projections of their own, or a way in between layers."""
@@ -39,6 +39,7 @@ def refuses(adapter: dict, backbone: TowerBackbone) -> bool:
     return (
         (kind in WORDS and not towers.reads_embeddings)
         or (kind in LOW_RANK and not {"image", "text"} <= set(towers.query_and_value))
+        or (kind == "answer_lora" and "text" not in towers.query_and_value)
         or (kind in LAYERS and not isinstance(towers, LayeredTowers))
         or (adapter.get("tower") == "inherited" and not hasattr(towers, "vision_model"))  # layers of transformers' own
     )
