@@ -8,6 +8,7 @@ chunk write the same bytes to the same name.
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -62,13 +63,14 @@ def _encoded(split: Split, towers: TowerBackbone, tower: Callable[[Tensor], Tens
     chunks = []
     for number, start in enumerate(range(0, len(split), CHUNK)):
         rows = range(start, min(start + CHUNK, len(split)))
-        features = _kept(folder, number, len(rows))
-        if features is None:
-            features = tower(pixels_of(split.image, towers.preprocessing, rows)).cpu()
-            _keep(folder, number, features)
-        chunks.append(features)
+        make = partial(_through, tower, split.image, towers, rows)
+        chunks.append(kept(folder, f"{number:05d}", len(rows), make))
         tick(rows.stop)
     return torch.cat(chunks)
+
+
+def _through(tower: Callable[[Tensor], Tensor], image: Callable[[int], Image], towers: TowerBackbone, rows: range) -> Tensor:
+    return tower(pixels_of(image, towers.preprocessing, rows))
 
 
 def cache_key(split: Split, backbone: TowerBackbone) -> str:
@@ -77,24 +79,23 @@ def cache_key(split: Split, backbone: TowerBackbone) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def _keep(folder: Path, number: int, features: Tensor) -> None:
-    data = save({"features": features.contiguous()})
-    write_atomically(folder / f"{number:05d}-{sha256(data)}.safetensors", data, durable=False)
-
-
-def _kept(folder: Path, number: int, rows: int) -> Tensor | None:
-    """A chunk whose content fits the hash in its name; one that does not is removed, to be encoded again."""
-    for path in sorted(folder.glob(f"{number:05d}-*.safetensors")):
+def kept(folder: Path, name: str, rows: int, make: Callable[[], Tensor], *, what: str = "its images are") -> Tensor:
+    """A tensor of so many rows that lies on disk; made and kept where there is none. One that does not fit the hash in its
+    name is removed and made again."""
+    for path in sorted(folder.glob(f"{name}-*.safetensors")):
         data = path.read_bytes()
         try:
-            if path.stem.partition("-")[2] == sha256(data) and len(features := load(data)["features"]) == rows:
-                kept: Tensor = features
-                return kept
+            if path.stem.partition("-")[2] == sha256(data) and len(found := load(data)["features"]) == rows:
+                there: Tensor = found
+                return there
         except (SafetensorError, KeyError):
             pass
-        announce(path, "its images are encoded again")
+        announce(path, f"{what} encoded again")
         path.unlink(missing_ok=True)
-    return None
+    features = make().cpu()
+    data = save({"features": features.contiguous()})
+    write_atomically(folder / f"{name}-{sha256(data)}.safetensors", data, durable=False)
+    return features
 
 
 SMALL = 64

@@ -6,6 +6,7 @@ tensor, and a memory that keeps rows keeps all that it rehearses. A picture that
 dataset, of a reference set) is asked `WHAT`.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,8 @@ from torch import Tensor
 
 from clvl_bench.backbones import Backbone, TowerBackbone, with_towers
 from clvl_bench.config import Reads
-from clvl_bench.features import encode, encode_patches
+from clvl_bench.features import encode, encode_patches, kept
+from clvl_bench.home import home
 from clvl_bench.readers import Split
 from clvl_bench.readers.question_split import QuestionSplit
 
@@ -97,11 +99,18 @@ class QuestionInputs:
 
 @torch.no_grad()
 def question_rows(backbone: TowerBackbone, questions: Sequence[str]) -> Tensor:
-    """[questions, width + longest]: text features, not normalised, and token ids without start and end, -1 behind them."""
+    """[questions, width + longest]: text features, not normalised, and token ids without start and end, -1 behind them.
+
+    Encoded once, ever."""
     tokens = backbone.tokenise(questions)
     inside = torch.arange(tokens.ids.shape[1], device=tokens.ids.device)[None, :] < tokens.ends[:, None]
     ids = torch.where(inside, tokens.ids, -1)[:, 1:]
-    return torch.cat([backbone.text_features(questions), ids.float()], dim=1)
+    key = repr((backbone.weights_sha256, backbone.context_length, backbone.precision, ids.tolist()))
+    name = hashlib.sha256(key.encode()).hexdigest()[:32]
+    features = kept(
+        home() / "questions", name, len(questions), lambda: backbone.text_features(questions), what="its questions are"
+    )
+    return torch.cat([features.to(ids.device), ids.float()], dim=1)
 
 
 def _texts(split: Split | QuestionSplit) -> list[str]:

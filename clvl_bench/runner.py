@@ -256,7 +256,7 @@ def _record_costs(strategy: AdaptationStrategy, log: RecordLogger, config: RunCo
 
 def _finish(prepared: Prepared, folder: RunFolder, log: RecordLogger, watch: Stopwatch) -> Result:
     folder.write(RECORDS, to_csv(log.records))
-    shown = exhibits(prepared.benchmark.view.plan, prepared.parts)
+    shown = exhibits(prepared.benchmark.view.plan, prepared.parts, prepared.config.benchmark_config.questions)
     beside = []
     if shown is not None:
         folder.write(QUESTIONS, to_json(shown.questions))

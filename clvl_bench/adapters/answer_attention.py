@@ -63,7 +63,7 @@ class Attention(Answering):
         if self.training and self._patch_dropout:
             keep[:, 1:] = torch.rand(keep[:, 1:].shape, device=keep.device) >= self._patch_dropout
         scores = self.log_scale.exp() * unit(self.look(asked.question, patches, keep)) @ self._classifier(candidates).T
-        return scores if self._unseen == "scored" else self.arrived_only(scores, candidates)
+        return self.given(scores, candidates, self._unseen)
 
     def look(self, question: Tensor, patches: Tensor, keep: Tensor) -> Tensor:
         """What the question finds on the patches to be seen [batch, width]."""

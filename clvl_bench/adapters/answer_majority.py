@@ -28,7 +28,7 @@ class Majority(Answering):
         self.register_buffer("counts", torch.zeros(0, 0, dtype=torch.float64))
 
     def grow(self, answers: Classes) -> None:
-        self._room(0, len(self.arrived))
+        self._room(1, len(self.arrived))  # a row to read from before anything was observed
 
     def observe(self, inputs: Tensor, targets: Tensor) -> None:
         kinds = self.asked(inputs).type.long()

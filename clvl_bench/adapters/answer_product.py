@@ -47,7 +47,7 @@ class Product(Answering):
         v, u = self.of_image(image), self.of_question(asked.question)
         said = self.fused(torch.cat([v, u, v * u, (v - u).abs()], dim=1))
         scores = self.log_scale.exp() * unit(said) @ self._classifier(candidates).T
-        return scores if self._unseen == "scored" else self.arrived_only(scores, candidates)
+        return self.given(scores, candidates, self._unseen)
 
     def classifier(self, candidates: Classes) -> Tensor:
         """The answers' own texts, one unit row each [candidates, width]: frozen."""

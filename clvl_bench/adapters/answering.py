@@ -13,6 +13,7 @@ from torch import Tensor
 from clvl_bench.adapters.base import Adapter, Classes, State
 from clvl_bench.adapters.ranking import Ranking
 from clvl_bench.backbones import Backbone
+from clvl_bench.config.adapters import Unseen
 from clvl_bench.datasets import Candidate
 from clvl_bench.questions import Asked, unpacked
 
@@ -61,9 +62,12 @@ class Answering(Adapter):
         numbers, rows = torch.tensor(pairs, dtype=torch.long, device=device).reshape(-1, 2).unbind(dim=1)
         return numbers, rows
 
-    def arrived_only(self, scores: Tensor, candidates: Classes) -> Tensor:
-        """Scores [batch, candidates] with minus infinity for candidates that have not arrived."""
+    def given(self, scores: Tensor, candidates: Classes, unseen: Unseen) -> Tensor:
+        """Scores [batch, candidates] with minus infinity for candidates that have not arrived, as far as these are not to be
+        given; with `apart` they are scored where all candidates are such."""
         hidden = [number for number, place in enumerate(candidates) if place not in self.arrived]
+        if unseen == "scored" or (unseen == "apart" and len(hidden) == len(candidates)):
+            return scores
         return scores.index_fill(1, torch.tensor(hidden, dtype=torch.long, device=scores.device), -torch.inf)
 
     def spread(self, scores: Tensor, candidates: Classes) -> Tensor:

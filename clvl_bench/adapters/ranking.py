@@ -2,28 +2,23 @@
 image wins (the training-free form of Song et al. 2022, CLIP models are few-shot learners, arXiv:2203.07190, without their
 rewriting of questions into statements).
 
-Question and answer are joined as tokens; a question too long for the context loses its own end, never the answer. What the
-frozen text tower says of a question with all answers is kept on disk: row 0 of every run asks for it.
+What the frozen text tower says of a question with all answers is kept on disk: row 0 of every run asks for it.
 """
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
+from clvl_bench.adapters.asking import BLANK, Asking, Ids, ranked, through
 from clvl_bench.adapters.base import Classes
-from clvl_bench.backbones import Backbone, TowerBackbone, unit, with_towers
+from clvl_bench.backbones import Backbone, TowerBackbone, with_towers
 from clvl_bench.datasets import Candidate
+from clvl_bench.features import kept
 from clvl_bench.home import home
 from clvl_bench.questions import Asked
-from clvl_bench.records import sha256, write_atomically
-
-CHUNK = 256
-BLANK = "{question}"
+from clvl_bench.records import sha256
 
 
 class Ranking:
@@ -33,91 +28,47 @@ class Ranking:
         self.backbone: TowerBackbone = with_towers(backbone, wanted_by="ranking answers")
         self.table = tuple(table)
         self._asking = [place for place, each in enumerate(table) if any(BLANK in template for template in each.templates)]
-        self._known: dict[tuple[int, ...], Tensor] = {}
+        self._row_of = {place: row for row, place in enumerate(self._asking)}
+        self._layout = Asking(self.backbone, table)
+        self._known: dict[Ids, Tensor] = {}
         texts = [self.table[place].prompts for place in self._asking]
         self._key = sha256(
-            repr((self.backbone.weights_sha256, self.backbone.context_length, texts, self._templates())).encode()
+            repr(("packed", self.backbone.weights_sha256, self.backbone.context_length, texts, self._templates())).encode()
         )
 
-    def texts(self, tokens: Tensor, candidates: Classes) -> Tensor:
-        """Unit text features [candidates, width] of the candidates behind one question, by its token ids [longest]."""
-        features = self.backbone.class_features([self.table[place] for place in candidates]).clone()
-        asking = {place: row for row, place in enumerate(self._asking)}
-        mine = [number for number, place in enumerate(candidates) if place in asking]
+    def texts(self, question: Ids, candidates: Classes) -> Tensor:
+        """Unit text features [candidates, width] of the candidates behind one question, by its token ids."""
+        mine = [number for number, place in enumerate(candidates) if place in self._row_of]
+        own = [number for number, place in enumerate(candidates) if place not in self._row_of]
+        features = torch.empty(len(candidates), self.backbone.width, device=self.backbone.device)
         if mine:
-            features[mine] = self._asked(tokens)[[asking[candidates[number]] for number in mine]]
+            features[mine] = self._asked(question)[[self._row_of[candidates[number]] for number in mine]]
+        if own:  # classes of pictures: their words are the same behind every question
+            features[own] = self.backbone.class_features([self.table[candidates[number]] for number in own])
         return features
 
     @torch.no_grad()
     def scores(self, asked: Asked, candidates: Classes, *, prior: Tensor | None = None) -> Tensor:
         """Scaled cosines [batch, candidates]. `prior` [width] is a mean image whose score is taken off each candidate's: what
         a sentence gets whatever is on the image."""
-        images = unit(asked.image)
-        scores = images.new_empty(len(images), len(candidates))
-        questions, which = asked.tokens.unique(dim=0, return_inverse=True)
-        for number, tokens in enumerate(questions):
-            rows = which == number
-            texts = self.texts(tokens, candidates)
-            scores[rows] = (images[rows] if prior is None else images[rows] - prior) @ texts.T
-        return self.backbone.logit_scale * scores
+        cosines = ranked(asked, len(candidates), lambda question: self.texts(question, candidates), prior=prior)
+        return self.backbone.logit_scale * cosines
 
-    def _asked(self, tokens: Tensor) -> Tensor:
+    def _asked(self, ids: Ids) -> Tensor:
         """Unit features [answers, width] of all answers behind one question: from memory, from disk, or encoded and kept."""
-        ids = tuple(int(token) for token in tokens if token >= 0)
         if ids not in self._known:
             folder = home() / "answers" / self._key[:32]
             name = hashlib.sha256(repr(ids).encode()).hexdigest()[:32]
-            features = _kept(folder, name, len(self._asking))
-            if features is None:
-                features = self._encoded(ids).cpu()
-                data = save({"features": features.contiguous()})
-                write_atomically(folder / f"{name}-{sha256(data)}.safetensors", data, durable=False)
+            encode = through(self.backbone.towers, self.backbone.device)
+            features = kept(
+                folder,
+                name,
+                len(self._asking),
+                lambda: self._layout.features(self._asking, ids, encode),
+                what="its answers are",
+            )
             self._known[ids] = features.to(self.backbone.device)
         return self._known[ids]
 
-    def _encoded(self, question: tuple[int, ...]) -> Tensor:
-        groups = [self._sentences(self.table[place], question) for place in self._asking]
-        flat = [sentence for group in groups for sentence in group]
-        features = torch.cat([self._text(flat[start : start + CHUNK]) for start in range(0, len(flat), CHUNK)])
-        return torch.stack([unit(part.mean(dim=0)) for part in unit(features).split([len(group) for group in groups])])
-
-    def _sentences(self, candidate: Candidate, question: tuple[int, ...]) -> list[list[int]]:
-        """The token ids of each template with the question in its place, start and end included."""
-        sentences = []
-        for template in candidate.templates:
-            before, _, behind = template.partition(BLANK)
-            head = self._ids(before.format(candidate.words).strip())[:-1]
-            tail = self._ids(behind.format(candidate.words).strip())[1:]
-            room = max(0, self.backbone.context_length - len(head) - len(tail))
-            sentences.append([*head, *question[:room], *tail])
-        return sentences
-
-    def _ids(self, text: str) -> list[int]:
-        tokens = self.backbone.tokenise([text])
-        return [int(token) for token in tokens.ids[0, : int(tokens.ends[0]) + 1]]
-
-    def _text(self, sentences: Sequence[Sequence[int]]) -> Tensor:
-        """Features [sentences, width]; padded with the end of text, behind which a causal tower never looks."""
-        longest = max(map(len, sentences))
-        ids = torch.tensor([[*each, *[each[-1]] * (longest - len(each))] for each in sentences], device=self.backbone.device)
-        ends = torch.tensor([len(each) - 1 for each in sentences], device=self.backbone.device)
-        towers = self.backbone.towers
-        features: Tensor = towers.sentences(ids, ends).float()
-        return features
-
     def _templates(self) -> list[tuple[str, ...]]:
         return [self.table[place].templates for place in self._asking]
-
-
-def _kept(folder: Path, name: str, answers: int) -> Tensor | None:
-    """A kept tensor whose content fits the hash in its name; None where there is none, so that it is made again."""
-    for path in sorted(folder.glob(f"{name}-*.safetensors")):
-        data = path.read_bytes()
-        try:
-            if path.stem.partition("-")[2] == sha256(data) and len(found := load(data)["features"]) == answers:
-                kept: Tensor = found
-                return kept
-        except (SafetensorError, KeyError):
-            pass
-        path.unlink(missing_ok=True)
-    return None

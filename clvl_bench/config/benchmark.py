@@ -12,6 +12,7 @@ from clvl_bench.config.online import Online
 from clvl_bench.config.questions import QuestionsConfig
 from clvl_bench.config.supervision import Supervision
 from clvl_bench.datasets import ImageDataset, VqaDataset, overlaid, overlaid_questions, prompts_of
+from clvl_bench.datasets.vqa import Property
 from clvl_bench.errors import unknown
 from clvl_bench.strict import Strict
 
@@ -260,6 +261,19 @@ def _split_fits(dataset: VqaDataset, questions: QuestionsConfig) -> None:
     for value in (value for group in questions.groups for value in group):
         if value not in values:
             raise ValueError(f"questions.groups: {unknown(questions.by, value, values)}")
+    if questions.concept is not None:
+        _held_out_fit(dataset, questions.concept, questions, values)
+
+
+def _held_out_fit(dataset: VqaDataset, concept: Property, questions: QuestionsConfig, skills: tuple[str, ...]) -> None:
+    """The held-out combinations are of values that the dataset has."""
+    concepts = dataset.values.get(concept, ())
+    if not concepts:
+        raise ValueError(f"questions.concept: {dataset.name} does not say the {concept} of its questions")
+    for pair in questions.held_out:
+        for value, field, values in zip(pair, (questions.by, concept), (skills, concepts), strict=True):
+            if value not in values:
+                raise ValueError(f"questions.held_out: {unknown(field, value, values)}")
 
 
 def _example(classes: int) -> list[int]:

@@ -21,6 +21,12 @@ class QuestionsConfig(Strict):
     groups: tuple[tuple[str, ...], ...] = Field(
         (), description="which values of `by` arrive together, in order; one at a time, as declared, if left out"
     )
+    held_out: tuple[tuple[str, str], ...] = Field(
+        (), description='[value of `by`, value of `concept`]: tested and never trained on, as [["count", "mri"]]'
+    )
+    concept: Literal["type", "organ", "modality"] | None = Field(
+        None, description="the other property of held_out: what a skill is put together with"
+    )
     experiences: int | None = Field(None, ge=1, description='by = "answer": in how many parts the answers arrive')
     split: str = Field("official", description="which of the datasets' named splits")
 
@@ -30,6 +36,12 @@ class QuestionsConfig(Strict):
             raise ValueError('experiences: goes with by = "answer", and only with it; for the others list groups')
         if self.groups and self.by in ("answer", "dataset"):
             raise ValueError(f"groups: are values of a property of questions, not of {self.by}; remove them")
+        if bool(self.held_out) != (self.concept is not None):
+            raise ValueError('held_out: goes with concept, as in concept = "modality", held_out = [["count", "mri"]]')
+        if self.held_out and self.by in ("answer", "dataset", self.concept):
+            raise ValueError(
+                f"concept: got '{self.concept}' beside by = '{self.by}'; a combination takes two of type, organ, modality"
+            )
         flat = [value for group in self.groups for value in group]
         if len(set(flat)) < len(flat) or not all(self.groups):
             raise ValueError(

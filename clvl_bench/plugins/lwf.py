@@ -22,6 +22,10 @@ from clvl_bench.plugins.memory import reader
 from clvl_bench.plugins.weights import without_dropout
 from clvl_bench.randomness import rng
 
+FROZEN = (
+    "plugin 'lwf' compares with the teacher's texts, and this adapter does not learn image features; "
+    'set plugins.lwf.texts = "student"'
+)
 CHUNK = 64
 """Images that the teacher encodes together."""
 
@@ -77,6 +81,8 @@ class Lwf(Plugin):
         count = min(self.batch_size or strategy.train_mb_size, len(self._said))
         rows = torch.from_numpy(rng("lwf", self._seed, *key).choice(len(self._said), size=count, replace=False))
         student = self._logits(reader(strategy.experience.dataset)(rows)[0].to(strategy.device))
+        if not student.requires_grad:
+            raise Mistake(FROZEN)
         loss = both_directions(self._said[rows].to(student.device), student, self.temperature)
         strategy.loss = strategy.loss + self.weight * loss
 
@@ -99,22 +105,26 @@ class Lwf(Plugin):
 
 
 def gibberish(backbone: TowerBackbone, count: int, *key: object, length: int = 10) -> Tokens:
-    """Sentences [count, length + 2] of token ids drawn uniformly from the vocabulary, between start and end of text."""
-    start, *_, end = backbone.tokenise([""]).ids[0].tolist()
-    vocabulary = max(part.num_embeddings for part in backbone.towers.modules() if isinstance(part, nn.Embedding))
-    drawn = torch.from_numpy(rng("gibberish", *key).integers(vocabulary, size=(count, length)))
-    ids = torch.cat([torch.full((count, 1), start), drawn, torch.full((count, 1), end)], dim=1).to(backbone.device)
-    return Tokens(ids, torch.full((count,), length + 1, device=backbone.device))
+    """Sentences of `length` token ids [count, ...] drawn uniformly from the vocabulary, between the start of text, where the
+    tokeniser has one, and its end."""
+    *start, end = backbone.tokenise([""]).ids[0].tolist()
+    drawn = torch.from_numpy(rng("gibberish", *key).integers(_vocabulary(backbone), size=(count, length)))
+    edges = [torch.full((count, 1), token) for token in (*start, end)]
+    ids = torch.cat([*edges[:-1], drawn, edges[-1]], dim=1).to(backbone.device)
+    return Tokens(ids, torch.full((count,), ids.shape[1] - 1, device=backbone.device))
+
+
+def _vocabulary(backbone: TowerBackbone) -> int:
+    """How many tokens the text tower knows: the largest table, those of positions apart."""
+    tables = (part for name, part in backbone.towers.named_modules() if "position" not in name)
+    return max(part.num_embeddings for part in tables if isinstance(part, nn.Embedding))
 
 
 def build(config: LwfPlugin, surroundings: Surroundings) -> Lwf:
     adapter = surroundings.adapter
     refuse_without_gradient(config.kind, adapter)
     if config.texts == "teacher" and type(adapter).image is Adapter.image:
-        raise Mistake(
-            "plugin 'lwf' compares with the teacher's texts, and this adapter does not learn image features; "
-            'set plugins.lwf.texts = "student"'
-        )
+        raise Mistake(FROZEN)
     return Lwf(
         adapter,
         weight=config.weight,

@@ -80,7 +80,7 @@ def _passed(strategy: Any) -> dict[int, int]:
 
 def build(config: ReplayPlugin, surroundings: Surroundings) -> Replay:
     return Replay(
-        config.memory_size,
+        config.samples,
         memory_bytes=config.memory_bytes,
         policy=config.policy,
         batch_size=config.batch_size,

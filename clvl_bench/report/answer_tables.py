@@ -11,7 +11,8 @@ from clvl_bench.report.tables import Cell, escaped, over_runs, percent
 NOTES = """Shares of test questions after the last experience, in percent, mean ± standard deviation over runs. Overall counts
 questions (OA), the mean over types counts types (AA). Open and closed are what the data call a question. An answer that was
 never given in training can only be right where it is a candidate; what is no candidate counts as wrong, and the ceiling is what
-is left. answers_blind sees no image, answers_majority not even the words: read every row against theirs.
+is left. A combination is a skill (what the questions ask) with a concept (what the pictures are); held-out ones were never
+trained on together. answers_blind sees no image, answers_majority not even the words: read every row against theirs.
 """
 
 
@@ -55,7 +56,7 @@ def markdown(runs: Sequence[Run]) -> str:
 
 
 def _main_columns(part: pd.DataFrame) -> list[tuple[str, str, str]]:
-    return [("Overall", OVERALL, ""), *_columns(part, "answer_type"), *_columns(part, "seen")]
+    return [("Overall", OVERALL, ""), *_columns(part, "answer_type"), *_columns(part, "seen"), *_columns(part, "combination")]
 
 
 def _columns(part: pd.DataFrame, group: str) -> list[tuple[str, str, str]]:

@@ -28,7 +28,8 @@ ANSWERS = "answers.csv"
 class Score:
     """How many of the test questions of a group were right after `trained` experiences.
 
-    `group` is overall, answer_type, type, seen (whether the true answer is among those of the train part), or ceiling.
+    `group` is overall, answer_type, type, seen (whether the true answer is among those of the train part),
+    combination (whether skill and concept were trained on together), or ceiling.
     """
 
     trained: int
@@ -105,8 +106,11 @@ def _scores(trained: int, questions: Sequence[Mapping[str, Any]], given: Given) 
     for row, predicted, true in asked:
         right = predicted == true
         seen = "given in training" if row["seen"] else "never given in training"
-        for group, name in ((OVERALL, ""), ("answer_type", row["answer_type"]), ("type", row["type"]), ("seen", seen)):
-            groups.setdefault((group, name), []).append(right)
+        told = [(OVERALL, ""), ("answer_type", row["answer_type"]), ("type", row["type"]), ("seen", seen)]
+        if "held_out" in row:
+            told.append(("combination", "held-out combinations" if row["held_out"] else "trained combinations"))
+        for group in told:
+            groups.setdefault(group, []).append(right)
         groups.setdefault((CEILING, ""), []).append(true >= 0)
     return [Score(trained, group, name, sum(right), len(right)) for (group, name), right in sorted(groups.items())]
 

@@ -16,8 +16,9 @@ from clvl_bench.datasets import NORMALISERS, Candidate, VqaDataset
 from clvl_bench.errors import Mistake
 from clvl_bench.randomness import rng, seed_of
 from clvl_bench.readers.question_split import Question, QuestionSplit
+from clvl_bench.streams.part import Part
 from clvl_bench.streams.plan import Plan, Step, labels_of, make_plan
-from clvl_bench.streams.samples import Part, of
+from clvl_bench.streams.samples import of
 from clvl_bench.streams.shape import Ids
 from clvl_bench.streams.truth import OUTSIDE
 
@@ -51,7 +52,7 @@ def question_plan(config: BenchmarkConfig, questions: QuestionsConfig, parts: Se
     truth = np.concatenate([_places(part, places[part.dataset.name]) for part in parts])
     train, valid, test = [], [], []
     for index, group in enumerate(groups(config, questions, places)):
-        learned = _held(of(parts, group.dataset, "train"), truth, group.holds)
+        learned = _held(of(parts, group.dataset, "train"), truth, _trainable(group.holds, questions))
         held_back = _held_back(of(parts, group.dataset, "train"), learned, fraction=config.valid_fraction)
         tested = _held(of(parts, group.dataset, "test"), truth, group.holds)
         if not len(learned[~held_back]) or not len(tested):
@@ -118,6 +119,19 @@ def groups(config: BenchmarkConfig, questions: QuestionsConfig, places: dict[str
                 mine = [mine[row] for row in rng("question order", config.class_order_seed).permutation(len(mine))]
         found += mine
     return found
+
+
+def _trainable(holds: Belongs, questions: QuestionsConfig) -> Belongs:
+    """All questions of a group but those of the held-out combinations."""
+    return lambda question, place: holds(question, place) and not held_out(question, questions)
+
+
+def held_out(question: Question, questions: QuestionsConfig) -> bool:
+    """Whether a question is of a combination of skill and concept that is never trained on (the novel composition test
+    of Zhang et al. 2023, VQACL: a novel visual question answering continual learning setting, CVPR)."""
+    if questions.concept is None:
+        return False
+    return (getattr(question, questions.by), getattr(question, questions.concept)) in questions.held_out
 
 
 def _has(field: str, values: Sequence[str]) -> Belongs:

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from clvl_bench.config.questions import QuestionsConfig
 from clvl_bench.datasets import NORMALISERS, VqaDataset
 from clvl_bench.randomness import rng
 from clvl_bench.readers.question_split import Question, QuestionSplit
+from clvl_bench.streams.answers import held_out
+from clvl_bench.streams.part import Part
 from clvl_bench.streams.plan import Plan
-from clvl_bench.streams.samples import Part
 
 SHOWN = 24
 """Questions in a gallery."""
@@ -32,14 +34,14 @@ class Exhibits:
     pictures: NDArray[np.uint8]
 
 
-def exhibits(plan: Plan, parts: Sequence[Part]) -> Exhibits | None:
+def exhibits(plan: Plan, parts: Sequence[Part], questions: QuestionsConfig | None) -> Exhibits | None:
     """Of the test questions of a stream; None of one that classifies images."""
-    asked = [part for part in parts if isinstance(part.data, QuestionSplit)]
-    if not asked:
+    if questions is None:
         return None
+    asked = [part for part in parts if isinstance(part.data, QuestionSplit)]
     tested = np.concatenate([step.ids for step in plan.streams["test"]])
     given = _given(asked)
-    rows = [_row(int(sample), _part(asked, int(sample)), given) for sample in np.sort(tested)]
+    rows = [_row(int(sample), _part(asked, int(sample)), given, questions) for sample in np.sort(tested)]
     shown = _chosen(rows)
     content = {
         "answers": [candidate.name for candidate in plan.table],
@@ -55,11 +57,13 @@ def _given(asked: Sequence[Part]) -> set[str]:
     return {_answer(part, each) for part in asked if part.split == "train" for each in _questions(part)}
 
 
-def _row(sample: int, part: Part, given: set[str]) -> dict[str, Any]:
+def _row(sample: int, part: Part, given: set[str], questions: QuestionsConfig) -> dict[str, Any]:
+    """What scoring groups a question by; of a stream with held-out combinations also whether it is of one."""
     question = _questions(part)[sample - part.start]
     facts = {name: value for name, value in asdict(question).items() if name != "image"}
     answer = _answer(part, question)
-    return {"id": sample, "dataset": part.dataset.name, **facts, "answer": answer, "seen": answer in given}
+    composed = {} if questions.concept is None else {"held_out": held_out(question, questions)}
+    return {"id": sample, "dataset": part.dataset.name, **facts, "answer": answer, "seen": answer in given, **composed}
 
 
 def _chosen(rows: Sequence[dict[str, Any]]) -> list[int]:

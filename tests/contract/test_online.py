@@ -6,19 +6,21 @@ import torch
 from contract.audits import SMALL, plan_of, scored_too_early, swayed_by_neighbours, told_otherwise
 from contract.listening import listen
 from contract.reach import differing
-from contract.tables import STRATEGIES, small, written
+from contract.tables import STRATEGIES, members, small, written
 
 from clvl_bench import runner
+from clvl_bench.config import Adapter
 from clvl_bench.config.files import run_config
+from clvl_bench.config.reads import ASKED
 from clvl_bench.errors import Mistake
 from clvl_bench.records import RECORDS
 from clvl_bench.streams.plan import steps_of
 from clvl_bench.walk import Walk
 
-STREAM = (
-    "benchmark.classes_per_experience=[4, 3, 3]", "benchmark.online.step_size=4", "benchmark.supervision.delay=2",
-    "benchmark.supervision.label_fraction=0.8",
-)  # fmt: skip
+LATE = ("benchmark.online.step_size=4", "benchmark.supervision.delay=2", "benchmark.supervision.label_fraction=0.8")
+STREAM = ("toy_online_few", "benchmark.classes_per_experience=[4, 3, 3]", *LATE)
+ASKING = ("toy_scans_vqa_delay", 'benchmark.reference="toy_reference"', *LATE)
+"""The same for those who answer questions."""
 
 
 def config_of(path, *overrides):
@@ -26,8 +28,9 @@ def config_of(path, *overrides):
     (adapter,) = written(path, "adapter")
     sizes = [f"adapter.{name}={size}" for name, size in small(adapter).items()]
     seen = [] if adapter["kind"] == "none" else ["train.classes=seen"]
+    benchmark, *stream = ASKING if members(Adapter)[adapter["kind"]].reads in ASKED else STREAM
     try:
-        return run_config("toy_online_few", str(path), limit=60, overrides=(*SMALL, *STREAM, *sizes, *seen, *overrides))
+        return run_config(benchmark, str(path), limit=60, overrides=(*SMALL, *stream, *sizes, *seen, *overrides))
     except Mistake:  # test_protocol.py has what it says
         return None
 
@@ -47,7 +50,7 @@ def heard(request, tmp_path_factory, shared_data):
 
 def test_who_needs_whole_experiences_is_refused():
     assert REFUSED <= {path.stem for path in STRATEGIES} - {path.stem for path in STREAMING}
-    assert {"naive", "iwms", "anchored_pl", "feedback", "slda", "zeroshot", "prompt_replay"} <= {
+    assert {"naive", "iwms", "anchored_pl", "feedback", "slda", "zeroshot", "prompt_replay", "answers_product_iwms"} <= {
         path.stem for path in STREAMING
     }
 
@@ -100,8 +103,10 @@ def test_nothing_within_reach_depends_on_a_label_that_has_not_arrived(path, kind
     assert other.states == heard.states
 
 
-KILLED = [("naive", 1), ("naive", 5), ("iwms", 6), ("anchored_pl", 4), ("anchored_pl", 8), ("mean_teacher", 7), ("feedback", 3),
-          ("feedback_reinforce", 9), ("slda", 5), ("prompt_replay", 2)]  # fmt: skip
+KILLED = [
+    ("naive", 1), ("naive", 5), ("iwms", 6), ("anchored_pl", 4), ("anchored_pl", 8), ("mean_teacher", 7), ("feedback", 3),
+    ("feedback_reinforce", 9), ("slda", 5), ("prompt_replay", 2), ("answers_product_iwms", 6), ("answers_product_feedback", 3),
+]  # fmt: skip
 
 
 def kept(state):

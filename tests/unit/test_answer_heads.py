@@ -8,8 +8,11 @@ import torch
 from clvl_bench.adapters import build_adapter
 from clvl_bench.backbones import load_backbone, unit
 from clvl_bench.config.adapters import AnswerRanPacAdapter, ConcatAdapter, MajorityAdapter, ProductAdapter
+from clvl_bench.config.files import run_config
 from clvl_bench.datasets import Candidate
+from clvl_bench.errors import Mistake
 from clvl_bench.questions import Asked, packed, question_rows, unpacked
+from clvl_bench.runner import run
 
 NAMES = ("yes", "no", "a nodule", "two")
 TABLE = tuple(Candidate(name, "d", ("{question} {}.",)) for name in NAMES)
@@ -86,6 +89,20 @@ def test_an_answer_that_never_came_has_a_score_in_the_product_and_none_in_the_su
         assert torch.isfinite(scores[:, :2]).all()
 
 
+def test_answers_that_never_came_may_be_scored_among_themselves_alone(backbone):
+    inputs, targets = exclusive_or(backbone)
+    scored, apart, never = (
+        trained(ProductAdapter(hidden=32, dropout=0.0, unseen=unseen), backbone, inputs, targets, steps=2)
+        for unseen in ("scored", "apart", "never")
+    )
+    with torch.no_grad():
+        assert torch.equal(apart.logits(inputs, (0, 1, 2, 3)), never.logits(inputs, (0, 1, 2, 3)))
+        assert torch.equal(apart.logits(inputs, (2, 3)), scored.logits(inputs, (2, 3))), "by the head that learned"
+        untouched = never.ranking.scores(never.asked(inputs), (2, 3))
+        assert torch.equal(never.logits(inputs, (2, 3)), untouched)
+        assert not torch.allclose(apart.logits(inputs, (2, 3)), untouched)
+
+
 def test_majority_says_the_commonest_answer_of_the_type(backbone):
     inputs, _ = exclusive_or(backbone)
     targets = torch.tensor([(0, 0, 1, 3, 0, 1, 3, 3)[row % 8] for row in range(len(inputs))])
@@ -123,3 +140,12 @@ def test_ranpac_is_ridge_regression_on_the_product_whatever_the_order(backbone):
     with torch.no_grad():
         assert torch.allclose(one.logits(inputs, (0, 1)).double(), h @ weights, atol=1e-5)
         assert torch.allclose(one.logits(inputs, (0, 1)), other.logits(inputs, (0, 1)), atol=1e-5)
+
+
+def test_a_loss_that_cannot_move_anything_is_refused(tmp_path):
+    small = ["train.epochs=1", 'benchmark.zeroshot=["toy_shapes"]']
+    held = run_config("toy_scans_vqa", "answers_product_lwf", limit=30, overrides=small)
+    assert run(held, results=tmp_path, progress=False).records
+    idle = run_config("toy_scans_vqa", "answers_product_lwf", limit=30, overrides=[*small, "plugins.lwf.texts=teacher"])
+    with pytest.raises(Mistake, match=r'does not learn image features; set plugins.lwf.texts = "student"'):
+        run(idle, results=tmp_path, progress=False)

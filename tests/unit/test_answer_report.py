@@ -55,6 +55,18 @@ def test_every_group_counts_what_the_data_put_into_it(folder):
     assert scores[0, "overall", ""] == (1, 4)
 
 
+def test_held_out_combinations_are_counted_apart_where_a_stream_has_them(folder):
+    assert "combination" not in {score.group for score in answered(folder).scores}
+    content = json.loads((folder / QUESTIONS).read_text())
+    for row in content["questions"]:
+        row["held_out"] = row["type"] == "POS"
+    (folder / QUESTIONS).write_text(json.dumps(content))
+    last = {(score.group, score.name): (score.right, score.n) for score in answered(folder).scores if score.trained == 2}
+    assert last["combination", "held-out combinations"] == (0, 2)
+    assert last["combination", "trained combinations"] == (2, 2)
+    assert "held-out combinations (2)" in answer_tables.markdown([run_of(answered(folder))])
+
+
 def test_open_and_closed_do_not_move_with_the_prediction(folder):
     sizes = {}
     for score in answered(folder).scores:

@@ -10,6 +10,7 @@ from clvl_bench.readers import Split
 from clvl_bench.readers.question_split import Question, question_split
 from clvl_bench.readers.vqa import read_questions
 from clvl_bench.streams import Part, plan_of
+from clvl_bench.streams.exhibits import exhibits
 from clvl_bench.streams.truth import OUTSIDE
 
 TRAIN = [
@@ -84,6 +85,37 @@ def test_groups_join_values_and_leave_out_what_they_do_not_name():
     assert [step.dataset for step in plan.streams["train"]] == ["small/CHEST+HEAD"]
 
 
+def test_held_out_combinations_are_tested_and_never_trained_on():
+    plan, _ = plan_of(config(by="type", concept="organ", held_out=(("POS", "HEAD"),)), parts())
+    read = [each for part in parts() for each in part.data.questions]
+    met = {name: [read[sample] for step in plan.streams[name] for sample in step.ids] for name in ("train", "valid", "test")}
+    combined = {name: {(each.type, each.organ) for each in found} for name, found in met.items()}
+    assert combined["train"] == {("POS", "CHEST"), ("ORGAN", "HEAD"), ("ORGAN", "CHEST")}, "skill and concept alone are met"
+    assert ("POS", "HEAD") in combined["test"]
+    assert len(met["test"]) == len(TEST)
+    assert [len(step.ids) for step in plan.streams["test"]] == [1, 2], "the experiences are those of the skill"
+
+
+def test_a_run_says_which_test_questions_are_of_held_out_combinations():
+    toys = find_questions("toy_scans_vqa")
+    data = {split: read_questions(toys, split) for split in ("train", "test")}
+    read = (Part(toys, "train", data["train"], 0), Part(toys, "test", data["test"], len(data["train"])))
+    for name, combined in (("toy_scans_vqa_combinations", True), ("toy_scans_vqa", False)):
+        stream = load("benchmark", name, ["zeroshot=[]"]).model_copy(update={"reference": None})
+        shown = exhibits(plan_of(stream, read)[0], read, stream.questions)
+        rows = shown.questions["questions"]
+        if combined:
+            pairs = {(row["type"], row["modality"]) for row in rows if row["held_out"]}
+            assert pairs == set(stream.questions.held_out)
+        else:
+            assert not any("held_out" in row for row in rows)
+
+
+def test_a_skill_with_all_its_combinations_held_out_cannot_be_learned():
+    with pytest.raises(Mistake, match="small/POS has no questions to learn from"):
+        plan_of(config(by="type", concept="organ", held_out=(("POS", "HEAD"), ("POS", "CHEST"))), parts())
+
+
 def test_answers_appear_over_time_and_each_once():
     plan, _ = plan_of(config(by="answer", experiences=2), parts())
     first, second = (set(step.classes) for step in plan.streams["train"])
@@ -128,6 +160,10 @@ def test_validation_holds_back_whole_images():
         (["benchmark.questions.split=oficial"], "did you mean 'official'"),
         (['benchmark.questions.groups=[["HEAD"], ["LEG"]]'], "unknown organ 'LEG'"),
         (["benchmark.questions.by=answer"], "experiences"),
+        (["benchmark.questions.concept=type"], "held_out: goes with concept"),
+        (["benchmark.questions.concept=organ", 'benchmark.questions.held_out=[["HEAD", "CHEST"]]'], "takes two of type, organ"),
+        (["benchmark.questions.concept=modality", 'benchmark.questions.held_out=[["HEAD", "CT"]]'], "not say the modality"),
+        (["benchmark.questions.concept=type", 'benchmark.questions.held_out=[["HEAD", "PRESS"]]'], "did you mean 'PRES'"),
         (['benchmark.datasets=["toy_scans"]'], "images without questions"),
         (["benchmark.shots=3"], "shots"),
         (['benchmark.zeroshot=["vqa_rad"]'], "also in datasets"),

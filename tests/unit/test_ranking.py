@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from clvl_bench.adapters import build_adapter
+from clvl_bench.adapters.asking import PACK
 from clvl_bench.adapters.ranking import Ranking
 from clvl_bench.backbones import load_backbone, unit
 from clvl_bench.config.adapters import RankingAdapter
@@ -48,6 +49,16 @@ def test_the_score_is_the_cosine_with_the_whole_sentence(backbone, inputs):
     texts = [torch.stack([written_out(backbone, each, QUESTIONS[row % 2]) for each in TABLE]) for row in range(3)]
     expected = torch.stack([text @ image for text, image in zip(texts, unit(inputs[:, : backbone.width]), strict=True)])
     assert torch.allclose(scores(backbone, inputs)[1], backbone.logit_scale * expected, atol=1e-4)
+
+
+def test_more_answers_than_one_pack_holds_are_each_scored_as_their_own_sentence(backbone, inputs):
+    table = [Candidate("a " + "very " * (row % 5) + f"thing {row}", "d", TEMPLATES[row % 2 :]) for row in range(2 * PACK + 5)]
+    rows = inputs[:2, 2 * backbone.width + 1 :]
+    asked = Asked(inputs[:2, : backbone.width], inputs[:2, backbone.width : 2 * backbone.width], torch.zeros(2), rows)
+    found = Ranking(backbone, table).scores(asked, tuple(range(len(table))))
+    texts = [torch.stack([written_out(backbone, each, QUESTIONS[row]) for each in table]) for row in range(2)]
+    expected = torch.stack([text @ image for text, image in zip(texts, unit(asked.image), strict=True)])
+    assert torch.allclose(found, backbone.logit_scale * expected, atol=1e-4)
 
 
 def test_a_class_without_a_place_for_the_question_is_scored_as_in_classification(backbone, inputs):

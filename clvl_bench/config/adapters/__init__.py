@@ -6,12 +6,15 @@ from pydantic import Field
 
 from clvl_bench.config.adapters.analytic import NcmAdapter, RailAdapter, RailDualAdapter, RanPacAdapter, SldaAdapter
 from clvl_bench.config.adapters.answers import (
+    AnswerLoraAdapter,
+    AnswerPromptAdapter,
     AnswerRanPacAdapter,
     AttentionAdapter,
     ConcatAdapter,
     MajorityAdapter,
     ProductAdapter,
     RankingAdapter,
+    Unseen,
 )
 from clvl_bench.config.adapters.features import ClipAdapter, TipAdapter, TipAdapterF
 from clvl_bench.config.adapters.heads import CosineAdapter, LinearAdapter, NoneAdapter
@@ -70,15 +73,18 @@ Adapter = Annotated[
     | ProductAdapter
     | AttentionAdapter
     | AnswerRanPacAdapter
+    | AnswerPromptAdapter
+    | AnswerLoraAdapter
     | StudentAdapter,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
-    "Adapter", "AnswerRanPacAdapter", "AttentionAdapter", "AttriClipAdapter", "ClipAdapter", "CoCoOpAdapter",
-    "CodaPromptAdapter", "ConcatAdapter", "ContextAdapter", "CosineAdapter", "DualPromptAdapter", "FullAdapter",
-    "KgCoOpAdapter", "L2PAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter", "LoraPerExperienceAdapter",
-    "MajorityAdapter", "MapleAdapter", "MoeAdaptersAdapter", "NcmAdapter", "NoneAdapter", "OLoraAdapter", "ProductAdapter",
-    "PromptAdapter", "PromptPerExperienceAdapter", "RailAdapter", "RailDualAdapter", "RanPacAdapter", "RankingAdapter",
-    "SPromptsAdapter", "SelectorSettings", "SldaAdapter", "StudentAdapter", "TipAdapter", "TipAdapterF",
+    "Adapter", "AnswerLoraAdapter", "AnswerPromptAdapter", "AnswerRanPacAdapter", "AttentionAdapter", "AttriClipAdapter",
+    "ClipAdapter", "CoCoOpAdapter", "CodaPromptAdapter", "ConcatAdapter", "ContextAdapter", "CosineAdapter",
+    "DualPromptAdapter", "FullAdapter", "KgCoOpAdapter", "L2PAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter",
+    "LoraPerExperienceAdapter", "MajorityAdapter", "MapleAdapter", "MoeAdaptersAdapter", "NcmAdapter", "NoneAdapter",
+    "OLoraAdapter", "ProductAdapter", "PromptAdapter", "PromptPerExperienceAdapter", "RailAdapter", "RailDualAdapter",
+    "RanPacAdapter", "RankingAdapter", "SPromptsAdapter", "SelectorSettings", "SldaAdapter", "StudentAdapter", "TipAdapter",
+    "TipAdapterF", "Unseen",
 ]  # fmt: skip

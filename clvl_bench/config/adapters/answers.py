@@ -8,8 +8,11 @@ from clvl_bench.config.reads import Reads
 from clvl_bench.strict import Strict
 
 Sees = Literal["both", "question"]
-Unseen = Literal["scored", "never"]
-_UNSEEN = "answers that never came: scored by their texts, though nothing was learned against them; or never given"
+Unseen = Literal["scored", "apart", "never"]
+_UNSEEN = (
+    "answers that never came: scored by their texts, though nothing was learned against them; scored only where none of the "
+    "candidates came, as in a held-out dataset; or never given, held-out datasets being left to the frozen backbone"
+)
 
 
 class RankingAdapter(Strict):
@@ -67,3 +70,21 @@ class AnswerRanPacAdapter(Strict):
     kind: Literal["answer_ranpac"] = "answer_ranpac"
     random_features: int = Field(2000, ge=1, description="M, the width of the random projection")
     ridge: float | None = Field(None, gt=0, description="lambda; chosen on a fifth of each experience if left out")
+
+
+class AnswerPromptAdapter(Strict):
+    """Learned words before the question and before the answer of a ranked sentence (CoOp in two places)."""
+
+    reads: ClassVar[Reads] = "questions"
+    kind: Literal["answer_prompt"] = "answer_prompt"
+    context_length: int = Field(4, ge=1, description="learned words in each of the two places")
+
+
+class AnswerLoraAdapter(Strict):
+    """LoRA in the text tower, which learns what a question with an answer behind it looks like."""
+
+    reads: ClassVar[Reads] = "questions"
+    kind: Literal["answer_lora"] = "answer_lora"
+    rank: int = Field(8, ge=1)
+    alpha: float = Field(16.0, gt=0, description="the update is scaled by alpha / rank")
+    dropout: float = Field(0.05, ge=0, lt=1)

@@ -1,0 +1,77 @@
+"""Learners of the sentence that is ranked: words before question and answer, and the tower that reads both."""
+
+import pytest
+import torch
+
+from clvl_bench.adapters import build_adapter
+from clvl_bench.adapters.asking import Asking, through
+from clvl_bench.adapters.ranking import Ranking
+from clvl_bench.adapters.sentences import word_embeddings
+from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.config.adapters import AnswerLoraAdapter, AnswerPromptAdapter
+from clvl_bench.datasets import Candidate
+from clvl_bench.questions import Asked, packed, question_rows, unpacked
+
+TABLE = (
+    Candidate("yes", "d", ("{question} {}.",)),
+    Candidate("a nodule", "d", ("{question} {}.",)),
+    Candidate("forest", "pictures", ("a photo of a {}.",)),
+)
+QUESTIONS = ("is there a nodule?", "how many findings are there?")
+EVERYTHING = tuple(range(len(TABLE)))
+
+
+@pytest.fixture(scope="module")
+def backbone(random_clip):
+    return load_backbone(str(random_clip()))
+
+
+@pytest.fixture
+def inputs(backbone):
+    rows = question_rows(backbone, QUESTIONS)[[0, 1, 0]]
+    images = torch.randn(3, backbone.width, generator=torch.Generator().manual_seed(0))
+    return packed(Asked(images, rows[:, : backbone.width], torch.zeros(3), rows[:, backbone.width :]))
+
+
+def test_learned_words_that_are_words_make_the_sentence_that_one_would_write(backbone, inputs):
+    adapter = build_adapter(AnswerPromptAdapter(context_length=3), backbone, TABLE, seed=0).eval()
+    before, behind = (word_embeddings(backbone, words) for words in ("a medical scan", "the answer is"))
+    adapter.asking, adapter.answering = torch.nn.Parameter(before), torch.nn.Parameter(behind)
+    with torch.no_grad():
+        found = adapter.logits(inputs, EVERYTHING)
+    for row, question in enumerate((QUESTIONS[0], QUESTIONS[1], QUESTIONS[0])):
+        whole = [f"a medical scan {question} the answer is {answer}." for answer in ("yes", "a nodule")]
+        texts = unit(backbone.text_features([*whole, "a photo of a forest."]))
+        expected = backbone.logit_scale * texts @ unit(inputs[row, : backbone.width])
+        assert torch.allclose(found[row], expected, atol=1e-4)
+
+
+def test_words_that_are_learned_take_their_places_from_a_long_question(backbone):
+    question = tuple(question_rows(backbone, ["nodule " * 200])[0, backbone.width :].long().tolist())
+    for reserved in (0, 8):
+        [(beginning, rest)] = Asking(backbone, TABLE, reserved=reserved).sentences(TABLE[0], question)
+        assert len(beginning) + len(rest) + reserved == backbone.context_length
+
+
+def test_only_the_text_tower_has_an_update_and_frozen_ones_stay_as_they_are(backbone, inputs):
+    adapter = build_adapter(AnswerLoraAdapter(rank=2, dropout=0.0), backbone, TABLE, seed=0)
+    names = [name for name, parameter in adapter.named_parameters() if parameter.requires_grad]
+    assert names
+    assert all("text" in name for name in names)
+    asked = unpacked(inputs, backbone.width)
+    untouched = Ranking(backbone, TABLE).scores(asked, EVERYTHING)
+    adapter.train()
+    optimiser = torch.optim.SGD([each for each in adapter.parameters() if each.requires_grad], lr=1.0)
+    for _ in range(3):
+        loss = torch.nn.functional.cross_entropy(adapter.logits(inputs, EVERYTHING), torch.tensor([1, 0, 1]))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    adapter.eval()
+    with torch.no_grad():
+        learned = adapter.logits(inputs, EVERYTHING)
+    assert (learned - untouched).abs().max() > 1e-3
+    encode = through(backbone.towers, backbone.device)
+    question = tuple(int(token) for token in asked.tokens[0] if token >= 0)
+    frozen = Asking(backbone, TABLE).features(EVERYTHING, question, encode)
+    assert torch.allclose(backbone.logit_scale * frozen @ unit(asked.image[0]), untouched[0], atol=1e-4)
