@@ -41,7 +41,8 @@ class Foreseen:
 
     @property
     def predicted(self) -> Tensor:
-        return self.scores.argmax(dim=1)
+        """The class of the highest score; -1, which is never right, where scores are no numbers."""
+        return torch.where(self.scores.isnan().any(dim=1), -1, self.scores.argmax(dim=1))
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,11 @@ class OnlineStrategy(AdaptationStrategy):
         found = self._masked(self.model(inputs), torch.from_numpy(self._view.plan.tasks)[ids])
         self.adapter.scored = before
         return found
+
+    def has_texts(self, step: OnlineStep) -> bool:
+        """Whether all candidates have a text. Precomputed features may come without: nothing is known before labels then."""
+        texts = self.adapter.backbone.class_features([self.adapter.table[place] for place in step.candidates()])
+        return bool(torch.isfinite(texts).all())
 
     def foresee(self, step: OnlineStep) -> Foreseen:
         """Predict the samples of a step, and keep them until more is known."""

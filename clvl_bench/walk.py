@@ -87,7 +87,7 @@ class Walk:
         ids = step.step.ids
         seen = strategy.foresee(step)
         predicted, actions = seen.predicted.cpu().numpy(), seen.actions.cpu().numpy()
-        if bool(torch.isnan(seen.scores).any()):
+        if bool(torch.isnan(seen.scores).any()) and strategy.has_texts(step):
             raise RunFailed(f"nan: scores are not numbers at step {step.number}; a smaller train.lr may help")
         self.scores.scored(predicted, actions, truth.of(ids), rewarding=truth.rewarding)
         if self._online.ahead:

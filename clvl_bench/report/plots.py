@@ -174,7 +174,8 @@ def over_time(group: Group, metric: str, title: str, unit: str, factor: float) -
         axes.patch.set_visible(False)
     axes.set_xlabel("window of the stream")
     axes.set_ylabel(unit)
-    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0.0, -0.16), ncols=4)
+    columns = max(1, min(4, 110 // (8 + max(map(len, found)))))  # overrides make long names
+    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0.0, -0.16), ncols=columns)
     return figure
 
 

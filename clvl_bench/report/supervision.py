@@ -100,13 +100,15 @@ def _with_partners(frame: pd.DataFrame) -> pd.DataFrame:
     rows: list[dict[str, Any]] = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
     best, nothing = min(row["rank"] for row in rows), metrics.NAN
     informed = {row["strategy"]: row["accuracy"] for row in rows if row["rank"] == best}
-    naive = {row["rank"]: row["accuracy"] for row in rows if row["strategy"] == NAIVE}
-    untouched = {row["rank"]: row["accuracy"] for row in rows if row["strategy"] == UNTOUCHED}
+    reference = {(row["strategy"], row["rank"]): row["accuracy"] for row in rows}
     for row in rows:
         rank, reached, full = row["rank"], row["accuracy"], informed.get(row["strategy"], nothing)
+        overrides = row["strategy"][len(row["strategy"].partition("[")[0]) :]  # partners have the same
+        naive, untouched = NAIVE + overrides, UNTOUCHED + overrides
         row["delay_gap"] = metrics.delay_gap(full, reached)
-        won = metrics.recovered(reached, naive.get(rank, nothing), naive.get(best, nothing))
+        won = metrics.recovered(reached, reference.get((naive, rank), nothing), reference.get((naive, best), nothing))
         row["recovered"] = nothing if rank == best else won
         row["regret"] = (full - row["reward"]) * row["samples"] if row["rewarding"] else nothing
-        row["gain"] = metrics.recovered(reached, untouched.get(rank, untouched.get(best, nothing)), full)
+        start = reference.get((untouched, rank), reference.get((untouched, best), nothing))
+        row["gain"] = metrics.recovered(reached, start, full)
     return pd.DataFrame(rows)

@@ -292,6 +292,15 @@ def test_three_domains_without_text_have_no_zero_shot_row_and_are_learned(exampl
     assert matrices.test[-1].mean() > 0.6
 
 
+def test_a_stream_without_text_is_all_wrong_until_labels_arrive_and_learned_from_then_on(examples):
+    done = clvl_here("run", "clip_caltech101_delay.toml", "slda", cwd=examples)
+    assert done.returncode == 0, done.stderr
+    (folder,) = examples.glob("results/runs/*/")
+    rows = [row for row in RunFolder(folder).result().records if row.metric == "prequential"]
+    assert rows[0].value == 0.0, "the first labels come ten steps late, a window has four steps"
+    assert rows[-1].value > 0.5
+
+
 def test_a_learner_that_compares_with_texts_refuses_features_without_them(examples):
     done = clvl_here("run", "clip_three_domains.toml", "clip_adapter", cwd=examples)
     assert done.returncode == 2

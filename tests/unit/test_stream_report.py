@@ -11,7 +11,7 @@ from clvl_bench.report.plots import Group
 from clvl_bench.report.pseudo_labels import pseudo_frame
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.streams import lines
-from clvl_bench.report.supervision import regret_over_time
+from clvl_bench.report.supervision import regret_over_time, supervision_frame
 
 
 def run_of(kind, strategy, seed, *, windows, more=()):
@@ -70,3 +70,15 @@ def test_accuracy_against_bytes_takes_the_most_that_was_kept():
     figure = stream_plots.accuracy_against_bytes(Group(("b", "dataset", "tiny"), {"one": []}, {"one": [lines(kept)]}))
     (point,) = figure.axes[0].lines
     assert (point.get_xdata()[0], point.get_ydata()[0]) == (4.0, 50.0)
+
+
+def test_what_is_won_back_is_measured_by_the_naive_learner_with_the_same_settings():
+    shares = {"naive[lr=1]": (0.8, 0.4), "other[lr=1]": (0.9, 0.7), "zeroshot[lr=1]": (0.3, 0.3), "naive": (0.1, 0.1)}
+    runs = [
+        run_of(kind, strategy, 0, windows=[share], more=())
+        for strategy, (at_once, late) in shares.items()
+        for kind, share in (("full", at_once), ("reward", late))
+    ]
+    frame = supervision_frame(runs).set_index(["strategy", "rewarding"])
+    assert frame.loc[("other[lr=1]", True), "recovered"] == pytest.approx((0.7 - 0.4) / (0.8 - 0.4))
+    assert frame.loc[("other[lr=1]", True), "gain"] == pytest.approx((0.7 - 0.3) / (0.9 - 0.3))
