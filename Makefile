@@ -62,7 +62,7 @@ perf: setup ## measure what the suite costs over a bare loop
 	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/vit.py
 	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/scan.py
 
-tiny-clip: setup ## pre-train the embedded toy CLIP anew (about half an hour on one core)
+tiny-clip: setup ## pre-train the embedded toy CLIP anew (about a quarter of an hour on one free core)
 	$(BIN)/python -m clvl_bench.backbones.recipe
 
 contact-sheet: setup ## paint docs/toy_worlds.png

@@ -4,9 +4,12 @@ Anything else that is raised is a fault of ours and keeps its traceback.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+
+GLANCE, NEAREST = 30, 6
+"""How many names an error shows whole; and of more, how many of the nearest."""
 
 
 class ClvlError(Exception):
@@ -51,10 +54,18 @@ def near_match(got: object, allowed: Iterable[str]) -> str:
     return f"did you mean '{matches[0]}'? " if matches else ""
 
 
-def unknown(what: str, got: object, allowed: Iterable[str]) -> str:
-    """One clause for a name that nobody has: what was got, a near match, and all that is allowed."""
+def unknown(what: str, got: object, allowed: Iterable[str], *, listed: str = "") -> str:
+    """One clause for a name that nobody has: what was got, a near match, and what is allowed (`listed` by which command)."""
     names = list(allowed)
-    return f"unknown {what} '{got}': {near_match(got, names)}allowed: {', '.join(names) or 'none'}"
+    return f"unknown {what} '{got}': {near_match(got, names)}allowed: {some(got, names, listed=listed) or 'none'}"
+
+
+def some(got: object, names: Sequence[str], *, listed: str = "") -> str:
+    """The names, if they can be read at a glance; else those that are nearest, and how many more there are."""
+    if len(names) <= GLANCE:
+        return ", ".join(names)
+    nearest = get_close_matches(str(got), names, n=NEAREST, cutoff=0.0)
+    return f"{', '.join(nearest)} and {len(names) - len(nearest)} more" + (f": {listed}" if listed else "")
 
 
 def announce(path: Path, mended: str) -> None:

@@ -1,6 +1,6 @@
 """Prepare: what a run stands on: weights loaded, data read and encoded, the stream planned, the provenance written down."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,10 +55,16 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     teacher = _teacher(config, parts, device=device)
     taught_by = None if teacher is None else teacher.backbone
     origin = provenance(config, backbone=backbone, teacher=taught_by, parts=parts, table=table, device=device)
-    for name, count in origin["images_in_train_and_test"].items():
-        if count:
-            warn(f"{name}: {count} of its test images are among its training images as well; the record says so")
+    _warn_of_duplicates(parts, origin["images_in_train_and_test"])
     return Prepared(config, device, backbone, parts, features, benchmark, text_known, teacher, origin)
+
+
+def _warn_of_duplicates(parts: Sequence[Part], found: Mapping[str, int]) -> None:
+    for name, count in found.items():
+        left_out = any(part.dataset.name == name and getattr(part.data, "in_training", 0) for part in parts)
+        done = " and were left out" if left_out else ""
+        if count:
+            warn(f"{name}: {count} of its test images are among its training images as well{done}; the record says so")
 
 
 def _teacher(config: RunConfig, parts: Sequence[Part], *, device: str) -> Teacher | None:

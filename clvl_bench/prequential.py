@@ -104,3 +104,33 @@ class Prequential:
         self.done, self._last = state["done"], state["last"]
         self._counts = np.array(state["counts"], dtype=np.int64)
         self._window = Window(**state["window"])
+
+
+class PseudoTally:
+    """Pseudo-labels class by class: of the samples taken for a class, how many were right; of its own, how many were kept."""
+
+    def __init__(self, classes: int) -> None:
+        self._counts = np.zeros((4, classes), dtype=np.int64)  # kept, right of these, unlabelled, kept of these
+
+    def add(self, labels: Ids, kept: NDArray[np.bool_], true: Ids) -> None:
+        """Some unlabelled samples [n]: what they were taken for, whether that is learned from, and what they are."""
+        rows = (labels[kept], labels[kept & (labels == true)], true, true[kept])
+        for counts, classes in zip(self._counts, rows, strict=True):
+            np.add.at(counts, classes, 1)
+
+    def rates(self) -> Iterator[tuple[int, str, float, int]]:
+        """Class, name of the rate, value and number of samples, where there are any."""
+        kept, right, unlabelled, covered = self._counts.tolist()
+        for place in range(len(kept)):
+            if kept[place]:
+                yield place, "class_pseudo_precision", right[place] / kept[place], kept[place]
+            if unlabelled[place]:
+                yield place, "class_pseudo_coverage", covered[place] / unlabelled[place], unlabelled[place]
+
+    def state(self) -> list[list[int]]:
+        """Plain values, enough to go on."""
+        found: list[list[int]] = self._counts.tolist()
+        return found
+
+    def load(self, state: list[list[int]]) -> None:
+        self._counts = np.array(state, dtype=np.int64)

@@ -4,7 +4,6 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import clvl_bench
 from clvl_bench.backbones import Backbone
 from clvl_bench.config import RunConfig
 from clvl_bench.datasets import Candidate, ImageDataset
+from clvl_bench.installed import versions_of
 from clvl_bench.records import file_sha256, sha256, to_json
 from clvl_bench.streams import Part, shared_images
 
@@ -41,6 +41,7 @@ def provenance(
                 "fingerprint": part.data.fingerprint,
                 "samples": len(part.data),
                 "skipped": part.data.skipped,
+                **_left_out(part),
                 "version": part.dataset.version,
                 **_captions(config, part),
             }
@@ -54,6 +55,12 @@ def provenance(
         "versions": versions(),
         "device": {"type": device, "name": device_name(device), "machine": platform.machine()},
     }
+
+
+def _left_out(part: Part) -> dict[str, int]:
+    """How many images of a test split were left out since training has them as well."""
+    count = getattr(part.data, "in_training", 0)
+    return {"left_out_in_training": count} if count else {}
 
 
 def _captions(config: RunConfig, part: Part) -> dict[str, str]:
@@ -73,13 +80,7 @@ def identity(backbone: Backbone) -> dict[str, str]:
 
 def versions() -> dict[str, str]:
     """Of Python and the packages that numbers depend on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return versions_of(PACKAGES)
 
 
 def code() -> dict[str, Any]:

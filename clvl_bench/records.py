@@ -29,7 +29,8 @@ class Record:
     """One measured value and its coordinates.
 
     `trained` counts the experiences learned before the measurement; `experience` is -1 for what belongs to no experience;
-    `dataset` is the dataset that was measured on; `n` is the number of samples behind the value.
+    `dataset` is the dataset that was measured on, with the class where it was one; `n` is the number of samples behind the
+    value.
     """
 
     benchmark: str

@@ -22,6 +22,7 @@ from clvl_bench.errors import Busy, Mistake, RunFailed
 from clvl_bench.evaluation import Accuracy, Measured, Predictions, RecordLogger, SelectorAccuracy
 from clvl_bench.online import OnlineStrategy
 from clvl_bench.prepare import Prepared, prepare
+from clvl_bench.prequential import PseudoTally
 from clvl_bench.progress import Progress
 from clvl_bench.records import PICTURES, QUESTIONS, RECORDS, Result, RunFolder, from_csv, to_csv, to_json
 from clvl_bench.strategy import AdaptationStrategy, build_strategy
@@ -68,16 +69,16 @@ class Course:
         if not said:
             return
         ids, labels, kept = (np.concatenate([getattr(each, name) for each in said]) for name in ("ids", "labels", "kept"))
-        right = (labels == self.prepared.benchmark.truth.of(ids))[kept]
-        here: dict[str, Any] = {
-            "trained": self.strategy.learned,
-            "stream": "train",
-            "experience": experience.step.index,
-            "dataset": "",
-        }
-        self.log.add(Measured("pseudo_coverage", n=len(kept), **here), float(kept.mean()))
+        true, table = self.prepared.benchmark.truth.of(ids), experience.plan.table
+        right = (labels == true)[kept]
+        here: dict[str, Any] = {"trained": self.strategy.learned, "stream": "train", "experience": experience.step.index}
+        self.log.add(Measured("pseudo_coverage", n=len(kept), dataset="", **here), float(kept.mean()))
         if len(right):
-            self.log.add(Measured("pseudo_precision", n=len(right), **here), float(right.mean()))
+            self.log.add(Measured("pseudo_precision", n=len(right), dataset="", **here), float(right.mean()))
+        tally = PseudoTally(len(table))
+        tally.add(labels, kept, true)
+        for place, name, value, n in tally.rates():
+            self.log.add(Measured(name, n=n, dataset=table[place].title, **here), value)
 
     def count_labels(self) -> None:
         """How many training samples had a label, where a benchmark without steps does not give all."""

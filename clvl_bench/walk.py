@@ -16,7 +16,7 @@ from clvl_bench.config.online import Online
 from clvl_bench.errors import RunFailed
 from clvl_bench.evaluation import Measured, RecordLogger
 from clvl_bench.online import OnlineStrategy
-from clvl_bench.prequential import Prequential, Window
+from clvl_bench.prequential import Prequential, PseudoTally, Window
 from clvl_bench.streams import Benchmark
 from clvl_bench.streams.arrivals import NEVER
 from clvl_bench.streams.online import OnlineStep, steps
@@ -50,8 +50,9 @@ class Walk:
         self._ends = list(itertools.accumulate(len(steps_of(each, online.step_size)) for each in ids))
         self._parts = [part for each in ids for part in steps_of(each, online.step_size)] if online.ahead else []
         self._inputs = benchmark.view.inputs
-        classes = len(benchmark.view.plan.table)
-        self.scores = Prequential(steps=self._ends[-1], windows=online.windows, classes=classes)
+        self._table = benchmark.view.plan.table
+        self._pseudo = PseudoTally(len(self._table))
+        self.scores = Prequential(steps=self._ends[-1], windows=online.windows, classes=len(self._table))
 
     @property
     def done(self) -> int:
@@ -63,11 +64,12 @@ class Walk:
         return sum(end <= self.done for end in self._ends)
 
     def state(self) -> dict[str, Any]:
-        return self.scores.state()
+        return {**self.scores.state(), "pseudo": self._pseudo.state()}
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on behind the last step that was done: what had arrived by then is there again."""
         self.scores.load(state)
+        self._pseudo.load(state["pseudo"])
         if not self._truth.rewarding:
             for step in range(self.done):
                 self._truth.reveal(self._truth.due(step))
@@ -101,6 +103,7 @@ class Walk:
             strategy.learn(step, due)
         for said in strategy.pseudo_labels():
             self.scores.pseudo(said.labels, said.kept, truth.of(said.ids))
+            self._pseudo.add(said.labels, said.kept, truth.of(said.ids))
         if self._budget is not None and (kept := strategy.kept_bytes()) > self._budget:
             raise RunFailed(
                 f"memory: {kept} bytes are kept at step {step.number}, the benchmark's memory_budget is {self._budget}; "
@@ -125,7 +128,8 @@ class Walk:
         self._add("kept_bytes_at", window.index, float(self._strategy.kept_bytes()), window.steps)
 
     def finish(self) -> None:
-        """What became of all labels: arrived, due behind the end, never there, there for a sample that had to go."""
+        """What became of all labels: arrived, due behind the end, never there, there for a sample that had to go; and how
+        right pseudo-labels were, class by class."""
         due = self._truth.arrivals[self._stream]
         arrived = int(((due != NEVER) & (due < self.done)).sum())
         rows = {
@@ -138,6 +142,8 @@ class Walk:
         }
         for name, count in rows.items():
             self._add(name, -1, float(count), len(due))
+        for place, name, value, n in self._pseudo.rates():
+            self._log.add(Measured(name, self._strategy.learned, "train", -1, self._table[place].title, n), value)
 
     def _shown(self) -> NDArray[np.int64]:
         """The step that reveals each sample of the stream."""

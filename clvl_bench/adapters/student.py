@@ -41,7 +41,7 @@ class Student(Adapter):
             mean, std = backbone.preprocessing.mean, backbone.preprocessing.std
             self.tower = Convolutional(config.width, backbone.width, mean=mean, std=std).to(backbone.device)
         else:
-            self.tower = Inherited(backbone.towers, config.layers)
+            self.tower = Inherited(backbone.towers, config.layers, name=backbone.name)
 
     def begin(self, classes: Classes) -> None:
         self.learned = tuple(dict.fromkeys((*self.learned, *classes)))
@@ -101,15 +101,15 @@ class Inherited(nn.Module):
         Mistake: the backbone has no such layers, or fewer.
     """
 
-    def __init__(self, towers: Towers, layers: int) -> None:
+    def __init__(self, towers: Towers, layers: int, *, name: str) -> None:
         super().__init__()
         whole: Any = copy.deepcopy(towers)
         encoder = getattr(getattr(whole, "vision_model", None), "encoder", None)
         held = 0 if encoder is None else len(encoder.layers)
         if encoder is None or layers > held:
             raise Mistake(
-                f"adapter 'student' is to inherit {layers} layers, and the backbone's image tower has {held} to give; "
-                'set fewer layers, or tower = "convolutional"'
+                f"adapter 'student' is to inherit {layers} layers, and the image tower of {name} has {held} to give; set "
+                + ('adapter.tower = "convolutional"' if not held else f"adapter.layers to at most {held}")
             )
         keep = [round(place * (held - 1) / max(1, layers - 1)) for place in range(layers)]
         encoder.layers = nn.ModuleList(encoder.layers[place] for place in keep)

@@ -26,7 +26,7 @@ from clvl_bench.errors import Damage, Missing, Mistake
 from clvl_bench.records import file_sha256
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-"""What a folder's weights may be called; transformers and open_clip prefer them in this order, too."""
+"""What a folder's weights may be called; the module that reads it says in `FILES` which of them it reads first."""
 LAYOUTS = {"clip": "clip", "siglip": "siglip"}
 """Which module reads a folder, by the `model_type` of its config.json."""
 OTHERS = ("config.json", "open_clip_config.json", "preprocessor_config.json")
@@ -51,13 +51,14 @@ def load_backbone(name: str, *, device: str = "cpu", precision: Precision = "fp3
     hashes = file_hashes(folder)
     manifest = _manifest(folder)
     _compare(hashes, manifest.get("files", {}), folder)
-    weights = next((file for file in WEIGHTS if file in hashes), None)
-    if weights is None:
-        raise Damage(f"backbone {name}: {folder} has none of {', '.join(WEIGHTS)}")
     if isinstance(found, BackboneDeclaration) and found.sha256 is not None:
         _compare(hashes, {found.weights: found.sha256}, folder)
     # Not before the hashes were compared: a changed configuration shall be named as one.
-    backbone: TowerBackbone = import_module(f"clvl_bench.backbones.{_layout(folder, name)}").load(
+    layout = import_module(f"clvl_bench.backbones.{_layout(folder, name)}")
+    weights = next((file for file in layout.FILES if file in hashes), None)
+    if weights is None:
+        raise Damage(f"backbone {name}: {folder} has none of {', '.join(layout.FILES)}")
+    backbone: TowerBackbone = layout.load(
         folder,
         name=found.name,
         family=found.family if isinstance(found, BackboneDeclaration) else manifest.get("family", "local folder"),
@@ -79,11 +80,16 @@ def file_hashes(folder: Path) -> dict[str, str]:
 
 
 def _layout(folder: Path, name: str) -> str:
-    """Which module reads this folder: transformers' layout where there is one, else open_clip's."""
+    """Which module reads this folder: transformers' layout where there is one, else open_clip's.
+
+    A config.json that brings its own code is nobody's layout where open_clip's stands beside it: copies of BiomedCLIP call
+    themselves a CLIP there, with a BERT that only that code can build.
+    """
     config = _json(folder / OTHERS[0]) if (folder / OTHERS[0]).is_file() else {}
-    if config.get("model_type") in LAYOUTS:
+    other = (folder / OTHERS[1]).is_file()
+    if config.get("model_type") in LAYOUTS and not (other and "auto_map" in config):
         return LAYOUTS[config["model_type"]]
-    if (folder / OTHERS[1]).is_file():
+    if other:
         return "open_clip"
     raise Damage(
         f"backbone {name}: config.json says model_type {config.get('model_type')!r}; read are {', '.join(LAYOUTS)}, and "

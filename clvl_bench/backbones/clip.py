@@ -17,6 +17,9 @@ from clvl_bench.backbones.layers import Insert, LayeredTowers, run_layers
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes, read_preprocessing
 from clvl_bench.backbones.weights import read_model, read_part
 
+FILES = ("model.safetensors", "pytorch_model.bin")
+"""The weights, in the order in which transformers looks for them."""
+
 
 class ClipTowers(LayeredTowers):
     """The towers of a transformers `CLIPModel`, without its logit scale, which is never trained."""

@@ -139,7 +139,7 @@ def _config(architecture: str) -> dict[str, Any]:
     package = open_clip()
     config: dict[str, Any] | None = package.get_model_config(architecture)
     if config is None:
-        raise Mistake(f"--arch: {unknown('architecture', architecture, package.list_models())}"[:400])
+        raise Mistake(f"--arch: {unknown('architecture', architecture, package.list_models())}")
     vision, text = config["vision_cfg"], config["text_cfg"]
     plain = isinstance(vision.get("layers", 12), int) and "timm_model_name" not in vision and "hf_model_name" not in text
     if not plain or config.get("custom_text") or "multimodal_cfg" in config:

@@ -22,6 +22,7 @@ from clvl_bench.errors import Damage, Mistake
 
 CONFIG = "open_clip_config.json"
 FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "model.safetensors", "pytorch_model.bin")
+"""The weights, by the names under which open_clip publishes them first."""
 BERT_HEAD = 64
 """Width of an attention head of every published BERT."""
 _RESAMPLE = {"bicubic": 3, "bilinear": 2}

@@ -2,8 +2,8 @@
 
 A real transformers `CLIPModel` of 0.8 million parameters, trained with the contrastive loss of Radford et al. 2021, with
 one difference: pictures that share a caption are all positives of each other (as in Yang et al. 2022, UniCL), since the
-toy worlds have few captions. Run with `make tiny-clip`: about half an hour on one core. The same machine and versions
-give the same bytes as long as the tokeniser stays; others land within the bands that the tests check.
+toy worlds have few captions. Run with `make tiny-clip`: about a quarter of an hour on one free core. The same machine and
+versions give the same bytes as long as the tokeniser stays; others land within the bands that the tests check.
 """
 
 import argparse

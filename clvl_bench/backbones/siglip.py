@@ -17,6 +17,9 @@ from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes, read_pre
 from clvl_bench.backbones.weights import read_model, read_part
 from clvl_bench.errors import Mistake
 
+FILES = ("model.safetensors", "pytorch_model.bin")
+"""The weights, in the order in which transformers looks for them."""
+
 
 class SiglipTowers(Towers):
     """The towers of a transformers `SiglipModel`, without its logit scale and bias, which are never trained."""

@@ -8,10 +8,11 @@ import sys
 import textwrap
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import requires
 from typing import Literal
 
 from clvl_bench.home import home
+from clvl_bench.installed import versions_of
 
 Kind = Literal["dataset", "model"]
 PACKAGES = ("torch", "torchvision", "avalanche-lib", "transformers", "peft", "numpy", "pandas", "matplotlib")
@@ -29,14 +30,8 @@ class Finding:
 
 
 def versions() -> dict[str, str]:
-    """Installed versions, from package metadata: nothing is imported."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    """What `--version` prints."""
+    return versions_of(PACKAGES)
 
 
 def examine(*, hashes: Collection[Kind] = ()) -> bool:

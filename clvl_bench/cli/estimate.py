@@ -9,7 +9,7 @@ from statistics import mean
 from clvl_bench.config import RunConfig
 from clvl_bench.config.backbones import find, folder_of
 from clvl_bench.config.files import shipped
-from clvl_bench.datasets import FeaturesSource, VqaDataset
+from clvl_bench.datasets import FeaturesSource, ImageDataset, VqaDataset
 from clvl_bench.report import load
 from clvl_bench.report.runs import RUNS, Origin
 
@@ -59,8 +59,9 @@ def _disk(runs: Sequence[RunConfig]) -> str:
         for name, split in config.benchmark_config.splits:
             dataset = config.benchmark_config.declared(name)
             if not isinstance(dataset.source, FeaturesSource):
-                size = (dataset.images if isinstance(dataset, VqaDataset) else dataset.splits).get(split)
-                images[name, split] = size if config.limit is None else min(config.limit, size or config.limit)
+                size = _size(dataset, split)
+                limit = config.limit
+                images[name, split] = size if limit is None else limit if size is None else min(limit, size)
                 widths.add(_width(config.backbone))
     if not images:
         return "no features to keep: they are given"
@@ -70,6 +71,15 @@ def _disk(runs: Sequence[RunConfig]) -> str:
     kept = "features of unknown width" if width is None else f"{count * width * FLOAT_BYTES / 2**20:.1f} MiB of features"
     rest = f", beside {', '.join(unknown)}, whose size is not declared" if unknown else ""
     return f"{count:,} images: {kept}, kept once for all runs{rest}"
+
+
+def _size(dataset: ImageDataset | VqaDataset, split: str) -> int | None:
+    """How many images a split has. Of a dataset without a published one all stand under `train`: copies are cut by a share."""
+    if isinstance(dataset, VqaDataset):
+        return dataset.images.get(split)
+    if dataset.samples is not None and not dataset.splits:
+        return dataset.samples if split == "train" else 0
+    return dataset.splits.get(split)
 
 
 def _patches(runs: Sequence[RunConfig]) -> str | None:
@@ -95,7 +105,7 @@ def patch_bytes(config: RunConfig) -> int | None:
     images = 0
     for name, split in config.benchmark_config.splits:
         dataset = config.benchmark_config.declared(name)
-        size = (dataset.images if isinstance(dataset, VqaDataset) else dataset.splits).get(split)
+        size = _size(dataset, split)
         if size is None:
             return None
         images += size

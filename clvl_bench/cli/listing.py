@@ -1,8 +1,11 @@
 """Listing: the tables of what there is, printed without importing torch."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, get_args
 
+from pydantic import BaseModel
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -20,7 +23,7 @@ from clvl_bench.datasets import (
     ToySource,
     VqaDataset,
 )
-from clvl_bench.errors import Mistake, unknown
+from clvl_bench.errors import Mistake, near_match
 from clvl_bench.metrics import METRICS
 from clvl_bench.readers import is_here
 
@@ -37,12 +40,12 @@ def _datasets() -> Rows:
         size = sizes if dataset.splits else f"{dataset.samples}, no split"
         missing = "own copy" if isinstance(dataset.source, OwnCopySource) else "fetch"
         here = "yes" if is_here(dataset) else missing
-        rows.append((dataset.name, str(len(dataset.classes)), size, _weight(dataset), dataset.licence, here))
+        rows.append((dataset.name, str(len(dataset.classes)), size, _weight(dataset), _licence(dataset.licence), here))
     for asked in QUESTIONS:
         parts = asked.partitions["official"]
         size = "/".join(str(parts.get(split, "-")) for split in ("train", "valid", "test")) if parts else "not stated"
         here = "yes" if is_here(asked) else "own copy"
-        rows.append((asked.name, "questions", size, _weight(asked), asked.licence, here))
+        rows.append((asked.name, "questions", size, _weight(asked), _licence(asked.licence), here))
     return rows
 
 
@@ -54,7 +57,14 @@ def _weight(dataset: ImageDataset | VqaDataset) -> str:
 
 
 def _megabytes(number: float) -> str:
-    return f"{number:.0f} MB" if number < 1000 else f"{number / 1000:.1f} GB"
+    if number < 1000:
+        return f"{number:.0f} MB"
+    return f"{number / 1000:.1f} GB" if number < 100_000 else f"{number / 1000:.0f} GB"
+
+
+def _licence(said: str) -> str:
+    """The licence's name, without what it adds behind a semicolon: the declaration and each record have the whole."""
+    return said.partition(";")[0]
 
 
 def _backbones() -> Rows:
@@ -87,14 +97,41 @@ def _headline(sort: str, name: str) -> str:
     return first.removeprefix("#").strip()
 
 
+def _members(union: Any) -> dict[str, type[BaseModel]]:
+    """The configuration classes of a union, by kind."""
+    inner = get_args(union)[0]
+    return {member.model_fields["kind"].default: member for member in get_args(inner) or (inner,)}
+
+
 def _union(union: Any) -> Callable[[], Rows]:
     def rows() -> Rows:
-        inner = get_args(union)[0]
-        members = get_args(inner) or (inner,)
-        lines = ((member.model_fields["kind"].default, (member.__doc__ or "").splitlines()[0]) for member in members)
+        lines = ((kind, (member.__doc__ or "").splitlines()[0]) for kind, member in _members(union).items())
         return [("kind", "what it does"), *lines]
 
     return rows
+
+
+def _fields(member: type[BaseModel]) -> Rows:
+    """What a file may say of an adapter or plugin."""
+    rows: Rows = [("field", "default", "allowed", "what")]
+    schema = member.model_json_schema()["properties"]
+    for name, field in member.model_fields.items():
+        if name != "kind":
+            default = "needed" if field.is_required() else "-" if field.default is None else json.dumps(field.default)
+            rows.append((name, default, _allowed(schema[name]), field.description or ""))
+    return rows
+
+
+def _allowed(schema: Mapping[str, Any]) -> str:
+    """A JSON schema in a few words."""
+    if "enum" in schema:
+        return ", ".join(map(str, schema["enum"]))
+    if "anyOf" in schema:
+        return " or ".join(_allowed(each) for each in schema["anyOf"])
+    words = {"integer": "whole number", "null": "left out", "boolean": "true, false", "string": "text", "array": "list"}
+    signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    bounds = [f"{sign} {schema[key]}" for key, sign in signs.items() if key in schema]
+    return " ".join([words.get(schema.get("type", ""), schema.get("type", "any")), *bounds])
 
 
 def _metrics() -> Rows:
@@ -111,16 +148,20 @@ TABLES: dict[str, Callable[[], Rows]] = {
 
 
 def show(what: str) -> None:
-    """Print one table, or all.
+    """Print one table, or all, or the fields of one adapter or plugin.
 
     Raises:
         Mistake: there is no such table.
     """
-    if what != "all" and what not in TABLES:
-        raise Mistake(f"list: {unknown('table', what, [*TABLES, 'all'])}")
+    members = {**_members(Adapter), **_members(Plugin)}
+    kinds: dict[str, Callable[[], Rows]] = {kind: partial(_fields, member) for kind, member in members.items()}
+    tables = {**kinds, **TABLES}
+    if what != "all" and what not in tables:
+        near, allowed = near_match(what, [*tables, "all"]), ", ".join([*TABLES, "all"])
+        raise Mistake(f"list: unknown table '{what}': {near}allowed: {allowed}, or a kind of adapter or plugin")
     console = Console()
     for name in TABLES if what == "all" else (what,):
-        titles, *rows = TABLES[name]()
+        titles, *rows = tables[name]()
         table = Table(
             title=name if what == "all" else None,
             box=box.SIMPLE_HEAD,

@@ -161,7 +161,10 @@ def check(files: Annotated[list[Path], typer.Argument(help="TOML files.")]) -> N
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="datasets, benchmarks, strategies, adapters, plugins, backbones or metrics.")
+        str,
+        typer.Argument(
+            help="datasets, benchmarks, strategies, adapters, plugins, backbones or metrics; or a kind of adapter or plugin."
+        ),
     ] = "all",
 ) -> None:
     """Show what there is."""

@@ -68,6 +68,7 @@ BACKBONES: tuple[BackboneDeclaration, ...] = (
     BackboneDeclaration(
         name="tinyclip-vit-8m-16", title="TinyCLIP ViT-8M/16 Text-3M", family="TinyCLIP (YFCC15M)",
         repository="wkcn/TinyCLIP-ViT-8M-16-Text-3M-YFCC15M", revision="a2a8c6eaa2549ad66eb7c31b85022bf58273a26c",
+        sha256="9339ee3d736344d0ddcaa6c03edc9f89688f08caaea5401220885233da726fcc",
         parameters_m=23.4, download_mb=93.8, licence="MIT", image_size=224,
     ),
     BackboneDeclaration(
@@ -89,12 +90,15 @@ BACKBONES: tuple[BackboneDeclaration, ...] = (
     BackboneDeclaration(
         name="datacomp-vit-base-patch32", title="DataComp-XL CLIP ViT-B/32", family="DataComp-1B",
         repository="laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K", revision="f0e2ffa09cbadab3db6a261ec1ec56407ce42912",
-        weights="pytorch_model.bin", parameters_m=151.3, download_mb=605.0, licence="MIT", image_size=224,
+        weights="open_clip_model.safetensors",
+        sha256="3c00043509d2e3f35ec62bd85a643a393883dcda624d8208d034cc390c708297", extra="open-clip",
+        parameters_m=151.3, download_mb=605.0, licence="MIT", image_size=224,
     ),
     BackboneDeclaration(
         name="datacomp-vit-base-patch16", title="DataComp-XL CLIP ViT-B/16", family="DataComp-1B",
         repository="laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K", revision="d110532e8d4ff91c574ee60a342323f28468b287",
-        weights="pytorch_model.bin", parameters_m=149.6, download_mb=599.0, licence="MIT", image_size=224,
+        weights="open_clip_pytorch_model.bin", extra="open-clip", parameters_m=149.6, download_mb=599.0, licence="MIT",
+        image_size=224,
     ),
     BackboneDeclaration(
         name="datacomp-vit-large-patch14", title="DataComp-XL CLIP ViT-L/14", family="DataComp-1B",
@@ -124,8 +128,9 @@ BACKBONES: tuple[BackboneDeclaration, ...] = (
     ),
     BackboneDeclaration(
         name="georsclip-vit-base-patch32", title="GeoRSCLIP ViT-B/32 (satellite)", family="GeoRSCLIP (RS5M)",
-        repository="Zilun/GeoRSCLIP", weights="RS5M_ViT-B-32.pt", architecture="ViT-B-32",
-        parameters_m=151.3, download_mb=605.0, licence="not stated", image_size=224,
+        repository="Zilun/GeoRSCLIP", weights="RS5M_ViT-B-32.pt",
+        architecture="ViT-B-32-quickgelu",  # fine-tuned from OpenAI's weights, as its authors' own code loads it
+        parameters_m=151.3, download_mb=605.0, licence="CC", image_size=224,
     ),
     BackboneDeclaration(
         name="biomedclip", title="BiomedCLIP ViT-B/16, PubMedBERT (medical)", family="BiomedCLIP (PMC-15M)",

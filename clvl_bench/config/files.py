@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from clvl_bench.config.plugins.memories import BOUNDS
 from clvl_bench.config.run import RunConfig
 from clvl_bench.config.training import StrategyConfig
 from clvl_bench.datasets import FeaturesSource
-from clvl_bench.errors import Mistake, near_match, unknown
+from clvl_bench.errors import Mistake, near_match, some, unknown
 from clvl_bench.strict import Strict, parse
 
 FOLDERS: dict[str, str] = {
@@ -49,16 +49,19 @@ def locate(sort: str, name: str) -> Path:
     Raises:
         Mistake: there is none; names a near match.
     """
+    listed = "" if sort == "experiment" else f"clvl-bench list {Path(FOLDERS[sort]).name}"
     if name.endswith(".toml") or "/" in name:
         path = Path(name).expanduser()
         if not path.is_file():
-            raise Mistake(f"{name}: no such file; give the path of a TOML file, or a name: {', '.join(names(sort))}")
+            raise Mistake(
+                f"{name}: no such file; give the path of a TOML file, or a name: {some(name, names(sort), listed=listed)}"
+            )
         return path
     for folder in (Path.cwd(), shipped()):
         path = folder / FOLDERS[sort] / f"{name}.toml"
         if path.is_file():
             return path
-    raise Mistake(unknown(sort, name, names(sort)))
+    raise Mistake(unknown(sort, name, names(sort), listed=listed))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -88,6 +91,8 @@ def load(sort: str, name: str, overrides: Sequence[str] = ()) -> Strict:
 def _validated(sort: str, content: dict[str, Any], path: Path, overrides: Sequence[str] = ()) -> Strict:
     for override in overrides:
         _override(content, override, _CONFIGS[sort])
+    if sort == "experiment":
+        content = {**content, **_found_beside(content, path.resolve().parent)}
     if sort == "benchmark":
         content = _with_own_copies(_localised(content, path))
     return parse(_CONFIGS[sort], content, file=_shown(path))
@@ -125,6 +130,17 @@ def _with_own_copies(content: dict[str, Any]) -> dict[str, Any]:
         names += content[field] if isinstance(content.get(field), list) else []
     wanted = {name: table for name, table in copies.get("dataset", {}).items() if name in names}
     return {**content, "dataset": {**_localised({"dataset": wanted}, path)["dataset"], **content.get("dataset", {})}}
+
+
+def _found_beside(content: Mapping[str, Any], folder: Path) -> dict[str, list[Any]]:
+    """The benchmarks and strategies of an experiment; files that the current folder has not are looked for in its own."""
+
+    def found(name: Any) -> Any:
+        beside = isinstance(name, str) and name.endswith(".toml") and not Path(name).is_file() and (folder / name).is_file()
+        return str(folder / name) if beside else name
+
+    fields = ("benchmarks", "strategies")
+    return {field: [found(name) for name in content[field]] for field in fields if isinstance(content.get(field), list)}
 
 
 def check(path: Path) -> tuple[str, Strict]:

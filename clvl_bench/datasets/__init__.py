@@ -60,7 +60,7 @@ def find(name: str) -> ImageDataset:
     for dataset in DATASETS:
         if dataset.name == name:
             return dataset
-    raise Mistake(unknown("dataset", name, NAMES))
+    raise Mistake(unknown("dataset", name, NAMES, listed="clvl-bench list datasets"))
 
 
 def find_questions(name: str) -> VqaDataset:

@@ -24,3 +24,8 @@ class Candidate:
     def words(self) -> str:
         """The name as one would read it."""
         return self.name.replace("_", " ")
+
+    @property
+    def title(self) -> str:
+        """The name with its dataset's, which tells it from a name that another dataset has as well."""
+        return f"{self.dataset}: {self.name}"

@@ -15,6 +15,8 @@ from clvl_bench.datasets.sources import Source
 from clvl_bench.strict import Strict
 
 Domain = Literal["toy", "satellite", "medical", "general", "unknown"]
+DuplicatesPolicy = Literal["report", "error", "skip"]
+"""What to do about test images that are among the training images as well: count them, stop, or leave them out of the test."""
 
 
 class ImageDataset(Strict):
@@ -27,6 +29,9 @@ class ImageDataset(Strict):
     dataset that was published without a split. `captions` is a text file, one sentence a line (of a table: its first
     column), that goes with the images as a reference set. `variant_of` is the dataset whose images, cut otherwise, these are:
     prompt sets know it by that name. `download_mb` is about what the published files weigh.
+
+    `on_duplicates` is about test images that are among the training images as well. Nothing said, those of a published split or
+    dataset are counted, since published numbers have them too, and those of one's own data are an error.
     """
 
     name: str = ""
@@ -42,6 +47,7 @@ class ImageDataset(Strict):
     splits: dict[str, int] = {}
     samples: int | None = Field(None, gt=0)
     captions: Path | None = None
+    on_duplicates: DuplicatesPolicy | None = None
     download_mb: float | None = Field(None, ge=0)
     licence: str = "not stated"
     citation: str = ""
@@ -65,6 +71,11 @@ class ImageDataset(Strict):
             if field in content and tuple(content[field]) != value:
                 raise ValueError(f"{field}: are not those of the set '{content['prompts']}'; remove them, or prompts")
         return {"labels": tuple(classes), **content, **published}
+
+    @property
+    def duplicates_policy(self) -> DuplicatesPolicy:
+        """`on_duplicates`, or what goes without saying."""
+        return self.on_duplicates or ("report" if self.splits or self.samples else "error")
 
     @property
     def known_as(self) -> str:

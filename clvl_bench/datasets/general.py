@@ -27,7 +27,7 @@ AIRCRAFT = ImageDataset(
     prompts="openai",
     splits={"train": 3334, "valid": 3333, "test": 3333},
     download_mb=2750,
-    licence="non-commercial research",
+    licence="research, not commercial",
     citation="Maji et al. 2013 (arXiv:1306.5151)",
 )
 
@@ -126,7 +126,7 @@ STANFORD_CARS = ImageDataset(
     prompts="openai",
     splits={"train": 8144, "test": 8041},
     download_mb=1960,
-    licence="non-commercial research",
+    licence="research, not commercial",
     citation="Krause et al. 2013, 3D object representations for fine-grained categorization",
 )
 
@@ -154,7 +154,7 @@ IMAGENET = ImageDataset(
     prompts="clip_benchmark",
     splits={"train": 1281167, "test": 50000},
     download_mb=155000,
-    licence="non-commercial research",
+    licence="research, not commercial",
     citation="Russakovsky et al. 2015 (arXiv:1409.0575)",
 )
 

@@ -46,7 +46,7 @@ def _slake(name: str, title: str, source: SlakeSource, train: int, test: int) ->
         values={"type": _SLAKE_TYPES, "modality": ("MRI", "CT", "X-Ray")},
         normaliser="med",
         answer_list="radiology",
-        licence="CC-BY-4.0",
+        licence="CC BY 4.0",
         citation="Liu et al. 2021, SLAKE: a semantically-labeled knowledge-enhanced dataset for medical visual question "
         "answering (ISBI; arXiv:2102.09542)",
         download_mb=212.0,

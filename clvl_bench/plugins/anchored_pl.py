@@ -4,19 +4,20 @@ Of this suite, from parts of FixMatch (Sohn et al. 2020, arXiv:2001.07685), mean
 arXiv:1703.01780) and the observation that no fixed threshold suits CLIP's confidence. For an unlabelled sample
 q = softmax((1 - a) zero-shot logits + a logits of the averaged model), a = 0 in the first experience, then `share`. It is
 learned from where max q is at least the (1 - keep) quantile of recent samples taken for the same class, and at least
-`margin` over chance. The anchor keeps mistakes from confirming themselves; the quantile stands for a threshold.
+`margin` over chance. The anchor keeps mistakes from confirming themselves; the quantile stands for a threshold. With
+`among = "experience"` q compares only the classes of the experience from which the samples come, which a stream with sharp
+boundaries tells its learner anyway; the loss compares all that the strategy trains on.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from clvl_bench.adapters import Adapter, State
-from clvl_bench.backbones import Backbone, TowerBackbone, unit
 from clvl_bench.config.plugins import AnchoredPlPlugin
 from clvl_bench.plugins.base import Surroundings, learned
-from clvl_bench.plugins.unlabelled import Average, Unlabelled, hard_loss, student_scores
+from clvl_bench.plugins.unlabelled import Average, Unlabelled, hard_loss, student_scores, zeroshot_scores
 
 
 class AnchoredPl(Unlabelled):
@@ -29,6 +30,7 @@ class AnchoredPl(Unlabelled):
         keep: share of a class's recent samples that passes (rho).
         window: how many recent samples these are, over all classes.
         margin: least confidence, in times of chance.
+        among: which classes a pseudo-label may be of: all that are scored, or those of the experience.
     """
 
     def __init__(
@@ -41,8 +43,10 @@ class AnchoredPl(Unlabelled):
         keep: float = 0.5,
         window: int = 2048,
         margin: float = 1.5,
+        among: Literal["scored", "experience"] = "scored",
     ) -> None:
         super().__init__(weight)
+        self.among = among
         self.adapter, self.share, self.keep, self.margin, self.window = adapter, share, keep, margin, window
         self.average = Average(momentum, ramped=False)
         self.confidences, self.labels = torch.zeros(0), torch.zeros(0, dtype=torch.long)
@@ -52,6 +56,9 @@ class AnchoredPl(Unlabelled):
 
     def loss(self, strategy: Any, rows: Tensor) -> Tensor:
         inputs, scored = strategy.mb_x[rows], torch.isfinite(strategy.mb_output[rows].detach())
+        if self.among == "experience":
+            own = [place for place in strategy.experience.classes_in_this_experience if place >= 0]
+            scored &= torch.isin(torch.arange(scored.shape[1]), torch.tensor(own)).to(scored.device)
         confidence, labels = self.targets(inputs, scored, share=self.share if learned(strategy) else 0.0).max(dim=1)
         chance = 1 / scored.sum(dim=1)
         kept = self.passes(confidence, labels) & (confidence >= self.margin * chance)
@@ -63,9 +70,7 @@ class AnchoredPl(Unlabelled):
         """q [n, table], among the scored classes [n, table]."""
         logits = scored.new_zeros(scored.shape, dtype=torch.float32)
         places = torch.nonzero(scored.any(dim=0)).flatten()
-        texts = self.adapter.backbone.class_features([self.adapter.table[place] for place in places.tolist()])
-        frozen = frozen_features(self.adapter.backbone, inputs)
-        logits[:, places] = (1 - share) * self.adapter.backbone.logit_scale * unit(frozen) @ texts.T
+        logits[:, places] = (1 - share) * zeroshot_scores(self.adapter, inputs, places.tolist())
         if share:
             logits = logits + share * self.average.scores(self.adapter, inputs).nan_to_num(neginf=0.0)
         return logits.masked_fill(~scored, -torch.inf).softmax(dim=1)
@@ -95,13 +100,6 @@ class AnchoredPl(Unlabelled):
     def kept_bytes(self) -> int:
         window = sum(column.numel() * column.element_size() for column in (self.confidences, self.labels))
         return self.average.kept_bytes() + window
-
-
-def frozen_features(backbone: Backbone, inputs: Tensor) -> Tensor:
-    """What the frozen image tower says [n, width]: what is read, where it is just that, else it is asked."""
-    if inputs.ndim == 2 or not isinstance(backbone, TowerBackbone):
-        return inputs
-    return backbone.image_features(inputs)
 
 
 def build(config: AnchoredPlPlugin, surroundings: Surroundings) -> AnchoredPl:

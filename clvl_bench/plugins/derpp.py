@@ -117,7 +117,7 @@ def build(config: DerppPlugin, surroundings: Surroundings) -> Derpp:
     refuse_without_gradient(config.kind, surroundings.adapter)
     return Derpp(
         surroundings.adapter,
-        config.memory_size,
+        config.samples,
         memory_bytes=config.memory_bytes,
         alpha=config.alpha,
         beta=config.beta,

@@ -76,4 +76,4 @@ class _Loader:
 
 def build(config: GdumbPlugin, surroundings: Surroundings) -> Gdumb:
     refuse_without_gradient(config.kind, surroundings.adapter)
-    return Gdumb(surroundings.adapter, config.memory_size, memory_bytes=config.memory_bytes, seed=surroundings.seed)
+    return Gdumb(surroundings.adapter, config.samples, memory_bytes=config.memory_bytes, seed=surroundings.seed)

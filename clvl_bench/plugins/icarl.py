@@ -129,7 +129,7 @@ def build(config: IcarlPlugin, surroundings: Surroundings) -> Icarl:
     refuse_without_gradient(config.kind, surroundings.adapter)
     return Icarl(
         surroundings.adapter,
-        config.memory_size,
+        config.samples,
         memory_bytes=config.memory_bytes,
         batch_size=config.batch_size,
         weight=config.weight,

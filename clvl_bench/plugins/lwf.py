@@ -105,12 +105,19 @@ class Lwf(Plugin):
 
 
 def gibberish(backbone: TowerBackbone, count: int, *key: object, length: int = 10) -> Tokens:
-    """Sentences [count, length + 2] of token ids drawn uniformly from the vocabulary, between start and end of text."""
-    start, *_, end = backbone.tokenise([""]).ids[0].tolist()
-    vocabulary = max(part.num_embeddings for part in backbone.towers.modules() if isinstance(part, nn.Embedding))
-    drawn = torch.from_numpy(rng("gibberish", *key).integers(vocabulary, size=(count, length)))
-    ids = torch.cat([torch.full((count, 1), start), drawn, torch.full((count, 1), end)], dim=1).to(backbone.device)
-    return Tokens(ids, torch.full((count,), length + 1, device=backbone.device))
+    """Sentences of `length` token ids [count, ...] drawn uniformly from the vocabulary, between the start of text, where the
+    tokeniser has one, and its end."""
+    *start, end = backbone.tokenise([""]).ids[0].tolist()
+    drawn = torch.from_numpy(rng("gibberish", *key).integers(_vocabulary(backbone), size=(count, length)))
+    edges = [torch.full((count, 1), token) for token in (*start, end)]
+    ids = torch.cat([*edges[:-1], drawn, edges[-1]], dim=1).to(backbone.device)
+    return Tokens(ids, torch.full((count,), ids.shape[1] - 1, device=backbone.device))
+
+
+def _vocabulary(backbone: TowerBackbone) -> int:
+    """How many tokens the text tower knows: the largest table, those of positions apart."""
+    tables = (part for name, part in backbone.towers.named_modules() if "position" not in name)
+    return max(part.num_embeddings for part in tables if isinstance(part, nn.Embedding))
 
 
 def build(config: LwfPlugin, surroundings: Surroundings) -> Lwf:

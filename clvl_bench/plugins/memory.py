@@ -6,7 +6,7 @@ killed and started again keeps the same.
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -196,11 +196,20 @@ def reader(dataset: Any) -> Read:
     return read
 
 
-def insert_labelled(memory: Memory, dataset: Any) -> None:
-    """The samples of an Avalanche dataset whose label has arrived enter a memory."""
+def insert_labelled(memory: Memory, dataset: Any, pseudo: Mapping[int, int] | None = None) -> None:
+    """The samples of an Avalanche dataset whose label has arrived enter a memory; with `pseudo`, labels by sample id, those
+    that it names as well."""
     labels, read = torch.tensor(list(dataset.targets)), reader(dataset)
+    if pseudo:
+        said = torch.tensor([pseudo.get(sample, -1) for sample in dataset.sample_ids])
+        labels = torch.where(labels < 0, said, labels)
     known = torch.nonzero(labels >= 0).flatten()
-    memory.insert(labels[known], lambda rows: read(known[rows]))
+
+    def labelled(rows: Tensor) -> tuple[Tensor, ...]:
+        inputs, _, *rest = read(known[rows])
+        return inputs, labels[known[rows]], *rest
+
+    memory.insert(labels[known], labelled)
 
 
 def features_by(adapter: Adapter) -> Features:

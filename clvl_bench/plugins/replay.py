@@ -22,6 +22,7 @@ class Replay(Plugin):
         memory_bytes: if given, bytes kept in place of a number of samples.
         policy: which ones: uniform over the stream, the same number of each class, or those with the mean of their class.
         batch_size: samples rehearsed a step; as many as the batch holds if None.
+        pseudo_labelled: whether samples enter, too, whose pseudo-label another plugin learned from in the last epoch.
         features: for the policy `herding`: unit features of inputs, as `memory.features_by` makes them.
     """
 
@@ -32,12 +33,13 @@ class Replay(Plugin):
         memory_bytes: int | None = None,
         policy: Policy = "class_balanced",
         batch_size: int | None = None,
+        pseudo_labelled: bool = False,
         seed: int = 0,
         features: Features | None = None,
     ) -> None:
         super().__init__()
         self.memory = Memory(memory_size, policy, seed=seed, max_bytes=memory_bytes, features=features)
-        self.batch_size = batch_size
+        self.batch_size, self.pseudo_labelled = batch_size, pseudo_labelled
 
     def before_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
         """Current samples and rehearsed ones go through one forward pass; the loss is their mean."""
@@ -50,7 +52,7 @@ class Replay(Plugin):
 
     # After the experience: a sample that entered earlier would be rehearsed beside itself in later epochs.
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        insert_labelled(self.memory, strategy.experience.dataset)
+        insert_labelled(self.memory, strategy.experience.dataset, _passed(strategy) if self.pseudo_labelled else None)
 
     @property
     def remembers(self) -> bool:
@@ -69,12 +71,20 @@ class Replay(Plugin):
         return len(self.memory)
 
 
+def _passed(strategy: Any) -> dict[int, int]:
+    """Pseudo-labels that plugins learned from in the last epoch, by sample id."""
+    said = [each for plugin in strategy.plugins if isinstance(plugin, Plugin) for each in plugin.said]
+    passed = [(each.ids[each.kept].tolist(), each.labels[each.kept].tolist()) for each in said]
+    return {sample: label for ids, labels in passed for sample, label in zip(ids, labels, strict=True)}
+
+
 def build(config: ReplayPlugin, surroundings: Surroundings) -> Replay:
     return Replay(
-        config.memory_size,
+        config.samples,
         memory_bytes=config.memory_bytes,
         policy=config.policy,
         batch_size=config.batch_size,
+        pseudo_labelled=config.pseudo_labelled,
         seed=surroundings.seed,
         features=features_by(surroundings.adapter),
     )

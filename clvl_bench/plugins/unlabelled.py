@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from clvl_bench.adapters import State, tensor_bytes
+from clvl_bench.adapters import Adapter, State, tensor_bytes
+from clvl_bench.backbones import Backbone, TowerBackbone, unit
 from clvl_bench.plugins.base import Plugin, Said
 
 
@@ -66,6 +67,21 @@ def hard_loss(student: Tensor, labels: Tensor, kept: Tensor) -> Tensor:
     if not bool(kept.any()):
         return student[torch.isfinite(student)].sum() * 0.0
     return cross_entropy(student[kept], labels[kept], reduction="sum") / len(student)
+
+
+def zeroshot_scores(adapter: Adapter, inputs: Tensor, places: list[int]) -> Tensor:
+    """What the untouched backbone says of some inputs among some places of the table [n, places]."""
+    backbone = adapter.backbone
+    texts = backbone.class_features([adapter.table[place] for place in places])
+    scores: Tensor = backbone.logit_scale * unit(frozen_features(backbone, inputs)) @ texts.T
+    return scores
+
+
+def frozen_features(backbone: Backbone, inputs: Tensor) -> Tensor:
+    """What the frozen image tower says [n, width]: what is read, where it is just that, else it is asked."""
+    if inputs.ndim == 2 or not isinstance(backbone, TowerBackbone):
+        return inputs
+    return backbone.image_features(inputs)
 
 
 class Average:

@@ -17,7 +17,8 @@ class Split:
     images were scanned, the identity of each.
 
     The fingerprint depends on classes, labels and pixels (or features) in their order, not on where or how they are
-    stored: the same data read from a folder, from parquet or from arrays has the same fingerprint.
+    stored: the same data read from a folder, from parquet or from arrays has the same fingerprint. `skipped` counts the damaged
+    images that were left out, `in_training` those of a test split that were left out since training has them as well.
     """
 
     labels: NDArray[np.int64]
@@ -27,6 +28,7 @@ class Split:
     features: NDArray[np.float32] | None = None
     skipped: int = 0
     hashes: tuple[str, ...] = ()
+    in_training: int = 0
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -53,6 +55,7 @@ class Split:
             features=None if features is None else features[rows],
             skipped=self.skipped,
             hashes=tuple(self.hashes[row] for row in rows) if self.hashes else (),
+            in_training=self.in_training,
         )
 
 

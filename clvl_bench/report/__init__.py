@@ -8,16 +8,18 @@ from clvl_bench.report import answer_tables, gallery
 from clvl_bench.report.ceilings import shown
 from clvl_bench.report.compare import Difference, compare
 from clvl_bench.report.paired import differences_frame, paired
+from clvl_bench.report.pseudo_labels import pseudo_frame
 from clvl_bench.report.published import beside, beside_markdown, read_published
 from clvl_bench.report.runs import Run, load, of_result, write_committed
-from clvl_bench.report.supervision import over_repetitions, supervision_frame
+from clvl_bench.report.supervision import over_repetitions, regret_over_time, supervision_frame
 from clvl_bench.report.tables import escaped, markdown, mixture, summary, terminal_table
 
 
 def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, published: Path | None = None) -> None:
     """summary.csv, summary.md, the plots (in a folder for each table where there are several), differences.csv where
-    strategies can be compared, supervision.csv where a benchmark was run under several kinds of supervision, and a gallery
-    where questions were answered; with a file of published numbers beside.csv and beside.md, where ours stand next to them.
+    strategies can be compared, supervision.csv where a benchmark was run under several kinds of supervision, pseudo_labels.csv
+    where unlabelled samples were learned from, and a gallery where questions were answered; with a file of published numbers
+    beside.csv and beside.md, where ours stand next to them.
 
     Raises:
         Mistake: the runs cannot stand in one table.
@@ -40,16 +42,23 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, publishe
     variants = supervision_frame(runs)
     if len(variants):
         write_atomically(out / "supervision.csv", over_repetitions(variants).to_csv(index=False, lineterminator="\n").encode())
+    pseudo = pseudo_frame(runs)
+    if len(pseudo):
+        write_atomically(out / "pseudo_labels.csv", pseudo.to_csv(index=False, lineterminator="\n").encode())
     if plots:
-        from clvl_bench.report.plots import draw, draw_supervision, groups
+        from clvl_bench.report import stream_plots
+        from clvl_bench.report.plots import draw, draw_supervision, groups, png
 
-        for name, picture in draw_supervision(variants).items() if len(variants) else ():
+        of_variants = draw_supervision(variants) | stream_plots.regret(regret_over_time(runs)) if len(variants) else {}
+        for name, picture in (of_variants | (stream_plots.pseudo_labels(pseudo) if len(pseudo) else {})).items():
             write_atomically(out / name, picture)
         tables = groups(shown(runs))
         for group in tables:
             folder = out if len(tables) == 1 else out / "-".join(group.table[:2])
-            for name, picture in draw(group).items():
+            for name, picture in draw(group, matrices=not len(variants)).items():  # a matrix a variant is too many
                 write_atomically(folder / name, picture)
+            if (figure := stream_plots.accuracy_against_bytes(group)) is not None:
+                write_atomically(folder / "accuracy_bytes.png", png(figure))
 
 
 __all__ = [

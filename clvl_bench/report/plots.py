@@ -58,8 +58,8 @@ def groups(runs: Sequence[Run]) -> list[Group]:
     return [Group(table, strategies, streams.get(table, {})) for table, strategies in sorted(found.items())]
 
 
-def draw(group: Group) -> dict[str, bytes]:
-    """All plots of a table, as PNG files by name."""
+def draw(group: Group, *, matrices: bool = True) -> dict[str, bytes]:
+    """All plots of a table, as PNG files by name; with or without a picture of each strategy's accuracy matrix."""
     figures: dict[str, Callable[[], Figure | None]] = {
         "seen_accuracy.png": lambda: curves(group, "seen_accuracy", "Accuracy on the experiences learned so far"),
         "forgetting.png": lambda: curves(group, "forgetting_so_far", "Forgetting of the experiences learned so far"),
@@ -67,11 +67,9 @@ def draw(group: Group) -> dict[str, bytes]:
         "prequential.png": lambda: over_time(group, "prequential", "Right before it was learned from", "percent", 100),
         "reward.png": lambda: over_time(group, "reward", "Rewards", "percent", 100),
         "kept_bytes.png": lambda: over_time(group, "kept_bytes_at", "Bytes kept between steps", "KiB", 1 / 1024),
-        **{
-            f"matrix_{_file(strategy)}.png": partial(matrix, group, strategy, matrices)
-            for strategy, matrices in group.runs.items()
-        },
     }
+    if matrices:
+        figures |= {f"matrix_{file_name(name)}.png": partial(matrix, group, name, runs) for name, runs in group.runs.items()}
     # One at a time: a figure that is open keeps its memory.
     return {name: png(figure) for name, make in figures.items() if (figure := make()) is not None}
 
@@ -99,11 +97,11 @@ def curves(group: Group, what: str, title: str) -> Figure | None:
         for series in found if len(panels) > 1 else ():
             _line(axes, series, {"color": "#D0D0D0", "linewidth": 0.8})
         for series in shown:
-            _line(axes, series, _style(order.index(series.strategy)), band=True, label=series.strategy)
+            _line(axes, series, line_style(order.index(series.strategy)), band=True, label=series.strategy)
         axes.set_xticks(range(1, 1 + max(int(each.steps.max()) for each in found)))
         axes.set_ylim(top=top)
     if len(panels) == 1:
-        _legend(panels[0][0])
+        legend(panels[0][0])
     return figure
 
 
@@ -118,7 +116,7 @@ def _series(strategy: str, runs: Sequence[Matrices], what: str) -> Series | None
 def _panels(group: Group, title: str, found: Sequence[Series]) -> tuple[Figure, list[tuple[Axes, Sequence[Series]]]]:
     """The axes of a picture, and which series each of them is about."""
     if len(found) <= TOGETHER:
-        figure, axes = _axes(group, title)
+        figure, axes = new_axes(group, title)
         axes.set_xlabel("experiences learned")
         axes.set_ylabel("percent")
         return figure, [(axes, found)]
@@ -149,7 +147,7 @@ def _line(axes: Axes, series: Series, style: dict[str, Any], *, band: bool = Fal
         axes.fill_between(series.steps, low, high, color=style["color"], alpha=0.15, linewidth=0)
 
 
-def _style(number: int) -> dict[str, Any]:
+def line_style(number: int) -> dict[str, Any]:
     return {"color": _colour(number), "marker": _mark(number), "markersize": 4, "linewidth": 1.4}
 
 
@@ -158,7 +156,7 @@ def over_time(group: Group, metric: str, title: str, unit: str, factor: float) -
     found = {name: runs for name, runs in group.streams.items() if all(metric in run for run in runs)}
     if not found:
         return None
-    figure, axes = _axes(group, title)
+    figure, axes = new_axes(group, title)
     order = list(group.runs)
     for strategy, runs in found.items():
         values = factor * np.mean([run[metric].values for run in runs], axis=0)
@@ -190,15 +188,15 @@ def draw_supervision(frame: pd.DataFrame) -> dict[str, bytes]:
             figure, axes = plt.subplots(figsize=(7.2, 4.4), layout="constrained")
             for number, (strategy, runs) in enumerate(part.groupby("strategy")):
                 means = 100 * runs.groupby(axis)["accuracy"].mean()
-                axes.plot(means.index, means, **_style(number), label=strategy)
+                axes.plot(means.index, means, **line_style(number), label=strategy)
             axes.set_xscale("symlog" if axis == "delay" else "log")
             axes.set_xlabel(title)
             axes.set_ylabel("accuracy (prequential in a stream, else last), percent")
             axes.set_title(str(base), fontsize=12, loc="left")
             axes.grid(alpha=0.25)
             axes.spines[["top", "right"]].set_visible(False)
-            _legend(axes)
-            found[f"{_file(str(base))}_{axis}.png"] = png(figure)
+            legend(axes)
+            found[f"{file_name(str(base))}_{axis}.png"] = png(figure)
     return found
 
 
@@ -207,7 +205,7 @@ def domain_and_heldout(group: Group) -> Figure | None:
     first = next(iter(group.runs.values()))[0]
     if not first.heldout.size:
         return None
-    figure, axes = _axes(group, "Learned on the domain, kept of zero-shot")
+    figure, axes = new_axes(group, "Learned on the domain, kept of zero-shot")
     tested = first.test[0][~np.isnan(first.test[0])]  # none where only seen classes are scored
     start = (100 * tested.mean() if len(tested) else np.nan, 100 * np.mean(first.heldout[0]))
     for number, (strategy, runs) in enumerate(group.runs.items()):
@@ -223,7 +221,7 @@ def domain_and_heldout(group: Group) -> Figure | None:
     axes.margins(0.12)
     axes.set_xlabel("final accuracy on the stream's test sets, percent")
     axes.set_ylabel("final accuracy on held-out datasets, percent")
-    _legend(axes)
+    legend(axes)
     return figure
 
 
@@ -265,7 +263,7 @@ def png(figure: Figure) -> bytes:
     return data.getvalue()
 
 
-def _axes(group: Group, title: str) -> tuple[Figure, Axes]:
+def new_axes(group: Group, title: str) -> tuple[Figure, Axes]:
     figure, axes = plt.subplots(figsize=(7.2, 4.4), layout="constrained")
     axes.set_title(title, fontsize=12, loc="left")
     figure.supxlabel(group.subtitle, fontsize=8, color="#555555")
@@ -278,7 +276,7 @@ LEGEND_ROWS = 19
 """Names that stand below each other in the height of a plot."""
 
 
-def _legend(axes: Axes) -> None:
+def legend(axes: Axes) -> None:
     columns = -(-len(axes.get_legend_handles_labels()[1]) // LEGEND_ROWS)
     figure = axes.get_figure(root=True)
     if figure is not None and columns > 1:  # room for the names beside the plot, not in its place
@@ -296,5 +294,5 @@ def _mark(number: int) -> str:
     return MARKS[(number + number // len(COLOURS)) % len(MARKS)]
 
 
-def _file(strategy: str) -> str:
+def file_name(strategy: str) -> str:
     return "".join(sign if sign.isalnum() or sign in "_-." else "_" for sign in strategy)

@@ -7,6 +7,7 @@ and class order. How late labels were and how many there were, the rows of the r
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from clvl_bench import metrics
@@ -47,6 +48,29 @@ def over_repetitions(frame: pd.DataFrame) -> pd.DataFrame:
         means = {name: over_runs(part[name].tolist()).mean for name in numbers}
         rows.append({**dict(zip(keys, values, strict=True)), **means, "n": len(part)})
     return pd.DataFrame(rows)
+
+
+def regret_over_time(runs: Sequence[Run]) -> dict[str, dict[str, list[metrics.Matrix]]]:
+    """Of each benchmark with rewards and each strategy: for every run the rights of its full-information twin minus its own
+    rewards, summed up to the end of each window [windows]. Runs without a twin are left out."""
+    known = [(run, _row(run), lines(run.records)) for run in runs if "prequential" in lines(run.records)]
+    twins: dict[Any, tuple[Any, metrics.Matrix]] = {}
+    for _, row, over_time in known:
+        rank, line = (row["delay"], -row["share"]), over_time["prequential"]
+        if not row["rewarding"] and (_pair(row) not in twins or rank < twins[_pair(row)][0]):
+            twins[_pair(row)] = rank, line.values * line.sizes
+    found: dict[str, dict[str, list[metrics.Matrix]]] = {}
+    for run, row, over_time in known:
+        if row["rewarding"] and _pair(row) in twins:
+            mine = over_time["reward"].values * over_time["reward"].sizes
+            of_strategies = found.setdefault(run.origin.benchmark, {})
+            of_strategies.setdefault(run.origin.strategy, []).append(np.cumsum(twins[_pair(row)][1] - mine))
+    return found
+
+
+def _pair(row: dict[str, Any]) -> tuple[Any, ...]:
+    """What a run and its twin have in common."""
+    return tuple(row[name] for name in ("base", "label_space", "backbone", "strategy", "seed", "class_order"))
 
 
 def _row(run: Run) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from clvl_bench.features import Inputs
 from clvl_bench.questions import QuestionInputs
 from clvl_bench.readers import Split
 from clvl_bench.streams.answers import plan_of
+from clvl_bench.streams.duplicates import shared_images
+from clvl_bench.streams.part import Part
 from clvl_bench.streams.plan import Plan, arrivals_of, steps_of
-from clvl_bench.streams.samples import Part, captions_of, read_parts, shared_images
+from clvl_bench.streams.samples import captions_of, read_parts
 from clvl_bench.streams.truth import Truth
 from clvl_bench.streams.view import View
 

@@ -16,8 +16,9 @@ from clvl_bench.datasets import NORMALISERS, Candidate, VqaDataset
 from clvl_bench.errors import Mistake
 from clvl_bench.randomness import rng, seed_of
 from clvl_bench.readers.question_split import Question, QuestionSplit
+from clvl_bench.streams.part import Part
 from clvl_bench.streams.plan import Plan, Step, labels_of, make_plan
-from clvl_bench.streams.samples import Part, of
+from clvl_bench.streams.samples import of
 from clvl_bench.streams.shape import Ids
 from clvl_bench.streams.truth import OUTSIDE
 

@@ -17,8 +17,8 @@ from clvl_bench.datasets import NORMALISERS, VqaDataset
 from clvl_bench.randomness import rng
 from clvl_bench.readers.question_split import Question, QuestionSplit
 from clvl_bench.streams.answers import held_out
+from clvl_bench.streams.part import Part
 from clvl_bench.streams.plan import Plan
-from clvl_bench.streams.samples import Part
 
 SHOWN = 24
 """Questions in a gallery."""

@@ -16,7 +16,8 @@ from clvl_bench.randomness import rng, seed_of
 from clvl_bench.readers import Split
 from clvl_bench.streams.arrivals import NEVER, arrivals, labelled
 from clvl_bench.streams.order import in_order
-from clvl_bench.streams.samples import Part, of
+from clvl_bench.streams.part import Part
+from clvl_bench.streams.samples import of
 from clvl_bench.streams.shape import Ids, blurred, few_shot, long_tailed, part_of
 
 Classes = tuple[int, ...]

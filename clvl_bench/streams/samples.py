@@ -1,7 +1,6 @@
 """Samples: every sample of a benchmark under one id, which counts through the splits that were read, in their order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from clvl_bench.config import BenchmarkConfig
 from clvl_bench.datasets import ImageDataset, VqaDataset
@@ -9,16 +8,8 @@ from clvl_bench.errors import Damage
 from clvl_bench.readers import Split, read
 from clvl_bench.readers.question_split import QuestionSplit
 from clvl_bench.readers.vqa import read_questions
-
-
-@dataclass(frozen=True)
-class Part:
-    """A split that was read, and the id of its first sample."""
-
-    dataset: ImageDataset | VqaDataset
-    split: str
-    data: Split | QuestionSplit
-    start: int
+from clvl_bench.streams.duplicates import settled
+from clvl_bench.streams.part import Part
 
 
 def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[Part, ...]:
@@ -27,11 +18,13 @@ def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[Pa
     Raises:
         Missing, Mistake, Damage: as `readers.read`.
     """
+    found = {(name, split): _read(config.declared(name), split, config) for name, split in config.splits}
     parts: list[Part] = []
     start = 0
-    for name, split in config.splits:
-        dataset = config.declared(name)
-        data = _read(dataset, split, config)
+    for (name, split), data in found.items():
+        dataset, train = config.declared(name), found.get((name, "train"))
+        if isinstance(dataset, ImageDataset) and isinstance(data, Split) and isinstance(train, Split) and split == "test":
+            data = settled(dataset, data, train)
         if limit is not None:
             data = data.first(limit, len(dataset.classes) if isinstance(dataset, ImageDataset) else 0)
         parts.append(Part(dataset, split, data, start))
@@ -60,17 +53,6 @@ def _read(dataset: ImageDataset | VqaDataset, split: str, config: BenchmarkConfi
     assert config.questions is not None
     partition = config.questions.split if config.questions.split in dataset.partitions else "official"
     return read_questions(dataset, split, partition=partition)
-
-
-def shared_images(parts: Sequence[Part]) -> dict[str, int]:
-    """For each dataset whose images were scanned, how many of its test images are among its training images as well."""
-    shared = {}
-    for part in parts:
-        train = [each.data.hashes for each in parts if each.dataset.name == part.dataset.name and each.split == "train"]
-        if part.split == "test" and part.data.hashes and train:
-            known = set(train[0])
-            shared[part.dataset.name] = sum(identity in known for identity in part.data.hashes)
-    return shared
 
 
 def of(parts: Sequence[Part], name: str, split: str) -> Part:

@@ -43,6 +43,13 @@ def test_what_is_not_here_says_in_one_line_how_to_get_it(declared, tmp_path, mon
             stock.find(declared.name, verb="fetch")
 
 
+def test_activations_are_those_of_the_weights_that_training_started_from():
+    """GeoRSCLIP's authors load it into OpenAI's model, RemoteCLIP's into open_clip's plain ViT (their READMEs)."""
+    declared = {each.name: each.architecture for each in BACKBONES}
+    assert declared["georsclip-vit-base-patch32"] == "ViT-B-32-quickgelu"
+    assert declared["remoteclip-vit-base-patch32"] == "ViT-B-32"
+
+
 def test_weights_that_are_not_the_declared_ones_are_refused(random_clip, monkeypatch):
     folder = random_clip()
     declared = BackboneDeclaration(

@@ -1,4 +1,4 @@
-"""Every adapter learns one experience on every family of backbones, audited; or says in one line why it cannot."""
+"""Every strategy learns one experience on every family of backbones, audited; or says in one line why it cannot."""
 
 import pytest
 import torch
@@ -22,22 +22,26 @@ LOW_RANK = {"lora", "lora_per_experience", "lora_merged", "olora"}
 LAYERS = {"maple", "sprompts", "l2p", "dualprompt", "coda_prompt", "moe_adapters"}
 """Adapters that need embeddings of no words, query and value projections of their own, or a way in between layers."""
 BY_KIND = {written(path, "adapter")[0]["kind"]: path for path in reversed(WHOLE)}
-"""A strategy of every adapter: what plugins do beside it does not touch the towers."""
+"""A strategy of every adapter: those are always run on one family, all the others with `make test-all`."""
 PAIRS = [
-    pytest.param(family, path, id=f"{path.stem}-{family}", marks=[] if family == "siglip" else [pytest.mark.slow])
+    pytest.param(
+        family, path, id=f"{path.stem}-{family}",
+        marks=[] if family == "siglip" and path in BY_KIND.values() else [pytest.mark.slow],
+    )
     for family in FAMILIES
-    for path in BY_KIND.values()
-]
+    for path in WHOLE
+]  # fmt: skip
 
 
-def refuses(kind: str, backbone: TowerBackbone) -> bool:
+def refuses(adapter: dict, backbone: TowerBackbone) -> bool:
     """Whether the backbone declares that it has no ground for such an adapter."""
-    towers = backbone.towers
+    kind, towers = adapter["kind"], backbone.towers
     return (
         (kind in WORDS and not towers.reads_embeddings)
         or (kind in LOW_RANK and not {"image", "text"} <= set(towers.query_and_value))
         or (kind == "answer_lora" and "text" not in towers.query_and_value)
         or (kind in LAYERS and not isinstance(towers, LayeredTowers))
+        or (adapter.get("tower") == "inherited" and not hasattr(towers, "vision_model"))  # layers of transformers' own
     )
 
 
@@ -71,11 +75,12 @@ def test_one_experience_under_the_audits(family, path, on_family, tmp_path):
     sizes = [f"adapter.{name}={size}" for name, size in small(adapter).items()]
     if adapter["kind"] == "attriclip":  # three contexts stand before a name: some of these towers read 24 tokens
         sizes.append("adapter.context_length=1")
+    sizes += ["train.iterations=3" for train in written(path, "train") if "iterations" in train]
     answers = members(Adapter)[adapter["kind"]].reads in ASKED
     benchmark, stream = ("toy_scans_vqa", SMALL) if answers else ("toy_landcover", ONE)
     # Questions come by type: of fewer, a type may have a single answer, from which nothing is learned.
     config = run_config(benchmark, str(path), limit=120 if answers else 20, overrides=(*stream, *sizes))
-    if refuses(adapter["kind"], backbone):
+    if refuses(adapter, backbone):
         with pytest.raises(Mistake) as refused:
             listen(config, tmp_path)
         assert len(str(refused.value).splitlines()) == 1

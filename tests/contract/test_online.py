@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from contract.audits import SMALL, plan_of, scored_too_early, swayed_by_neighbours, told_otherwise
 from contract.listening import listen
 from contract.reach import differing
@@ -108,15 +109,28 @@ KILLED = [
 ]  # fmt: skip
 
 
+def kept(state):
+    """Every tensor and plain value of a state by its place, tensors as bytes."""
+    if isinstance(state, dict):
+        return {f"{name}/{place}": value for name, part in state.items() for place, value in kept(part).items()}
+    return {"": state.numpy().tobytes() if isinstance(state, torch.Tensor) else state}
+
+
 @pytest.mark.parametrize(("name", "step"), KILLED)
-def test_killed_at_a_step_it_goes_on_to_the_same_bytes(name, step, tmp_path, shared_data, monkeypatch):
+def test_killed_at_a_step_it_goes_on_to_the_same_bytes_and_the_same_state(name, step, tmp_path, shared_data, monkeypatch):
     path = next(path for path in STRATEGIES if path.stem == name)
     kind = "reward" if "feedback" in name else "delay"
     config = config_of(path, "benchmark.online.checkpoint_steps=2", f"benchmark.supervision.kind={kind}").model_copy(
         update={"benchmark": "small", "strategy": name}  # the names of all overrides are longer than a file's may be
     )
+    states, walked, finished = [], Walk._step, Walk.finish
+
+    def noted(walk):
+        states.append(kept({"strategy": walk._strategy.state(), "walk": walk.state()}))
+        finished(walk)
+
+    monkeypatch.setattr(Walk, "finish", noted)
     undisturbed = runner.run(config, results=tmp_path / "undisturbed", progress=False)
-    walked = Walk._step
 
     def killed(walk, at):
         if at.number == step:
@@ -128,6 +142,8 @@ def test_killed_at_a_step_it_goes_on_to_the_same_bytes(name, step, tmp_path, sha
         runner.run(config, results=tmp_path / "killed", progress=False)
     monkeypatch.setattr(Walk, "_step", walked)
     again = runner.run(config, results=tmp_path / "killed", progress=False)
+    assert any(place.startswith("strategy/pending/ids") for place in states[0])
+    assert states[0] == states[1]
     files = sorted(found.relative_to(undisturbed.folder) for found in undisturbed.folder.glob("predictions/*"))
     for file in (RECORDS, *files):
         assert (again.folder / file).read_bytes() == (undisturbed.folder / file).read_bytes(), file

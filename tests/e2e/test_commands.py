@@ -96,11 +96,29 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(files, empty_home):
     assert not empty_home.exists()
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["doctor"], ["check", "small.toml", "s.toml", "grid.toml"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [["list"], ["list", "prompt"], ["list", "distillation"], ["doctor"], ["check", "small.toml", "s.toml", "grid.toml"]],
+    ids=" ".join,
+)
 def test_what_is_printed_fits_into_80_columns(files, arguments):
     done = clvl_here(*arguments, cwd=files)
     assert done.returncode == 0, done.stdout
     assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
+
+
+def test_the_fields_of_an_adapter_and_of_a_plugin_are_listed_with_defaults_and_bounds(files, capsys, monkeypatch):
+    from clvl_bench.cli.listing import show
+
+    monkeypatch.setenv("COLUMNS", "200")
+    show("prompt")
+    show("replay")
+    rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line.strip()}
+    assert rows["context_length"][1:8] == ["16", "whole", "number", ">=", "1", "<=", "64"]
+    assert rows["position"][1:5] == ['"end"', "end,", "middle,", "front"]
+    assert rows["class_specific"][1] == "false"
+    assert rows["memory_size"][2:4] == ["whole", "number"]
+    assert rows["memory_bytes"][1] == "-", "left out"
 
 
 def test_the_list_of_datasets_says_size_licence_and_whether_it_is_here(files, monkeypatch):

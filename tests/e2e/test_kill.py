@@ -78,17 +78,18 @@ def test_killed_again_and_again_it_gets_to_the_same_end(process, tmp_path, new_h
 
 
 @pytest.mark.parametrize(
-    ("strategy", "limit", "overrides", "kills"),
+    ("benchmark", "strategy", "limit", "overrides", "kills"),
     [
-        ("prompt_replay", 100, ["train.epochs=1", *SENSITIVE], 10),
-        ("finetune", 100, ["train.epochs=1", "train.batch_size=8"], 3),
+        ("toy_landcover", "prompt_replay", 100, ["train.epochs=1", *SENSITIVE], 10),
+        ("toy_landcover", "finetune", 100, ["train.epochs=1", "train.batch_size=8"], 3),
+        ("toy_delay", "naive", 400, ["benchmark.online.checkpoint_steps=3", "benchmark.online.step_size=4"], 10),
     ],
 )
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(
-    process, tmp_path, new_home, painted, strategy, limit, overrides, kills
+    process, tmp_path, new_home, painted, benchmark, strategy, limit, overrides, kills
 ):
-    painted("toy_landcover")
-    run = run_config("toy_landcover", strategy, limit=limit, overrides=overrides).model_dump_json()
+    painted(benchmark)
+    run = run_config(benchmark, strategy, limit=limit, overrides=overrides).model_dump_json()
     undisturbed, duration = tmp_path / "undisturbed", 0.0
     for results in (tmp_path / "first", undisturbed):  # the first waits for the process that forks
         start = time.monotonic()

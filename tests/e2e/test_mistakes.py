@@ -163,3 +163,13 @@ def test_what_reads_files_imports_neither_torch_nor_avalanche(tmp_path, argument
     assert done.returncode == 0, done.stderr
     assert "HEAVY []" in done.stdout
     assert not (tmp_path / "results").exists()
+
+
+def test_of_many_names_the_nearest_are_shown_and_the_others_counted():
+    from clvl_bench.errors import GLANCE, NEAREST, unknown
+
+    few, many = [f"name{number}" for number in range(GLANCE)], [f"name{number}" for number in range(GLANCE + 70)]
+    assert unknown("thing", "nme", few).endswith(", ".join(few))
+    told = unknown("thing", "name42x", many, listed="clvl-bench list things")
+    assert "did you mean 'name42'? allowed: name42, " in told
+    assert told.endswith(f" and {GLANCE + 70 - NEAREST} more: clvl-bench list things")

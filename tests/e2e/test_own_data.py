@@ -135,6 +135,7 @@ label_space = "seen"
 [dataset.noise]
 classes = ["a", "b", "c", "d"]
 source = { kind = "arrays", path = "noise.npz", splits = { train = ["x", "y"], test = ["x", "y"] } }
+on_duplicates = "report"
 """
 
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from clvl_bench.config import BenchmarkConfig
 from clvl_bench.readers import Split
+from clvl_bench.streams.part import Part
 from clvl_bench.streams.plan import make_plan
-from clvl_bench.streams.samples import Part
 
 
 def dataset(name: str, classes: int) -> dict:

@@ -1,5 +1,6 @@
 """Each family's small random weights, in their published layout, against the forward of the library that they come from."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -14,7 +15,7 @@ from small_backbones import BIOMED, COCA_TEXT, FAMILIES, MOBILE, VIT, open_clip_
 from torch import Tensor
 
 from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones import load_backbone, sentence_features, unit
 from clvl_bench.backbones.padding import padded
 from clvl_bench.backbones.siglip import SiglipTowers
 from clvl_bench.config.adapters import KgCoOpAdapter, LoraAdapter, PromptAdapter
@@ -267,3 +268,28 @@ def test_weights_of_another_configuration_are_one_line(written, tmp_path):
     with pytest.raises(Damage, match="its weights are not those of its configuration") as refused:
         load_backbone(str(copy))
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_copy_with_code_of_its_own_beside_is_read_as_open_clip_published_it(written, tmp_path):
+    """BiomedCLIP's repository offers a `config.json` that says CLIP and needs its code, and weights of other names."""
+    copy = tmp_path / "biomedclip"
+    shutil.copytree(written("biomedclip"), copy)
+    theirs = {"model_type": "clip", "auto_map": {"AutoModel": "modeling.M"}, "text_config": {"model_type": "bert"}}
+    (copy / "config.json").write_text(json.dumps(theirs))
+    (copy / "pytorch_model.bin").write_bytes(b"weights of other names")
+    (copy / "modeling.py").write_text("raise SystemExit")
+    backbone, alone = load_backbone(str(copy)), load_backbone(str(written("biomedclip")))
+    assert torch.equal(backbone.text_features(TEXTS), alone.text_features(TEXTS))
+    said = hashlib.sha256((copy / "open_clip_model.safetensors").read_bytes()).hexdigest()
+    assert backbone.weights_sha256 == said, "the hash on the record is of the file that was read"
+
+
+@torch.no_grad()
+def test_random_sentences_keep_to_the_vocabulary_whether_or_not_texts_have_a_start(backbone):
+    from clvl_bench.plugins.lwf import gibberish
+
+    tokens, edges = gibberish(backbone, 200, 0), backbone.tokenise([""]).ids[0].tolist()
+    assert tokens.ids.shape == (200, 10 + len(edges))
+    assert [tokens.ids[:, place].unique().tolist() for place in (*range(len(edges) - 1), -1)] == [[edge] for edge in edges]
+    assert tokens.ends.unique().tolist() == [9 + len(edges)]
+    assert torch.isfinite(sentence_features(backbone.towers, tokens)).all()

@@ -6,7 +6,8 @@ from clvl_bench.config.files import run_config
 from clvl_bench.datasets import find
 from clvl_bench.errors import Damage, Mistake
 from clvl_bench.provenance import _captions
-from clvl_bench.streams.samples import Part, captions_of
+from clvl_bench.streams.part import Part
+from clvl_bench.streams.samples import captions_of
 
 BENCHMARK = """version = 1
 scenario = "joint"

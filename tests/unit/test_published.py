@@ -1,13 +1,18 @@
 """Published numbers: the table of ZSCL, and ours beside it."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from clvl_bench.errors import Mistake
+from clvl_bench.records import Record
+from clvl_bench.report import Run, write_report
 from clvl_bench.report.published import beside, beside_markdown, read_published
+from clvl_bench.report.runs import Origin
 
+MATRICES = json.loads((Path(__file__).parent.parent / "data" / "zscl_mtil_matrices.json").read_text())
 TABLE = Path(__file__).parent.parent.parent / "results" / "published" / "zscl_mtil.csv"
 
 
@@ -44,3 +49,36 @@ def test_a_table_that_is_none_is_a_mistake_of_one_line(tmp_path):
     for name, said in (("x.csv", "unknown column 'lst'"), ("y.csv", "no such file")):
         with pytest.raises(Mistake, match=said):
             read_published(tmp_path / name)
+
+
+def run_of(matrix: list[list[float]]) -> Run:
+    """A run whose rows are a matrix of accuracies in percent, [learned, evaluated], in the label space of MTIL."""
+    where = {"benchmark": "mtil_order_1", "label_space": "dataset", "strategy": "s", "seed": 0, "class_order": 0}
+    rows = tuple(
+        Record(**where, backbone="ViT-B/16", trained=trained, stream="test", experience=place, dataset=name,
+               metric="accuracy", value=value / 100, n=1000)
+        for trained, row in enumerate(matrix) for place, (name, value) in enumerate(zip(MATRICES["order_I"], row, strict=True))
+    )  # fmt: skip
+    return Run(Origin(run="r", **where, backbone="ViT-B/16", state="done", weights_sha256="ab" * 32, family="OpenAI"), rows)
+
+
+ZERO_SHOT = [MATRICES["zero_shot_clip_vitb16"][name] for name in MATRICES["order_I"]]
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [([ZERO_SHOT] * 11, (69.4, 65.3, 65.3)), (MATRICES["order_I_methods"]["ZSCL"], (68.1, 75.4, 83.6))],
+    ids=["zero-shot", "ZSCL"],
+)
+def test_the_report_gives_the_papers_transfer_average_and_last_of_the_papers_accuracies(tmp_path, later, expected):
+    """Zheng et al. 2023, table 1: rows go in as a run writes them, the three numbers are read off the report's files."""
+    names, run = ("transfer", "average", "last"), run_of([ZERO_SHOT, *later])
+    published = tmp_path / "paper.csv"
+    published.write_text(f"benchmark,strategy,source,{','.join(names)}\nmtil_order_1,s,paper,{','.join(map(str, expected))}\n")
+    write_report([run], tmp_path, plots=False, published=published)
+    (row,) = pd.read_csv(tmp_path / "summary.csv").to_dict("records")
+    assert [100 * row[f"{name}_mean"] for name in names] == pytest.approx(expected, abs=0.06)
+    told = [line.split(" | ") for line in (tmp_path / "beside.md").read_text().splitlines() if "| s |" in line]
+    assert [(cells[2], float(cells[4])) for cells in told] == [
+        (title, pytest.approx(value, abs=0.11)) for title, value in zip(("Transfer", "Avg", "Last"), expected, strict=True)
+    ]

@@ -48,6 +48,14 @@ def test_the_ids_are_those_of_the_published_rule(folder, text):
     assert (tokenizer.bos_token_id, tokenizer.eos_token_id, len(tokenizer)) == (49406, 49407, 49408)
 
 
+@pytest.mark.parametrize("text", list(IDS))
+def test_the_ids_are_those_of_open_clips_own_tokeniser(text):
+    """A second reading of the rule, with the vocabulary that open_clip carries: no data are needed."""
+    open_clip = pytest.importorskip("open_clip", reason="open_clip_torch is not installed: the extra 'open-clip'")
+    ids = IDS[text]
+    assert open_clip.SimpleTokenizer()([text])[0, : len(ids)].tolist() == ids
+
+
 def test_a_long_text_is_cut_to_77_and_still_ends(folder):
     from transformers import CLIPTokenizer
 

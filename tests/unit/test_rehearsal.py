@@ -14,6 +14,7 @@ from clvl_bench.backbones import PrecomputedBackbone, unit
 from clvl_bench.config import StrategyConfig
 from clvl_bench.config.adapters import LinearAdapter
 from clvl_bench.config.files import load, run_config
+from clvl_bench.config.plugins.memories import ReplayPlugin
 from clvl_bench.datasets import Candidate
 from clvl_bench.errors import Mistake
 from clvl_bench.plugins.derpp import Derpp
@@ -349,3 +350,11 @@ def test_an_override_of_one_bound_takes_the_place_of_the_other(tmp_path, field, 
     plugin = load("strategy", str(file), [f"plugins.replay.{field}=7000"]).plugins[0]
     assert getattr(plugin, field) == 7000
     assert other not in plugin.model_fields_set
+
+
+@pytest.mark.parametrize("bound", [{}, {"memory_size": 7}, {"memory_bytes": 7000}])
+def test_a_bound_survives_the_way_to_a_worker(bound):
+    """Grids hand a run to another process as JSON, defaults included."""
+    plugin = ReplayPlugin(**bound)
+    assert ReplayPlugin.model_validate_json(plugin.model_dump_json()) == plugin
+    assert plugin.samples == bound.get("memory_size", 500)

@@ -5,7 +5,8 @@ import pytest
 from command import clvl_here
 
 from clvl_bench.cli import main as cli
-from clvl_bench.config.files import run_config
+from clvl_bench.cli.estimate import estimate
+from clvl_bench.config.files import load, run_config, runs_of
 
 FEATURES = """version = 1
 scenario = "joint"
@@ -53,3 +54,28 @@ def test_an_interrupted_command_says_how_to_go_on(monkeypatch, capsys, how):
         cli.main()
     assert stopped.value.code == 130
     assert "the same command goes on where it stopped" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("limit", "images"),
+    [(None, (16200 + 5400) + (18900 + 6300) + 2100 + 10000 + 2 * 10000), (1000, 2 * 1000 + 2 * 1000 + 1000 + 1000 + 2 * 1000)],
+)
+def test_a_dry_run_counts_the_images_of_datasets_without_a_published_split_once(tmp_path, limit, images):
+    """EuroSAT and RESISC45 in two published splits, UC Merced and AID without one, the tests of CIFAR-10 and CIFAR-100."""
+    _, _, disk = estimate([run_config("satellite_sequence", "zeroshot", limit=limit)], tmp_path)
+    assert disk.startswith(f"Disk      {images:,} images: ")
+
+
+def test_an_experiment_finds_the_files_beside_it_from_wherever_it_is_started(tmp_path, monkeypatch):
+    place = tmp_path / "study"
+    place.mkdir()
+    np.savez(place / "features.npz", x=np.zeros((2, 4)), y=np.arange(2))
+    (place / "b.toml").write_text(FEATURES)
+    (place / "s.toml").write_text('version = 1\n[adapter]\nkind = "slda"\n')
+    (place / "grid.toml").write_text('version = 1\nbenchmarks = ["b.toml"]\nstrategies = ["s.toml", "ncm"]\n')
+    ids = []
+    for folder, name in ((place, "grid.toml"), (tmp_path, "study/grid.toml")):
+        monkeypatch.chdir(folder)
+        ids.append([config.id for config in runs_of(load("experiment", name))])
+    assert ids[0] == ids[1]
+    assert [name.rpartition("-")[0] for name in ids[0]] == ["b-s-our_ViT_B_32-s0", "b-ncm-our_ViT_B_32-s0"]

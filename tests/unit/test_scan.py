@@ -12,6 +12,7 @@ from conftest import ROOT
 from PIL import Image
 
 from clvl_bench.config.files import run_config
+from clvl_bench.errors import Damage
 from clvl_bench.prepare import prepare
 from clvl_bench.readers import scan as scanning
 from clvl_bench.readers.decode import decode
@@ -108,17 +109,52 @@ source = { kind = "arrays", path = "birds.npz", splits = { train = ["x", "y"], t
 """
 
 
-@pytest.mark.parametrize("shared", [0, 3])
-def test_images_in_train_and_test_are_counted_said_and_recorded(tmp_path, empty_home, caplog, shared):
+def birds(folder: Path, *, shared: int, policy: str) -> Path:
+    """Ten images to learn from and eight to test on, some of them the same."""
     train = np.random.default_rng(0).integers(0, 256, (10, 40, 40, 3), dtype=np.uint8)
     test = np.random.default_rng(1).integers(0, 256, (8, 40, 40, 3), dtype=np.uint8)
     test[:shared] = train[:shared]
-    np.savez(tmp_path / "birds.npz", x=train, y=np.arange(10) % 2, u=test, v=np.arange(8) % 2)
-    (tmp_path / "birds.toml").write_text(BIRDS)
-    prepared = prepare(run_config(str(tmp_path / "birds.toml"), "zeroshot"))
+    np.savez(folder / "birds.npz", x=train, y=np.arange(10) % 2, u=test, v=np.arange(8) % 2)
+    (folder / "birds.toml").write_text(BIRDS + (f'on_duplicates = "{policy}"\n' if policy else ""))
+    return folder / "birds.toml"
+
+
+@pytest.mark.parametrize("shared", [0, 3])
+def test_images_in_train_and_test_are_counted_said_and_recorded(tmp_path, empty_home, caplog, shared):
+    prepared = prepare(run_config(str(birds(tmp_path, shared=shared, policy="report")), "zeroshot"))
     assert prepared.provenance["images_in_train_and_test"] == {"birds": shared}
+    assert prepared.provenance["data"]["birds/test"]["samples"] == 8
     says = "clvl-bench: birds: 3 of its test images are among its training images as well; the record says so"
     assert caplog.messages == [says] * bool(shared)
+
+
+def test_images_in_train_and_test_are_left_out_of_the_test_if_one_wants_it(tmp_path, empty_home, caplog):
+    from clvl_bench.streams import read_parts
+
+    chosen = {policy: run_config(str(birds(tmp_path, shared=3, policy=policy)), "zeroshot") for policy in ("report", "skip")}
+    counted, prepared = (prepare(chosen[policy]) for policy in ("report", "skip"))
+    assert chosen["report"].id != chosen["skip"].id
+    data = prepared.provenance["data"]["birds/test"]
+    assert (data["samples"], data["left_out_in_training"]) == (5, 3)
+    assert data["fingerprint"] != counted.provenance["data"]["birds/test"]["fingerprint"]
+    assert prepared.provenance["images_in_train_and_test"] == {"birds": 3}
+    assert "3 of its test images are among its training images as well and were left out" in caplog.messages[-1]
+    train, test = (part.data for part in read_parts(chosen["skip"].benchmark_config))
+    images = [image.tobytes() for split in (train, test) for image in map(split.image, range(len(split)))]
+    assert len(images) == len(set(images)) == 15
+
+
+@pytest.mark.parametrize(("shared", "policy"), [(3, ""), (3, "error"), (8, "skip")])
+def test_images_in_train_and_test_of_ones_own_data_are_refused_in_one_line(tmp_path, empty_home, shared, policy):
+    with pytest.raises(Damage, match=f"birds: {shared} of its 8 test images are among its training images") as refused:
+        prepare(run_config(str(birds(tmp_path, shared=shared, policy=policy)), "zeroshot"))
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_duplicates_of_a_published_split_are_counted_unless_one_says_otherwise():
+    from clvl_bench.datasets import DATASETS
+
+    assert {each.duplicates_policy for each in DATASETS} == {"report"}
 
 
 def encoded(mode: str, size: tuple[int, int], **options: object) -> bytes:

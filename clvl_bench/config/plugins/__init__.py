@@ -7,7 +7,14 @@ from pydantic import Field
 from clvl_bench.config.plugins.memories import DerppPlugin, GdumbPlugin, IcarlPlugin, IwmsPlugin, MemoryPlugin, ReplayPlugin
 from clvl_bench.config.plugins.rewards import FeedbackPlugin
 from clvl_bench.config.plugins.teachers import ClipKdPlugin, DistillationPlugin, LwfPlugin
-from clvl_bench.config.plugins.unlabelled import AnchoredPlPlugin, FixMatchPlugin, MeanTeacherPlugin
+from clvl_bench.config.plugins.unlabelled import (
+    AnchoredPlPlugin,
+    CplPlugin,
+    FixMatchPlugin,
+    GripPlugin,
+    MeanTeacherPlugin,
+    UplPlugin,
+)
 from clvl_bench.config.plugins.weights import (
     EwcPlugin,
     MasPlugin,
@@ -37,13 +44,16 @@ Plugin = Annotated[
     | FixMatchPlugin
     | MeanTeacherPlugin
     | AnchoredPlPlugin
+    | UplPlugin
+    | GripPlugin
+    | CplPlugin
     | FeedbackPlugin,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
-    "AnchoredPlPlugin", "ClipKdPlugin", "DerppPlugin", "DistillationPlugin", "EwcPlugin", "FeedbackPlugin",
-    "FixMatchPlugin", "GdumbPlugin", "IcarlPlugin", "IwmsPlugin", "LwfPlugin", "MasPlugin", "MeanTeacherPlugin",
-    "MemoryPlugin", "Plugin", "ReplayPlugin", "SiPlugin", "TaskVectorsPlugin", "WeightAveragePlugin", "WeightL2Plugin",
-    "WiseFtPlugin",
+    "AnchoredPlPlugin", "ClipKdPlugin", "CplPlugin", "DerppPlugin", "DistillationPlugin", "EwcPlugin", "FeedbackPlugin",
+    "FixMatchPlugin", "GdumbPlugin", "GripPlugin", "IcarlPlugin", "IwmsPlugin", "LwfPlugin", "MasPlugin", "MeanTeacherPlugin",
+    "MemoryPlugin", "Plugin", "ReplayPlugin", "SiPlugin", "TaskVectorsPlugin", "UplPlugin", "WeightAveragePlugin",
+    "WeightL2Plugin", "WiseFtPlugin",
 ]  # fmt: skip

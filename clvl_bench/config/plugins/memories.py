@@ -15,19 +15,26 @@ class MemoryPlugin(Strict):
     """What rehearses samples of the past: how many it keeps, or how many bytes of them."""
 
     reads: ClassVar[Reads] = "image_features"
-    memory_size: int = Field(500, ge=0, description="samples kept, over all classes")
+    memory_size: int | None = Field(
+        None, ge=0, description="samples kept, over all classes; 500 where nothing is said of bytes either"
+    )
     memory_bytes: int | None = Field(
         None, ge=0, description="bytes kept in place of memory_size: as many samples as fit, inputs, labels and logits counted"
     )
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
-        if self.memory_bytes is not None and "memory_size" in self.model_fields_set:
+        if self.memory_bytes is not None and self.memory_size is not None:
             raise ValueError(
                 f"memory_bytes: got {self.memory_bytes} beside memory_size = {self.memory_size}; a memory has one bound, "
                 "leave out the other"
             )
         return self
+
+    @property
+    def samples(self) -> int:
+        """How many are kept where bytes do not bound them."""
+        return 500 if self.memory_size is None else self.memory_size
 
 
 class ReplayPlugin(MemoryPlugin):
@@ -36,6 +43,13 @@ class ReplayPlugin(MemoryPlugin):
     kind: Literal["replay"] = "replay"
     policy: Literal["reservoir", "class_balanced", "herding"] = "class_balanced"
     batch_size: int | None = Field(None, ge=1, description="samples rehearsed a step; as many as the batch holds if left out")
+    pseudo_labelled: bool = Field(
+        False, description="samples enter, too, whose pseudo-label another plugin learned from in the last epoch"
+    )
+
+    @property
+    def needs_experiences(self) -> bool:
+        return self.pseudo_labelled
 
 
 class DerppPlugin(MemoryPlugin):

@@ -1,0 +1,47 @@
+"""Duplicates: test images that are among the training images as well, to the pixel; counted, refused or left out."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from clvl_bench.datasets import ImageDataset
+from clvl_bench.errors import Damage
+from clvl_bench.readers import Split
+from clvl_bench.streams.part import Part
+
+
+def settled(dataset: ImageDataset, test: Split, train: Split) -> Split:
+    """The test split as the dataset's policy wants it: as it is, or without the images that training has as well.
+
+    Raises:
+        Damage: there are such images and the policy is "error", or nothing would be left.
+    """
+    known = set(train.hashes)
+    alone = np.array([identity not in known for identity in test.hashes], dtype=bool)
+    policy, count = dataset.duplicates_policy, int((~alone).sum())
+    if not count or policy == "report":
+        return test
+    found = f"{dataset.name}: {count} of its {len(test)} test images are among its training images as well"
+    if policy == "error":
+        example = test.keys[int(np.flatnonzero(~alone)[0])]
+        raise Damage(
+            f'{found}, for example {example}; remove them, or set on_duplicates = "skip" (leaves them out of the test) or '
+            f'"report" (counts them) in [dataset.{dataset.name}]'
+        )
+    if not alone.any():
+        raise Damage(f"{found}: leaving them out leaves nothing; give it other test images")
+    return replace(test.take(np.flatnonzero(alone), "without what training has"), in_training=count)
+
+
+def shared_images(parts: Sequence[Part]) -> dict[str, int]:
+    """For each dataset whose images were scanned, how many of its test images are, or were before they were left out, among
+    its training images as well."""
+    shared = {}
+    for part in parts:
+        train = [each.data.hashes for each in parts if each.dataset.name == part.dataset.name and each.split == "train"]
+        if part.split == "test" and part.data.hashes and train:
+            known = set(train[0])
+            left_out = part.data.in_training if isinstance(part.data, Split) else 0
+            shared[part.dataset.name] = left_out + sum(identity in known for identity in part.data.hashes)
+    return shared

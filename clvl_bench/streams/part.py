@@ -1,0 +1,17 @@
+"""Part: one split of one dataset among all samples of a benchmark."""
+
+from dataclasses import dataclass
+
+from clvl_bench.datasets import ImageDataset, VqaDataset
+from clvl_bench.readers import Split
+from clvl_bench.readers.question_split import QuestionSplit
+
+
+@dataclass(frozen=True)
+class Part:
+    """A split that was read, and the id of its first sample."""
+
+    dataset: ImageDataset | VqaDataset
+    split: str
+    data: Split | QuestionSplit
+    start: int

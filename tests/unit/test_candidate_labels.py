@@ -1,0 +1,137 @@
+"""UPL, GRIP and CPL: which samples get which labels, in cases that are known beforehand, and what these teach."""
+
+import types
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy, one_hot
+
+from clvl_bench.plugins.anchored_pl import AnchoredPl
+from clvl_bench.plugins.base import Plugin, Said
+from clvl_bench.plugins.candidates import partial_loss
+from clvl_bench.plugins.cpl import Cpl, likely
+from clvl_bench.plugins.grip import Grip, shared_out
+from clvl_bench.plugins.memory import Memory, insert_labelled
+from clvl_bench.plugins.replay import Replay
+from clvl_bench.plugins.upl import Upl, most_confident
+from clvl_bench.prequential import PseudoTally
+
+PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.5, 0.1, 0.4], [0.2, 0.5, 0.3]])
+
+
+def places(sets):
+    return [tuple(row.nonzero().flatten().tolist()) for row in sets]
+
+
+def test_upl_takes_the_surest_of_each_predicted_class_and_leaves_out_classes_that_nothing_is_taken_for():
+    assert places(most_confident(PROBABILITIES, 2)) == [(0,), (0,), (), (1,)]
+
+
+def test_upl_labels_everything_by_the_most_probable_class_where_as_many_are_asked_for():
+    assert torch.equal(Upl(None, top=4).sets(PROBABILITIES, 1), one_hot(PROBABILITIES.argmax(dim=1), 3).bool())
+
+
+def test_grip_gives_each_class_its_number_and_each_sample_one_label():
+    # 0.7 takes class 0, 0.6 and 0.5 find it full; 0.5 takes class 1, 0.4 class 2; the second sample's other classes are full.
+    assert places(shared_out(PROBABILITIES, 1)) == [(0,), (), (2,), (1,)]
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_grip_labels_more_each_round_and_in_the_last_all_that_divide_evenly(number):
+    probabilities = torch.rand(30, 3, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
+    sets = Grip(None, rounds=5).sets(probabilities, number)
+    assert sets.sum(dim=0).tolist() == [2 * number] * 3
+    assert sets.sum(dim=1).max() == 1
+
+
+def test_one_class_alone_is_everybodys_label():
+    alone = torch.ones(4, 1)
+    for plugin in (Upl(None, top=4), Grip(None, rounds=1), Cpl(None)):
+        assert plugin.sets(alone, 1).all()
+
+
+def test_cpl_takes_the_shortest_prefix_whose_sum_reaches_theta():
+    assert places(likely(PROBABILITIES, 0.6)) == [(0,), (0,), (0, 2), (1, 2)]
+    assert places(likely(PROBABILITIES, 0.95)) == [(0, 1, 2), (0, 1, 2), (0, 1, 2), (0, 1, 2)]
+
+
+def test_cpl_without_bounds_leaves_every_class_and_teaches_nothing():
+    sure = torch.cat([PROBABILITIES, torch.tensor([[1.0, 0.0, 0.0]])])
+    sets = Cpl(None, within=1.0, across=0.0).sets(sure, 1)
+    assert sets[:4].all()
+    assert partial_loss(PROBABILITIES.log(), sets[:4]).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_cpl_takes_of_each_class_the_samples_that_are_surest_of_it():
+    # Within: all (theta 0.7). Across: the upper half of each column, by linear interpolation above 0.55, 0.25, 0.2.
+    sets = Cpl(None, within=1.0, across=0.5).sets(PROBABILITIES, 1)
+    assert places(sets) == [(0,), (0, 1), (2,), (1, 2)]
+
+
+def test_a_set_of_one_class_costs_the_cross_entropy_and_a_larger_one_its_probability():
+    scores = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 1, 2, 1, 0])
+    logs = scores.log_softmax(dim=1)
+    assert partial_loss(logs, one_hot(labels, 3).bool()).item() == pytest.approx(cross_entropy(scores, labels).item(), abs=1e-6)
+    pairs = ~one_hot(labels, 3).bool()
+    assert partial_loss(logs, pairs).item() == pytest.approx(-(1 - logs.exp()[range(5), labels]).log().mean().item(), abs=1e-6)
+
+
+class Dataset(list):
+    """Samples (input, label, sample id, task) with the attributes that Avalanche's datasets have."""
+
+    def __init__(self, labels):
+        super().__init__((torch.tensor([float(row)]), label, 10 + row, 0) for row, label in enumerate(labels))
+        self.targets, self.sample_ids = labels, [10 + row for row in range(len(labels))]
+
+
+def test_a_memory_takes_pseudo_labels_for_samples_without_a_label_and_no_others():
+    memory = Memory(10, "reservoir", seed=0)
+    insert_labelled(memory, Dataset([2, -1, -1, 1]), {10: 0, 12: 5})
+    inputs, labels, ids, _ = memory.columns
+    assert dict(zip(ids.tolist(), labels.tolist(), strict=True)) == {10: 2, 12: 5, 13: 1}
+    assert sorted(inputs.flatten().tolist()) == [0.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(("wanted", "kept"), [(True, {10: 2, 11: 0}), (False, {10: 2})])
+def test_replay_keeps_what_was_learned_from_by_a_pseudo_label_if_it_is_told_to(wanted, kept):
+    said = Plugin()
+    said.said = [Said(*(torch.tensor(column).numpy() for column in ([11, 12], [0, 1], [True, False])))]
+    replay = Replay(10, pseudo_labelled=wanted)
+    experience = types.SimpleNamespace(dataset=Dataset([2, -1, -1]))
+    replay.after_training_exp(types.SimpleNamespace(experience=experience, plugins=[said, replay]))
+    _, labels, ids, _ = replay.memory.columns
+    assert dict(zip(ids.tolist(), labels.tolist(), strict=True)) == kept
+
+
+def test_anchored_pl_takes_samples_for_classes_of_their_experience_alone():
+    class Loud(AnchoredPl):
+        def targets(self, inputs, scored, *, share):
+            return torch.tensor([[0.1, 0.2, 0.7]]).masked_fill(~scored, 0.0).expand(len(inputs), -1)
+
+    for among, label in (("scored", 2), ("experience", 1)):
+        plugin = Loud(None, keep=1.0, margin=0.0, among=among)
+        output = torch.zeros(1, 3, requires_grad=True)
+        step = types.SimpleNamespace(
+            mb_x=torch.zeros(1, 2), mb_y=torch.tensor([-1]), mb_output=output, loss=output.sum() * 0, learned=1,
+            clock=types.SimpleNamespace(train_exp_counter=1),
+            mbatch=[torch.zeros(1, 2), torch.tensor([-1]), torch.tensor([7]), torch.tensor([0])],
+            experience=types.SimpleNamespace(classes_in_this_experience=[0, 1, -1]),
+        )  # fmt: skip
+        plugin.before_backward(step)
+        assert plugin.said[0].labels.tolist() == [label]
+
+
+def test_a_tally_counts_precision_by_what_was_said_and_coverage_by_what_is_true():
+    tally = PseudoTally(3)
+    columns = [(0, True, 0), (0, True, 1), (1, False, 1), (1, True, 1), (0, False, 0)]
+    said, kept, true = (np.array(column) for column in zip(*columns, strict=True))
+    tally.add(said[:2], kept[:2], true[:2])
+    again = PseudoTally(3)
+    again.load(tally.state())
+    again.add(said[2:], kept[2:], true[2:])
+    assert list(again.rates()) == [
+        (0, "class_pseudo_precision", 1 / 2, 2), (0, "class_pseudo_coverage", 1 / 2, 2),
+        (1, "class_pseudo_precision", 1.0, 1), (1, "class_pseudo_coverage", 2 / 3, 3),
+    ]  # fmt: skip
