@@ -47,14 +47,14 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, publishe
         write_atomically(out / "pseudo_labels.csv", pseudo.to_csv(index=False, lineterminator="\n").encode())
     if plots:
         from clvl_bench.report import stream_plots
-        from clvl_bench.report.plots import draw, draw_supervision, groups, png
+        from clvl_bench.report.plots import draw, draw_supervision, file_name, groups, png
 
         of_variants = draw_supervision(variants) | stream_plots.regret(regret_over_time(runs)) if len(variants) else {}
         for name, picture in (of_variants | (stream_plots.pseudo_labels(pseudo) if len(pseudo) else {})).items():
             write_atomically(out / name, picture)
         tables = groups(shown(runs))
         for group in tables:
-            folder = out if len(tables) == 1 else out / "-".join(group.table[:2])
+            folder = out if len(tables) == 1 else out / file_name("-".join(group.table[:2]))
             for name, picture in draw(group, matrices=not len(variants)).items():  # a matrix a variant is too many
                 write_atomically(folder / name, picture)
             if (figure := stream_plots.accuracy_against_bytes(group)) is not None:
