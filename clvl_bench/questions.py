@@ -101,7 +101,8 @@ class QuestionInputs:
 def question_rows(backbone: TowerBackbone, questions: Sequence[str]) -> Tensor:
     """[questions, width + longest]: text features, not normalised, and token ids without start and end, -1 behind them.
 
-    Encoded once, ever."""
+    Encoded once, ever.
+    """
     tokens = backbone.tokenise(questions)
     inside = torch.arange(tokens.ids.shape[1], device=tokens.ids.device)[None, :] < tokens.ends[:, None]
     ids = torch.where(inside, tokens.ids, -1)[:, 1:]
