@@ -36,6 +36,8 @@ def config_of(strategy: Path, space: str) -> RunConfig:
     benchmark, override = (QUESTIONS if answers else STREAMS)[space]
     sizes = [f"adapter.{name}={size}" for name, size in small(adapter).items()]
     steps = ["train.iterations=3" for train in written(strategy, "train") if "iterations" in train]
+    if answers:
+        steps.append("train.batch_size=3")  # of the four questions of an experience: two batches, so that their order counts
     return run_config(benchmark, str(strategy), limit=30, overrides=(*SMALL, override, *sizes, *steps))
 
 
