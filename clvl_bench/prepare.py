@@ -61,7 +61,7 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
 
 def _warn_of_duplicates(parts: Sequence[Part], found: Mapping[str, int]) -> None:
     for name, count in found.items():
-        left_out = any(part.dataset.name == name and getattr(part.data, "in_training", 0) for part in parts)
+        left_out = any(part.left_out for part in parts if part.dataset.name == name)
         done = " and were left out" if left_out else ""
         if count:
             warn(f"{name}: {count} of its test images are among its training images as well{done}; the record says so")

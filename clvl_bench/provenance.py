@@ -41,7 +41,7 @@ def provenance(
                 "fingerprint": part.data.fingerprint,
                 "samples": len(part.data),
                 "skipped": part.data.skipped,
-                **_left_out(part),
+                **({"left_out_in_training": part.left_out} if part.left_out else {}),
                 "version": part.dataset.version,
                 **_captions(config, part),
             }
@@ -55,12 +55,6 @@ def provenance(
         "versions": versions(),
         "device": {"type": device, "name": device_name(device), "machine": platform.machine()},
     }
-
-
-def _left_out(part: Part) -> dict[str, int]:
-    """How many images of a test split were left out since training has them as well."""
-    count = getattr(part.data, "in_training", 0)
-    return {"left_out_in_training": count} if count else {}
 
 
 def _captions(config: RunConfig, part: Part) -> dict[str, str]:

@@ -6,7 +6,6 @@ tensor, and a memory that keeps rows keeps all that it rehearses. A picture that
 dataset, of a reference set) is asked `WHAT`.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from clvl_bench.features import encode, encode_patches, kept
 from clvl_bench.home import home
 from clvl_bench.readers import Split
 from clvl_bench.readers.question_split import QuestionSplit
+from clvl_bench.records import sha256
 
 WHAT = "what is shown?"
 
@@ -107,7 +107,7 @@ def question_rows(backbone: TowerBackbone, questions: Sequence[str]) -> Tensor:
     inside = torch.arange(tokens.ids.shape[1], device=tokens.ids.device)[None, :] < tokens.ends[:, None]
     ids = torch.where(inside, tokens.ids, -1)[:, 1:]
     key = repr((backbone.weights_sha256, backbone.context_length, backbone.precision, ids.tolist()))
-    name = hashlib.sha256(key.encode()).hexdigest()[:32]
+    name = sha256(key.encode())[:32]
     features = kept(
         home() / "questions", name, len(questions), lambda: backbone.text_features(questions), what="its questions are"
     )

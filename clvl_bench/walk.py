@@ -102,8 +102,9 @@ class Walk:
             self.scores.arrived(truth.revealed[due], len(due))
             strategy.learn(step, due)
         for said in strategy.pseudo_labels():
-            self.scores.pseudo(said.labels, said.kept, truth.of(said.ids))
-            self._pseudo.add(said.labels, said.kept, truth.of(said.ids))
+            true = truth.of(said.ids)
+            self.scores.pseudo(said.labels, said.kept, true)
+            self._pseudo.add(said.labels, said.kept, true)
         if self._budget is not None and (kept := strategy.kept_bytes()) > self._budget:
             raise RunFailed(
                 f"memory: {kept} bytes are kept at step {step.number}, the benchmark's memory_budget is {self._budget}; "

@@ -5,7 +5,6 @@ rewriting of questions into statements).
 What the frozen text tower says of a question with all answers is kept on disk: row 0 of every run asks for it.
 """
 
-import hashlib
 from collections.abc import Sequence
 
 import torch
@@ -58,7 +57,7 @@ class Ranking:
         """Unit features [answers, width] of all answers behind one question: from memory, from disk, or encoded and kept."""
         if ids not in self._known:
             folder = home() / "answers" / self._key[:32]
-            name = hashlib.sha256(repr(ids).encode()).hexdigest()[:32]
+            name = sha256(repr(ids).encode())[:32]
             encode = through(self.backbone.towers, self.backbone.device)
             features = kept(
                 folder,

@@ -17,7 +17,7 @@ from torch import Tensor
 from clvl_bench.adapters import Adapter, State
 from clvl_bench.config.plugins import AnchoredPlPlugin
 from clvl_bench.plugins.base import Surroundings, learned
-from clvl_bench.plugins.unlabelled import Average, Unlabelled, hard_loss, student_scores, zeroshot_scores
+from clvl_bench.plugins.unlabelled import Average, Unlabelled, hard_loss, own_classes, student_scores, zeroshot_scores
 
 
 class AnchoredPl(Unlabelled):
@@ -57,8 +57,7 @@ class AnchoredPl(Unlabelled):
     def loss(self, strategy: Any, rows: Tensor) -> Tensor:
         inputs, scored = strategy.mb_x[rows], torch.isfinite(strategy.mb_output[rows].detach())
         if self.among == "experience":
-            own = [place for place in strategy.experience.classes_in_this_experience if place >= 0]
-            scored &= torch.isin(torch.arange(scored.shape[1]), torch.tensor(own)).to(scored.device)
+            scored &= torch.isin(torch.arange(scored.shape[1]), own_classes(strategy)).to(scored.device)
         confidence, labels = self.targets(inputs, scored, share=self.share if learned(strategy) else 0.0).max(dim=1)
         chance = 1 / scored.sum(dim=1)
         kept = self.passes(confidence, labels) & (confidence >= self.margin * chance)

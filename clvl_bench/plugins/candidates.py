@@ -14,7 +14,7 @@ from torch import Tensor
 
 from clvl_bench.adapters import Adapter
 from clvl_bench.plugins.memory import CHUNK, reader
-from clvl_bench.plugins.unlabelled import Unlabelled, student_scores, zeroshot_scores
+from clvl_bench.plugins.unlabelled import Unlabelled, own_classes, student_scores, zeroshot_scores
 
 
 class Candidates(Unlabelled):
@@ -40,8 +40,7 @@ class Candidates(Unlabelled):
     def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         dataset, self._round, self._sets = strategy.experience.dataset, 0, {}
         rows = torch.nonzero(torch.tensor(list(dataset.targets)) < 0).flatten()
-        own = [place for place in strategy.experience.classes_in_this_experience if place >= 0]
-        self._classes = torch.tensor(own)
+        self._classes = own_classes(strategy)
         self._ids = torch.tensor([dataset.sample_ids[row] for row in rows.tolist()], dtype=torch.long)
         self._inputs = torch.cat([reader(dataset)(part)[0] for part in rows.split(CHUNK)]) if len(rows) else torch.zeros(0)
 

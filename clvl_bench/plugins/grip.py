@@ -18,6 +18,7 @@ from clvl_bench.adapters import Adapter
 from clvl_bench.config.plugins import GripPlugin
 from clvl_bench.plugins.base import Surroundings, refuse_without_gradient
 from clvl_bench.plugins.candidates import Candidates
+from clvl_bench.plugins.weights import Weights, put, snapshot
 
 
 class Grip(Candidates):
@@ -25,7 +26,7 @@ class Grip(Candidates):
 
     def __init__(self, adapter: Adapter, *, weight: float = 1.0, rounds: int = 10) -> None:
         super().__init__(adapter, weight=weight, rounds=rounds)
-        self._start: list[Tensor] = []
+        self._start: Weights = {}
 
     def sets(self, probabilities: Tensor, number: int) -> Tensor:
         samples, classes = probabilities.shape
@@ -33,15 +34,13 @@ class Grip(Candidates):
 
     def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         super().before_training_exp(strategy, **kwargs)
-        self._start = [parameter.detach().clone() for parameter in self.adapter.parameters()]
+        self._start = snapshot(self.adapter)
 
     def before_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
         before = self._round
         super().before_training_epoch(strategy, **kwargs)
         if before and self._round > before:  # the labels are made; now begin anew
-            with torch.no_grad():
-                for parameter, value in zip(self.adapter.parameters(), self._start, strict=True):
-                    parameter.copy_(value)
+            put(self.adapter, self._start)
             strategy.optimizer.state.clear()
 
 

@@ -69,6 +69,11 @@ def hard_loss(student: Tensor, labels: Tensor, kept: Tensor) -> Tensor:
     return cross_entropy(student[kept], labels[kept], reduction="sum") / len(student)
 
 
+def own_classes(strategy: Any) -> Tensor:
+    """The classes of the experience in hand, as places of the table [classes]; what lies outside it (below 0) is none."""
+    return torch.tensor([place for place in strategy.experience.classes_in_this_experience if place >= 0])
+
+
 def zeroshot_scores(adapter: Adapter, inputs: Tensor, places: list[int]) -> Tensor:
     """What the untouched backbone says of some inputs among some places of the table [n, places]."""
     backbone = adapter.backbone

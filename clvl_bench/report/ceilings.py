@@ -37,8 +37,3 @@ def ceilings(lasts: Mapping[tuple[Table, str], float], runs: Sequence[Run]) -> d
             adapter = origin.table, origin.adapter_sha256
             found[adapter] = max(found.get(adapter, -math.inf), last)
     return found
-
-
-def share(last: float, zeroshot: float, ceiling: float) -> float:
-    """(last - zeroshot) / (ceiling - zeroshot); NaN where joint training gains nothing."""
-    return (last - zeroshot) / (ceiling - zeroshot) if ceiling > zeroshot else math.nan

@@ -132,8 +132,7 @@ def _panels(group: Group, title: str, found: Sequence[Series]) -> tuple[Figure, 
     for axes, series in zip(grid.flat, found, strict=False):
         axes.set_title(series.strategy.replace("[", "\n["), fontsize=8.5, loc="left")  # overrides are long
         axes.tick_params(labelsize=7)
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        tidy(axes)
     return figure, [(axes, [series]) for axes, series in zip(grid.flat, found, strict=False)]
 
 
@@ -186,16 +185,13 @@ def draw_supervision(frame: pd.DataFrame) -> dict[str, bytes]:
         for base, part in frame[~frame["rewarding"]].groupby("base"):
             if part[axis].nunique() < 2:
                 continue
-            figure, axes = plt.subplots(figsize=(7.2, 4.4), layout="constrained")
+            figure, axes = bare_axes(str(base))
             for number, (strategy, runs) in enumerate(part.groupby("strategy")):
                 means = 100 * runs.groupby(axis)["accuracy"].mean()
                 axes.plot(means.index, means, **line_style(number), label=strategy)
             axes.set_xscale("symlog" if axis == "delay" else "log")
             axes.set_xlabel(title)
             axes.set_ylabel("accuracy (prequential in a stream, else last), percent")
-            axes.set_title(str(base), fontsize=12, loc="left")
-            axes.grid(alpha=0.25)
-            axes.spines[["top", "right"]].set_visible(False)
             legend(axes)
             found[f"{file_name(str(base))}_{axis}.png"] = png(figure)
     return found
@@ -265,12 +261,22 @@ def png(figure: Figure) -> bytes:
 
 
 def new_axes(group: Group, title: str) -> tuple[Figure, Axes]:
+    """The axes of a picture of one table, which it names below."""
+    figure, axes = bare_axes(title)
+    figure.supxlabel(group.subtitle, fontsize=8, color="#555555")
+    return figure, axes
+
+
+def bare_axes(title: str) -> tuple[Figure, Axes]:
     figure, axes = plt.subplots(figsize=(7.2, 4.4), layout="constrained")
     axes.set_title(title, fontsize=12, loc="left")
-    figure.supxlabel(group.subtitle, fontsize=8, color="#555555")
+    tidy(axes)
+    return figure, axes
+
+
+def tidy(axes: Axes) -> None:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
 
 
 LEGEND_ROWS = 19

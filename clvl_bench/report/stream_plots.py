@@ -5,18 +5,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from clvl_bench.metrics import Matrix
-from clvl_bench.report.plots import Group, file_name, legend, line_style, new_axes, png
+from clvl_bench.report.plots import Group, bare_axes, file_name, legend, line_style, new_axes, png, tidy
 
 
 def regret(found: Mapping[str, Mapping[str, Sequence[Matrix]]]) -> dict[str, bytes]:
     """Regret against the full-information twin, summed over the stream; a picture for each benchmark with rewards."""
     pictures = {}
     for benchmark, strategies in found.items():
-        figure, axes = _bare(f"Regret: {benchmark}")
+        figure, axes = bare_axes(f"Regret: {benchmark}")
         for number, (strategy, runs) in enumerate(strategies.items()):
             mean = np.mean(runs, axis=0)
             axes.plot(
@@ -63,17 +62,8 @@ def pseudo_labels(frame: pd.DataFrame) -> dict[str, bytes]:
                 places = np.arange(1, len(values) + 1)
                 axes.plot(places, values, **line_style(number), markevery=max(1, len(values) // 10), label=strategy)
             axes.set_xlabel(f"classes, by {rate}")
-            axes.grid(alpha=0.25)
-            axes.spines[["top", "right"]].set_visible(False)
+            tidy(axes)
         panels[0].set_ylabel("percent")
         legend(panels[1])
         pictures[f"{file_name(str(benchmark))}_pseudo_labels.png"] = png(figure)
     return pictures
-
-
-def _bare(title: str) -> tuple[Figure, Axes]:
-    figure, axes = plt.subplots(figsize=(7.2, 4.4), layout="constrained")
-    axes.set_title(title, fontsize=12, loc="left")
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes

@@ -7,7 +7,6 @@ and class order. How late labels were and how many there were, the rows of the r
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from clvl_bench import metrics
@@ -58,13 +57,13 @@ def regret_over_time(runs: Sequence[Run]) -> dict[str, dict[str, list[metrics.Ma
     for _, row, over_time in known:
         rank, line = (row["delay"], -row["share"]), over_time["prequential"]
         if not row["rewarding"] and (_pair(row) not in twins or rank < twins[_pair(row)][0]):
-            twins[_pair(row)] = rank, line.values * line.sizes
+            twins[_pair(row)] = rank, line.values
     found: dict[str, dict[str, list[metrics.Matrix]]] = {}
     for run, row, over_time in known:
         if row["rewarding"] and _pair(row) in twins:
-            mine = over_time["reward"].values * over_time["reward"].sizes
-            of_strategies = found.setdefault(run.origin.benchmark, {})
-            of_strategies.setdefault(run.origin.strategy, []).append(np.cumsum(twins[_pair(row)][1] - mine))
+            mine, of_strategies = over_time["reward"], found.setdefault(run.origin.benchmark, {})
+            lost = metrics.regret(mine.values, twins[_pair(row)][1], mine.sizes)
+            of_strategies.setdefault(run.origin.strategy, []).append(lost)
     return found
 
 

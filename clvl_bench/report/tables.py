@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from clvl_bench.errors import Mistake
-from clvl_bench.metrics import METRICS, STREAM
-from clvl_bench.report.ceilings import ceilings, share, shown
+from clvl_bench.metrics import METRICS, STREAM, recovered
+from clvl_bench.report.ceilings import ceilings, shown
 from clvl_bench.report.matrices import of_records
 from clvl_bench.report.paired import Compared
 from clvl_bench.report.runs import Run, Table
@@ -80,7 +80,7 @@ def _beside_joint(frame: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     adapters = {(run.origin.table, run.origin.strategy): run.origin.adapter_sha256 for run in runs if run.records}
     frame["joint"] = [found.get((table, adapters.get((table, strategy), "")), math.nan) for table, strategy in groups]
     columns = (frame["last_mean"], frame["zeroshot_mean"], frame["joint"])
-    frame["of_joint"] = [share(*numbers) for numbers in zip(*columns, strict=True)]
+    frame["of_joint"] = [recovered(*numbers) for numbers in zip(*columns, strict=True)]
     rows = {(run.origin.table, run.origin.strategy) for run in shown(runs)}
     return frame[[group in rows for group in groups]].reset_index(drop=True)
 

@@ -42,6 +42,5 @@ def shared_images(parts: Sequence[Part]) -> dict[str, int]:
         train = [each.data.hashes for each in parts if each.dataset.name == part.dataset.name and each.split == "train"]
         if part.split == "test" and part.data.hashes and train:
             known = set(train[0])
-            left_out = part.data.in_training if isinstance(part.data, Split) else 0
-            shared[part.dataset.name] = left_out + sum(identity in known for identity in part.data.hashes)
+            shared[part.dataset.name] = part.left_out + sum(identity in known for identity in part.data.hashes)
     return shared

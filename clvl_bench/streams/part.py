@@ -15,3 +15,8 @@ class Part:
     split: str
     data: Split | QuestionSplit
     start: int
+
+    @property
+    def left_out(self) -> int:
+        """How many images of a test split were left out since training has them as well."""
+        return self.data.in_training if isinstance(self.data, Split) else 0

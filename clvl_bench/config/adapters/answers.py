@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from clvl_bench.config.adapters.towers import LowRank
 from clvl_bench.config.reads import Reads
 from clvl_bench.strict import Strict
 
@@ -80,11 +81,8 @@ class AnswerPromptAdapter(Strict):
     context_length: int = Field(4, ge=1, description="learned words in each of the two places")
 
 
-class AnswerLoraAdapter(Strict):
+class AnswerLoraAdapter(LowRank):
     """LoRA in the text tower, which learns what a question with an answer behind it looks like."""
 
     reads: ClassVar[Reads] = "questions"
     kind: Literal["answer_lora"] = "answer_lora"
-    rank: int = Field(8, ge=1)
-    alpha: float = Field(16.0, gt=0, description="the update is scaled by alpha / rank")
-    dropout: float = Field(0.05, ge=0, lt=1)

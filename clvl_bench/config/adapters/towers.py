@@ -15,14 +15,19 @@ class FullAdapter(Strict):
     kind: Literal["full"] = "full"
 
 
-class LoraAdapter(Strict):
+class LowRank(Strict):
+    """A low-rank update of attention (Hu et al. 2022, arXiv:2106.09685)."""
+
+    rank: int = Field(8, ge=1)
+    alpha: float = Field(16.0, gt=0, description="the update is scaled by alpha / rank")
+    dropout: float = Field(0.05, ge=0, lt=1)
+
+
+class LoraAdapter(LowRank):
     """LoRA: a low-rank update of the attention of both towers (Hu et al. 2022, arXiv:2106.09685)."""
 
     reads: ClassVar[Reads] = "pixels"
     kind: Literal["lora"] = "lora"
-    rank: int = Field(8, ge=1)
-    alpha: float = Field(16.0, gt=0, description="the update is scaled by alpha / rank")
-    dropout: float = Field(0.05, ge=0, lt=1)
     towers: Literal["both", "image", "text"] = "both"
 
 
