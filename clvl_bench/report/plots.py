@@ -121,16 +121,17 @@ def _panels(group: Group, title: str, found: Sequence[Series]) -> tuple[Figure, 
         axes.set_ylabel("percent")
         return figure, [(axes, found)]
     columns = min(6, len(found))
-    rows = -(-len(found) // columns)
-    figure, grid = plt.subplots(rows, columns, figsize=(1.9 * columns, 1.0 + 1.7 * rows), sharex=True, sharey=True,
+    rows, titles = -(-len(found) // columns), [stacked(series.strategy) for series in found]
+    height = 1.7 + 0.12 * max(0, max(text.count("\n") for text in titles) - 1)
+    figure, grid = plt.subplots(rows, columns, figsize=(1.9 * columns, 1.0 + height * rows), sharex=True, sharey=True,
                                 squeeze=False, layout="constrained")  # fmt: skip
     figure.suptitle(title, fontsize=12, x=0.01, ha="left")
     figure.supylabel("percent", fontsize=9)
     figure.supxlabel(f"experiences learned\n{group.subtitle}", fontsize=8, color="#555555")
     for axes in grid.flat[len(found) :]:
         axes.set_visible(False)
-    for axes, series in zip(grid.flat, found, strict=False):
-        axes.set_title(series.strategy.replace("[", "\n["), fontsize=8.5, loc="left")  # overrides are long
+    for axes, text in zip(grid.flat, titles, strict=False):
+        axes.set_title(text, fontsize=8.5 if "\n" not in text else 7, loc="left")  # overrides are long
         axes.tick_params(labelsize=7)
         tidy(axes)
     return figure, [(axes, [series]) for axes, series in zip(grid.flat, found, strict=False)]
@@ -281,14 +282,17 @@ def tidy(axes: Axes) -> None:
 
 LEGEND_ROWS = 19
 """Names that stand below each other in the height of a plot."""
+LEGEND_LETTERS = 26
+"""Letters of a name for which there is room beside a plot."""
 
 
 def legend(axes: Axes) -> None:
-    columns = -(-len(axes.get_legend_handles_labels()[1]) // LEGEND_ROWS)
-    figure = axes.get_figure(root=True)
-    if figure is not None and columns > 1:  # room for the names beside the plot, not in its place
+    names = axes.get_legend_handles_labels()[1]
+    columns, figure = -(-len(names) // LEGEND_ROWS), axes.get_figure(root=True)
+    more = 2.0 * (columns - 1) + 0.08 * columns * max(0, max(map(len, names), default=0) - LEGEND_LETTERS)
+    if figure is not None and more > 0:  # room for the names beside the plot, not in its place
         width, height = figure.get_size_inches()
-        figure.set_size_inches(width + 2.0 * (columns - 1), height)
+        figure.set_size_inches(width + more, height)
     axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5), ncols=columns)
 
 
@@ -299,6 +303,12 @@ def _colour(number: int) -> str:
 def _mark(number: int) -> str:
     """Moves on by one each time the colours begin anew, so that no two of the first 64 strategies look alike."""
     return MARKS[(number + number // len(COLOURS)) % len(MARKS)]
+
+
+def stacked(strategy: str) -> str:
+    """A name with each override on a line of its own; that a plugin is one goes without saying there."""
+    name, _, overrides = strategy.partition("[")
+    return "\n".join([name, *(each.removeprefix("plugins.") for each in overrides.rstrip("]").split(",") if each)])
 
 
 def file_name(strategy: str) -> str:
