@@ -262,10 +262,10 @@ def _split_fits(dataset: VqaDataset, questions: QuestionsConfig) -> None:
         if value not in values:
             raise ValueError(f"questions.groups: {unknown(questions.by, value, values)}")
     if questions.concept is not None:
-        _held_out_fit(dataset, questions.concept, questions, values)
+        _combinations_fit(dataset, questions.concept, questions, values)
 
 
-def _held_out_fit(dataset: VqaDataset, concept: Property, questions: QuestionsConfig, skills: tuple[str, ...]) -> None:
+def _combinations_fit(dataset: VqaDataset, concept: Property, questions: QuestionsConfig, skills: tuple[str, ...]) -> None:
     """The held-out combinations are of values that the dataset has."""
     concepts = dataset.values.get(concept, ())
     if not concepts:

@@ -27,6 +27,10 @@ class QuestionsConfig(Strict):
     concept: Literal["type", "organ", "modality"] | None = Field(
         None, description="the other property of held_out: what a skill is put together with"
     )
+    concepts: Literal["together", "in_turn"] = Field(
+        "together",
+        description="within a skill: all of its concepts at once, or one after the other in an order drawn for each skill",
+    )
     experiences: int | None = Field(None, ge=1, description='by = "answer": in how many parts the answers arrive')
     split: str = Field("official", description="which of the datasets' named splits")
 
@@ -36,9 +40,13 @@ class QuestionsConfig(Strict):
             raise ValueError('experiences: goes with by = "answer", and only with it; for the others list groups')
         if self.groups and self.by in ("answer", "dataset"):
             raise ValueError(f"groups: are values of a property of questions, not of {self.by}; remove them")
-        if bool(self.held_out) != (self.concept is not None):
-            raise ValueError('held_out: goes with concept, as in concept = "modality", held_out = [["count", "mri"]]')
-        if self.held_out and self.by in ("answer", "dataset", self.concept):
+        needs_concept = bool(self.held_out) or self.concepts == "in_turn"
+        if needs_concept != (self.concept is not None):
+            raise ValueError(
+                'concept: goes with held_out or concepts = "in_turn", and these with it, '
+                'as in concept = "modality", held_out = [["count", "mri"]]'
+            )
+        if needs_concept and self.by in ("answer", "dataset", self.concept):
             raise ValueError(
                 f"concept: got '{self.concept}' beside by = '{self.by}'; a combination takes two of type, organ, modality"
             )

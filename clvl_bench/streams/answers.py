@@ -28,11 +28,12 @@ Belongs = Callable[[Question, int], bool]
 
 @dataclass(frozen=True)
 class Group:
-    """The questions of one experience: of which dataset, what tables call them, which ones."""
+    """The questions of one experience: of which dataset, what tables call them, which ones, and the values that it joins."""
 
     dataset: str
     name: str
     holds: Belongs
+    values: tuple[str, ...] = ()
 
 
 def plan_of(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[Plan, NDArray[np.int64]]:
@@ -105,20 +106,57 @@ def answer_table(
 
 def groups(config: BenchmarkConfig, questions: QuestionsConfig, places: dict[str, dict[str, int]]) -> list[Group]:
     """The experiences in their order; with a class_order_seed other than 0 those of each dataset are shuffled."""
-    found = []
+    seed = config.class_order_seed
+    found: list[Group] = []
     for name in config.datasets:
-        dataset = config.asked(name)
         if questions.by == "dataset":
             found.append(Group(name, name, lambda question, place: True))
-            continue
-        mine = _by_answer(name, questions, config.class_order_seed, places[name]) if questions.by == "answer" else []
-        if questions.by != "answer":
-            values = questions.groups or tuple((value,) for value in dataset.values[questions.by])
-            mine = [Group(name, f"{name}/{'+'.join(group)}", _has(questions.by, group)) for group in values]
-            if config.class_order_seed:
-                mine = [mine[row] for row in rng("question order", config.class_order_seed).permutation(len(mine))]
-        found += mine
+        elif questions.by == "answer":
+            found += _by_answer(name, questions, seed, places[name])
+        else:
+            found += _by_property(config.asked(name), questions, seed)
     return found
+
+
+def _by_property(dataset: VqaDataset, questions: QuestionsConfig, seed: int) -> list[Group]:
+    """One experience for each group of values of `by`, or for each of its concepts."""
+    assert questions.by != "dataset"
+    assert questions.by != "answer"
+    values = questions.groups or tuple((value,) for value in dataset.values[questions.by])
+    skills = [Group(dataset.name, f"{dataset.name}/{'+'.join(group)}", _has(questions.by, group), group) for group in values]
+    if seed:
+        skills = [skills[row] for row in rng("question order", seed).permutation(len(skills))]
+    if questions.concepts == "together":
+        return skills
+    assert questions.concept is not None
+    concepts = dataset.values[questions.concept]
+    return [each for skill in skills for each in _concept_by_concept(skill, concepts, questions, seed)]
+
+
+def _concept_by_concept(skill: Group, concepts: Sequence[str], questions: QuestionsConfig, seed: int) -> list[Group]:
+    """The inner loop of Zhang et al. 2023 (VQACL): the concepts of a skill one after the other, in an order of its own.
+
+    With the last one come the questions that name no concept, or one that this skill is never trained on.
+    """
+    learned = [each for each in concepts if any((value, each) not in questions.held_out for value in skill.values)]
+    if not learned:
+        return [skill]
+    order = [learned[row] for row in rng("concept order", seed, skill.name).permutation(len(learned))]
+
+    def holds(concept: str) -> Belongs:
+        others = set(order) - {concept}
+        last = concept == order[-1]
+        return lambda question, place: (
+            skill.holds(question, place)
+            and (_concept(question, questions) == concept or (last and _concept(question, questions) not in others))
+        )
+
+    return [Group(skill.dataset, f"{skill.name} {concept}", holds(concept), skill.values) for concept in order]
+
+
+def _concept(question: Question, questions: QuestionsConfig) -> str:
+    assert questions.concept is not None
+    return str(getattr(question, questions.concept))
 
 
 def _trainable(holds: Belongs, questions: QuestionsConfig) -> Belongs:
@@ -131,7 +169,7 @@ def held_out(question: Question, questions: QuestionsConfig) -> bool:
     of Zhang et al. 2023, VQACL: a novel visual question answering continual learning setting, CVPR)."""
     if questions.concept is None:
         return False
-    return (getattr(question, questions.by), getattr(question, questions.concept)) in questions.held_out
+    return (getattr(question, questions.by), _concept(question, questions)) in questions.held_out
 
 
 def _has(field: str, values: Sequence[str]) -> Belongs:

@@ -1,5 +1,7 @@
 """Streams of questions: which question is met when, what its candidates are, and what nobody can answer."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from clvl_bench.readers import Split
 from clvl_bench.readers.question_split import Question, question_split
 from clvl_bench.readers.vqa import read_questions
 from clvl_bench.streams import Part, plan_of
+from clvl_bench.streams.answers import groups
 from clvl_bench.streams.exhibits import exhibits
 from clvl_bench.streams.truth import OUTSIDE
 
@@ -42,6 +45,13 @@ def parts():
         found.append(Part(known, split, question_split(questions, images), start))
         start += len(rows)
     return tuple(found)
+
+
+@cache
+def toy_parts():
+    toys = find_questions("toy_scans_vqa")
+    data = {split: read_questions(toys, split) for split in ("train", "test")}
+    return Part(toys, "train", data["train"], 0), Part(toys, "test", data["test"], len(data["train"]))
 
 
 def config(**questions):
@@ -96,10 +106,39 @@ def test_held_out_combinations_are_tested_and_never_trained_on():
     assert [len(step.ids) for step in plan.streams["test"]] == [1, 2], "the experiences are those of the skill"
 
 
+def test_concepts_in_turn_cut_each_skill_and_lose_no_question():
+    read = toy_parts()
+    asked = [each for part in read for each in part.data.questions]
+    stream = load("benchmark", "toy_scans_vqa_concepts", ["zeroshot=[]"])
+    whole = stream.questions.model_copy(update={"concepts": "together"})
+    together, in_turn = (
+        plan_of(stream.model_copy(update={"questions": questions, "reference": None}), read)[0]
+        for questions in (whole, stream.questions)
+    )
+    for name in ("train", "valid", "test"):
+        rows = [sorted(row for step in plan.streams[name] for row in step.ids) for plan in (together, in_turn)]
+        assert rows[0] == rows[1], f"the same questions, {name}, each once"
+    pairs = [{(asked[row].type, asked[row].modality) for row in step.ids} for step in in_turn.streams["train"]]
+    assert all(len({concept for _, concept in each}) == 1 for each in pairs), "one concept at a time"
+    assert not set.union(*pairs) & set(stream.questions.held_out)
+    skills = [step.dataset.rsplit(" ", 1)[0] for step in in_turn.streams["train"]]
+    assert list(dict.fromkeys(skills)) == [step.dataset for step in together.streams["train"]], "skills in their order"
+    assert len([skill for skill in skills if skill.endswith("presence")]) == 2, "a concept held out of a skill is not learned"
+
+
+def test_each_skill_draws_an_order_of_its_concepts():
+    def order(seed: int) -> list[str]:
+        stream = load("benchmark", "toy_scans_vqa_concepts", [f"class_order_seed={seed}", "zeroshot=[]"])
+        return [group.name for group in groups(stream, stream.questions, {})]
+
+    drawn = order(0)[-3:]
+    assert sorted(name.rsplit(" ", 1)[1] for name in drawn) == sorted(find_questions("toy_scans_vqa").values["modality"])
+    assert len({tuple(name.rsplit(" ", 1)[1] for name in order(seed)[-3:]) for seed in range(8)}) > 1
+    assert order(3) == order(3)
+
+
 def test_a_run_says_which_test_questions_are_of_held_out_combinations():
-    toys = find_questions("toy_scans_vqa")
-    data = {split: read_questions(toys, split) for split in ("train", "test")}
-    read = (Part(toys, "train", data["train"], 0), Part(toys, "test", data["test"], len(data["train"])))
+    read = toy_parts()
     for name, combined in (("toy_scans_vqa_combinations", True), ("toy_scans_vqa", False)):
         stream = load("benchmark", name, ["zeroshot=[]"]).model_copy(update={"reference": None})
         shown = exhibits(plan_of(stream, read)[0], read, stream.questions)
@@ -114,6 +153,8 @@ def test_a_run_says_which_test_questions_are_of_held_out_combinations():
 def test_a_skill_with_all_its_combinations_held_out_cannot_be_learned():
     with pytest.raises(Mistake, match="small/POS has no questions to learn from"):
         plan_of(config(by="type", concept="organ", held_out=(("POS", "HEAD"), ("POS", "CHEST"))), parts())
+    with pytest.raises(Mistake, match="small/POS has no questions to learn from"):
+        plan_of(config(by="type", concept="organ", concepts="in_turn", held_out=(("POS", "HEAD"), ("POS", "CHEST"))), parts())
 
 
 def test_answers_appear_over_time_and_each_once():
@@ -160,8 +201,9 @@ def test_validation_holds_back_whole_images():
         (["benchmark.questions.split=oficial"], "did you mean 'official'"),
         (['benchmark.questions.groups=[["HEAD"], ["LEG"]]'], "unknown organ 'LEG'"),
         (["benchmark.questions.by=answer"], "experiences"),
-        (["benchmark.questions.concept=type"], "held_out: goes with concept"),
+        (["benchmark.questions.concept=type"], "concept: goes with held_out"),
         (["benchmark.questions.concept=organ", 'benchmark.questions.held_out=[["HEAD", "CHEST"]]'], "takes two of type, organ"),
+        (["benchmark.questions.concepts=in_turn"], "concept: goes with held_out"),
         (["benchmark.questions.concept=modality", 'benchmark.questions.held_out=[["HEAD", "CT"]]'], "not say the modality"),
         (["benchmark.questions.concept=type", 'benchmark.questions.held_out=[["HEAD", "PRESS"]]'], "did you mean 'PRES'"),
         (['benchmark.datasets=["toy_scans"]'], "images without questions"),
