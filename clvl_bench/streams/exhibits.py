@@ -16,7 +16,7 @@ from clvl_bench.config.questions import QuestionsConfig
 from clvl_bench.datasets import NORMALISERS, VqaDataset
 from clvl_bench.randomness import rng
 from clvl_bench.readers.question_split import Question, QuestionSplit
-from clvl_bench.streams.answers import held_out
+from clvl_bench.streams.groups import held_out
 from clvl_bench.streams.part import Part
 from clvl_bench.streams.plan import Plan
 

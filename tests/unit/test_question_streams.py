@@ -12,8 +12,8 @@ from clvl_bench.readers import Split
 from clvl_bench.readers.question_split import Question, question_split
 from clvl_bench.readers.vqa import read_questions
 from clvl_bench.streams import Part, plan_of
-from clvl_bench.streams.answers import groups
 from clvl_bench.streams.exhibits import exhibits
+from clvl_bench.streams.groups import groups
 from clvl_bench.streams.truth import OUTSIDE
 
 TRAIN = [
