@@ -16,6 +16,9 @@ from clvl_bench.datasets import Candidate
 Classes = tuple[int, ...]
 """Places in the benchmark's table of classes."""
 
+NO_CLASS = -1
+"""The prediction of who has no answer among the candidates: never right."""
+
 State = dict[str, Any]
 """Tensors and plain values: what is saved between experiences."""
 
@@ -117,6 +120,11 @@ class Adapter(nn.Module):
         if candidates not in self._classifiers:
             self._classifiers[candidates] = self.classifier(candidates)
         return self._classifiers[candidates]
+
+
+def best(scores: Tensor) -> Tensor:
+    """The class of the highest score [batch]; `NO_CLASS` for a row without any score."""
+    return scores.argmax(dim=1).masked_fill(torch.isneginf(scores).all(dim=1), NO_CLASS)
 
 
 def tensor_bytes(state: State) -> int:
