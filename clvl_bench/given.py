@@ -51,12 +51,12 @@ def answers_of(split: Split | QuestionSplit, answerer: Answerer) -> list[str]:
     images: Split = split.images if isinstance(split, QuestionSplit) else split
     rows: list[int] = split.image_rows.tolist() if isinstance(split, QuestionSplit) else list(range(len(split)))
     questions = texts_of(split)
-    key = sha256(repr((answerer.key, images.content, rows, questions, CHUNK)).encode())[:32]
+    folder = home() / "given" / sha256(repr((answerer.key, images.content, rows, questions, CHUNK)).encode())[:32]
     tick, said = Ticker(f"asking {answerer.name}", len(questions)), []
     for number, start in enumerate(range(0, len(questions), CHUNK)):
         part = slice(start, start + CHUNK)
         make = partial(_asked, answerer, images, rows[part], questions[part])
-        chunk = kept(home() / "given", f"{key}-{number:05d}", len(rows[part]), make, what="its questions are")
+        chunk = kept(folder, f"{number:05d}", len(rows[part]), make, what="its questions are")
         said += _from_bytes(chunk)
         tick(len(said))
     return said

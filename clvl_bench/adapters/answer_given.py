@@ -20,6 +20,7 @@ class Given(Adapter):
 
     learns = "nothing"
     starts_as_zeroshot = False
+    abstains = True
 
     def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
         return inputs[:, list(candidates)]

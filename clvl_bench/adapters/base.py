@@ -36,6 +36,8 @@ class Adapter(nn.Module):
     """At first the logits are the backbone's own with `start_templates` templates. A method that cannot says why."""
     start_templates: int | None = None
     """How many of a class's templates the start equals; None means all of them."""
+    abstains: bool = False
+    """A sample may be left without any score: what the method says of it is no candidate."""
 
     def __init__(self, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__()
