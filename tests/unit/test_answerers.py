@@ -23,6 +23,7 @@ from clvl_bench.provenance import identity
 from clvl_bench.readers import read
 from clvl_bench.readers.vqa import read_questions
 from clvl_bench.records import file_sha256
+from clvl_bench.report import mixture, of_result
 from clvl_bench.report.answers import CANDIDATE, NO_CANDIDATE, OVERALL, answered
 from clvl_bench.runner import run
 from clvl_bench.streams.answers import placed
@@ -113,6 +114,15 @@ def test_an_answer_does_not_depend_on_the_questions_beside_it_nor_on_chance(fold
         together = ours.answers(image, QUESTIONS)
         assert [ours.answers(image, [question])[0] for question in QUESTIONS] == together
         assert ours.answers(image, QUESTIONS[::-1]) == together[::-1]
+        assert torch.equal(torch.get_rng_state(), torch.Generator().manual_seed(seed).get_state()), "nobody's draws move"
+
+
+def test_vilt_sees_every_patch_also_where_its_configuration_would_draw_some(vilt, tmp_path):
+    few = shutil.copytree(vilt, tmp_path / "few")
+    config = json.loads((few / "config.json").read_text())
+    (few / "config.json").write_text(json.dumps({**config, "max_image_length": 3}))
+    whole, fewer = load_answerer(str(vilt)), load_answerer(str(few))
+    assert all(fewer.answers(image, QUESTIONS) == whole.answers(image, QUESTIONS) for image in pictures())
 
 
 def test_the_trap_is_there_transformers_drops_the_mask_of_padded_questions(blip):
@@ -232,6 +242,9 @@ def test_the_record_names_the_weights_and_the_run_does_not_depend_on_their_folde
     result = run(configs[0], results=tmp_path, progress=False)
     expected = {"name": vilt.name, "family": "local folder", "weights_sha256": file_sha256(vilt / "pytorch_model.bin")}
     assert result.provenance["answerer"] == expected == identity(load_answerer(str(vilt)))
+    named = f"{vilt.name} (local folder) {expected['weights_sha256'][:16]}"
+    assert of_result(result).origin.answerer == named
+    assert f"{named}, as answerer" in mixture([of_result(result)])
     weights = torch.load(moved / "pytorch_model.bin", weights_only=True)
     torch.save({name: tensor + 1e-3 for name, tensor in weights.items()}, moved / "pytorch_model.bin")
     with pytest.raises(Mistake, match="is a finished run with other answerer"):
