@@ -26,6 +26,7 @@ from clvl_bench.records import file_sha256
 from clvl_bench.report import mixture, of_result
 from clvl_bench.report.answers import CANDIDATE, NO_CANDIDATE, OVERALL, answered
 from clvl_bench.runner import run
+from clvl_bench.streams import given_answers, read_parts
 from clvl_bench.streams.answers import placed
 from clvl_bench.streams.truth import OUTSIDE
 
@@ -168,6 +169,14 @@ def test_a_picture_that_comes_without_a_question_is_asked_what_is_shown(empty_ho
     assert answers_of(split, Parrot(str)) == ["what is shown?"] * len(split)
 
 
+def test_nothing_is_asked_about_a_reference_set(empty_home):
+    config = run_config("toy_scans_vqa", "answers_blip").benchmark_config
+    parts, parrot = read_parts(config, limit=30), Parrot(str)
+    given_answers(config, parts, parrot)
+    (reference,) = (part for part in parts if part.dataset.name == config.reference)
+    assert parrot.asked == sum(len(part.data) for part in parts) - len(reference.data)
+
+
 @pytest.mark.parametrize(
     ("normaliser", "x_ray", "expected"),
     [("vqa", "x ray", [0, 1, 2]), ("med", "xray", [OUTSIDE, OUTSIDE, 2]), ("exact", "X-ray.", [OUTSIDE, OUTSIDE, 2])],
@@ -198,12 +207,11 @@ def test_what_is_no_candidate_is_no_class_and_not_the_first_or_nearest_one(tiny)
 def parrots(monkeypatch):
     """A run on toy scans whose answerer says what it is told to."""
 
-    def answering(say, results, **more):
+    def answering(say, results):
         monkeypatch.setattr(prepare, "load_answerer", lambda name, device: parrot)
         parrot = Parrot(say)
         parrot.key, parrot.family, parrot.weights_sha256 = str(results), "bird", "0" * 64
-        overrides = ("benchmark.zeroshot=[]", *more.get("overrides", ()))
-        config = run_config("toy_scans_vqa", "answers_blip", limit=60, overrides=overrides)
+        config = run_config("toy_scans_vqa", "answers_blip", limit=60, overrides=["benchmark.zeroshot=[]"])
         return run(config, results=results, progress=False)
 
     return answering
