@@ -17,6 +17,7 @@ from avalanche.logging import BaseLogger
 from numpy.typing import NDArray
 
 from clvl_bench import metrics
+from clvl_bench.adapters import best
 from clvl_bench.plugins.base import learned
 from clvl_bench.records import Record, to_csv, write_atomically
 
@@ -42,7 +43,7 @@ def _value(origin: PluginMetric[Any], measured: Measured, value: float) -> Metri
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of one evaluated experience: sample ids, predicted classes and true classes, all [n]."""
+    """Of one evaluated experience: sample ids, predicted classes (-1 for none) and true classes, all [n]."""
 
     measured: Measured
     ids: NDArray[np.int64]
@@ -78,7 +79,7 @@ class Accuracy(PluginMetric[float]):
         scores, labels = strategy.mb_output, strategy.mb_y
         self._undefined |= bool(torch.isnan(scores).any())
         ids = strategy.mbatch[2] if len(strategy.mbatch) > 3 else torch.full_like(labels, -1)
-        self._batches.append((ids.cpu(), scores.argmax(dim=1).cpu(), labels.cpu()))
+        self._batches.append((ids.cpu(), best(scores).cpu(), labels.cpu()))
 
     def after_eval_exp(self, strategy: Any) -> MetricValue:
         ids, predicted, true = (torch.cat(column).numpy() for column in zip(*self._batches, strict=True))

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clvl_bench.adapters import Classes, State, tensor_bytes
+from clvl_bench.adapters import NO_CLASS, Classes, State, best, tensor_bytes
 from clvl_bench.plugins.pending import Pending
 from clvl_bench.plugins.policy import Policy
 from clvl_bench.strategy import AdaptationStrategy
@@ -41,8 +41,8 @@ class Foreseen:
 
     @property
     def predicted(self) -> Tensor:
-        """The class of the highest score; -1, which is never right, where scores are no numbers."""
-        return torch.where(self.scores.isnan().any(dim=1), -1, self.scores.argmax(dim=1))
+        """The class of the highest score; -1, which is never right, where there is none or scores are no numbers."""
+        return torch.where(self.scores.isnan().any(dim=1), NO_CLASS, best(self.scores))
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class OnlineStrategy(AdaptationStrategy):
         inputs = self._view.inputs(step.ids)
         scores = self.scores(step, step.ids, inputs)
         actions, propensities = (self.policy if self.rewarding else Policy()).act(scores, self.seed, step.number)
+        actions = actions.masked_fill(best(scores) == NO_CLASS, NO_CLASS)
         self.foreseen = Foreseen(inputs, scores, actions, propensities, step.candidates())
         if self.adapter.learns != "nothing":
             self.pending.insert(step.ids, (inputs, actions, propensities))

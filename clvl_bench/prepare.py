@@ -7,12 +7,13 @@ from typing import Any
 import torch
 
 from clvl_bench.backbones import Backbone, load_backbone
+from clvl_bench.backbones.answerers import Answerer, load_answerer
 from clvl_bench.config import RunConfig
 from clvl_bench.errors import warn
 from clvl_bench.features import Inputs, backbone_for
 from clvl_bench.provenance import provenance
 from clvl_bench.questions import QuestionInputs
-from clvl_bench.streams import Benchmark, Part, build_benchmark, inputs_of, read_parts
+from clvl_bench.streams import AnyInputs, Benchmark, Part, build_benchmark, given_answers, inputs_of, read_parts
 from clvl_bench.teacher import Teacher
 
 
@@ -33,7 +34,8 @@ class Prepared:
     @property
     def stands_on(self) -> dict[str, Any]:
         """The data and weights that a run's numbers come from; its id does not hold them."""
-        return {what: self.provenance[what] for what in ("data", "backbone", "teacher") if what in self.provenance}
+        models = ("backbone", "teacher", "answerer")
+        return {what: self.provenance[what] for what in ("data", *models) if what in self.provenance}
 
 
 def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
@@ -46,15 +48,16 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     parts = read_parts(config.benchmark_config, limit=config.limit)
     data = [(part.dataset, part.data) for part in parts]
     backbone = backbone_for(config.backbone, data, device=device, precision=config.precision)
-    untouched, reads = config.untouched.reads, config.strategy_config.reads
-    features = inputs_of(untouched, parts, backbone, device=device)
-    inputs = features if reads == untouched else inputs_of(reads, parts, backbone, device=device)
+    answerer = _answerer(config, device=device)
+    features = inputs_of(config.untouched.reads, parts, backbone, device=device)
+    inputs = _inputs(config, parts, backbone, features, answerer)
     benchmark = build_benchmark(config.benchmark_config, parts, inputs, train=config.strategy_config.train.data)
     table = benchmark.view.plan.table
     text_known = bool(torch.isfinite(backbone.class_features(table)).all())
     teacher = _teacher(config, parts, device=device)
     taught_by = None if teacher is None else teacher.backbone
-    origin = provenance(config, backbone=backbone, teacher=taught_by, parts=parts, table=table, device=device)
+    models = {"backbone": backbone, "teacher": taught_by, "answerer": answerer}
+    origin = provenance(config, models=models, parts=parts, table=table, device=device)
     _warn_of_duplicates(parts, origin["images_in_train_and_test"])
     return Prepared(config, device, backbone, parts, features, benchmark, text_known, teacher, origin)
 
@@ -65,6 +68,26 @@ def _warn_of_duplicates(parts: Sequence[Part], found: Mapping[str, int]) -> None
         done = " and were left out" if left_out else ""
         if count:
             warn(f"{name}: {count} of its test images are among its training images as well{done}; the record says so")
+
+
+def _answerer(config: RunConfig, *, device: str) -> Answerer | None:
+    """The model that the strategy names to answer by itself. Loaded before anything is encoded: it may not be here."""
+    name = config.strategy_config.answerer
+    return None if name is None else load_answerer(name, device=device)
+
+
+def _inputs(
+    config: RunConfig,
+    parts: Sequence[Part],
+    backbone: Backbone,
+    features: Inputs | QuestionInputs,
+    answerer: Answerer | None,
+) -> AnyInputs:
+    """What the strategy reads; `features` is what the untouched backbone does."""
+    if answerer is not None:
+        return given_answers(config.benchmark_config, parts, answerer, device=features.device)
+    reads = config.strategy_config.reads
+    return features if reads == features.reads else inputs_of(reads, parts, backbone, device=features.device)
 
 
 def _teacher(config: RunConfig, parts: Sequence[Part], *, device: str) -> Teacher | None:

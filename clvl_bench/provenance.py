@@ -3,12 +3,13 @@
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import clvl_bench
 from clvl_bench.backbones import Backbone
+from clvl_bench.backbones.answerers import Answerer
 from clvl_bench.config import RunConfig
 from clvl_bench.datasets import Candidate, ImageDataset
 from clvl_bench.installed import versions_of
@@ -21,15 +22,14 @@ PACKAGES = ("torch", "torchvision", "avalanche-lib", "transformers", "numpy", "p
 def provenance(
     config: RunConfig,
     *,
-    backbone: Backbone,
+    models: Mapping[str, Backbone | Answerer | None],
     parts: Sequence[Part],
     table: Sequence[Candidate],
     device: str,
-    teacher: Backbone | None = None,
 ) -> dict[str, Any]:
     """Code, configuration, data, prompts, weights, versions and machine of a run: the same whenever it is repeated.
 
-    A teacher is named where it is another than the backbone.
+    `models` are the backbone and, where there are such, a teacher that is another one and an answerer.
     """
     return {
         "run": config.id,
@@ -50,8 +50,7 @@ def provenance(
         "prompts": {part.dataset.name: part.dataset.prompts for part in parts},
         "images_in_train_and_test": shared_images(parts),
         "prompts_sha256": sha256(to_json([candidate.prompts for candidate in table])),
-        "backbone": identity(backbone),
-        **({} if teacher is None else {"teacher": identity(teacher)}),
+        **{role: identity(model) for role, model in models.items() if model is not None},
         "versions": versions(),
         "device": {"type": device, "name": device_name(device), "machine": platform.machine()},
     }
@@ -67,9 +66,9 @@ def _captions(config: RunConfig, part: Part) -> dict[str, str]:
     return {"captions": file_sha256(file)} if read and reference and file is not None else {}
 
 
-def identity(backbone: Backbone) -> dict[str, str]:
+def identity(model: Backbone | Answerer) -> dict[str, str]:
     """Which weights: name, family and hash."""
-    return {"name": backbone.name, "family": backbone.family, "weights_sha256": backbone.weights_sha256}
+    return {"name": model.name, "family": model.family, "weights_sha256": model.weights_sha256}
 
 
 def versions() -> dict[str, str]:

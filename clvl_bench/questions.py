@@ -68,7 +68,7 @@ class QuestionInputs:
         self._patches: Tensor | None = None
         if reads == "question_patches":
             self._patches = torch.cat([encode_patches(each, towers) for each in pictures]).to(device)
-        texts = [text for split in splits for text in _texts(split)]
+        texts = [text for split in splits for text in texts_of(split)]
         types = [kind for split in splits for kind in _types(split)]
         distinct, kinds = list(dict.fromkeys(texts)), list(dict.fromkeys(types))
         self._questions = question_rows(towers, distinct).to(device)
@@ -114,7 +114,8 @@ def question_rows(backbone: TowerBackbone, questions: Sequence[str]) -> Tensor:
     return torch.cat([features.to(ids.device), ids.float()], dim=1)
 
 
-def _texts(split: Split | QuestionSplit) -> list[str]:
+def texts_of(split: Split | QuestionSplit) -> list[str]:
+    """The question about each sample; `WHAT` of a picture that comes without one."""
     return [each.question for each in split.questions] if isinstance(split, QuestionSplit) else [WHAT] * len(split)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
+from clvl_bench.config.answerers import ANSWERERS
 from clvl_bench.config.backbones import BACKBONES, folder_of
 from clvl_bench.datasets import DATASETS, HubSource, OwnCopySource
 from clvl_bench.errors import Damage, Missing, Mistake, unknown
@@ -71,7 +72,7 @@ def holdings() -> list[Holding]:
             each.name, "model", each.repository, each.revision, each.licence, folder_of(each), each.files,
             () if each.sha256 is None else ((each.weights, each.sha256),),
         )
-        for each in BACKBONES
+        for each in (*BACKBONES, *ANSWERERS)
         if each.repository is not None and each.revision is not None
     ]  # fmt: skip
     return [*data, *weights]
@@ -96,7 +97,7 @@ def find(name: str, *, verb: str) -> Holding:
         raise Mistake(f"{verb}: {name} has no pinned download: {bring.how_to_get}")
     if name in (*(each.name for each in DATASETS), *(each.name for each in BACKBONES)):
         raise Mistake(f"{verb}: {name} comes with the package; there is nothing to fetch")
-    raise Mistake(f"{verb}: {unknown('dataset or backbone', name, [each.name for each in known])}")
+    raise Mistake(f"{verb}: {unknown('dataset, backbone or answerer', name, [each.name for each in known])}")
 
 
 def record(holding: Holding) -> None:

@@ -29,7 +29,7 @@ from clvl_bench.randomness import keyed, rng
 from clvl_bench.streams import Plan, View
 from clvl_bench.teacher import Teacher
 
-EVAL_BATCH = {"image_features": 1024, "questions": 1024, "question_patches": 128, "pixels": 128}
+EVAL_BATCH = {"image_features": 1024, "questions": 1024, "question_patches": 128, "given_answers": 1024, "pixels": 128}
 """Samples scored together, by what is read. Predictions do not depend on it; time and memory do."""
 
 _CLOCK = ("train_iterations", "train_exp_counter", "total_iterations")

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from clvl_bench.adapters import best
 from clvl_bench.config.online import Online
 from clvl_bench.errors import RunFailed
 from clvl_bench.evaluation import Measured, RecordLogger
@@ -119,7 +120,7 @@ class Walk:
         place = step.number + (self._online.ahead or 0)
         if place < len(self._parts):
             ids = torch.from_numpy(self._parts[place])
-            found = self._strategy.scores(step, ids, self._inputs(ids)).argmax(dim=1)
+            found = best(self._strategy.scores(step, ids, self._inputs(ids)))
             self.scores.ahead(found.cpu().numpy(), self._truth.of(self._parts[place]))
 
     def _record(self, window: Window) -> None:

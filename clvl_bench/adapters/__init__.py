@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib import import_module
 
-from clvl_bench.adapters.base import Adapter, Classes, State, tensor_bytes
+from clvl_bench.adapters.base import NO_CLASS, Adapter, Classes, State, best, tensor_bytes
 from clvl_bench.backbones import Backbone
 from clvl_bench.config import Adapter as AdapterConfig
 from clvl_bench.datasets import Candidate
@@ -21,4 +21,4 @@ def build_adapter(config: AdapterConfig, backbone: Backbone, table: Sequence[Can
         return adapter
 
 
-__all__ = ["Adapter", "Classes", "State", "build_adapter", "tensor_bytes"]
+__all__ = ["NO_CLASS", "Adapter", "Classes", "State", "best", "build_adapter", "tensor_bytes"]

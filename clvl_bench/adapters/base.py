@@ -16,6 +16,9 @@ from clvl_bench.datasets import Candidate
 Classes = tuple[int, ...]
 """Places in the benchmark's table of classes."""
 
+NO_CLASS = -1
+"""The prediction of who has no answer among the candidates: never right."""
+
 State = dict[str, Any]
 """Tensors and plain values: what is saved between experiences."""
 
@@ -33,6 +36,8 @@ class Adapter(nn.Module):
     """At first the logits are the backbone's own with `start_templates` templates. A method that cannot says why."""
     start_templates: int | None = None
     """How many of a class's templates the start equals; None means all of them."""
+    abstains: bool = False
+    """A sample may be left without any score: what the method says of it is no candidate."""
 
     def __init__(self, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__()
@@ -117,6 +122,11 @@ class Adapter(nn.Module):
         if candidates not in self._classifiers:
             self._classifiers[candidates] = self.classifier(candidates)
         return self._classifiers[candidates]
+
+
+def best(scores: Tensor) -> Tensor:
+    """The class of the highest score [batch]; `NO_CLASS` for a row without any score."""
+    return scores.argmax(dim=1).masked_fill(torch.isneginf(scores).all(dim=1), NO_CLASS)
 
 
 def tensor_bytes(state: State) -> int:

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones import MANIFEST, file_hashes, load_backbone
+from clvl_bench.backbones import load_backbone
+from clvl_bench.backbones.folders import MANIFEST, file_hashes
 from clvl_bench.backbones.open_clip import open_clip
 from clvl_bench.backbones.weights import first_line, read_tensors
 from clvl_bench.errors import Damage, Mistake, unknown

@@ -21,7 +21,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
-from clvl_bench.backbones import file_hashes
+from clvl_bench.backbones.folders import file_hashes
 from clvl_bench.config.backbones import assets
 from clvl_bench.randomness import rng
 from clvl_bench.records import to_json

@@ -39,7 +39,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return {name.removeprefix("module."): tensor for name, tensor in content.items()}
 
 
-def read_model(kind: Any, folder: Path, what: str, name: str) -> Any:
+def read_model(kind: Any, folder: Path, what: str, name: str, *, role: str = "backbone") -> Any:
     """A transformers model from a folder, every weight of it from the file, in fp32.
 
     Raises:
@@ -49,14 +49,14 @@ def read_model(kind: Any, folder: Path, what: str, name: str) -> Any:
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    model, info = read_part(kind, folder, what, name, dtype=torch.float32, output_loading_info=True)
+    model, info = read_part(kind, folder, what, name, role=role, dtype=torch.float32, output_loading_info=True)
     absent = sorted({*info["missing_keys"], *(str(key) for key in info["mismatched_keys"])})
     if absent:  # transformers fills these with random numbers and goes on
-        raise Damage(f"backbone {name}: {folder} lacks {len(absent)} weights of a {what}, for example {absent[0]}")
+        raise Damage(f"{role} {name}: {folder} lacks {len(absent)} weights of a {what}, for example {absent[0]}")
     return model
 
 
-def read_part(kind: Any, folder: Path, what: str, name: str, **settings: Any) -> Any:
+def read_part(kind: Any, folder: Path, what: str, name: str, *, role: str = "backbone", **settings: Any) -> Any:
     """A transformers model or tokeniser from a folder: no network, and no code from the folder.
 
     Raises:
@@ -65,9 +65,9 @@ def read_part(kind: Any, folder: Path, what: str, name: str, **settings: Any) ->
     try:
         return kind.from_pretrained(folder, local_files_only=True, **settings)
     except UnpicklingError:
-        raise Damage(f"backbone {name}: the weights in {folder} hold more than tensors; get them as safetensors") from None
+        raise Damage(f"{role} {name}: the weights in {folder} hold more than tensors; get them as safetensors") from None
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
-        raise Damage(f"backbone {name}: {folder} cannot be read as a {what} ({first_line(error)})") from None
+        raise Damage(f"{role} {name}: {folder} cannot be read as a {what} ({first_line(error)})") from None
 
 
 def first_line(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """Listing: the tables of what there is, printed without importing torch."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, get_args
 
@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from clvl_bench.config import Adapter, BenchmarkConfig, Plugin, backbones
-from clvl_bench.config.backbones import BACKBONES
+from clvl_bench.config.answerers import ANSWERERS
+from clvl_bench.config.backbones import BACKBONES, BackboneDeclaration
 from clvl_bench.config.files import load, locate, names
 from clvl_bench.datasets import (
     DATASETS,
@@ -67,9 +68,9 @@ def _licence(said: str) -> str:
     return said.partition(";")[0]
 
 
-def _backbones() -> Rows:
+def _models(declared: Sequence[BackboneDeclaration]) -> Rows:
     rows: Rows = [("name", "size", "input", "context", "licence", "here")]
-    for each in BACKBONES:
+    for each in declared:
         missing = "fetch" if each.revision is not None else "import" if each.architecture is not None else "own copy"
         here = "yes" if backbones.is_here(each) else missing
         size = "-" if each.embedded else _megabytes(each.download_mb)
@@ -143,7 +144,8 @@ def _metrics() -> Rows:
 
 TABLES: dict[str, Callable[[], Rows]] = {
     "datasets": _datasets, "benchmarks": _benchmarks, "strategies": _strategies, "adapters": _union(Adapter),
-    "plugins": _union(Plugin), "backbones": _backbones, "metrics": _metrics,
+    "plugins": _union(Plugin), "backbones": partial(_models, BACKBONES), "answerers": partial(_models, ANSWERERS),
+    "metrics": _metrics,
 }  # fmt: skip
 
 

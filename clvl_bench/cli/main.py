@@ -163,7 +163,7 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            help="datasets, benchmarks, strategies, adapters, plugins, backbones or metrics; or a kind of adapter or plugin."
+            help="datasets, benchmarks, strategies, adapters, plugins, backbones, answerers or metrics; or a kind of one."
         ),
     ] = "all",
 ) -> None:
@@ -187,7 +187,7 @@ def doctor(
 
 
 @app.command()
-def fetch(names: Annotated[list[str], typer.Argument(help="Datasets or backbones.")]) -> None:
+def fetch(names: Annotated[list[str], typer.Argument(help="Datasets, backbones or answerers.")]) -> None:
     """Download datasets or weights at their pinned commit; the only verb that uses the network."""
     os.environ["HF_HUB_OFFLINE"] = "0"
     from clvl_bench.cli.fetch import fetch as fetch_one

@@ -1,5 +1,6 @@
 """Backbones by name: pinned weights, their size and licence. Any folder in a layout that is read works by its path too."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -173,12 +174,21 @@ def find(name: str) -> BackboneDeclaration | Path:
     Raises:
         Mistake: it is neither.
     """
-    for backbone in BACKBONES:
-        if name in (backbone.name, backbone.repository):
-            return backbone
+    return found_in(BACKBONES, name, what="backbone")
+
+
+def found_in(declared: Sequence[BackboneDeclaration], name: str, *, what: str) -> BackboneDeclaration | Path:
+    """The one of that name or repository, or the folder that `name` is the path of.
+
+    Raises:
+        Mistake: it is neither.
+    """
+    for each in declared:
+        if name in (each.name, each.repository):
+            return each
     path = Path(name).expanduser()
     if path.is_dir():
         return path
     if name.startswith((".", "/", "~")):
-        raise Mistake(f"backbone '{name}': no such folder; give a folder in transformers' layout")
-    raise Mistake(unknown("backbone", name, (backbone.name for backbone in BACKBONES)))
+        raise Mistake(f"{what} '{name}': no such folder; give a folder in transformers' layout")
+    raise Mistake(unknown(what, name, (each.name for each in declared)))

@@ -11,7 +11,7 @@ from clvl_bench.config import benchmark as benchmarks
 from clvl_bench.config.benchmark import BenchmarkConfig
 from clvl_bench.config.experiment import ExperimentConfig
 from clvl_bench.config.plugins.memories import BOUNDS
-from clvl_bench.config.run import RunConfig
+from clvl_bench.config.run import RunConfig, without_folders
 from clvl_bench.config.training import StrategyConfig
 from clvl_bench.datasets import FeaturesSource
 from clvl_bench.errors import Mistake, near_match, some, unknown
@@ -235,10 +235,12 @@ def _class_orders(experiment: ExperimentConfig, benchmark: str) -> Sequence[int 
 def _label(name: str, overrides: Sequence[str]) -> str:
     """What tables call it: the file's name and, so that no variant is averaged with the original, what was overridden.
 
-    (The class order is no variant: it is a coordinate of its own.)
+    (The class order is no variant: it is a coordinate of its own. Weights that moved to another folder are the same weights.)
     """
     stem = Path(name).stem if name.endswith(".toml") else name
-    return f"{stem}[{','.join(overrides)}]" if overrides else stem
+    pairs = (override.partition("=") for override in overrides)
+    told = [f"{key}={without_folders(value)}" for key, _, value in pairs]
+    return f"{stem}[{','.join(told)}]" if told else stem
 
 
 def _override(content: dict[str, Any], override: str, config: type[Strict]) -> None:

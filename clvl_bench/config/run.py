@@ -92,7 +92,7 @@ class RunConfig(Strict):
     @property
     def backbone_name(self) -> str:
         """The backbone without the folders above it: what tables show."""
-        return _without_folders(self.backbone)
+        return without_folders(self.backbone)
 
     @property
     def coordinates(self) -> dict[str, Any]:
@@ -112,8 +112,9 @@ class RunConfig(Strict):
         content = self.model_dump(mode="json", exclude_defaults=True)
         content["backbone"] = self.backbone_name
         for part in (content["strategy_config"]["adapter"], *content["strategy_config"].get("plugins", [])):
-            if part.get("teacher") is not None:
-                part["teacher"] = _without_folders(part["teacher"])
+            for model in ("teacher", "answerer"):
+                if part.get(model) is not None:
+                    part[model] = without_folders(part[model])
         stream = content["benchmark_config"]
         for name, dataset in (*stream.get("dataset", {}).items(), *stream.get("question_dataset", {}).items()):
             if name in NAMES:  # a table says only what it changes, whatever else the declaration comes to say
@@ -136,5 +137,6 @@ class RunConfig(Strict):
         return f"{slug}-s{self.seed}-{digest}"
 
 
-def _without_folders(backbone: str) -> str:
+def without_folders(backbone: str) -> str:
+    """A name as it is; of the path of a folder its last part."""
     return Path(backbone).name if backbone.startswith((".", "/", "~")) else backbone

@@ -58,6 +58,11 @@ class StrategyConfig(Strict):
         """The backbone that a part of it names to learn from, where that is not the untouched one."""
         return next(iter(self._teachers()), None)
 
+    @property
+    def answerer(self) -> str | None:
+        """The model that answers in the place of what is learned, where a part of it names one."""
+        return getattr(self.adapter, "answerer", None)
+
     def _teachers(self) -> list[str]:
         named: set[str | None] = {getattr(part, "teacher", None) for part in (self.adapter, *self.plugins)}
         return sorted(name for name in named if name is not None)
@@ -77,6 +82,8 @@ class StrategyConfig(Strict):
             )
         if len(self._teachers()) > 1:
             raise ValueError(f"teacher: got {self._teachers()}; all parts of a strategy learn from one")
-        if self.adapter.kind == "none" and self.plugins:
-            raise ValueError(f"plugins: got {kinds} beside the adapter 'none', which does not train; remove them")
+        if self.plugins and not getattr(self.adapter, "trains", True):
+            raise ValueError(
+                f"plugins: got {kinds} beside the adapter '{self.adapter.kind}', which does not train; remove them"
+            )
         return self

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from clvl_bench.report.answers import CEILING, OVERALL, Answered
+from clvl_bench.report.answers import CANDIDATE, CEILING, OVERALL, Answered
 from clvl_bench.report.runs import Run
 from clvl_bench.report.tables import Cell, escaped, over_runs, percent
 
@@ -14,6 +14,9 @@ never given in training can only be right where it is a candidate; what is no ca
 is left. A combination is a skill (what the questions ask) with a concept (what the pictures are); held-out ones were never
 trained on together. answers_blind sees no image, answers_majority not even the words: read every row against theirs.
 """
+OWN_WORDS = (
+    "Of a model that answers in its own words, A candidate is the share of answers that are one; all others are wrong.\n"
+)
 
 
 def per_run(runs: Sequence[Run]) -> pd.DataFrame:
@@ -52,11 +55,13 @@ def markdown(runs: Sequence[Run]) -> str:
         ceiling = part[part["group"] == CEILING]["accuracy"].iloc[0]
         head = f"## Answers: {where}\n\nCeiling {100 * ceiling:.1f}: the share of test questions whose answer is a candidate.\n"
         parts += [head, _table(part, _main_columns(part), balanced), _table(part, _columns(part, "type"), None)]
-    return "\n".join(parts) + "\n" + NOTES
+    return "\n".join(parts) + "\n" + NOTES + (OWN_WORDS if (frame["group"] == CANDIDATE).any() else "")
 
 
 def _main_columns(part: pd.DataFrame) -> list[tuple[str, str, str]]:
-    return [("Overall", OVERALL, ""), *_columns(part, "answer_type"), *_columns(part, "seen"), *_columns(part, "combination")]
+    said = [("A candidate", CANDIDATE, "")] if (part["group"] == CANDIDATE).any() else []
+    groups = (column for group in ("answer_type", "seen", "combination") for column in _columns(part, group))
+    return [("Overall", OVERALL, ""), *groups, *said]
 
 
 def _columns(part: pd.DataFrame, group: str) -> list[tuple[str, str, str]]:

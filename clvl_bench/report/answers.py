@@ -20,8 +20,10 @@ from safetensors.numpy import load as load_arrays
 from clvl_bench.errors import Damage
 from clvl_bench.records import PICTURES, QUESTIONS
 
-OVERALL, CEILING = "overall", "ceiling"
+OVERALL, CEILING, CANDIDATE = "overall", "ceiling", "candidate"
 ANSWERS = "answers.csv"
+NO_CANDIDATE = "(no candidate)"
+"""What a gallery shows of an answer in somebody's own words that is none of the candidates."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Score:
     """How many of the test questions of a group were right after `trained` experiences.
 
     `group` is overall, answer_type, type, seen (whether the true answer is among those of the train part),
-    combination (whether skill and concept were trained on together), or ceiling.
+    combination (whether skill and concept were trained on together), or ceiling; or candidate, of which `right` counts the
+    answers that were candidates at all, where some were not.
     """
 
     trained: int
@@ -112,11 +115,16 @@ def _scores(trained: int, questions: Sequence[Mapping[str, Any]], given: Given) 
         for group in told:
             groups.setdefault(group, []).append(right)
         groups.setdefault((CEILING, ""), []).append(true >= 0)
+        groups.setdefault((CANDIDATE, ""), []).append(predicted >= 0)
+    if all(groups.get((CANDIDATE, ""), [])):
+        groups.pop((CANDIDATE, ""), None)
     return [Score(trained, group, name, sum(right), len(right)) for (group, name), right in sorted(groups.items())]
 
 
 def _said(given: tuple[int, int] | None, answers: Sequence[str]) -> str:
-    return "" if given is None else answers[given[0]]
+    if given is None:
+        return ""
+    return answers[given[0]] if given[0] >= 0 else NO_CANDIDATE
 
 
 def to_csv(runs: Iterable[tuple[str, Answered]]) -> bytes:

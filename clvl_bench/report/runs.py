@@ -70,6 +70,7 @@ class Origin:
     family: str = ""
     precision: str = "fp32"
     teacher: str = ""
+    answerer: str = ""
     device: str = ""
     threads: str = ""
     versions: str = ""
@@ -156,6 +157,7 @@ def of_result(result: Result) -> Run:
             family=origin["backbone"]["family"],
             precision=config.get("precision", "fp32"),
             teacher=_named(origin.get("teacher")),
+            answerer=_named(origin.get("answerer")),
             device=f"{origin['device']['type']}: {origin['device']['name']}",
             threads=str(config["threads"]),
             versions=" ".join(f"{name} {number}" for name, number in sorted(origin["versions"].items())),

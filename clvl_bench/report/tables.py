@@ -121,15 +121,14 @@ def refuse_mixtures(runs: Sequence[Run]) -> None:
 
 
 def mixture(runs: Sequence[Run]) -> str:
-    """A line that says which weights are behind numbers where there are several, teachers among them; else nothing."""
+    """A line that says which weights are behind numbers where there are several, teachers and answerers among them."""
     done = [run.origin for run in runs if run.origin.state == "done"]
     weights = {f"{origin.backbone} ({origin.family or 'family not recorded'}) {origin.weights_sha256[:8]}" for origin in done}
-    teachers = {f"{origin.teacher}, as teacher" for origin in done if origin.teacher}
-    if len(weights) + len(teachers) < 2:
+    others = {f"{origin.teacher}, as teacher" for origin in done if origin.teacher}
+    others |= {f"{origin.answerer}, as answerer" for origin in done if origin.answerer}
+    if len(weights) + len(others) < 2:
         return ""
-    return (
-        f"Weights differ: {'; '.join(sorted(weights | teachers))}. What differs between them may be due to their pre-training."
-    )
+    return f"Weights differ: {'; '.join(sorted(weights | others))}. What differs between them may be due to their pre-training."
 
 
 def terminal_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:

@@ -13,11 +13,12 @@ from clvl_bench.questions import QuestionInputs
 from clvl_bench.readers import Split
 from clvl_bench.streams.answers import plan_of
 from clvl_bench.streams.duplicates import shared_images
+from clvl_bench.streams.given import given_answers
 from clvl_bench.streams.part import Part
 from clvl_bench.streams.plan import Plan, arrivals_of, steps_of
 from clvl_bench.streams.samples import captions_of, read_parts
 from clvl_bench.streams.truth import Truth
-from clvl_bench.streams.view import View
+from clvl_bench.streams.view import AnyInputs, View
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,11 @@ class Benchmark:
 
 
 def build_benchmark(
-    config: BenchmarkConfig, parts: tuple[Part, ...], inputs: Inputs | QuestionInputs, *, train: str = "experience"
+    config: BenchmarkConfig,
+    parts: tuple[Part, ...],
+    inputs: AnyInputs,
+    *,
+    train: str = "experience",
 ) -> Benchmark:
     """The benchmark of a file, with every label hidden.
 
@@ -72,6 +77,6 @@ def inputs_of(reads: Reads, parts: Sequence[Part], backbone: Backbone, *, device
 
 
 __all__ = [
-    "Benchmark", "Part", "Plan", "Truth", "View", "avalanche_benchmark", "build_benchmark", "inputs_of", "plan_of",
-    "read_parts", "shared_images", "steps_of",
+    "AnyInputs", "Benchmark", "Part", "Plan", "Truth", "View", "avalanche_benchmark", "build_benchmark", "given_answers",
+    "inputs_of", "plan_of", "read_parts", "shared_images", "steps_of",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from clvl_bench.config import BenchmarkConfig
 from clvl_bench.config.questions import QuestionsConfig
-from clvl_bench.datasets import NORMALISERS, Candidate, VqaDataset
+from clvl_bench.datasets import NORMALISERS, Candidate, ImageDataset, VqaDataset
 from clvl_bench.errors import Mistake
 from clvl_bench.randomness import seed_of
 from clvl_bench.readers.question_split import Question, QuestionSplit
@@ -99,8 +99,18 @@ def _questions(part: Part) -> tuple[Question, ...]:
 def _places(part: Part, places: dict[str, int]) -> NDArray[np.int64]:
     if not isinstance(part.dataset, VqaDataset):
         return np.array(list(places.values()), dtype=np.int64)[labels_of(part)]
-    normalise = NORMALISERS[part.dataset.normaliser]
-    return np.array([places.get(normalise(each.answer), OUTSIDE) for each in _questions(part)], dtype=np.int64)
+    return placed(part.dataset, [each.answer for each in _questions(part)], places)
+
+
+def placed(dataset: VqaDataset | ImageDataset, answers: Sequence[str], places: dict[str, int]) -> NDArray[np.int64]:
+    """The place of each answer in the table, or OUTSIDE: equal strings after the dataset's normaliser. Names of classes, which
+    have none, are read by the VQA convention, as what is compared with them is."""
+    known, convention = places, "vqa"
+    if isinstance(dataset, VqaDataset):
+        convention = dataset.normaliser
+    else:
+        known = {NORMALISERS[convention](name.replace("_", " ")): place for name, place in places.items()}
+    return np.array([known.get(NORMALISERS[convention](answer), OUTSIDE) for answer in answers], dtype=np.int64)
 
 
 def _held(part: Part, truth: NDArray[np.int64], holds: Belongs) -> Ids:

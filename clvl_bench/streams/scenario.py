@@ -17,17 +17,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from clvl_bench.features import Inputs
-from clvl_bench.questions import QuestionInputs
 from clvl_bench.streams.plan import Classes, Plan, Step
 from clvl_bench.streams.truth import Targets
-from clvl_bench.streams.view import View
+from clvl_bench.streams.view import AnyInputs, View
 
 
 class Samples(Dataset[tuple[Tensor, int]]):
     """Inputs and revealed labels, sample by sample, for those who iterate over a dataset as Avalanche does."""
 
-    def __init__(self, ids: NDArray[np.int64], inputs: Inputs | QuestionInputs, targets: Targets) -> None:
+    def __init__(self, ids: NDArray[np.int64], inputs: AnyInputs, targets: Targets) -> None:
         self._ids, self._inputs, self.targets = ids, inputs, targets
 
     def __len__(self) -> int:

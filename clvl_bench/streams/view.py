@@ -6,8 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clvl_bench.features import Inputs
+from clvl_bench.given import GivenAnswers
 from clvl_bench.questions import QuestionInputs
 from clvl_bench.streams.plan import Plan
+
+AnyInputs = Inputs | QuestionInputs | GivenAnswers
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,6 @@ class View:
     """The plan, inputs by sample id, the labels that have arrived [samples], -1 for the rest, and the reference's captions."""
 
     plan: Plan
-    inputs: Inputs | QuestionInputs
+    inputs: AnyInputs
     revealed: NDArray[np.int64]
     captions: tuple[str, ...] = ()

@@ -4,13 +4,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_answerers import WRITERS
 
 from clvl_bench import prepare as preparation
+from clvl_bench.backbones.answerers import Answerer, load_answerer
+
+
+@pytest.fixture(scope="session")
+def small_answerers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answerer]:
+    """A small random one in the place of each that is declared."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in WRITERS}
+    return {name: load_answerer(str(WRITERS[name](folder))) for name, folder in folders.items()}
 
 
 @pytest.fixture(scope="module")
-def shared_data(shared_home: Path, tiny) -> Iterator[None]:  # type: ignore[no-untyped-def]
-    """Runs share samples, backbone and home, and do not wait for the disk: nothing of them outlives the machine."""
+def shared_data(shared_home: Path, tiny, small_answerers) -> Iterator[None]:  # type: ignore[no-untyped-def]
+    """Runs share samples, models and home, and do not wait for the disk: nothing of them outlives the machine."""
     read, kept = preparation.read_parts, {}
 
     def read_once(config, *, limit):  # type: ignore[no-untyped-def]
@@ -23,5 +32,6 @@ def shared_data(shared_home: Path, tiny) -> Iterator[None]:  # type: ignore[no-u
         patch.setenv("CLVL_HOME", str(shared_home))
         patch.setattr(preparation, "read_parts", read_once)
         patch.setattr(preparation, "backbone_for", lambda name, data, **settings: tiny)
+        patch.setattr(preparation, "load_answerer", lambda name, **settings: small_answerers[name])
         patch.setattr("os.fsync", lambda descriptor: None)
         yield

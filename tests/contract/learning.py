@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from clvl_bench.backbones import unit
 from clvl_bench.config.reads import ASKED
 from clvl_bench.datasets import Candidate
+from clvl_bench.given import GivenAnswers
 from clvl_bench.questions import Asked, packed, question_rows
 from clvl_bench.randomness import keyed
 from clvl_bench.strategy import masked_cross_entropy
@@ -39,8 +41,12 @@ def zeroshot(backbone: Any, reads: str, inputs: Tensor, *, templates: int | None
 
 
 def pictures(backbone: Any, reads: str, *, count: int = 12, seed: int = 0) -> Tensor:
-    """Random pixels; or image features near the texts of all classes in turn, so that no class wins them all."""
+    """Random pixels; image features near the texts of all classes in turn, so that no class wins them all; or all answers and
+    none as they are given in turn."""
     generator = torch.Generator().manual_seed(seed)
+    if reads == "given_answers":
+        places = np.arange(seed, seed + count) % (len(ANSWERS) + 1) - 1
+        return GivenAnswers(places, len(ANSWERS))(torch.arange(count))
     if reads == "pixels":
         return torch.randint(0, 256, (count, 3, 40, 40), dtype=torch.uint8, generator=generator)
     texts = backbone.class_features(TABLE)[[row % len(TABLE) for row in range(count)]]

@@ -21,6 +21,7 @@ from clvl_bench import runner
 from clvl_bench.config import RunConfig
 from clvl_bench.costs import Stopwatch
 from clvl_bench.features import Inputs
+from clvl_bench.given import GivenAnswers
 from clvl_bench.prepare import Prepared
 from clvl_bench.questions import QuestionInputs
 from clvl_bench.records import Result, RunFolder
@@ -211,6 +212,6 @@ def _overheard_reads(prepared: Prepared, ear: Ear) -> Iterator[None]:
         return overheard
 
     with pytest.MonkeyPatch.context() as patch:
-        for kind in (Inputs, QuestionInputs):
+        for kind in (Inputs, QuestionInputs, GivenAnswers):
             patch.setattr(kind, "__call__", overhear(kind.__call__))
         yield

@@ -48,8 +48,8 @@ def bits(module):
 
 
 def test_at_first_the_logits_are_the_backbones_own_or_the_text_says_why_not(adapter, backbone, config, inputs):
-    expected = zeroshot(backbone, config.reads, inputs, templates=adapter.start_templates)
     if adapter.starts_as_zeroshot:
+        expected = zeroshot(backbone, config.reads, inputs, templates=adapter.start_templates)
         assert torch.allclose(logits(adapter, inputs), expected, atol=1e-4)
     else:
         kinds = [kind for kind in type(adapter).__mro__ if issubclass(kind, Adapter) and kind is not Adapter]
@@ -68,6 +68,11 @@ def test_a_samples_logits_do_not_depend_on_its_neighbours(learned, inputs):
     alone = torch.cat([logits(learned, inputs[row : row + 1]) for row in range(len(inputs))])
     assert torch.allclose(together, alone, atol=1e-5 * learned.backbone.logit_scale)
     assert torch.allclose(together.flip(0), logits(learned, inputs.flip(0)), atol=1e-5 * learned.backbone.logit_scale)
+
+
+def test_every_sample_has_a_score_or_the_adapter_says_that_it_may_have_none(learned, inputs):
+    scored = torch.isfinite(logits(learned, inputs)).any(dim=1)
+    assert bool(scored.all()) != learned.abstains
 
 
 def test_permuted_candidates_have_permuted_logits(learned, inputs):

@@ -20,6 +20,7 @@ from contract.tables import STRATEGIES, members, written
 from clvl_bench import runner
 from clvl_bench.backbones import unit
 from clvl_bench.config.plugins import Plugin
+from clvl_bench.datasets import NORMALISERS
 from clvl_bench.readers.question_split import QuestionSplit
 from clvl_bench.records import RECORDS
 
@@ -75,15 +76,23 @@ def test_the_backbone_stays_to_the_bit(heard, tiny, untouched):
     assert torch.allclose(tiny.class_features(some, templates=1), unit(texts), atol=1e-6)
 
 
-def test_what_it_reads_stays_to_the_bit(heard, tiny):
+def test_what_it_reads_stays_to_the_bit(heard, tiny, small_answerers):
     part, features = heard.prepared.parts[0], heard.prepared.features
     ids = torch.arange(part.start, part.start + len(part.data))
     asked = isinstance(part.data, QuestionSplit)
     images, rows = (part.data.images, part.data.image_rows) if asked else (part.data, np.arange(len(part.data)))
     pixels = torch.from_numpy(np.stack([tiny.preprocessing(images.image(row)) for row in range(len(images))]))
     assert torch.equal(features.image_features(ids), tiny.image_features(pixels)[rows])
-    view = heard.prepared.benchmark.view.inputs
-    if view.reads == "question_patches":
+    view, table = heard.prepared.benchmark.view.inputs, heard.prepared.benchmark.view.plan.table
+    if view.reads == "given_answers":
+        answerer = small_answerers[heard.prepared.config.strategy_config.answerer]
+        said = [
+            answerer.answers(images.image(row), [each.question])[0] for row, each in zip(rows, part.data.questions, strict=True)
+        ]
+        names = [candidate.name if candidate.dataset == part.dataset.name else None for candidate in table]
+        right = [[NORMALISERS[part.dataset.normaliser](answer) == name for name in names] for answer in said]
+        assert torch.equal(view(ids), torch.where(torch.tensor(right), 0.0, -torch.inf))
+    elif view.reads == "question_patches":
         tokens = tiny.patch_features(pixels)[rows].float().flatten(1)
         assert torch.equal(view(ids), torch.cat([tokens, features(ids)[:, tiny.width :]], dim=1))
     else:

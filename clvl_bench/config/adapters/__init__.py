@@ -11,6 +11,7 @@ from clvl_bench.config.adapters.answers import (
     AnswerRanPacAdapter,
     AttentionAdapter,
     ConcatAdapter,
+    GivenAdapter,
     MajorityAdapter,
     ProductAdapter,
     RankingAdapter,
@@ -69,6 +70,7 @@ Adapter = Annotated[
     | RailDualAdapter
     | RankingAdapter
     | MajorityAdapter
+    | GivenAdapter
     | ConcatAdapter
     | ProductAdapter
     | AttentionAdapter
@@ -82,9 +84,9 @@ Adapter = Annotated[
 __all__ = [
     "Adapter", "AnswerLoraAdapter", "AnswerPromptAdapter", "AnswerRanPacAdapter", "AttentionAdapter", "AttriClipAdapter",
     "ClipAdapter", "CoCoOpAdapter", "CodaPromptAdapter", "ConcatAdapter", "ContextAdapter", "CosineAdapter",
-    "DualPromptAdapter", "FullAdapter", "KgCoOpAdapter", "L2PAdapter", "LinearAdapter", "LoraAdapter", "LoraMergedAdapter",
-    "LoraPerExperienceAdapter", "MajorityAdapter", "MapleAdapter", "MoeAdaptersAdapter", "NcmAdapter", "NoneAdapter",
-    "OLoraAdapter", "ProductAdapter", "PromptAdapter", "PromptPerExperienceAdapter", "RailAdapter", "RailDualAdapter",
-    "RanPacAdapter", "RankingAdapter", "SPromptsAdapter", "SelectorSettings", "SldaAdapter", "StudentAdapter", "TipAdapter",
-    "TipAdapterF", "Unseen",
+    "DualPromptAdapter", "FullAdapter", "GivenAdapter", "KgCoOpAdapter", "L2PAdapter", "LinearAdapter", "LoraAdapter",
+    "LoraMergedAdapter", "LoraPerExperienceAdapter", "MajorityAdapter", "MapleAdapter", "MoeAdaptersAdapter",
+    "NcmAdapter", "NoneAdapter", "OLoraAdapter", "ProductAdapter", "PromptAdapter", "PromptPerExperienceAdapter",
+    "RailAdapter", "RailDualAdapter", "RanPacAdapter", "RankingAdapter", "SPromptsAdapter", "SelectorSettings",
+    "SldaAdapter", "StudentAdapter", "TipAdapter", "TipAdapterF", "Unseen",
 ]  # fmt: skip

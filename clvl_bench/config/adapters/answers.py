@@ -33,6 +33,15 @@ class MajorityAdapter(Strict):
     kind: Literal["answer_majority"] = "answer_majority"
 
 
+class GivenAdapter(Strict):
+    """Nothing is trained: another model (BLIP, ViLT) answers in its own words; what is no candidate counts as wrong."""
+
+    reads: ClassVar[Reads] = "given_answers"
+    trains: ClassVar[bool] = False
+    kind: Literal["answer_given"] = "answer_given"
+    answerer: str = Field("blip-vqa-base", description="the model: a name of list answerers, or a folder of its weights")
+
+
 class ConcatAdapter(Strict):
     """A linear layer on image and question features side by side, a row for each answer."""
 

@@ -10,6 +10,7 @@ class NoneAdapter(Strict):
     """Nothing is trained: the untouched backbone with the class names seen so far (zero-shot)."""
 
     reads: ClassVar[Reads] = "image_features"
+    trains: ClassVar[bool] = False
     kind: Literal["none"] = "none"
 
 

@@ -1,0 +1,63 @@
+"""BLIP as transformers holds it (Li et al. 2022, BLIP: bootstrapping language-image pre-training for unified vision-language
+understanding and generation, ICML, arXiv:2201.12086): a question is read beside the image, and its answer written word by word.
+
+Differs from the authors' inference: the likeliest word each time, where they follow three beams; and, as in transformers, the
+question keeps its own first token. The image is encoded once for all questions about it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from clvl_bench.backbones.answerers.base import Answerer, Parts
+from clvl_bench.backbones.weights import read_model, read_part
+
+FILES = ("model.safetensors", "pytorch_model.bin")
+"""The weights, in the order in which transformers looks for them."""
+LONGEST = 10
+"""Tokens of an answer, its start and end included: the authors' limit."""
+
+
+class Blip(Answerer):
+    """Greedy decoding with the model's own question encoder and answer decoder."""
+
+    how = f"greedy, {LONGEST} tokens"
+
+    def look(self, pixels: Mapping[str, Tensor]) -> Tensor:
+        seen: Tensor = self._model.vision_model(pixel_values=pixels["pixel_values"]).last_hidden_state
+        return seen
+
+    def say(self, seen: Tensor, questions: Tensor) -> list[str]:
+        model, count, text = self._model, len(questions), self._model.config.text_config
+        read = model.text_encoder(input_ids=questions, encoder_hidden_states=seen.expand(count, -1, -1)).last_hidden_state
+        written = model.text_decoder.generate(
+            input_ids=questions.new_full((count, 1), text.bos_token_id),
+            encoder_hidden_states=read,
+            eos_token_id=text.sep_token_id,
+            pad_token_id=text.pad_token_id,
+            max_length=LONGEST,
+            do_sample=False,
+            num_beams=1,
+        )
+        # The first token is the decoder's start, which the published vocabulary does not hold.
+        return [self._tokeniser.decode(row[1:], skip_special_tokens=True) for row in written]
+
+
+def load(folder: Path, **identity: Any) -> Blip:
+    """A BLIP for questions from a folder in transformers' layout. Nothing in it is executed, and no socket is opened.
+
+    Raises:
+        Damage: a file of the folder cannot be read.
+    """
+    from transformers import BertTokenizer, BlipForQuestionAnswering
+    from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+    name, what = identity["name"], "BLIP for questions"
+    model = read_model(BlipForQuestionAnswering, folder, what, name, role="answerer")
+    tokeniser, images = (
+        read_part(kind, folder, what, name, role="answerer") for kind in (BertTokenizer, BlipImageProcessorPil)
+    )
+    context = int(model.config.text_config.max_position_embeddings)
+    return Blip(Parts(model, tokeniser, images), context_length=context, **identity)

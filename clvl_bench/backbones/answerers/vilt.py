@@ -1,0 +1,62 @@
+"""ViLT as transformers holds it (Kim et al. 2021, ViLT: vision-and-language transformer without convolution or region
+supervision, ICML, arXiv:2102.03334): one transformer over words and patches, and a head with a row for each of 3,129 answers.
+
+Images keep their shape; one is asked about at a time, so that none is padded. transformers draws the order of patches, and of
+too many which to keep, from the global generator: here the draw is keyed, and all are kept.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clvl_bench.backbones.answerers.base import Answerer, Parts
+from clvl_bench.backbones.weights import read_model, read_part
+from clvl_bench.randomness import keyed
+
+FILES = ("model.safetensors", "pytorch_model.bin")
+"""The weights, in the order in which transformers looks for them."""
+EVERY_PATCH = -1
+"""Of `max_image_length`; the published configuration has it too."""
+
+
+class Vilt(Answerer):
+    """The answer whose row has the highest score."""
+
+    how = "highest score, every patch"
+
+    def look(self, pixels: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return pixels  # words and patches meet in the first layer
+
+    def say(self, seen: Mapping[str, Tensor], questions: Tensor) -> list[str]:
+        pixels, mask = (seen[part].expand(len(questions), *seen[part].shape[1:]) for part in ("pixel_values", "pixel_mask"))
+        with keyed("patches of an answerer"):
+            found = self._model(
+                input_ids=questions,
+                attention_mask=torch.ones_like(questions),
+                token_type_ids=torch.zeros_like(questions),
+                pixel_values=pixels,
+                pixel_mask=mask,
+            )
+        return [str(self._model.config.id2label[place]) for place in found.logits.argmax(dim=-1).tolist()]
+
+
+def load(folder: Path, **identity: Any) -> Vilt:
+    """A ViLT for questions from a folder in transformers' layout. Nothing in it is executed, and no socket is opened.
+
+    Raises:
+        Damage: a file of the folder cannot be read.
+    """
+    from transformers import BertTokenizer, ViltForQuestionAnswering
+    from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
+
+    name, what = identity["name"], "ViLT for questions"
+    model = read_model(ViltForQuestionAnswering, folder, what, name, role="answerer")
+    model.config.max_image_length = EVERY_PATCH
+    tokeniser, images = (
+        read_part(kind, folder, what, name, role="answerer") for kind in (BertTokenizer, ViltImageProcessorPil)
+    )
+    context = int(model.config.max_position_embeddings)
+    return Vilt(Parts(model, tokeniser, images), context_length=context, **identity)

@@ -1,0 +1,88 @@
+"""Folders: the files of a model on disk, by their hashes, compared with what was declared or recorded before any is read."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clvl_bench.config.backbones import BackboneDeclaration
+from clvl_bench.errors import Damage
+from clvl_bench.records import file_sha256
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+"""What a folder's weights may be called; the module that reads it says in `FILES` which of them it reads first."""
+CONFIG, OPEN_CLIP_CONFIG = "config.json", "open_clip_config.json"
+OTHERS = (CONFIG, OPEN_CLIP_CONFIG, "preprocessor_config.json")
+TOKENISERS = ("tokenizer.json", "vocab.json", "merges.txt", "vocab.txt", "spiece.model")
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A folder whose files are what was recorded of them: their hashes by name, and the family of its weights."""
+
+    folder: Path
+    hashes: Mapping[str, str]
+    family: str
+
+    def weights_sha256(self, files: Sequence[str], *, what: str) -> str:
+        """The hash of the first of these files that is there.
+
+        Raises:
+            Damage: none is; `what` is whose they are.
+        """
+        for name in files:
+            if name in self.hashes:
+                return self.hashes[name]
+        raise Damage(f"{what}: {self.folder} has none of {', '.join(files)}")
+
+
+def opened(folder: Path, declared: BackboneDeclaration | None) -> Opened:
+    """The files of a folder, of a declared model or of somebody's own.
+
+    Raises:
+        Damage: a file is not what its manifest or the declaration says.
+    """
+    hashes, manifest = file_hashes(folder), _manifest(folder)
+    _compare(hashes, manifest.get("files", {}), folder)
+    if declared is not None and declared.sha256 is not None:
+        _compare(hashes, {declared.weights: declared.sha256}, folder)
+    return Opened(folder, hashes, manifest.get("family", "local folder") if declared is None else declared.family)
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """sha256 of every file of a backbone that decides its numbers."""
+    hashes = {}
+    for name in (*WEIGHTS, *OTHERS, *TOKENISERS):
+        if (folder / name).is_file():
+            hashes[name] = file_sha256(folder / name)
+    return hashes
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The table in a file.
+
+    Raises:
+        Damage: there is none.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, dict):
+            raise ValueError("it holds no table")
+    except (OSError, ValueError) as error:
+        raise Damage(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
+    return content
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """Names, hashes and origin of the files, where whoever made the folder wrote them down."""
+    content = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else {}
+    return content if isinstance(content.get("files"), dict) else {}  # others have files of that name, too
+
+
+def _compare(actual: Mapping[str, str], recorded: Mapping[str, str], folder: Path) -> None:
+    for name, expected in recorded.items():
+        if actual.get(name) != expected:
+            got = actual.get(name, "nothing")[:8]
+            raise Damage(f"{folder / name}: sha256 is {got}, recorded {expected[:8]}; install, fetch or import it again")
