@@ -64,6 +64,7 @@ def show_table(runs: Sequence[Run], *, new: Run | None = None) -> None:
             box=box.SIMPLE_HEAD,
             title_justify="left",
             padding=(0, 1, 0, 0),
+            pad_edge=False,
         )
         for number, title in enumerate(titles):
             table.add_column(title, justify="left" if number == 0 else "right", overflow="fold", no_wrap=number > 0)
