@@ -170,11 +170,11 @@ def test_a_dry_run_tells_what_the_runs_will_cost(files, monkeypatch):
     assert "not known" in clvl_here("grid", "grid.toml", "--dry-run", cwd=files).stdout
     done = clvl_here(*RUN, cwd=files)
     assert done.returncode == 0, done.stderr
-    clvl_here("report", "results", "--out", "committed/small", "--no-plots", cwd=files)
-    with open(files / "committed/small/runs.csv", newline="", encoding="utf-8") as file:
+    clvl_here("report", "results", "--out", "committed/an_experiment", "--no-plots", cwd=files)
+    with open(files / "committed/an_experiment/runs.csv", newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     row |= {"train_seconds": "100.0", "evaluate_seconds": "50.0", "peak_memory_mib": "700.0"}
-    with open(files / "committed/small/runs.csv", "w", newline="", encoding="utf-8") as file:
+    with open(files / "committed/an_experiment/runs.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, row.keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerow(row)
