@@ -6,13 +6,13 @@ from typing import ClassVar, Literal
 import numpy as np
 import pytest
 import torch
+from contract.tables import ROOT
 from pydantic import Field
 
 from clvl_bench import config, metrics
 from clvl_bench.config.reads import Reads
 from clvl_bench.datasets import Candidate
 from clvl_bench.strict import Strict
-from tests.contract.tables import ROOT
 
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL)
 FOREST = Candidate(dataset="d", name="forest", templates=("a photo of a {}.",))
