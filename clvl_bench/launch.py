@@ -4,6 +4,7 @@ which all workers share).
 A run that fails is recorded with its reason and takes nobody else down; a worker that dies is replaced.
 """
 
+import json
 import multiprocessing
 import os
 import time
@@ -18,7 +19,7 @@ from typing import Any
 from clvl_bench.claims import is_claimed
 from clvl_bench.config import RunConfig
 from clvl_bench.errors import Busy, ClvlError
-from clvl_bench.records import RunFolder
+from clvl_bench.records import RESULT, RunFolder
 
 METHODS = multiprocessing.get_all_start_methods()
 CONTEXT: Any = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
@@ -40,8 +41,20 @@ class Outcome:
 
 
 def missing(runs: Sequence[RunConfig], results: Path) -> list[RunConfig]:
-    """The runs of a grid that have no result yet, or whose process died behind its result, before it said so."""
-    return [config for config in runs if not RunFolder(results / "runs" / config.id).closed]
+    """The runs of a grid that have no result yet, or whose process died behind its result, before it said so.
+
+    Raises:
+        Mistake: a finished run is of another adapter or other plugins under the same name.
+    """
+    waiting = []
+    for config in runs:
+        folder = RunFolder(results / "runs" / config.id)
+        if not folder.closed:
+            waiting.append(config)
+            continue
+        with suppress(ValueError, KeyError, TypeError):  # whoever reads the result names its damage
+            config.refuse_other_kinds(json.loads(folder.read(RESULT))["provenance"]["config"], folder=folder.path)
+    return waiting
 
 
 def grid(runs: Sequence[RunConfig], *, results: Path, jobs: int, device: str = "cpu") -> Iterator[Outcome]:

@@ -284,6 +284,7 @@ def _close(folder: RunFolder) -> None:
 def _verified(folder: RunFolder, prepared: Prepared) -> Result:
     """A finished run, once its files are as written and its data and weights are those of now."""
     result = folder.result()
+    prepared.config.refuse_other_kinds(result.provenance["config"], folder=folder.path)
     for what, now in prepared.stands_on.items():
         if result.provenance[what] != now:
             raise Mistake(

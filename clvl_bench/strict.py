@@ -1,7 +1,7 @@
 """Strict: the base of everything that a file may say, and one line for what it may not."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -40,7 +40,8 @@ def _explain(error: ErrorDetails, kind: type[BaseModel], content: Mapping[str, A
         case "extra_forbidden":
             *parents, name = error["loc"]
             allowed = _fields(kind, parents)
-            return f"{field}: unknown field; {near_match(name, allowed)}allowed: {', '.join(allowed)}"
+            near = near_match(name, allowed) or ("" if parents else _in_a_table(kind, str(name)))
+            return f"{field}: unknown field; {near}allowed: {', '.join(allowed)}"
         case "missing":
             return f"{field}: is missing; add it"
         case "literal_error" | "enum":
@@ -85,6 +86,15 @@ def _fields(kind: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
                 inner.append(model)
         models = inner or models
     return list(dict.fromkeys(name for model in models for name in model.model_fields))
+
+
+def _in_a_table(kind: type[BaseModel], name: str) -> str:
+    """`did you mean 'train.epochs'? ` where a table of the file has a field of that name, else nothing."""
+    for table, field in kind.model_fields.items():
+        several = get_origin(field.annotation) in (tuple, dict)
+        if not several and any(name in model.model_fields for model in _models(field.annotation)):
+            return f"did you mean '{table}.{name}'? "
+    return ""
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -10,8 +10,7 @@ from clvl_bench.config import RunConfig
 from clvl_bench.config.backbones import find, folder_of
 from clvl_bench.config.files import shipped
 from clvl_bench.datasets import FeaturesSource, ImageDataset, VqaDataset
-from clvl_bench.report import load
-from clvl_bench.report.runs import RUNS, Origin
+from clvl_bench.report.runs import RUNS, Origin, origins
 
 FLOAT_BYTES, HALF_BYTES = 4, 2
 
@@ -23,7 +22,7 @@ def estimate(runs: Sequence[RunConfig], results: Path) -> list[str]:
 
 
 def _three(runs: Sequence[RunConfig], results: Path) -> list[str]:
-    known = _committed({config.benchmark for config in runs}, results)
+    known = _committed(results)
     alike = [[origin for origin in known if _same_kind(origin, config)] for config in runs]
     measured = [origins for origins in alike if origins]
     if not measured:
@@ -38,11 +37,10 @@ def _three(runs: Sequence[RunConfig], results: Path) -> list[str]:
     ]
 
 
-def _committed(benchmarks: set[str], results: Path) -> list[Origin]:
-    roots = dict.fromkeys((results, shipped() / "results"))
-    folders = [root / benchmark for root in roots for benchmark in sorted(benchmarks)]
-    found = [folder for folder in folders if (folder / RUNS).is_file()]
-    return [run.origin for run in load(found)] if found else []
+def _committed(results: Path) -> list[Origin]:
+    """All committed runs: a folder may be called by its experiment, and hold several benchmarks."""
+    roots = dict.fromkeys((results.resolve(), (shipped() / "results").resolve()))
+    return [origin for root in roots for file in sorted(root.glob(f"*/{RUNS}")) for origin in origins(file.parent)]
 
 
 def _same_kind(origin: Origin, config: RunConfig) -> bool:

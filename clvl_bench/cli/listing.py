@@ -164,6 +164,9 @@ def show(what: str) -> None:
     console = Console()
     for name in TABLES if what == "all" else (what,):
         titles, *rows = tables[name]()
+        if not rows:
+            print(f"{name}: has nothing to set")
+            continue
         table = Table(
             title=name if what == "all" else None,
             box=box.SIMPLE_HEAD,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import clvl_bench
-from clvl_bench.errors import ClvlError, Mistake
+from clvl_bench.errors import ClvlError, Mistake, unknown
 
 if TYPE_CHECKING:
     from clvl_bench.config import ExperimentConfig
@@ -42,7 +42,7 @@ def run(
     results: Results = Path("results"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")] = False,
 ) -> None:
-    """Run one strategy on one benchmark, and show it beside the committed results."""
+    """Run one strategy on one benchmark. Its row stands beside those of the committed results."""
     from clvl_bench.config.files import run_config
 
     config = run_config(
@@ -70,7 +70,7 @@ def grid(
     results: Results = Path("results"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")] = False,
 ) -> None:
-    """Run what is missing of a grid of benchmarks, strategies, backbones, seeds and class orders."""
+    """Run what is missing of a grid. An experiment crosses benchmarks, strategies, backbones, seeds and class orders."""
     from clvl_bench.cli.show import show_grid, show_plan
     from clvl_bench.config.files import runs_of
 
@@ -132,7 +132,10 @@ def compare(
         float, typer.Option(help="Largest difference of an accuracy, in 0..1, that is no change.", min=0)
     ] = 0.0,
 ) -> None:
-    """Exit with 1 when numbers moved between two sets of runs."""
+    """Compare two sets of runs. The exit code is 1 when numbers moved."""
+    for folder in (a, b):
+        if not folder.is_dir():
+            raise Mistake(f"{folder}: no such folder; give a run folder, a folder of runs, or one of committed records")
     from clvl_bench.report import compare as differences_of
     from clvl_bench.report import load
 
@@ -178,7 +181,7 @@ def doctor(
     data: Annotated[bool, typer.Option("--data", help="Hash all fetched data, and say what changed.")] = False,
     weights: Annotated[bool, typer.Option("--weights", help="Hash all fetched weights, and say what changed.")] = False,
 ) -> None:
-    """Show what works on this machine, and what to type where something does not."""
+    """Show what works on this machine. Where something does not, it says what to type."""
     from clvl_bench.cli.doctor import Kind, examine
 
     wanted: list[Kind] = [*(["dataset"] if data else []), *(["model"] if weights else [])]  # type: ignore[list-item]
@@ -188,7 +191,7 @@ def doctor(
 
 @app.command()
 def fetch(names: Annotated[list[str], typer.Argument(help="Datasets, backbones or answerers.")]) -> None:
-    """Download datasets or weights at their pinned commit; the only verb that uses the network."""
+    """Download datasets or weights. It takes the pinned commit, and is the only verb that uses the network."""
     os.environ["HF_HUB_OFFLINE"] = "0"
     from clvl_bench.cli.fetch import fetch as fetch_one
 
@@ -201,7 +204,7 @@ def pack(
     names: Annotated[list[str], typer.Argument(help="Datasets or backbones that were fetched.")],
     to: Annotated[Path, typer.Option("--to", help="The archive to write.")] = Path("bundle.tar"),
 ) -> None:
-    """Write fetched data and weights into one archive, for a machine without network."""
+    """Pack what was fetched into one archive. It is for a machine without network."""
     from clvl_bench import stock
 
     count = stock.pack(names, to)
@@ -210,7 +213,7 @@ def pack(
 
 @app.command()
 def unpack(archive: Annotated[Path, typer.Argument(help="An archive that pack wrote.")]) -> None:
-    """Put an archive's data and weights into the hub cache, checking every hash."""
+    """Unpack such an archive. Data and weights go into the hub cache, and every hash is checked."""
     if not archive.is_file():
         raise Mistake(f"{archive}: no such file")
     from huggingface_hub.constants import HF_HUB_CACHE
@@ -228,7 +231,7 @@ def import_weights(
     to: Annotated[Path | None, typer.Option("--to", help="The folder to write; the file's name if left out.")] = None,
     family: Annotated[str | None, typer.Option(help="What records call these weights' family, for example RemoteCLIP.")] = None,
 ) -> None:
-    """Convert published weights into a folder that --backbone takes, checked against the original's forward."""
+    """Convert published weights to a folder. --backbone takes it; its features are checked against the original's."""
     if from_ != "open_clip":
         raise Mistake(f"--from {from_}: allowed: open_clip")
     if not file.is_file():
@@ -282,13 +285,20 @@ def _experiment(name: str) -> "ExperimentConfig":
 
 
 def _result_folders(names: list[str], results: Path) -> list[Path]:
-    """Folders as they are named, and the run folders of experiments; without a name, all results."""
+    """Folders as they are named, and the run folders of experiments; without a name, all results.
+
+    Raises:
+        Mistake: a name is neither.
+    """
+    from clvl_bench.config.files import names as known
     from clvl_bench.config.files import runs_of
 
     folders: list[Path] = []
     for name in names or [str(results)]:
         if Path(name).is_dir():
             folders.append(Path(name))
+        elif not name.endswith(".toml") and name not in known("experiment"):
+            raise Mistake(f"{name}: no such folder, and {unknown('experiment', name, known('experiment'))}")
         else:
             folders += [results / "runs" / config.id for config in runs_of(_experiment(name))]
     return folders
@@ -308,7 +318,7 @@ def _device(name: str, precision: str = "fp32") -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cpu" or (name.startswith("cuda") and torch.cuda.is_available()):
         return name
-    raise Mistake(f"--device {name}: is not here; allowed: auto, cpu" + (", cuda" if torch.cuda.is_available() else ""))
+    raise Mistake(f"--device {name}: there is none here; allowed: auto, cpu" + (", cuda" if torch.cuda.is_available() else ""))
 
 
 def _must_write(results: Path) -> None:

@@ -56,7 +56,7 @@ def show_table(runs: Sequence[Run], *, new: Run | None = None) -> None:
     """The short table of each benchmark, label space and backbone; a new run has a row of its own."""
     frame = summary(runs) if new is None else _with_new_row(runs, new)
     console = Console()
-    for (benchmark, label_space, backbone), part in frame.groupby(["benchmark", "label_space", "backbone"], sort=True):
+    for (benchmark, label_space, backbone), part in frame.groupby(["benchmark", "label_space", "backbone"], sort=False):
         titles, rows = terminal_table(part)
         toy = " (a toy)" if backbone == "tiny" else ""
         table = Table(
@@ -64,6 +64,7 @@ def show_table(runs: Sequence[Run], *, new: Run | None = None) -> None:
             box=box.SIMPLE_HEAD,
             title_justify="left",
             padding=(0, 1, 0, 0),
+            pad_edge=False,
         )
         for number, title in enumerate(titles):
             table.add_column(title, justify="left" if number == 0 else "right", overflow="fold", no_wrap=number > 0)

@@ -95,7 +95,8 @@ def _validated(sort: str, content: dict[str, Any], path: Path, overrides: Sequen
         content = {**content, **_found_beside(content, path.resolve().parent)}
     if sort == "benchmark":
         content = _with_own_copies(_localised(content, path))
-    return parse(_CONFIGS[sort], content, file=_shown(path))
+    laid_over = " ".join(f"--set {'benchmark.' * (sort == 'benchmark')}{override}" for override in overrides)
+    return parse(_CONFIGS[sort], content, file=f"{_shown(path)} with {laid_over}" if overrides else _shown(path))
 
 
 def _localised(content: dict[str, Any], path: Path) -> dict[str, Any]:

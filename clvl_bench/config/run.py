@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from clvl_bench.config.benchmark import BenchmarkConfig
 from clvl_bench.config.reads import ASKED
 from clvl_bench.config.training import StrategyConfig
 from clvl_bench.datasets import NAMES, QUESTION_NAMES, find, find_questions
+from clvl_bench.errors import Mistake
 from clvl_bench.strict import Strict
 
 ZEROSHOT = StrategyConfig(version=1, adapter=NoneAdapter())
@@ -127,6 +129,25 @@ class RunConfig(Strict):
             for key in ("path", "text", "split_file"):
                 dataset.get("source", {}).pop(key, None)
         return content
+
+    def refuse_other_kinds(self, recorded: Mapping[str, Any], *, folder: Path) -> None:
+        """A file whose adapter or plugins are of another kind now, under the same name. `kind` is a default of each class, so
+        that the id does not hold it, and ids of what is committed must stay: the record is asked.
+
+        Args:
+            recorded: the configuration in the provenance of the finished run in this folder.
+
+        Raises:
+            Mistake: it is the run of another strategy.
+        """
+        theirs = recorded["strategy_config"]
+        before = [part["kind"] for part in (theirs["adapter"], *theirs["plugins"])]
+        now = [part.kind for part in (self.strategy_config.adapter, *self.strategy_config.plugins)]
+        if before != now:
+            raise Mistake(
+                f"{folder} is a finished run of the strategy '{self.strategy}' when it was {', '.join(before)}; now it is "
+                f"{', '.join(now)}: give the file another name, or delete that folder to run anew"
+            )
 
     @property
     def id(self) -> str:

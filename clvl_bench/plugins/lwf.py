@@ -81,7 +81,7 @@ class Lwf(Plugin):
         count = min(self.batch_size or strategy.train_mb_size, len(self._said))
         rows = torch.from_numpy(rng("lwf", self._seed, *key).choice(len(self._said), size=count, replace=False))
         student = self._logits(reader(strategy.experience.dataset)(rows)[0].to(strategy.device))
-        if not student.requires_grad:
+        if not student.requires_grad:  # an image of its own that nothing learned passes through: no step before shows it
             raise Mistake(FROZEN)
         loss = both_directions(self._said[rows].to(student.device), student, self.temperature)
         strategy.loss = strategy.loss + self.weight * loss
@@ -123,7 +123,8 @@ def _vocabulary(backbone: TowerBackbone) -> int:
 def build(config: LwfPlugin, surroundings: Surroundings) -> Lwf:
     adapter = surroundings.adapter
     refuse_without_gradient(config.kind, adapter)
-    if config.texts == "teacher" and type(adapter).image is Adapter.image:
+    own = type(adapter).image is not Adapter.image and type(adapter).classifier is not Adapter.classifier
+    if config.texts == "teacher" and not own:
         raise Mistake(FROZEN)
     return Lwf(
         adapter,

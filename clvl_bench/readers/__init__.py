@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from clvl_bench.datasets import HubSource, ImageDataset, ToySource, VqaDataset
+from clvl_bench.datasets import HubSource, ImageDataset, OwnCopySource, VqaDataset
 from clvl_bench.errors import Damage
 from clvl_bench.readers.hub import snapshot
 from clvl_bench.readers.split import Image, Split
@@ -34,7 +34,7 @@ def is_here(dataset: ImageDataset | VqaDataset) -> bool:
     if isinstance(dataset.source, HubSource):
         folder = snapshot(dataset.source)
         return all(any(folder.glob(pattern)) for pattern in dataset.source.files.values())
-    return isinstance(dataset.source, ToySource)
+    return not isinstance(dataset.source, OwnCopySource)
 
 
 __all__ = ["Image", "Split", "is_here", "read"]

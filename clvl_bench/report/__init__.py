@@ -11,8 +11,9 @@ from clvl_bench.report.paired import differences_frame, paired
 from clvl_bench.report.pseudo_labels import pseudo_frame
 from clvl_bench.report.published import beside, beside_markdown, read_published
 from clvl_bench.report.runs import Run, load, of_result, write_committed
+from clvl_bench.report.summary import mixture, summary
 from clvl_bench.report.supervision import over_repetitions, regret_over_time, supervision_frame
-from clvl_bench.report.tables import escaped, markdown, mixture, summary, terminal_table
+from clvl_bench.report.tables import escaped, markdown, terminal_table
 
 
 def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, published: Path | None = None) -> None:
@@ -47,18 +48,18 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, publishe
         write_atomically(out / "pseudo_labels.csv", pseudo.to_csv(index=False, lineterminator="\n").encode())
     if plots:
         from clvl_bench.report import stream_plots
-        from clvl_bench.report.plots import draw, draw_supervision, file_name, groups, png
+        from clvl_bench.report.figures import groups, names
+        from clvl_bench.report.plots import draw
 
-        of_variants = draw_supervision(variants) | stream_plots.regret(regret_over_time(runs)) if len(variants) else {}
+        of_variants = stream_plots.supervision(variants) | stream_plots.regret(regret_over_time(runs)) if len(variants) else {}
         for name, picture in (of_variants | (stream_plots.pseudo_labels(pseudo) if len(pseudo) else {})).items():
             write_atomically(out / name, picture)
         tables = groups(shown(runs))
+        folders = names((group.table for group in tables), 2)
         for group in tables:
-            folder = out if len(tables) == 1 else out / file_name("-".join(group.table[:2]))
+            folder = out if len(tables) == 1 else out / folders[group.table]
             for name, picture in draw(group, matrices=not len(variants)).items():  # a matrix a variant is too many
                 write_atomically(folder / name, picture)
-            if (figure := stream_plots.accuracy_against_bytes(group)) is not None:
-                write_atomically(folder / "accuracy_bytes.png", png(figure))
 
 
 __all__ = [

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from clvl_bench.report.answers import CANDIDATE, CEILING, OVERALL, Answered
+from clvl_bench.report.order import by_values
 from clvl_bench.report.runs import Run
-from clvl_bench.report.tables import Cell, escaped, over_runs, percent
+from clvl_bench.report.summary import Cell, over_runs
+from clvl_bench.report.tables import escaped, percent
 
 NOTES = """Shares of test questions after the last experience, in percent, mean ± standard deviation over runs. Overall counts
 questions (OA), the mean over types counts types (AA). Open and closed are what the data call a question. An answer that was
@@ -33,7 +35,7 @@ def per_run(runs: Sequence[Run]) -> pd.DataFrame:
                     (*origin.table, origin.strategy, origin.run, score.group, score.name, score.right / score.n, score.n)
                 )
     columns = ["benchmark", "label_space", "backbone", "strategy", "run", "group", "name", "accuracy", "n"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).sort_values(columns[:4], key=by_values, kind="stable")
 
 
 def mean_over_types(found: Answered) -> float:
@@ -50,7 +52,7 @@ def markdown(runs: Sequence[Run]) -> str:
         return ""
     balanced = {run.origin.run: mean_over_types(run.answered) for run in runs if run.answered is not None}
     parts = []
-    for (benchmark, label_space, backbone), part in frame.groupby(["benchmark", "label_space", "backbone"], sort=True):
+    for (benchmark, label_space, backbone), part in frame.groupby(["benchmark", "label_space", "backbone"], sort=False):
         where = f"{escaped(str(benchmark))}, label space `{label_space}`, backbone `{escaped(str(backbone))}`"
         ceiling = part[part["group"] == CEILING]["accuracy"].iloc[0]
         head = f"## Answers: {where}\n\nCeiling {100 * ceiling:.1f}: the share of test questions whose answer is a candidate.\n"
@@ -73,7 +75,7 @@ def _columns(part: pd.DataFrame, group: str) -> list[tuple[str, str, str]]:
 def _table(part: pd.DataFrame, columns: Sequence[tuple[str, str, str]], balanced: dict[str, float] | None) -> str:
     titles = ["Strategy", *(title for title, _, _ in columns), *([] if balanced is None else ["Mean over types"])]
     lines = [titles, ["---", *["---:"] * (len(titles) - 1)]]
-    for strategy, mine in part.groupby("strategy", sort=True):
+    for strategy, mine in part.groupby("strategy", sort=False):
         cells = [
             _cell(mine[(mine["group"] == group) & (mine["name"] == name)]["accuracy"].tolist()) for _, group, name in columns
         ]

@@ -220,15 +220,24 @@ def write_committed(runs: Sequence[Run], folder: Path) -> None:
         write_atomically(folder / ANSWERS, answers_to_csv(told))
 
 
-def _committed(path: Path) -> list[Run]:
+def origins(path: Path) -> list[Origin]:
+    """Where the numbers of a folder of committed records come from, and what they cost; without the records.
+
+    Raises:
+        Damage: the file is not what was written.
+    """
     rows = csv.DictReader(io.StringIO((path / RUNS).read_text(encoding="utf-8")))
     kinds: dict[str, Any] = {field.name: field.type for field in fields(Origin)}
     try:
-        origins = [Origin(**{name: kinds[name](value) for name, value in row.items()}) for row in rows]
+        return [Origin(**{name: kinds[name](value) for name, value in row.items()}) for row in rows]
     except (KeyError, TypeError, ValueError) as error:
         raise Damage(f"{path / RUNS}: a row cannot be read ({error}); restore the file") from None
+
+
+def _committed(path: Path) -> list[Run]:
+    found = origins(path)
     records = from_csv((path / RECORDS).read_bytes(), name=str(path / RECORDS))
-    of_key: dict[Key, list[Record]] = {origin.key: [] for origin in origins}
+    of_key: dict[Key, list[Record]] = {origin.key: [] for origin in found}
     for record in records:
         key = (record.benchmark, record.label_space, record.strategy, record.backbone, record.seed, record.class_order)
         if key not in of_key:
@@ -237,7 +246,7 @@ def _committed(path: Path) -> list[Run]:
     correct = _read_correct(path)
     file = path / ANSWERS
     told = answers_from_csv(file.read_bytes(), name=str(file)) if file.is_file() else {}
-    return [Run(origin, tuple(of_key[origin.key]), correct.get(origin.run), told.get(origin.run)) for origin in origins]
+    return [Run(origin, tuple(of_key[origin.key]), correct.get(origin.run), told.get(origin.run)) for origin in found]
 
 
 def _read_correct(path: Path) -> dict[str, NDArray[np.bool_]]:

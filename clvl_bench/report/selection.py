@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from clvl_bench.errors import Mistake
 from clvl_bench.records import Record
 from clvl_bench.report.runs import Run, Table
-from clvl_bench.report.tables import Cell, over_runs
+from clvl_bench.report.summary import Cell, over_runs
 
 
 @dataclass(frozen=True)

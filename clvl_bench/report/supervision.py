@@ -11,9 +11,10 @@ import pandas as pd
 
 from clvl_bench import metrics
 from clvl_bench.report.matrices import of_records
-from clvl_bench.report.runs import Run
+from clvl_bench.report.order import by_values
+from clvl_bench.report.runs import Run, Table
 from clvl_bench.report.streams import lines, stream_numbers
-from clvl_bench.report.tables import over_runs
+from clvl_bench.report.summary import over_runs
 
 NAIVE = "naive"
 """The strategy whose gap the others are measured by."""
@@ -35,7 +36,7 @@ def supervision_frame(runs: Sequence[Run]) -> pd.DataFrame:
         _with_partners(part.copy()) for _, part in frame.groupby(["base", "label_space", "backbone", "seed", "class_order"])
     ]
     order = ["base", "rewarding", "delay", "share", "strategy", "seed", "class_order"]
-    return pd.concat(parts).drop(columns="rank").sort_values(order).reset_index(drop=True)
+    return pd.concat(parts).drop(columns="rank").sort_values(order, key=by_values).reset_index(drop=True)
 
 
 def over_repetitions(frame: pd.DataFrame) -> pd.DataFrame:
@@ -46,11 +47,11 @@ def over_repetitions(frame: pd.DataFrame) -> pd.DataFrame:
     for values, part in frame.groupby(keys):
         means = {name: over_runs(part[name].tolist()).mean for name in numbers}
         rows.append({**dict(zip(keys, values, strict=True)), **means, "n": len(part)})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).sort_values(keys, key=by_values, ignore_index=True)
 
 
-def regret_over_time(runs: Sequence[Run]) -> dict[str, dict[str, list[metrics.Matrix]]]:
-    """Of each benchmark with rewards and each strategy: for every run the rights of its full-information twin minus its own
+def regret_over_time(runs: Sequence[Run]) -> dict[Table, dict[str, list[metrics.Matrix]]]:
+    """Of each table with rewards and each strategy: for every run the rights of its full-information twin minus its own
     rewards, summed up to the end of each window [windows]. Runs without a twin are left out."""
     known = [(run, _row(run), lines(run.records)) for run in runs if "prequential" in lines(run.records)]
     twins: dict[Any, tuple[Any, metrics.Matrix]] = {}
@@ -58,10 +59,10 @@ def regret_over_time(runs: Sequence[Run]) -> dict[str, dict[str, list[metrics.Ma
         rank, line = (row["delay"], -row["share"]), over_time["prequential"]
         if not row["rewarding"] and (_pair(row) not in twins or rank < twins[_pair(row)][0]):
             twins[_pair(row)] = rank, line.values
-    found: dict[str, dict[str, list[metrics.Matrix]]] = {}
+    found: dict[Table, dict[str, list[metrics.Matrix]]] = {}
     for run, row, over_time in known:
         if row["rewarding"] and _pair(row) in twins:
-            mine, of_strategies = over_time["reward"], found.setdefault(run.origin.benchmark, {})
+            mine, of_strategies = over_time["reward"], found.setdefault(run.origin.table, {})
             lost = metrics.regret(mine.values, twins[_pair(row)][1], mine.sizes)
             of_strategies.setdefault(run.origin.strategy, []).append(lost)
     return found

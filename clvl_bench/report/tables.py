@@ -1,140 +1,26 @@
-"""Tables: runs -> one row a strategy, with mean, spread and number of runs in each cell."""
+"""Tables: the summary as people read it, on a terminal and in Markdown."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
 import pandas as pd
 
-from clvl_bench.errors import Mistake
-from clvl_bench.metrics import METRICS, STREAM, recovered
-from clvl_bench.report.ceilings import ceilings, shown
-from clvl_bench.report.matrices import of_records
+from clvl_bench.metrics import METRICS, STREAM
 from clvl_bench.report.paired import Compared
-from clvl_bench.report.runs import Run, Table
-from clvl_bench.report.streams import stream_numbers
+from clvl_bench.report.runs import Table
+from clvl_bench.report.summary import COSTS, Cell
 
-COSTS: dict[str, str] = {
-    "train_seconds": "Train s", "trained_parameters": "Trained", "kept_bytes": "Kept bytes", "memory_samples": "Samples",
-    "peak_memory_mib": "Peak MiB",
-}  # fmt: skip
-SHOWN = ("last", "incremental", "forgetting", "heldout", "heldout_degradation")
+SHOWN = ("last", "transfer", "average", "incremental", "forgetting", "heldout", "heldout_degradation")
 """The metrics of the short table; summary.csv has all."""
-
-GROUP = ("benchmark", "label_space", "backbone", "strategy")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A number over runs: mean, standard deviation (NaN for one run), how many runs it is of."""
-
-    mean: float
-    std: float
-    n: int
-
-
-def per_run(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row a run: coordinates, every metric, costs."""
-    rows = []
-    for run in runs:
-        row: dict[str, Any] = {name: getattr(run.origin, name) for name in (*GROUP, "seed", "class_order", "state", "reason")}
-        if run.records:
-            row |= of_records(run.records).per_run() | stream_numbers(run.records)
-            row |= {name: getattr(run.origin, name) for name in ("train_seconds", "peak_memory_mib")}
-            costs = [record for record in run.records if record.metric in COSTS]
-            row |= {record.metric: record.value for record in costs}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def summary(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row a strategy: for each metric and cost `<name>_mean` and `<name>_std`, and `runs`, `failed`, `n`.
-
-    A failed run is counted and never averaged; a metric that is undefined in any run is undefined in the mean. `joint` is
-    what joint training of the same adapter reaches, `of_joint` the share of its gain over zero-shot (see `ceilings`).
-
-    Raises:
-        Mistake: runs over part of the data beside runs over all of it, or over different data or weights.
-    """
-    refuse_mixtures(runs)
-    frame = per_run(runs)
-    rows = []
-    for group, part in frame.groupby(list(GROUP), sort=True):
-        done = part[part["state"] == "done"]
-        row: dict[str, Any] = dict(zip(GROUP, group, strict=True))
-        failed = part[part["state"] != "done"]
-        reasons = sorted({reason.partition(":")[0] for reason in failed["reason"]})
-        row |= {"runs": len(part), "failed": len(failed), "n": len(done), "reasons": ", ".join(reasons)}
-        for name in (*METRICS, *COSTS, *(name for name in STREAM if name in frame)):
-            cell = over_runs(done[name].tolist() if name in done else [])
-            row |= {f"{name}_mean": cell.mean, f"{name}_std": cell.std}
-        rows.append(row)
-    return _beside_joint(pd.DataFrame(rows), runs)
-
-
-def _beside_joint(frame: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
-    """The rows that are shown, with what joint training of their adapters reaches."""
-    groups = [((row["benchmark"], row["label_space"], row["backbone"]), row["strategy"]) for _, row in frame.iterrows()]
-    found = ceilings(dict(zip(groups, frame["last_mean"], strict=True)), runs)
-    adapters = {(run.origin.table, run.origin.strategy): run.origin.adapter_sha256 for run in runs if run.records}
-    frame["joint"] = [found.get((table, adapters.get((table, strategy), "")), math.nan) for table, strategy in groups]
-    columns = (frame["last_mean"], frame["zeroshot_mean"], frame["joint"])
-    frame["of_joint"] = [recovered(*numbers) for numbers in zip(*columns, strict=True)]
-    rows = {(run.origin.table, run.origin.strategy) for run in shown(runs)}
-    return frame[[group in rows for group in groups]].reset_index(drop=True)
-
-
-def over_runs(values: Sequence[float]) -> Cell:
-    """Mean and sample deviation; NaN as soon as one value is: pandas would quietly average the rest."""
-    if not values or any(math.isnan(value) for value in values):
-        return Cell(math.nan, math.nan, len(values))
-    mean = math.fsum(values) / len(values)
-    if len(values) == 1:
-        return Cell(mean, math.nan, 1)
-    return Cell(mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)), len(values))
-
-
-def refuse_mixtures(runs: Sequence[Run]) -> None:
-    """Numbers that cannot stand in one table.
-
-    Raises:
-        Mistake: names what differs.
-    """
-    for what, field in (
-        ("--limit", "limit"),
-        ("prompts", "prompts_sha256"),  # before the data, whose fingerprints hold the class names too
-        ("data", "data_sha256"),
-        ("weights", "weights_sha256"),
-        ("precisions", "precision"),
-    ):
-        by_table: dict[Table, set[str]] = {}
-        for run in runs:
-            if run.origin.state == "done":
-                by_table.setdefault(run.origin.table, set()).add(getattr(run.origin, field))
-        for table, values in by_table.items():
-            if len(values) > 1:
-                shown = ", ".join(sorted(value or "none" for value in values))
-                raise Mistake(
-                    f"{' '.join(table)}: runs with different {what} ({shown}) cannot stand in one table; report them apart"
-                )
-
-
-def mixture(runs: Sequence[Run]) -> str:
-    """A line that says which weights are behind numbers where there are several, teachers and answerers among them."""
-    done = [run.origin for run in runs if run.origin.state == "done"]
-    weights = {f"{origin.backbone} ({origin.family or 'family not recorded'}) {origin.weights_sha256[:8]}" for origin in done}
-    others = {f"{origin.teacher}, as teacher" for origin in done if origin.teacher}
-    others |= {f"{origin.answerer}, as answerer" for origin in done if origin.answerer}
-    if len(weights) + len(others) < 2:
-        return ""
-    return f"Weights differ: {'; '.join(sorted(weights | others))}. What differs between them may be due to their pre-training."
+OF_THE_FUTURE = ("transfer", "average")
+"""ZSCL's, which also score what is not learned yet: columns only where that has candidates, so not in label space `seen`."""
+TERMINAL = ("last", "incremental", "forgetting", "heldout")
 
 
 def terminal_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """What fits on 80 columns: accuracies in percent, mean±deviation."""
-    titles = ["Strategy", "Last", "Avg", "Forget", "Held-out", "Kept", "n"]
-    shown = [name for name in SHOWN if name != "heldout_degradation"]
+    titles = ["Strategy", "Last", "Avg incr.", "Forget", "Held-out", "Kept", "n"]
+    shown = list(TERMINAL)
     if "prequential_mean" in frame:  # of a stream, what it had right on its way says more than the mean over experiences
         titles[2], shown[1] = "Preq.", "prequential"
     rows = []
@@ -147,14 +33,15 @@ def terminal_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 def short_table(frame: pd.DataFrame, letters: Mapping[str, str] | None = None) -> tuple[list[str], list[list[str]]]:
     """Column titles and rows of the table that people read: accuracies in percent, mean ± deviation."""
-    titles = ["Strategy", *(METRICS[name].title for name in SHOWN), *COSTS.values(), "Runs"]
+    names = [name for name in SHOWN if name not in OF_THE_FUTURE or frame[f"{name}_mean"].notna().any()]
+    titles = ["Strategy", *(METRICS[name].title for name in names), *COSTS.values(), "Runs"]
     titles.insert(2, "Alike")
     measured = bool(frame["of_joint"].notna().any())
     if measured:
         titles.insert(3, "Of joint")
     rows = []
     for _, row in frame.iterrows():
-        cells = [percent(Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"])) for name in SHOWN]
+        cells = [percent(Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"])) for name in names]
         cells.insert(1, (letters or {}).get(row["strategy"], "–"))
         if measured:
             cells.insert(2, of_joint(row["of_joint"], row["joint"]))
@@ -218,7 +105,7 @@ def size(number: float) -> str:
 def markdown(frame: pd.DataFrame, compared: Mapping[Table, Compared]) -> str:
     """One table for each benchmark, label space and backbone; no two of these ever share one."""
     parts = []
-    for (benchmark, label_space, backbone), part in frame.groupby(["benchmark", "label_space", "backbone"], sort=True):
+    for (benchmark, label_space, backbone), part in frame.groupby(["benchmark", "label_space", "backbone"], sort=False):
         toy = (
             "**Toy world, toy backbone: effects are real, their sizes say nothing about real CLIP.**\n\n"
             if backbone == "tiny"
@@ -233,7 +120,7 @@ def markdown(frame: pd.DataFrame, compared: Mapping[Table, Compared]) -> str:
         parts.append(
             f"## {escaped(str(benchmark))}, label space `{label_space}`, backbone `{escaped(str(backbone))}`\n\n{toy}{table}\n"
         )
-    return "\n".join(parts) + "\n" + NOTES
+    return "\n".join(parts) + "\n" + NOTES + (STREAM_NOTES if any(f"{name}_mean" in frame for name in STREAM) else "")
 
 
 def _markdown_table(titles: list[str], rows: list[list[str]]) -> str:
@@ -243,13 +130,21 @@ def _markdown_table(titles: list[str], rows: list[list[str]]) -> str:
 
 NOTES = """Accuracies in percent, mean ± standard deviation over runs (seeds and class orders); – is undefined, never zero:
 forgetting needs two learned experiences, and joint training has no rows between the first and the last.
+Last is the mean accuracy over all experiences at the end; Avg incr. the accuracy on those learned so far, averaged over the
+stream; Transfer and Avg are ZSCL's: accuracy on experiences before they are learned, and on all experiences, learned or not.
 Held-out is the mean final accuracy on datasets that are never trained on; zero-shot loss is what the untouched backbone
-had there minus that. Kept is every byte that outlives an experience, the public backbone excepted; samples are those of the
-past among them, as images, features or with logits.
+had there minus that. Trained is the number of parameters that the optimiser moves; train s is seconds, peak MiB the process's
+memory. Kept is every byte that outlives an experience, the public backbone excepted; samples are those of the past among them,
+as images, features or with logits. Runs is how many finished; of failed ones it says how many and why.
 Alike: strategies that share a letter cannot be told apart in Last (paired bootstrap over test samples and runs, Holm's
 correction over all pairs of the table, 5 percent); differences.csv has every pair with its interval.
 Of joint: the share that a strategy makes of the gain over zero-shot of joint training of the same adapter, and what that
 reaches; ! marks less than half.
+"""
+STREAM_NOTES = """Prequential is the share of samples predicted right before they were learned from, near future the same for
+samples some steps later; last label and majority are what the label that arrived last, or most often, would have had right.
+Of the labels so many were used, were due behind the end of the stream, never arrive, or were lost because their sample had to
+go. Pseudo right is the share of the kept pseudo-labels that are right, pseudo share that of unlabelled samples that got one.
 """
 
 

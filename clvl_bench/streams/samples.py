@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from clvl_bench.config import BenchmarkConfig
-from clvl_bench.datasets import ImageDataset, VqaDataset
-from clvl_bench.errors import Damage
-from clvl_bench.readers import Split, read
+from clvl_bench.datasets import HubSource, ImageDataset, VqaDataset
+from clvl_bench.errors import Damage, Missing
+from clvl_bench.readers import Split, is_here, read
 from clvl_bench.readers.question_split import QuestionSplit
 from clvl_bench.readers.vqa import read_questions
 from clvl_bench.streams.duplicates import settled
@@ -16,8 +16,9 @@ def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[Pa
     """All splits that a benchmark reads, in its order.
 
     Raises:
-        Missing, Mistake, Damage: as `readers.read`.
+        Missing, Mistake, Damage: as `readers.read`; where several datasets are not here, one line about all of them.
     """
+    _refuse_absent(config)
     found = {(name, split): _read(config.declared(name), split, config) for name, split in config.splits}
     parts: list[Part] = []
     start = 0
@@ -30,6 +31,19 @@ def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[Pa
         parts.append(Part(dataset, split, data, start))
         start += len(data)
     return tuple(parts)
+
+
+def _refuse_absent(config: BenchmarkConfig) -> None:
+    absent = [declared for name in config.named if not is_here(declared := config.declared(name))]
+    if len(absent) < 2:  # of one its reader says more
+        return
+    to_fetch = [each.name for each in absent if isinstance(each.source, HubSource)]
+    own = [each.name for each in absent if not isinstance(each.source, HubSource)]
+    ways = [f"where there is network, run: clvl-bench fetch {' '.join(to_fetch)}"] if to_fetch else []
+    if own:
+        table = f"[dataset.{own[0]}]"
+        ways.insert(0, f"get copies of {', '.join(own)} and name each in datasets.toml, in a table such as {table}")
+    raise Missing(f"{len(absent)} datasets of this benchmark are not on this machine; {'; '.join(ways)}")
 
 
 def captions_of(dataset: ImageDataset | VqaDataset) -> tuple[str, ...]:

@@ -84,6 +84,21 @@ def test_a_finished_run_is_shown_again_and_not_computed_again(files, monkeypatch
     assert written(files) == before
 
 
+def test_a_finished_run_is_not_taken_for_one_of_another_adapter_or_plugin_under_the_same_name(files):
+    """`kind` is a default of each class, so that the id does not hold it: the record does."""
+    held = STRATEGY.replace("[train]", '[[plugins]]\nkind = "ewc"\n[train]')
+    (files / "s.toml").write_text(held)
+    (files / "one.toml").write_text('version = 1\nbenchmarks = ["small.toml"]\nstrategies = ["s.toml"]\n')
+    grid = ("grid", "one.toml", "--limit", 20, "--jobs", 1)
+    assert clvl_here(*grid, cwd=files).returncode == 0
+    for old, new, now in (("prompt", "linear", "linear, ewc"), ("ewc", "mas", "prompt, mas")):
+        (files / "s.toml").write_text(held.replace(f'"{old}"', f'"{new}"'))
+        for command in (RUN, grid):
+            refused = clvl_here(*command, cwd=files)
+            assert refused.returncode == 2
+            assert f"when it was prompt, ewc; now it is {now}: give the file another name" in refused.stderr
+
+
 def test_a_dry_run_shows_the_plan_and_writes_nothing(files, empty_home):
     before = written(files)
     run = clvl_here(*RUN, "--dry-run", cwd=files)
@@ -170,11 +185,11 @@ def test_a_dry_run_tells_what_the_runs_will_cost(files, monkeypatch):
     assert "not known" in clvl_here("grid", "grid.toml", "--dry-run", cwd=files).stdout
     done = clvl_here(*RUN, cwd=files)
     assert done.returncode == 0, done.stderr
-    clvl_here("report", "results", "--out", "committed/small", "--no-plots", cwd=files)
-    with open(files / "committed/small/runs.csv", newline="", encoding="utf-8") as file:
+    clvl_here("report", "results", "--out", "committed/an_experiment", "--no-plots", cwd=files)
+    with open(files / "committed/an_experiment/runs.csv", newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     row |= {"train_seconds": "100.0", "evaluate_seconds": "50.0", "peak_memory_mib": "700.0"}
-    with open(files / "committed/small/runs.csv", "w", newline="", encoding="utf-8") as file:
+    with open(files / "committed/an_experiment/runs.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, row.keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerow(row)

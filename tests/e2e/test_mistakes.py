@@ -96,8 +96,16 @@ ARGUMENTS = [
     (["run", "toy_landcover"], "Missing argument 'strategy'"),
     (["list", "dataset"], "did you mean 'datasets'"),
     (["check", "nothing.toml"], "nothing.toml: no such file"),
-    (["report", "nowhere"], "unknown experiment 'nowhere'"),
-    (["compare", "nowhere", "nowhere"], "nowhere"),
+    (
+        ["run", "toy_landcover", "prompt", "--set", "epochs=2"],
+        "with --set epochs=2: epochs: unknown field; did you mean 'train.epochs'",
+    ),
+    (
+        ["run", "toy_landcover", "prompt", "--set", "benchmark.label_space=sen"],
+        "with --set benchmark.label_space=sen: label_space",
+    ),
+    (["report", "nowhere"], "nowhere: no such folder, and unknown experiment 'nowhere'"),
+    (["compare", "nowhere", "nowhere"], "nowhere: no such folder"),
     (["fetch", "eurosatt"], "did you mean 'eurosat'"),
     (["fetch", "biomedclip"], "biomedclip has no pinned download"),
     (["import-weights", "nothing.pt", "--arch", "ViT-B-32"], "nothing.pt: no such file"),
@@ -120,7 +128,22 @@ def test_missing_data_is_one_line_with_the_command_to_get_it(tmp_path):
     done = clvl("run", "eurosat", "zeroshot", cwd=tmp_path, HF_HOME=str(tmp_path / "hub"))
     assert done.returncode == 3
     (line,) = done.stderr.splitlines()
-    assert line.endswith("clvl-bench fetch eurosat")
+    assert line.endswith("clvl-bench fetch eurosat cifar10 resisc45")
+
+
+def test_a_single_missing_dataset_is_said_with_its_repository(tmp_path):
+    done = clvl("run", "cifar100_10_steps", "zeroshot", cwd=tmp_path, HF_HOME=str(tmp_path / "hub"))
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("clvl-bench fetch cifar100")
+
+
+def test_copies_to_bring_and_data_to_fetch_are_named_in_one_line(tmp_path):
+    done = clvl("run", "satellite_sequence", "zeroshot", cwd=tmp_path, HF_HOME=str(tmp_path / "hub"))
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert "get copies of uc_merced, aid and name each in datasets.toml, in a table such as [dataset.uc_merced]" in line
+    assert "clvl-bench fetch eurosat resisc45" in line
 
 
 def test_a_dataset_that_one_must_bring_is_one_line_with_the_table_to_write(tmp_path):

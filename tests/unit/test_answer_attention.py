@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import load_backbone
 from clvl_bench.cli.estimate import estimate, patch_bytes
 from clvl_bench.config.adapters import AttentionAdapter
 from clvl_bench.config.files import run_config, shipped
@@ -14,11 +13,6 @@ from clvl_bench.questions import QuestionInputs
 from clvl_bench.streams import read_parts
 
 TABLE = tuple(Candidate(name, "d", ("{question} {}.",)) for name in ("yes", "no"))
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones import unit
 from clvl_bench.config.adapters import AnswerRanPacAdapter, ConcatAdapter, MajorityAdapter, ProductAdapter
 from clvl_bench.config.files import run_config
 from clvl_bench.datasets import Candidate
@@ -17,11 +17,6 @@ from clvl_bench.runner import run
 NAMES = ("yes", "no", "a nodule", "two")
 TABLE = tuple(Candidate(name, "d", ("{question} {}.",)) for name in NAMES)
 QUESTIONS = ("is there a nodule?", "is there a cyst?")
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
 
 
 def exclusive_or(backbone, count=64):

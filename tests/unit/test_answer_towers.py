@@ -1,36 +1,23 @@
 """Learners of the sentence that is ranked: words before question and answer, and the tower that reads both."""
 
-import pytest
 import torch
+from asked import QUESTIONS
 
 from clvl_bench.adapters import build_adapter
 from clvl_bench.adapters.asking import Asking, through
 from clvl_bench.adapters.ranking import Ranking
 from clvl_bench.adapters.sentences import word_embeddings
-from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones import unit
 from clvl_bench.config.adapters import AnswerLoraAdapter, AnswerPromptAdapter
 from clvl_bench.datasets import Candidate
-from clvl_bench.questions import Asked, packed, question_rows, unpacked
+from clvl_bench.questions import question_rows, unpacked
 
 TABLE = (
     Candidate("yes", "d", ("{question} {}.",)),
     Candidate("a nodule", "d", ("{question} {}.",)),
     Candidate("forest", "pictures", ("a photo of a {}.",)),
 )
-QUESTIONS = ("is there a nodule?", "how many findings are there?")
 EVERYTHING = tuple(range(len(TABLE)))
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
-
-
-@pytest.fixture
-def inputs(backbone):
-    rows = question_rows(backbone, QUESTIONS)[[0, 1, 0]]
-    images = torch.randn(3, backbone.width, generator=torch.Generator().manual_seed(0))
-    return packed(Asked(images, rows[:, : backbone.width], torch.zeros(3), rows[:, backbone.width :]))
 
 
 def test_learned_words_that_are_words_make_the_sentence_that_one_would_write(backbone, inputs):

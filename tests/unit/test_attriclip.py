@@ -5,17 +5,12 @@ import torch
 from pydantic import ValidationError
 
 from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones import unit
 from clvl_bench.config.adapters import AttriClipAdapter, PromptAdapter
 from clvl_bench.datasets import Candidate
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "wheat field", "lake", "x"))
 ALL = tuple(range(len(TABLE)))
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from clvl_bench.metrics import recovered as share
 from clvl_bench.records import Record
 from clvl_bench.report.ceilings import shown
 from clvl_bench.report.runs import Origin, Run
-from clvl_bench.report.tables import short_table, summary
+from clvl_bench.report.summary import summary
+from clvl_bench.report.tables import short_table
 
 BENCHMARK = {"benchmark": "b", "label_space": "dataset", "backbone": "tiny"}
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import PrecomputedBackbone, load_backbone, unit
+from clvl_bench.backbones import PrecomputedBackbone, unit
 from clvl_bench.config.adapters import CoCoOpAdapter, PromptAdapter
 from clvl_bench.datasets import Candidate
 from clvl_bench.errors import Mistake
@@ -14,11 +14,6 @@ TABLE = tuple(
 )
 ALL = tuple(range(len(TABLE)))
 IMAGES = 6
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from clvl_bench import checkpoint
 from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones import unit
 from clvl_bench.config.adapters import LinearAdapter, LoraAdapter, PromptAdapter
 from clvl_bench.datasets import Candidate
 from clvl_bench.plugins.ewc import Ewc, empirical_fisher, fisher
@@ -20,11 +20,6 @@ from clvl_bench.plugins.weights import snapshot, trained
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
 ALL = (0, 1, 2)
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
 
 
 @pytest.fixture

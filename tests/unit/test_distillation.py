@@ -5,7 +5,7 @@ import torch
 
 from clvl_bench.adapters import build_adapter
 from clvl_bench.adapters.lora import Lora
-from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones import unit
 from clvl_bench.config.adapters import FullAdapter, KgCoOpAdapter, LoraAdapter, PromptAdapter
 from clvl_bench.datasets import Candidate
 from clvl_bench.plugins import Distillation, Reference
@@ -14,11 +14,6 @@ from clvl_bench.teacher import Teacher
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
 ALL = (0, 1, 2, 3)
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
 
 
 @pytest.fixture(scope="module")

@@ -267,6 +267,7 @@ def test_a_dataset_that_nobody_brought_is_missing_and_says_how_to_name_a_copy():
     with pytest.raises(Missing, match=told):
         read(declared(source, title="EuroSAT"), "train")
     assert not is_here(declared(source))
+    assert is_here(declared(source.like)), "a copy that was named: clvl-bench list says so of a user's own benchmark"
 
 
 @pytest.mark.parametrize("what", ["a file", "a class folder"])

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from contract.learning import ALL, FIRST, SECOND, TABLE, learn, logits, pictures
+from contract.learning import ALL, FIRST, SECOND, TABLE, learn, logits
 from torch import nn
 
 from clvl_bench.adapters import build_adapter
 from clvl_bench.adapters.moe_adapters import Expert, Experts, Router
-from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones import unit
 from clvl_bench.config.adapters import (
     LoraAdapter,
     LoraMergedAdapter,
@@ -17,16 +17,6 @@ from clvl_bench.config.adapters import (
 )
 
 SMALL = MoeAdaptersAdapter(experts=4, bottleneck=4, radius=None)
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
-
-
-@pytest.fixture
-def pixels(backbone):
-    return pictures(backbone, "pixels", count=6)
 
 
 def build(config, backbone):

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from clvl_bench.adapters import build_adapter
 from clvl_bench.adapters.sentences import word_embeddings
-from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones import unit
 from clvl_bench.config.adapters import PromptAdapter
 from clvl_bench.datasets import Candidate
 from clvl_bench.errors import Mistake
@@ -15,11 +15,6 @@ NAMES = ("forest", "wheat field", "annual_crop_land", "x")
 ABOVE = tuple(Candidate(name, "d", ("a photo of a {} from above.", "a {}.")) for name in NAMES)
 PLAIN = tuple(Candidate(name, "h", ("a photo of a {}.",)) for name in ("boat", "red circle"))
 ALL = tuple(range(len(ABOVE)))
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
 
 
 def build(backbone, table=ABOVE, seed=0, **settings):

@@ -1,15 +1,15 @@
 """Ranking without training: question and answer joined as tokens are the sentence that one would write."""
 
-import pytest
 import torch
+from asked import QUESTIONS
 
 from clvl_bench.adapters import build_adapter
 from clvl_bench.adapters.asking import PACK
 from clvl_bench.adapters.ranking import Ranking
-from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones import unit
 from clvl_bench.config.adapters import RankingAdapter
 from clvl_bench.datasets import Candidate
-from clvl_bench.questions import Asked, packed, question_rows
+from clvl_bench.questions import Asked, question_rows
 
 TEMPLATES = ("{question} {}.", "question: {question} answer: {}.")
 TABLE = (
@@ -18,19 +18,6 @@ TABLE = (
     Candidate("two", "d", ("{question} {}.",)),
     Candidate("forest", "pictures", ("a photo of a {}.",)),
 )
-QUESTIONS = ("is there a nodule?", "how many findings are there?")
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
-
-
-@pytest.fixture
-def inputs(backbone):
-    rows = question_rows(backbone, QUESTIONS)[[0, 1, 0]]
-    images = torch.randn(3, backbone.width, generator=torch.Generator().manual_seed(0))
-    return packed(Asked(images, rows[:, : backbone.width], torch.zeros(3), rows[:, backbone.width :]))
 
 
 def scores(backbone, inputs, **settings):

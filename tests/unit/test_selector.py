@@ -10,14 +10,9 @@ from sklearn.cluster import KMeans
 
 from clvl_bench.adapters import build_adapter
 from clvl_bench.adapters.selector import NOBODY, Selector, kmeans, lloyd
-from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones import unit
 from clvl_bench.config.adapters import PromptPerExperienceAdapter, SelectorSettings
 from clvl_bench.evaluation import SelectorAccuracy
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
 
 
 def groups(count=3, size=40, spread=0.05, width=8):

@@ -7,7 +7,7 @@ import pytest
 
 from clvl_bench.records import Record
 from clvl_bench.report import stream_plots
-from clvl_bench.report.plots import Group
+from clvl_bench.report.figures import Group
 from clvl_bench.report.pseudo_labels import pseudo_frame
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.streams import lines
@@ -40,7 +40,7 @@ def test_regret_is_what_the_twin_had_right_and_this_run_had_not_summed_over_time
         run_of("reward", "alone", 0, windows=[0.1, 0.1, 0.1]),
     ]  # fmt: skip
     found = regret_over_time(runs)
-    assert list(found) == ["b[supervision.kind=reward]"]
+    assert list(found) == [("b[supervision.kind=reward]", "dataset", "tiny")]
     (strategies,) = found.values()
     assert list(strategies) == ["one"], "without a twin there is no regret"
     assert [line.tolist() for line in strategies["one"]] == [pytest.approx([1, 4, 4]), pytest.approx([0, 0, 5])]

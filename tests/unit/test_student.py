@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 
 from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones import unit
 from clvl_bench.config.adapters import LinearAdapter, StudentAdapter
 from clvl_bench.config.plugins import ClipKdPlugin
 from clvl_bench.datasets import Candidate
@@ -15,11 +15,6 @@ from clvl_bench.plugins.clip_kd import ClipKd, affinity_mimicking, feature_disti
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.", "{}.")) for name in ("forest", "lake", "boat", "car"))
 ALL = (0, 1, 2, 3)
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
 
 
 @pytest.fixture(scope="module")

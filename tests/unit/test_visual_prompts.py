@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from contract.learning import ALL, FIRST, SECOND, TABLE, learn, logits, pictures
+from contract.learning import ALL, FIRST, SECOND, TABLE, learn, logits
 
 from clvl_bench.adapters import build_adapter
 from clvl_bench.adapters.coda_prompt import orthonormal
 from clvl_bench.adapters.maple import DeepPrompts
-from clvl_bench.backbones import load_backbone, unit
+from clvl_bench.backbones import unit
 from clvl_bench.config.adapters import (
     CodaPromptAdapter,
     DualPromptAdapter,
@@ -17,16 +17,6 @@ from clvl_bench.config.adapters import (
     SPromptsAdapter,
 )
 from clvl_bench.errors import RunFailed
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
-
-
-@pytest.fixture
-def pixels(backbone):
-    return pictures(backbone, "pixels", count=6)
 
 
 def build(config, backbone):

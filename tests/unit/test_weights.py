@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import load_backbone
 from clvl_bench.config.adapters import LinearAdapter, PromptAdapter
 from clvl_bench.datasets import Candidate
 from clvl_bench.plugins.task_vectors import TaskVectors
@@ -16,11 +15,6 @@ from clvl_bench.plugins.weights import snapshot
 from clvl_bench.plugins.wise_ft import WiseFt
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
 
 
 @pytest.fixture

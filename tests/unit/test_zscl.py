@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from contract.learning import ANSWERS
 
 from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import load_backbone, unit
-from clvl_bench.config.adapters import FullAdapter, LinearAdapter
+from clvl_bench.backbones import unit
+from clvl_bench.config.adapters import AnswerPromptAdapter, ConcatAdapter, FullAdapter, LinearAdapter
 from clvl_bench.config.plugins import DistillationPlugin, LwfPlugin
 from clvl_bench.datasets import Candidate
 from clvl_bench.errors import Mistake
@@ -19,11 +20,6 @@ from clvl_bench.teacher import Teacher
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
 CAPTIONS = ("a lake seen from the side.", "a forest.", "a red car.", "a boat.", "a lake seen from the side.")
-
-
-@pytest.fixture(scope="module")
-def backbone(random_clip):
-    return load_backbone(str(random_clip()))
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +155,12 @@ def test_lwf_on_a_head_wants_the_students_texts(backbone):
     head = build_adapter(LinearAdapter(), backbone, TABLE, seed=0)
     with pytest.raises(Mistake, match="texts"):
         build_plugin(LwfPlugin(), Surroundings(head, None, 0))
+
+
+@pytest.mark.parametrize("config", [ConcatAdapter(), AnswerPromptAdapter()])
+def test_lwf_on_answers_without_texts_of_classes_wants_the_students_texts(backbone, config):
+    with pytest.raises(Mistake, match=r"does not learn image features; set plugins\.lwf\.texts"):
+        build_plugin(LwfPlugin(), Surroundings(build_adapter(config, backbone, ANSWERS, seed=0), None, 0))
 
 
 def test_random_sentences_are_ten_tokens_between_start_and_end(backbone):

@@ -1,0 +1,128 @@
+"""Summary: runs -> one row a strategy, with mean, spread and number of runs of each number; and which runs may be averaged."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from clvl_bench.errors import Mistake
+from clvl_bench.metrics import METRICS, STREAM, recovered
+from clvl_bench.report.ceilings import ceilings, shown
+from clvl_bench.report.matrices import of_records
+from clvl_bench.report.order import by_values
+from clvl_bench.report.runs import Run, Table
+from clvl_bench.report.streams import stream_numbers
+
+COSTS: dict[str, str] = {
+    "train_seconds": "Train s", "trained_parameters": "Trained", "kept_bytes": "Kept bytes", "memory_samples": "Samples",
+    "peak_memory_mib": "Peak MiB",
+}  # fmt: skip
+GROUP = ("benchmark", "label_space", "backbone", "strategy")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number over runs: mean, standard deviation (NaN for one run), how many runs it is of."""
+
+    mean: float
+    std: float
+    n: int
+
+
+def per_run(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row a run: coordinates, every metric, costs."""
+    rows = []
+    for run in runs:
+        row: dict[str, Any] = {name: getattr(run.origin, name) for name in (*GROUP, "seed", "class_order", "state", "reason")}
+        if run.records:
+            row |= of_records(run.records).per_run() | stream_numbers(run.records)
+            row |= {name: getattr(run.origin, name) for name in ("train_seconds", "peak_memory_mib")}
+            costs = [record for record in run.records if record.metric in COSTS]
+            row |= {record.metric: record.value for record in costs}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def summary(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row a strategy: for each metric and cost `<name>_mean` and `<name>_std`, and `runs`, `failed`, `n`.
+
+    A failed run is counted and never averaged; a metric that is undefined in any run is undefined in the mean. `joint` is
+    what joint training of the same adapter reaches, `of_joint` the share of its gain over zero-shot (see `ceilings`).
+
+    Raises:
+        Mistake: runs over part of the data beside runs over all of it, or over different data or weights.
+    """
+    refuse_mixtures(runs)
+    frame = per_run(runs)
+    rows = []
+    for group, part in frame.groupby(list(GROUP)):
+        done = part[part["state"] == "done"]
+        row: dict[str, Any] = dict(zip(GROUP, group, strict=True))
+        failed = part[part["state"] != "done"]
+        reasons = sorted({reason.partition(":")[0] for reason in failed["reason"]})
+        row |= {"runs": len(part), "failed": len(failed), "n": len(done), "reasons": ", ".join(reasons)}
+        for name in (*METRICS, *COSTS, *(name for name in STREAM if name in frame)):
+            cell = over_runs(done[name].tolist() if name in done else [])
+            row |= {f"{name}_mean": cell.mean, f"{name}_std": cell.std}
+        rows.append(row)
+    return _beside_joint(pd.DataFrame(rows).sort_values(list(GROUP), key=by_values), runs)
+
+
+def _beside_joint(frame: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
+    """The rows that are shown, with what joint training of their adapters reaches."""
+    groups = [((row["benchmark"], row["label_space"], row["backbone"]), row["strategy"]) for _, row in frame.iterrows()]
+    found = ceilings(dict(zip(groups, frame["last_mean"], strict=True)), runs)
+    adapters = {(run.origin.table, run.origin.strategy): run.origin.adapter_sha256 for run in runs if run.records}
+    frame["joint"] = [found.get((table, adapters.get((table, strategy), "")), math.nan) for table, strategy in groups]
+    columns = (frame["last_mean"], frame["zeroshot_mean"], frame["joint"])
+    frame["of_joint"] = [recovered(*numbers) for numbers in zip(*columns, strict=True)]
+    rows = {(run.origin.table, run.origin.strategy) for run in shown(runs)}
+    return frame[[group in rows for group in groups]].reset_index(drop=True)
+
+
+def over_runs(values: Sequence[float]) -> Cell:
+    """Mean and sample deviation; NaN as soon as one value is: pandas would quietly average the rest."""
+    if not values or any(math.isnan(value) for value in values):
+        return Cell(math.nan, math.nan, len(values))
+    mean = math.fsum(values) / len(values)
+    if len(values) == 1:
+        return Cell(mean, math.nan, 1)
+    return Cell(mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)), len(values))
+
+
+def refuse_mixtures(runs: Sequence[Run]) -> None:
+    """Numbers that cannot stand in one table.
+
+    Raises:
+        Mistake: names what differs.
+    """
+    for what, field in (
+        ("--limit", "limit"),
+        ("prompts", "prompts_sha256"),  # before the data, whose fingerprints hold the class names too
+        ("data", "data_sha256"),
+        ("weights", "weights_sha256"),
+        ("precisions", "precision"),
+    ):
+        by_table: dict[Table, set[str]] = {}
+        for run in runs:
+            if run.origin.state == "done":
+                by_table.setdefault(run.origin.table, set()).add(getattr(run.origin, field))
+        for table, values in by_table.items():
+            if len(values) > 1:
+                shown = ", ".join(sorted(value or "none" for value in values))
+                raise Mistake(
+                    f"{' '.join(table)}: runs with different {what} ({shown}) cannot stand in one table; report them apart"
+                )
+
+
+def mixture(runs: Sequence[Run]) -> str:
+    """A line that says which weights are behind numbers where there are several, teachers and answerers among them."""
+    done = [run.origin for run in runs if run.origin.state == "done"]
+    weights = {f"{origin.backbone} ({origin.family or 'family not recorded'}) {origin.weights_sha256[:8]}" for origin in done}
+    others = {f"{origin.teacher}, as teacher" for origin in done if origin.teacher}
+    others |= {f"{origin.answerer}, as answerer" for origin in done if origin.answerer}
+    if len(weights) + len(others) < 2:
+        return ""
+    return f"Weights differ: {'; '.join(sorted(weights | others))}. What differs between them may be due to their pre-training."
