@@ -183,3 +183,10 @@ def test_pending_samples_count_and_the_budget_holds_at_every_step(tmp_path):
 def test_who_cannot_learn_so_is_told(benchmark, strategy, says):
     with pytest.raises(Mistake, match=says):
         run_config(benchmark, strategy)
+
+
+@pytest.mark.parametrize("strategy", ["prompt_per_experience", "lora_per_experience", "sprompts", "moe_adapters"])
+def test_who_sends_samples_to_experiences_needs_to_see_one_whole(strategy):
+    """A selector measures an experience before its first update; without that it would send nobody anywhere."""
+    with pytest.raises(Mistake, match=f"'{strategy}', which needs whole experiences"):
+        run_config("toy_online", strategy, overrides=["train.classes=seen"])
