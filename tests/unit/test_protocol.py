@@ -185,6 +185,18 @@ def test_who_cannot_learn_so_is_told(benchmark, strategy, says):
         run_config(benchmark, strategy)
 
 
+@pytest.mark.parametrize(
+    ("strategy", "kind"),
+    [("wise_ft", "wise_ft"), ("wise_ft_previous", "wise_ft"), ("task_vectors", "task_vectors"), ("si", "si"),
+     ("gdumb", "gdumb"), ("zscl", "weight_l2")],
+)  # fmt: skip
+def test_what_happens_to_weights_around_an_experience_is_not_done_around_every_step(strategy, kind):
+    """With one update a step the springs of SI and of the weight constraint would never be stretched; the others would take
+    their mean, or begin anew, after every batch."""
+    with pytest.raises(Mistake, match=f"'{kind}', which needs whole experiences"):
+        run_config("toy_online", strategy, overrides=["train.classes=seen"])
+
+
 @pytest.mark.parametrize("strategy", ["prompt_per_experience", "lora_per_experience", "sprompts", "moe_adapters"])
 def test_who_sends_samples_to_experiences_needs_to_see_one_whole(strategy):
     """A selector measures an experience before its first update; without that it would send nobody anywhere."""
