@@ -7,9 +7,12 @@ from clvl_bench.adapters import build_adapter
 from clvl_bench.adapters.lora import Lora
 from clvl_bench.backbones import unit
 from clvl_bench.config.adapters import FullAdapter, KgCoOpAdapter, LoraAdapter, PromptAdapter
+from clvl_bench.config.files import run_config
 from clvl_bench.datasets import Candidate
+from clvl_bench.errors import Mistake
 from clvl_bench.plugins import Distillation, Reference
 from clvl_bench.plugins.distillation import distillation_loss
+from clvl_bench.runner import run
 from clvl_bench.teacher import Teacher
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
@@ -51,6 +54,24 @@ def test_with_the_teachers_texts_the_text_tower_is_free(backbone, reference):
     student = build_adapter(FullAdapter(), backbone, TABLE, seed=0).train()
     Distillation(student, reference, texts="teacher").loss(torch.arange(10)).backward()
     assert all(p.grad is None for p in student.towers.text_model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("adapter", "texts", "says"),
+    [
+        ("linear", "student", "leave the plugin out"),
+        ("cosine", "student", "leave the plugin out"),
+        ("prompt", "teacher", r'set plugins.distillation.texts = "student"'),
+        ("slda", "student", "learns without a gradient"),
+    ],
+)
+def test_where_it_could_hold_nothing_it_is_refused(adapter, texts, says, tmp_path):
+    """A head has no row for the reference's classes, a context no part in the image's features: the loss is a constant."""
+    plugin = f'[[plugins]]\nkind = "distillation"\ntexts = "{texts}"\n'
+    (tmp_path / "held.toml").write_text(f'version = 1\n[adapter]\nkind = "{adapter}"\n{plugin}')
+    config = run_config("toy_landcover", str(tmp_path / "held.toml"), limit=20, overrides=["benchmark.zeroshot=[]"])
+    with pytest.raises(Mistake, match=says):
+        run(config, results=tmp_path, progress=False)
 
 
 def test_reference_bytes_are_its_images_and_the_teachers_features(backbone, reference):
