@@ -80,6 +80,11 @@ class StrategyConfig(Strict):
                 f"train.classes: got 'experience' beside the plugin '{rehearsing[0]}', whose samples are of earlier classes; "
                 'set classes = "seen"'
             )
+        if "gdumb" in kinds and self.train.iterations is not None:
+            raise ValueError(
+                "train.iterations: got a number of steps beside the plugin 'gdumb', whose passes are as long as its memory; "
+                "set train.epochs in its place"
+            )
         if len(self._teachers()) > 1:
             raise ValueError(f"teacher: got {self._teachers()}; all parts of a strategy learn from one")
         if self.plugins and not getattr(self.adapter, "trains", True):

@@ -341,6 +341,12 @@ def test_gdumb_trains_on_its_memory_and_on_all_of_it(streams):
         assert sorted(torch.cat(trained).tolist()) == sorted(2 * gdumb.memory.columns[2].tolist())
 
 
+def test_gdumb_with_a_number_of_steps_is_a_mistake(streams):
+    """A pass through its memory is not one through the experience, by which steps are made into passes."""
+    with pytest.raises(Mistake, match=r"set train.epochs in its place"):
+        strategy(streams, {"kind": "gdumb", "memory_size": 40}, iterations=6)
+
+
 @pytest.mark.parametrize(("field", "other"), [("memory_bytes", "memory_size"), ("memory_size", "memory_bytes")])
 def test_an_override_of_one_bound_takes_the_place_of_the_other(tmp_path, field, other):
     file = tmp_path / "mine.toml"
