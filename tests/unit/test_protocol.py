@@ -188,11 +188,12 @@ def test_who_cannot_learn_so_is_told(benchmark, strategy, says):
 @pytest.mark.parametrize(
     ("strategy", "kind"),
     [("wise_ft", "wise_ft"), ("wise_ft_previous", "wise_ft"), ("task_vectors", "task_vectors"), ("si", "si"),
-     ("gdumb", "gdumb"), ("zscl", "weight_l2")],
+     ("gdumb", "gdumb"), ("zscl", "weight_l2"), ("finetune_feature_distill", "clip_kd")],
 )  # fmt: skip
 def test_what_happens_to_weights_around_an_experience_is_not_done_around_every_step(strategy, kind):
     """With one update a step the springs of SI and of the weight constraint would never be stretched; the others would take
-    their mean, or begin anew, after every batch."""
+    their mean, or begin anew, after every batch. The teacher of CLIP-KD is asked about a step's own images, not about
+    those whose label has come late."""
     with pytest.raises(Mistake, match=f"'{kind}', which needs whole experiences"):
         run_config("toy_online", strategy, overrides=["train.classes=seen"])
 

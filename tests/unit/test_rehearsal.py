@@ -318,6 +318,24 @@ def test_icarl_notes_what_the_model_said_before_its_first_update(streams):
         assert torch.allclose(said, expected[[places[sample] for sample in ids.tolist()]], atol=1e-4)
 
 
+@pytest.mark.parametrize("first", ["derpp", "clip_kd"])
+def test_a_teacher_of_the_batch_leaves_out_what_is_rehearsed_beside_it(streams, first):
+    """DER++ whose losses have no weight is fine-tuning, also where CLIP-KD looks at the features of its forward pass."""
+    rehearsed, taught = {"kind": "derpp", "memory_size": 20, "alpha": 1e-12, "beta": 1e-12}, {"kind": "clip_kd", "fd": 2000.0}
+    on, moved = streams["pixels"], []
+    for kinds in ([rehearsed, taught] if first == "derpp" else [taught, rehearsed], [taught]):
+        settings = {"classes": "seen", "epochs": 1, "batch_size": 16, "optimizer": "sgd", "lr": 1e-3}
+        content = {"version": 1, "adapter": {"kind": "full"}, "plugins": kinds, "train": settings}
+        built = build_strategy(
+            parse(StrategyConfig, content, file="s.toml"), on.backbone, on.benchmark.view,
+            evaluator=EvaluationPlugin(collect_all=False), seed=0, features=on.features,
+        )  # fmt: skip
+        for experience in list(on.benchmark.scenario.train_stream)[:2]:
+            built.train(experience, eval_streams=[])
+        moved.append(torch.cat([weight.detach().flatten() for weight in built.adapter.parameters()]))
+    assert torch.allclose(*moved, atol=1e-5)
+
+
 def test_gdumb_forgets_all_but_its_memory_before_each_training(streams):
     def spoil(built):
         with torch.no_grad():
