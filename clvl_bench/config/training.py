@@ -4,10 +4,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.config.adapters import Adapter
+from clvl_bench.config.adapters import Adapter, LoraMergedAdapter
 from clvl_bench.config.plugins import MemoryPlugin, Plugin
 from clvl_bench.config.reads import Reads, demanding
 from clvl_bench.strict import Strict
+
+OF_WEIGHTS = ("wise_ft", "weight_average", "task_vectors", "ewc", "mas", "si")
+"""Plugins that compare weights of one experience with those of another: they must be the same weights."""
 
 
 class TrainConfig(Strict):
@@ -84,6 +87,12 @@ class StrategyConfig(Strict):
             raise ValueError(
                 "train.iterations: got a number of steps beside the plugin 'gdumb', whose passes are as long as its memory; "
                 "set train.epochs in its place"
+            )
+        comparing = [kind for kind in kinds if kind in OF_WEIGHTS]
+        if comparing and isinstance(self.adapter, LoraMergedAdapter):
+            raise ValueError(
+                f"plugins: got '{comparing[0]}' beside the adapter 'lora_merged', whose update is merged and begun anew "
+                "before the plugin sees what was learned; use the adapter 'lora', or for WiSE-FT adapter.share alone"
             )
         if len(self._teachers()) > 1:
             raise ValueError(f"teacher: got {self._teachers()}; all parts of a strategy learn from one")
