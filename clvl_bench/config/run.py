@@ -71,7 +71,7 @@ class RunConfig(Strict):
             return self
         for part in (self.strategy_config.adapter, *self.strategy_config.plugins):
             if getattr(part, "needs_experiences", False):
-                hint = "set adapter.ridge" if part.kind == "ranpac" else "use another strategy"
+                hint = "set adapter.ridge" if "ranpac" in part.kind else "use another strategy"
                 raise ValueError(
                     f"{self.strategy} has '{part.kind}', which needs whole experiences, and {self.benchmark} is online; {hint}"
                 )

@@ -178,6 +178,7 @@ def test_pending_samples_count_and_the_budget_holds_at_every_step(tmp_path):
         ("toy_online", "joint", "online: each sample comes once"),
         ("toy_online", "linear", 'set train.classes = "seen"'),
         ("toy_online", "ranpac", "set adapter.ridge"),
+        ("toy_scans_vqa_delay", "answers_ranpac", "set adapter.ridge"),
     ],
 )
 def test_who_cannot_learn_so_is_told(benchmark, strategy, says):
