@@ -187,6 +187,14 @@ def test_who_cannot_learn_so_is_told(benchmark, strategy, says):
 
 
 @pytest.mark.parametrize(
+    ("benchmark", "strategy"),
+    [("toy_online", "zeroshot"), *(("toy_scans_vqa_delay", name) for name in ("answers_zeroshot", "answers_zeroshot_prior"))],
+)
+def test_who_learns_from_no_label_is_asked_in_a_stream_as_it_stands(benchmark, strategy):
+    assert run_config(benchmark, strategy).strategy == strategy
+
+
+@pytest.mark.parametrize(
     ("strategy", "kind"),
     [("wise_ft", "wise_ft"), ("wise_ft_previous", "wise_ft"), ("task_vectors", "task_vectors"), ("si", "si"),
      ("gdumb", "gdumb"), ("zscl", "weight_l2"), ("finetune_feature_distill", "clip_kd")],
