@@ -11,6 +11,7 @@ from clvl_bench.backbones import unit
 from clvl_bench.config.files import run_config
 from clvl_bench.costs import Stopwatch
 from clvl_bench.errors import Mistake, RunFailed
+from clvl_bench.online import OnlineStrategy
 from clvl_bench.prepare import prepare
 from clvl_bench.records import RunFolder
 from clvl_bench.report.streams import stream_numbers
@@ -157,6 +158,21 @@ def test_labels_add_up(tmp_path):
     assert found["labels_lost"] > 0
     arrived = sum(record.value for record in result.records if record.metric == "labels_arrived")
     assert arrived == found["labels_used"] + found["labels_lost"]
+
+
+def test_a_dataset_has_its_own_rate_in_a_stream_too(tmp_path, monkeypatch):
+    rates = []
+    stepped = OnlineStrategy.optimizer_step
+
+    def noted(strategy):
+        stepped(strategy)
+        rates.append(strategy.optimizer.param_groups[0]["lr"])
+
+    monkeypatch.setattr(OnlineStrategy, "optimizer_step", noted)
+    settings = ("train.lr=1e-3", "train.lr_of.toy_landcover=4e-3", "train.warmup_steps=2")
+    run(config_of("naive", *settings), results=tmp_path, progress=False)
+    assert rates[:3] == [2e-3, 4e-3, 4e-3]
+    assert set(rates[2:]) == {4e-3}
 
 
 def test_pending_samples_count_and_the_budget_holds_at_every_step(tmp_path):
