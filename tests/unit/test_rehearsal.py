@@ -131,8 +131,11 @@ def test_two_bounds_are_a_mistake(streams):
         strategy(streams, {"kind": "replay", "memory_size": 5, "memory_bytes": 100})
 
 
-@pytest.mark.parametrize("kind", ["derpp", "icarl", "gdumb"])
+@pytest.mark.parametrize(
+    "kind", ["replay", "iwms", "derpp", "icarl", "gdumb", "fixmatch", "mean_teacher", "anchored_pl", "upl", "grip", "cpl"]
+)
 def test_a_loss_without_a_gradient_is_a_mistake(streams, kind):
+    """Statistics would count what is rehearsed once more at every step, and nobody would ask a pseudo-label's loss."""
     with pytest.raises(Mistake, match=f"plugin '{kind}' works on the loss, and this adapter learns without a gradient"):
         strategy(streams, {"kind": kind}, adapter="ncm")
 
