@@ -112,6 +112,21 @@ def test_kgcoop_without_weight_is_coop_and_its_penalty_starts_at_zero(backbone):
     assert kgcoop.penalty(features).item() == pytest.approx(0.0, abs=1e-5)
 
 
+def test_kgcoop_holds_every_class_so_far_near_its_first_template(backbone):
+    table = tuple(Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE)
+    kgcoop = build_adapter(KgCoOpAdapter(anchor_weight=1.0), backbone, table, seed=0).train()
+    kgcoop.begin((0, 1))
+    kgcoop.begin((2, 3))
+    kgcoop.logits(torch.randn(2, backbone.width), (2, 3))
+    assert kgcoop.penalty(torch.empty(0)).item() == pytest.approx(0.0, abs=1e-5)
+    with torch.no_grad():
+        kgcoop.context.add_(torch.randn_like(kgcoop.context))
+    kgcoop.logits(torch.randn(2, backbone.width), (2, 3))
+    anchors = unit(backbone.text_features([each.prompts[0] for each in table]))
+    expected = (1 - torch.nn.functional.cosine_similarity(kgcoop.eval().classifier(ALL), anchors)).mean()
+    assert kgcoop.penalty(torch.empty(0)).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
 def test_kgcoop_penalises_the_mean_of_one_minus_cosine(backbone):
     kgcoop = build_adapter(KgCoOpAdapter(anchor_weight=3.0), backbone, TABLE, seed=0).train()
     kgcoop.begin(ALL)

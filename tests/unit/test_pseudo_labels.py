@@ -139,6 +139,17 @@ def test_an_average_is_the_weighted_mean_and_grown_rows_join_it(linear):
     assert torch.allclose(average.weights["bias"], torch.cat([start + 1.0, torch.tensor([9.0])]))
 
 
+def test_a_ramped_average_is_at_first_the_plain_mean_of_where_the_weights_were(linear):
+    average, points = Average(0.9, ramped=True), [linear.bias.detach().clone()]
+    average.align(linear)
+    for step in range(5):
+        with torch.no_grad():
+            linear.bias += 1.0 + step
+        points.append(linear.bias.detach().clone())
+        average.update(linear)
+    assert torch.allclose(average.weights["bias"], torch.stack(points).mean(dim=0), atol=1e-5)
+
+
 @pytest.fixture
 def adapter(tiny):
     adapter = build_adapter(LinearAdapter(), tiny, TABLE, seed=0)
@@ -204,7 +215,8 @@ def test_what_is_hardly_above_chance_does_not_pass(adapter, features):
 def test_a_window_forgets_what_came_before_it(adapter):
     plugin = anchored(adapter, keep=0.5, window=4)
     plugin.passes(torch.full((4,), 0.9), torch.zeros(4, dtype=torch.long))
-    assert plugin.passes(torch.tensor([0.1, 0.2, 0.3, 0.4]), torch.zeros(4, dtype=torch.long)).tolist() == [False] * 2 + [True] * 2
+    passed = plugin.passes(torch.tensor([0.1, 0.2, 0.3, 0.4]), torch.zeros(4, dtype=torch.long))
+    assert passed.tolist() == [False, False, True, True]
     assert plugin.confidences.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4])
 
 
