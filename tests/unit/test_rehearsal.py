@@ -321,6 +321,15 @@ def test_icarl_notes_what_the_model_said_before_its_first_update(streams):
         assert torch.allclose(said, expected[[places[sample] for sample in ids.tolist()]], atol=1e-4)
 
 
+def test_what_icarl_noted_counts_by_its_weight(adapter):
+    icarl, said, now = Icarl(adapter, 4, weight=3.0), random(2, 2), random(5, 5, seed=1)
+    icarl.seen, icarl._said, icarl._row_of = (0, 3), said, {7: 0, 9: 1}
+    step = SimpleNamespace(mbatch=[None, None, torch.tensor([9, 7, 9])], mb_output=now[:3], loss=torch.tensor(1.0))
+    icarl.before_backward(step)
+    targets, logs = (said[[1, 0, 1]] / 2).softmax(-1), (now[:3][:, [0, 3]] / 2).log_softmax(-1)
+    assert step.loss.item() == pytest.approx(1 - 3 * 4 * (targets * logs).sum().item() / 3, rel=1e-5)
+
+
 @pytest.mark.parametrize("first", ["derpp", "clip_kd"])
 def test_a_teacher_of_the_batch_leaves_out_what_is_rehearsed_beside_it(streams, first):
     """DER++ whose losses have no weight is fine-tuning, also where CLIP-KD looks at the features of its forward pass."""
