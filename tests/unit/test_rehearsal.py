@@ -371,6 +371,20 @@ def test_gdumb_trains_on_its_memory_and_on_all_of_it(streams):
         assert sorted(torch.cat(trained).tolist()) == sorted(2 * gdumb.memory.columns[2].tolist())
 
 
+@pytest.mark.parametrize("adapter", ["olora", "coda_prompt", "dualprompt", "prompt_per_experience", "tip_adapter_f"])
+def test_gdumb_beside_an_adapter_that_grows_by_experiences_is_a_mistake(streams, adapter):
+    with pytest.raises(Mistake, match=f"beside the adapter '{adapter}', which adds a part for each experience"):
+        strategy(streams, {"kind": "gdumb", "memory_size": 40}, adapter=adapter)
+
+
+@pytest.mark.parametrize("other", ["replay", "icarl"])
+def test_derpp_stands_behind_whatever_else_is_rehearsed(streams, other):
+    plugins = [{"kind": other, "memory_size": 20}, {"kind": "derpp", "memory_size": 20}]
+    assert learn(streams, *plugins).keepers[1].kept_samples() == 20
+    with pytest.raises(Mistake, match=f"got 'derpp' before '{other}'"):
+        strategy(streams, *reversed(plugins))
+
+
 def test_gdumb_with_a_number_of_steps_is_a_mistake(streams):
     """A pass through its memory is not one through the experience, by which steps are made into passes."""
     with pytest.raises(Mistake, match=r"set train.epochs in its place"):
