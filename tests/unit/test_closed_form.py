@@ -112,6 +112,11 @@ def test_ranpac_chooses_the_ridge_of_the_smallest_error_on_the_last_fifth(backbo
     assert float(ranpac.ridge) == pytest.approx(min(candidates, key=error))
 
 
+def test_where_rounding_left_a_gram_matrix_below_zero_its_directions_are_divided_by_the_ridge_alone():
+    gram, sums = torch.diag(torch.tensor([4.0, 1.0, -1e-9], dtype=torch.float64)), torch.ones(3, 1, dtype=torch.float64)
+    assert solve_ridge(gram, sums, 1e-10).flatten().tolist() == pytest.approx([0.25, 1.0, 1e10])
+
+
 def test_a_singular_gram_matrix_is_solved_all_the_same():
     gram = torch.zeros(3, 3, dtype=torch.float64)
     gram[0, 0] = 1.0

@@ -104,6 +104,15 @@ def test_lora_merged_equals_lora_beside_the_weights(backbone):
         assert not torch.allclose(beside, backbone.image_features(pixels), atol=1e-3)
 
 
+def test_trained_towers_train_by_the_first_template_and_are_tested_by_all(backbone):
+    table = tuple(Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE)
+    towers = build_adapter(FullAdapter(), backbone, table, seed=0)
+    with torch.no_grad():
+        assert torch.allclose(towers.train().classifier(ALL), backbone.class_features(table, templates=1), atol=1e-5)
+        assert torch.allclose(towers.eval().classifier(ALL), backbone.class_features(table), atol=1e-5)
+    assert not torch.allclose(backbone.class_features(table), backbone.class_features(table, templates=1), atol=1e-3)
+
+
 def test_kgcoop_without_weight_is_coop_and_its_penalty_starts_at_zero(backbone):
     features = torch.randn(4, backbone.width)
     coop, kgcoop = (build_adapter(kind(), backbone, TABLE, seed=0).train() for kind in (PromptAdapter, KgCoOpAdapter))

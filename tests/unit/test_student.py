@@ -97,6 +97,13 @@ def test_a_student_that_inherits_every_layer_is_the_teacher(backbone, pixels):
     assert sum(map(torch.numel, trained)) < sum(map(torch.numel, backbone.towers.parameters()))
 
 
+def test_a_student_trains_by_the_first_template_and_is_tested_by_all(backbone):
+    one = student(backbone)
+    assert torch.equal(one.train().classifier(ALL), backbone.class_features(TABLE, templates=1))
+    assert torch.equal(one.eval().classifier(ALL), backbone.class_features(TABLE))
+    assert not torch.allclose(backbone.class_features(TABLE), backbone.class_features(TABLE, templates=1), atol=1e-3)
+
+
 def test_fused_what_was_never_learned_is_the_teachers_and_what_was_is_a_mean(backbone, pixels):
     fused, alone = student(backbone, fusion=0.25).eval(), student(backbone).eval()
     teacher = backbone.logit_scale * unit(backbone.image_features(pixels)) @ backbone.class_features(TABLE).T
