@@ -170,7 +170,8 @@ class OnlineStrategy(AdaptationStrategy):
 
     def _learning_rate(self, step: int) -> float:
         train, done = self.train_config, self.clock.train_iterations
-        return train.lr * min(1.0, (done + 1) / train.warmup_steps) if train.warmup_steps else train.lr
+        rate = train.lr_of.get(self.experience.step.dataset, train.lr)
+        return rate * min(1.0, (done + 1) / train.warmup_steps) if train.warmup_steps else rate
 
     # --- what outlives a step ---
 

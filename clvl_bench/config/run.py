@@ -67,11 +67,11 @@ class RunConfig(Strict):
                     f"{self.strategy} has the plugin '{plugin.kind}', which is for online streams, and {self.benchmark} is "
                     "none; add a table [online]"
                 )
-        if online is None or self.strategy_config.adapter.kind == "none":
-            return self
+        if online is None or self.strategy_config.adapter.kind in ("none", "answer_ranking"):
+            return self  # who learns from no label waits for none
         for part in (self.strategy_config.adapter, *self.strategy_config.plugins):
             if getattr(part, "needs_experiences", False):
-                hint = "set adapter.ridge" if part.kind == "ranpac" else "use another strategy"
+                hint = "set adapter.ridge" if "ranpac" in part.kind else "use another strategy"
                 raise ValueError(
                     f"{self.strategy} has '{part.kind}', which needs whole experiences, and {self.benchmark} is online; {hint}"
                 )

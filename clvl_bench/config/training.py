@@ -4,10 +4,20 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.config.adapters import Adapter
+from clvl_bench.config.adapters import Adapter, LoraMergedAdapter
 from clvl_bench.config.plugins import MemoryPlugin, Plugin
 from clvl_bench.config.reads import Reads, demanding
 from clvl_bench.strict import Strict
+
+OF_WEIGHTS = ("wise_ft", "weight_average", "task_vectors", "ewc", "mas", "si")
+"""Plugins that compare weights of one experience with those of another: they must be the same weights."""
+
+
+GROWING = (
+    "olora", "dualprompt", "coda_prompt", "prompt_per_experience", "lora_per_experience", "sprompts", "moe_adapters",
+    "tip_adapter_f",
+)  # fmt: skip
+"""Adapters with a part for each experience: what they were at first has no place for the later ones."""
 
 
 class TrainConfig(Strict):
@@ -79,6 +89,28 @@ class StrategyConfig(Strict):
             raise ValueError(
                 f"train.classes: got 'experience' beside the plugin '{rehearsing[0]}', whose samples are of earlier classes; "
                 'set classes = "seen"'
+            )
+        if "gdumb" in kinds and self.train.iterations is not None:
+            raise ValueError(
+                "train.iterations: got a number of steps beside the plugin 'gdumb', whose passes are as long as its memory; "
+                "set train.epochs in its place"
+            )
+        if "gdumb" in kinds and self.adapter.kind in GROWING:
+            raise ValueError(
+                f"plugins: got 'gdumb', which makes a fresh model of a memory for every test, beside the adapter "
+                f"'{self.adapter.kind}', which adds a part for each experience; use another, for example linear, lora or full"
+            )
+        rehearsed = [kind for kind in kinds if kind in ("derpp", "replay", "icarl")]
+        if rehearsed[:1] == ["derpp"] and len(rehearsed) > 1:
+            raise ValueError(
+                f"plugins: got 'derpp' before '{rehearsed[1]}'; it takes its own samples off the batch again, "
+                "so that it must stand behind what else joins them"
+            )
+        comparing = [kind for kind in kinds if kind in OF_WEIGHTS]
+        if comparing and isinstance(self.adapter, LoraMergedAdapter):
+            raise ValueError(
+                f"plugins: got '{comparing[0]}' beside the adapter 'lora_merged', whose update is merged and begun anew "
+                "before the plugin sees what was learned; use the adapter 'lora', or for WiSE-FT adapter.share alone"
             )
         if len(self._teachers()) > 1:
             raise ValueError(f"teacher: got {self._teachers()}; all parts of a strategy learn from one")

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from clvl_bench.adapters import Adapter, State
 from clvl_bench.config.plugins import AnchoredPlPlugin
-from clvl_bench.plugins.base import Surroundings, learned
+from clvl_bench.plugins.base import Surroundings, learned, refuse_without_gradient
 from clvl_bench.plugins.unlabelled import Average, Unlabelled, hard_loss, own_classes, student_scores, zeroshot_scores
 
 
@@ -102,5 +102,6 @@ class AnchoredPl(Unlabelled):
 
 
 def build(config: AnchoredPlPlugin, surroundings: Surroundings) -> AnchoredPl:
+    refuse_without_gradient(config.kind, surroundings.adapter)
     settings = config.model_dump(exclude={"kind"})
     return AnchoredPl(surroundings.adapter, **settings)

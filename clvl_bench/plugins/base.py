@@ -103,7 +103,7 @@ class Surroundings:
 
 
 def refuse_without_gradient(kind: str, adapter: Adapter) -> None:
-    """A plugin that works on the loss has none to work on.
+    """A plugin that works on the loss has none to work on; what it rehearses would be counted once more.
 
     Raises:
         Mistake: the adapter follows no gradient.

@@ -62,9 +62,9 @@ class ClipKd(Plugin):
         labels = strategy.mb_y[own.to(strategy.device)]
         places = torch.tensor([classes.index(label) if label in classes else -1 for label in labels.tolist()])
         teacher = unit(self.teacher(strategy.mbatch[2].cpu()[own])).to(strategy.device)
-        strategy.loss = strategy.loss + self.loss(
-            self._student[own.to(strategy.device)], teacher, texts, places.to(strategy.device)
-        )
+        # A plugin may have sent samples of its own through the same forward pass, behind the batch (DER++).
+        student = self._student[: len(own)][own.to(strategy.device)]
+        strategy.loss = strategy.loss + self.loss(student, teacher, texts, places.to(strategy.device))
 
     def loss(self, student: Tensor, teacher: Tensor, texts: Tensor, labels: Tensor) -> Tensor:
         """The weighted sum, of unit image features [batch, width] and unit texts [classes, width]; labels [batch] or -1."""

@@ -19,11 +19,17 @@ from clvl_bench.adapters import Adapter
 from clvl_bench.backbones import Tokens, unit, with_towers
 from clvl_bench.config.plugins import DistillationPlugin
 from clvl_bench.errors import Mistake
-from clvl_bench.plugins.base import Plugin, Reference, Surroundings
+from clvl_bench.plugins.base import Plugin, Reference, Surroundings, refuse_without_gradient
 from clvl_bench.randomness import rng
 from clvl_bench.teacher import Projection
 
 Directions = Literal["both", "images", "texts"]
+
+IDLE = "plugin 'distillation' holds nothing: what this adapter learns does not change what it says of the reference set; "
+REMEDIES = {
+    "teacher": 'set plugins.distillation.texts = "student"',
+    "student": "leave the plugin out, or use an adapter that changes features, for example prompt, lora or full",
+}
 
 
 class Distillation(Plugin):
@@ -81,7 +87,10 @@ class Distillation(Plugin):
         captions = None
         if self._tokens is not None:
             captions = _some(len(self._tokens), self.captions_a_step, "captions", *key)
-        strategy.loss = strategy.loss + self.weight * self.loss(rows, captions)
+        loss = self.loss(rows, captions)
+        if not loss.requires_grad:
+            raise Mistake(IDLE + REMEDIES[self.texts])
+        strategy.loss = strategy.loss + self.weight * loss
 
     def loss(self, rows: Tensor, captions: Tensor | None = None) -> Tensor:
         """The loss on some rows of the reference set and, where the student encodes captions, on some of these."""
@@ -129,6 +138,7 @@ def _some(count: int, size: int, *key: object) -> Tensor:
 
 
 def build(config: DistillationPlugin, surroundings: Surroundings) -> Distillation:
+    refuse_without_gradient(config.kind, surroundings.adapter)
     if surroundings.reference is None:
         raise Mistake("plugin 'distillation' needs a reference set; add reference = \"...\" to the benchmark")
     if config.sentences == "captions" and not surroundings.reference.captions:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from clvl_bench.adapters import State
 from clvl_bench.config.plugins import FixMatchPlugin
-from clvl_bench.plugins.base import Surroundings
+from clvl_bench.plugins.base import Surroundings, refuse_without_gradient
 from clvl_bench.plugins.unlabelled import Unlabelled, hard_loss, student_scores
 
 
@@ -60,4 +60,5 @@ class FixMatch(Unlabelled):
 
 
 def build(config: FixMatchPlugin, surroundings: Surroundings) -> FixMatch:
+    refuse_without_gradient(config.kind, surroundings.adapter)
     return FixMatch(weight=config.weight, tau=config.tau, flexible=config.flexible, momentum=config.count_momentum)

@@ -17,7 +17,7 @@ from torch import Tensor
 from clvl_bench.adapters import State, tensor_bytes
 from clvl_bench.backbones import unit
 from clvl_bench.config.plugins import IwmsPlugin
-from clvl_bench.plugins.base import Plugin, Surroundings
+from clvl_bench.plugins.base import Plugin, Surroundings, refuse_without_gradient
 from clvl_bench.randomness import rng
 
 FEATURES = 4
@@ -129,6 +129,7 @@ class Iwms(Plugin):
 
 
 def build(config: IwmsPlugin, surroundings: Surroundings) -> Iwms:
+    refuse_without_gradient(config.kind, surroundings.adapter)
     adapter = surroundings.adapter
 
     @torch.no_grad()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clvl_bench.adapters import State
 from clvl_bench.config.plugins import MeanTeacherPlugin
-from clvl_bench.plugins.base import Surroundings
+from clvl_bench.plugins.base import Surroundings, refuse_without_gradient
 from clvl_bench.plugins.unlabelled import Average, Unlabelled, student_scores
 
 
@@ -49,4 +49,5 @@ class MeanTeacher(Unlabelled):
 
 
 def build(config: MeanTeacherPlugin, surroundings: Surroundings) -> MeanTeacher:
+    refuse_without_gradient(config.kind, surroundings.adapter)
     return MeanTeacher(weight=config.weight, momentum=config.momentum, ramp_steps=config.ramp_steps)

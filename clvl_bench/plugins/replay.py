@@ -10,7 +10,7 @@ import torch
 
 from clvl_bench.adapters import State
 from clvl_bench.config.plugins import ReplayPlugin
-from clvl_bench.plugins.base import Plugin, Surroundings
+from clvl_bench.plugins.base import Plugin, Surroundings, refuse_without_gradient
 from clvl_bench.plugins.memory import Features, Memory, Policy, features_by, insert_labelled
 
 
@@ -79,6 +79,7 @@ def _passed(strategy: Any) -> dict[int, int]:
 
 
 def build(config: ReplayPlugin, surroundings: Surroundings) -> Replay:
+    refuse_without_gradient(config.kind, surroundings.adapter)
     return Replay(
         config.samples,
         memory_bytes=config.memory_bytes,

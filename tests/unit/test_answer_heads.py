@@ -61,6 +61,22 @@ def test_a_product_learns_what_a_sum_of_image_and_question_cannot(backbone):
     assert right(trained(ConcatAdapter(), backbone, inputs, targets), inputs, targets) <= 0.76
 
 
+def test_the_product_is_its_formula(backbone):
+    inputs, _ = exclusive_or(backbone, count=8)
+    head = build_adapter(ProductAdapter(hidden=16), backbone, TABLE, seed=0)
+    head.begin((0, 1))
+    head.end()
+    head.eval()
+    with torch.no_grad():
+        normal = torch.nn.functional.layer_norm(inputs[:, : 2 * backbone.width].view(-1, 2, backbone.width), (backbone.width,))
+        v, u = head.of_image[1](normal[:, 0]), head.of_question[1](normal[:, 1])
+        together = torch.nn.functional.layer_norm(torch.cat([v, u, v * u, (v - u).abs()], dim=1), (64,))
+        said = head.fused[4](torch.nn.functional.gelu(head.fused[2](together)))
+        texts = backbone.class_features([TABLE[0], TABLE[1]])
+        expected = 10.0 * torch.nn.functional.cosine_similarity(said[:, None], texts[None], dim=-1)
+        assert torch.allclose(head.logits(inputs, (0, 1)), expected, atol=1e-4)
+
+
 @pytest.mark.parametrize("config", [ProductAdapter(sees="question", hidden=32), ConcatAdapter(sees="question")])
 def test_a_blind_head_says_the_same_of_every_image(backbone, config):
     inputs, targets = exclusive_or(backbone)

@@ -84,6 +84,14 @@ def test_equal_prompts_pay_the_whole_diversity_loss(backbone, features):
     assert 0 <= apart < 0.3
 
 
+@torch.no_grad()
+def test_prompts_that_say_the_opposite_pay_as_those_that_say_the_same(backbone, features, monkeypatch):
+    attriclip = build(backbone, bank_size=3, chosen=1, key_weight=0.0, diversity_weight=1.0)
+    said = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]])
+    monkeypatch.setattr(attriclip._nameless, "features", lambda candidates, prompts: said)
+    assert attriclip.penalty(features).item() == pytest.approx(2 / 6)
+
+
 def test_the_diversity_loss_is_of_the_prompts_alone_with_a_full_stop(backbone, features):
     attriclip = build(backbone, bank_size=2, chosen=1, context_length=1, key_weight=0.0, diversity_weight=1.0)
     with torch.no_grad():

@@ -7,6 +7,10 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, one_hot
 
+from clvl_bench.adapters import build_adapter
+from clvl_bench.backbones import unit
+from clvl_bench.config.adapters import LinearAdapter
+from clvl_bench.datasets import Candidate
 from clvl_bench.plugins.anchored_pl import AnchoredPl
 from clvl_bench.plugins.base import Plugin, Said
 from clvl_bench.plugins.candidates import partial_loss
@@ -76,6 +80,67 @@ def test_a_set_of_one_class_costs_the_cross_entropy_and_a_larger_one_its_probabi
     assert partial_loss(logs, one_hot(labels, 3).bool()).item() == pytest.approx(cross_entropy(scores, labels).item(), abs=1e-6)
     pairs = ~one_hot(labels, 3).bool()
     assert partial_loss(logs, pairs).item() == pytest.approx(-(1 - logs.exp()[range(5), labels]).log().mean().item(), abs=1e-6)
+
+
+class Noted(Grip):
+    """GRIP that notes in which round it was asked for targets, by which probabilities, and the head's rows at that moment."""
+
+    def sets(self, probabilities, number):
+        self.asked = [*getattr(self, "asked", []), (number, probabilities, self.adapter.weight.detach().clone())]
+        return super().sets(probabilities, number)
+
+
+def taught(tiny, *, rounds, epochs):
+    """A head away from its start, an experience of six samples without a label, and the plugin after every epoch."""
+    table = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("river", "forest"))
+    head = build_adapter(LinearAdapter(), tiny, table, seed=0)
+    head.begin((0, 1))
+    head.scored = (0, 1)
+    head.bias.requires_grad_(False)
+    with torch.no_grad():
+        head.weight[0] += 1.0
+    plugin, dataset = Noted(head, rounds=rounds), Dataset([-1] * 6)
+    features = torch.randn(6, tiny.width, generator=torch.Generator().manual_seed(0))
+    dataset[:] = [(feature, *rest) for feature, (_, *rest) in zip(features, dataset, strict=True)]
+    optimizer = torch.optim.SGD([head.weight], lr=1.0, momentum=0.9)
+    clock = types.SimpleNamespace(train_exp_epochs=0)
+    experience = types.SimpleNamespace(dataset=dataset, classes_in_this_experience=[0, 1])
+    strategy = types.SimpleNamespace(
+        experience=experience, clock=clock, train_epochs=epochs, model=head, device="cpu", optimizer=optimizer
+    )
+    plugin.before_training_exp(strategy)
+    for clock.train_exp_epochs in range(epochs):
+        plugin.before_training_epoch(strategy)
+        yield plugin, head, features, optimizer
+        head.weight.grad = torch.ones_like(head.weight)
+        optimizer.step()
+        with torch.no_grad():
+            head.weight[0] += 3.0
+
+
+@pytest.mark.parametrize(("rounds", "epochs", "expected"), [(3, 6, [1, 2, 3]), (2, 2, [1, 2]), (10, 2, [5, 10]), (1, 4, [1])])
+def test_epochs_are_shared_out_among_the_rounds_and_the_last_one_is_reached(tiny, rounds, epochs, expected):
+    *_, (plugin, *_) = taught(tiny, rounds=rounds, epochs=epochs)
+    assert [number for number, *_ in plugin.asked] == expected
+
+
+def test_the_first_targets_are_zero_shots_and_the_next_ones_the_models(tiny):
+    *_, (plugin, head, features, _) = taught(tiny, rounds=2, epochs=4)
+    (_, first, started), (_, second, moved) = plugin.asked
+    images = tiny.logit_scale * unit(features)
+    assert torch.allclose(first, (images @ tiny.class_features(head.table).T).softmax(dim=1), atol=1e-5)
+    assert torch.allclose(second, (images @ moved.T).softmax(dim=1), atol=1e-5)
+    assert not torch.allclose(first, (images @ started.T).softmax(dim=1), atol=1e-2)
+    assert not torch.equal(moved, started)
+
+
+def test_grip_begins_a_round_anew_with_its_weights_and_without_momentum(tiny):
+    epochs = taught(tiny, rounds=2, epochs=4)
+    starts = [(head.weight.detach().clone(), len(optimizer.state)) for _, head, _, optimizer in epochs]
+    (first, held), (_, moving), (second, left), _ = starts
+    assert torch.equal(first, second)
+    assert (held, left) == (0, 0)
+    assert moving > 0
 
 
 class Dataset(list):

@@ -89,8 +89,9 @@ def test_ranpac_is_ridge_regression_on_all_data(backbone, order, sizes, groups):
 
 
 @pytest.mark.parametrize("width", [30, 300], ids=["more samples than features", "more features than samples"])
-def test_ranpac_chooses_the_ridge_of_the_smallest_error_on_the_last_fifth(backbone, width):
-    features, labels = data()
+@pytest.mark.parametrize("seed", [0, 5])  # of the second, other shares than four fifths choose another one
+def test_ranpac_chooses_the_ridge_of_the_smallest_error_on_the_last_fifth(backbone, width, seed):
+    features, labels = data(seed)
     ranpac = learn(
         build_adapter(RanPacAdapter(random_features=width), backbone, TABLE, seed=0),
         features,
@@ -109,6 +110,11 @@ def test_ranpac_chooses_the_ridge_of_the_smallest_error_on_the_last_fifth(backbo
 
     candidates = [10.0**exponent for exponent in range(-4, 9)]  # smaller ones are singular for a plain solve
     assert float(ranpac.ridge) == pytest.approx(min(candidates, key=error))
+
+
+def test_where_rounding_left_a_gram_matrix_below_zero_its_directions_are_divided_by_the_ridge_alone():
+    gram, sums = torch.diag(torch.tensor([4.0, 1.0, -1e-9], dtype=torch.float64)), torch.ones(3, 1, dtype=torch.float64)
+    assert solve_ridge(gram, sums, 1e-10).flatten().tolist() == pytest.approx([0.25, 1.0, 1e10])
 
 
 def test_a_singular_gram_matrix_is_solved_all_the_same():

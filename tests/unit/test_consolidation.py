@@ -189,6 +189,30 @@ def test_the_path_integral_of_si_is_the_fall_of_the_loss(linear, features):
     assert sum(path.sum().item() for path in plugin._path.values()) == pytest.approx(fall, rel=0.02)
 
 
+def test_the_importance_of_si_is_the_path_over_the_squared_way_and_its_spring_has_no_half(linear):
+    """What raised the loss on its way counts as nothing; c = 3 times 0.5 / (0.2^2 + 0.01) times the square of the new way."""
+    plugin = Si(linear, strength=3.0, damping=0.01)
+    plugin.before_training_exp(None)
+    with torch.no_grad():
+        linear.bias.add_(0.2)
+    plugin._path["bias"] = torch.tensor([0.5, -0.5, 0.0, 0.0])[: len(linear.bias)]
+    plugin.after_training_exp(None)
+    expected = torch.tensor([0.5 / 0.05, 0.0, 0.0, 0.0])[: len(linear.bias)]
+    assert torch.allclose(plugin.importance["bias"], expected)
+    with torch.no_grad():
+        linear.bias.sub_(0.1)
+    assert plugin.penalty().item() == pytest.approx(3.0 * expected.sum().item() * 0.1**2, rel=1e-4)
+
+
+def test_the_spring_of_mas_has_no_half(linear):
+    plugin = Mas(linear, strength=3.0)
+    plugin.before_training_exp(None)
+    plugin.absorb({name: torch.ones_like(weight) for name, weight in plugin.centre.items()})
+    with torch.no_grad():
+        linear.bias.add_(0.1)
+    assert plugin.penalty().item() == pytest.approx(3.0 * len(linear.bias) * 0.1**2, rel=1e-4)
+
+
 def test_si_counts_no_gradient_of_its_own_penalty(linear):
     plugin = Si(linear, strength=2.0)
     plugin.before_training_exp(None)

@@ -7,9 +7,12 @@ from clvl_bench.adapters import build_adapter
 from clvl_bench.adapters.lora import Lora
 from clvl_bench.backbones import unit
 from clvl_bench.config.adapters import FullAdapter, KgCoOpAdapter, LoraAdapter, PromptAdapter
+from clvl_bench.config.files import run_config
 from clvl_bench.datasets import Candidate
+from clvl_bench.errors import Mistake
 from clvl_bench.plugins import Distillation, Reference
 from clvl_bench.plugins.distillation import distillation_loss
+from clvl_bench.runner import run
 from clvl_bench.teacher import Teacher
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
@@ -53,6 +56,24 @@ def test_with_the_teachers_texts_the_text_tower_is_free(backbone, reference):
     assert all(p.grad is None for p in student.towers.text_model.parameters())
 
 
+@pytest.mark.parametrize(
+    ("adapter", "texts", "says"),
+    [
+        ("linear", "student", "leave the plugin out"),
+        ("cosine", "student", "leave the plugin out"),
+        ("prompt", "teacher", r'set plugins.distillation.texts = "student"'),
+        ("slda", "student", "learns without a gradient"),
+    ],
+)
+def test_where_it_could_hold_nothing_it_is_refused(adapter, texts, says, tmp_path):
+    """A head has no row for the reference's classes, a context no part in the image's features: the loss is a constant."""
+    plugin = f'[[plugins]]\nkind = "distillation"\ntexts = "{texts}"\n'
+    (tmp_path / "held.toml").write_text(f'version = 1\n[adapter]\nkind = "{adapter}"\n{plugin}')
+    config = run_config("toy_landcover", str(tmp_path / "held.toml"), limit=20, overrides=["benchmark.zeroshot=[]"])
+    with pytest.raises(Mistake, match=says):
+        run(config, results=tmp_path, progress=False)
+
+
 def test_reference_bytes_are_its_images_and_the_teachers_features(backbone, reference):
     assert reference.kept_bytes() == 10 * 3 * 40 * 40 + 10 * backbone.width * 4
 
@@ -83,12 +104,36 @@ def test_lora_merged_equals_lora_beside_the_weights(backbone):
         assert not torch.allclose(beside, backbone.image_features(pixels), atol=1e-3)
 
 
+def test_trained_towers_train_by_the_first_template_and_are_tested_by_all(backbone):
+    table = tuple(Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE)
+    towers = build_adapter(FullAdapter(), backbone, table, seed=0)
+    with torch.no_grad():
+        assert torch.allclose(towers.train().classifier(ALL), backbone.class_features(table, templates=1), atol=1e-5)
+        assert torch.allclose(towers.eval().classifier(ALL), backbone.class_features(table), atol=1e-5)
+    assert not torch.allclose(backbone.class_features(table), backbone.class_features(table, templates=1), atol=1e-3)
+
+
 def test_kgcoop_without_weight_is_coop_and_its_penalty_starts_at_zero(backbone):
     features = torch.randn(4, backbone.width)
     coop, kgcoop = (build_adapter(kind(), backbone, TABLE, seed=0).train() for kind in (PromptAdapter, KgCoOpAdapter))
     kgcoop.begin(ALL)
     assert torch.allclose(kgcoop.logits(features, (0, 1)), coop.logits(features, (0, 1)), atol=1e-5)
     assert kgcoop.penalty(features).item() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_kgcoop_holds_every_class_so_far_near_its_first_template(backbone):
+    table = tuple(Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE)
+    kgcoop = build_adapter(KgCoOpAdapter(anchor_weight=1.0), backbone, table, seed=0).train()
+    kgcoop.begin((0, 1))
+    kgcoop.begin((2, 3))
+    kgcoop.logits(torch.randn(2, backbone.width), (2, 3))
+    assert kgcoop.penalty(torch.empty(0)).item() == pytest.approx(0.0, abs=1e-5)
+    with torch.no_grad():
+        kgcoop.context.add_(torch.randn_like(kgcoop.context))
+    kgcoop.logits(torch.randn(2, backbone.width), (2, 3))
+    anchors = unit(backbone.text_features([each.prompts[0] for each in table]))
+    expected = (1 - torch.nn.functional.cosine_similarity(kgcoop.eval().classifier(ALL), anchors)).mean()
+    assert kgcoop.penalty(torch.empty(0)).item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_kgcoop_penalises_the_mean_of_one_minus_cosine(backbone):

@@ -1,10 +1,13 @@
 """Rewards for the chosen class: estimates are right on average, whatever was chosen."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from clvl_bench.plugins.feedback import ips, likelihood, reinforce
+from clvl_bench.config.plugins import FeedbackPlugin
+from clvl_bench.plugins.feedback import Feedback, ips, likelihood, reinforce
 from clvl_bench.plugins.policy import Policy
 
 CLASSES, LABEL = 5, 2
@@ -46,6 +49,25 @@ def test_reinforce_follows_the_probability_of_being_right_whatever_its_baseline(
         return reinforce(scores, action, propensity, reward, baseline=baseline, clip=1e9, entropy=0.0)
 
     assert torch.allclose(expected_gradient(scores, policy.probabilities(scores), loss), full, atol=1e-10, rtol=0)
+
+
+def test_no_choice_weighs_more_than_the_clip_allows(scores):
+    """A right choice of propensity 0.01 counts as one of 0.25 where 4 is the most; REINFORCE's weight has no gradient."""
+    action, rare, right = torch.tensor([LABEL]), torch.tensor([0.01], dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    full = gradient(cross_entropy(scores, action), scores)
+    assert torch.allclose(gradient(ips(scores, action, rare, right, clip=4.0).sum(), scores), 4 * full)
+    assert scores.softmax(dim=1)[0, LABEL] / rare > 1
+    settings = {"baseline": 0.0, "clip": 1.0, "entropy": 0.0}
+    assert torch.allclose(gradient(reinforce(scores, action, rare, right, **settings).sum(), scores), full)
+
+
+def test_the_baseline_is_a_moving_average_of_rewards_one_by_one():
+    plugin = Feedback(FeedbackPlugin(loss="reinforce", policy="sampling", baseline_momentum=0.75, memory_size=0))
+    rewards = torch.tensor([1.0, 0.0, 1.0])
+    like = {name: torch.zeros(3, dtype=torch.long) for name in ("actions", "ids", "tasks")}
+    feedback = SimpleNamespace(inputs=torch.zeros(3, 2), propensities=torch.ones(3), rewards=rewards, **like)
+    plugin.after_training_exp(SimpleNamespace(feedback=feedback))
+    assert plugin.baseline == pytest.approx(0.25 * (0.75**2 * 1 + 0.75 * 0 + 1))
 
 
 def test_an_entropy_bonus_pulls_towards_even_probabilities():

@@ -15,6 +15,7 @@ from clvl_bench.config.adapters import (
     MoeAdaptersAdapter,
     OLoraAdapter,
 )
+from clvl_bench.randomness import keyed
 
 SMALL = MoeAdaptersAdapter(experts=4, bottleneck=4, radius=None)
 
@@ -143,6 +144,36 @@ def test_gates_are_a_share_of_exactly_as_many_experts_as_are_selected():
     scores = hidden[:, 0] @ router.weight[0]
     best = scores.argsort(dim=1, descending=True)[:, :2]
     assert torch.allclose(router.gates(0, hidden).gather(1, best), scores.gather(1, best).softmax(dim=1))
+
+
+def test_gates_are_noisy_while_training_by_as_much_as_the_noise_says():
+    """Of equal scores with the noise e (softplus(0) + 0.01), the first of two gates is a sigmoid of the noise's difference."""
+    experts = Experts(1, 8, MoeAdaptersAdapter(experts=2, selected=2, bottleneck=2))
+    router = Router(experts, 2, 2, torch.device("cpu"))
+    with keyed("noise"):
+        gates = router.train().gates(0, torch.randn(20_000, 1, 8))
+    differences = (gates[:, 0] / gates[:, 1]).log()
+    assert differences.std().item() == pytest.approx(2**0.5 * (torch.log(torch.tensor(2.0)).item() + 0.01), rel=0.02)
+    assert (router.eval().gates(0, torch.randn(9, 1, 8)) == 0.5).all()
+
+
+def test_as_many_experts_as_are_selected_are_marked_by_what_the_experience_used_alone():
+    experts = Experts(1, 8, MoeAdaptersAdapter(experts=4, selected=2, bottleneck=2)).train()
+
+    def use(*numbers):
+        gates = torch.zeros(len(numbers), 4)
+        gates[range(len(numbers)), numbers] = 1.0
+        experts.mixed(0, torch.randn(len(numbers), 1, 8), gates)
+
+    use(0, 0, 0, 1, 1, 2)
+    experts.mark_most_used()
+    assert experts.frozen.tolist() == [[True, True, False, False]]
+    use(3, 3, 2, 2, 1)
+    experts.mark_most_used()
+    assert experts.frozen.tolist() == [[True, True, True, True]]
+    experts.eval()
+    use(0, 1)
+    assert not experts._used.any(), "a test uses nothing"
 
 
 def test_the_mixture_is_the_weighted_sum_of_its_experts():

@@ -1,6 +1,7 @@
 """The parts of an online stream: the order of samples, what waits, what is scored, what is rehearsed."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -178,6 +179,32 @@ def test_what_is_rehearsed_follows_what_the_model_expects_now():
 
 def test_without_expectations_rehearsal_is_class_balanced():
     assert drawn(1e9, torch.tensor([[5.0, 0.0, -3.0]])).tolist() == pytest.approx([1 / 3] * 3, abs=0.07)
+
+
+def test_updates_alternate_between_newest_labels_and_random_memory_beside_what_is_weighted():
+    """Where no label has arrived, the random half stands in for the newest."""
+    plugin = Iwms(60, temperature=1.0, features=lambda inputs: inputs)
+    for name in range(30):
+        plugin.memory.insert(sample(0, float(name), name))
+    new = [
+        torch.full((2, 2), 9.0),
+        torch.zeros(2, dtype=torch.long),
+        torch.tensor([100, 101]),
+        torch.zeros(2, dtype=torch.long),
+    ]
+    none = [column[:0] for column in new]
+    foreseen = SimpleNamespace(scores=torch.zeros(3, 1), inputs=torch.ones(3, 2))
+    found = []
+    for update, batch in enumerate((new, new, new, none)):
+        clock = SimpleNamespace(train_iterations=update, train_epoch_iterations=update, train_exp_counter=7)
+        strategy = SimpleNamespace(clock=clock, foreseen=foreseen, mbatch=list(batch))
+        plugin.before_training_iteration(strategy)
+        found.append(strategy.mbatch[2].tolist())
+    weighted = found[0][2:]
+    assert [ids[:2] == [100, 101] for ids in found] == [True, False, True, False]
+    assert [len(ids) for ids in found] == [5, 6, 5, 6]
+    assert all(ids[-3:] == weighted for ids in found), "drawn once a step"
+    assert {*found[1], *found[3]} <= set(range(30))
 
 
 def test_of_a_class_what_looks_alike_is_rehearsed_more_often_and_nothing_twice_in_a_step():

@@ -11,6 +11,7 @@ from clvl_bench.backbones import unit
 from clvl_bench.config.files import run_config
 from clvl_bench.costs import Stopwatch
 from clvl_bench.errors import Mistake, RunFailed
+from clvl_bench.online import OnlineStrategy
 from clvl_bench.prepare import prepare
 from clvl_bench.records import RunFolder
 from clvl_bench.report.streams import stream_numbers
@@ -159,6 +160,21 @@ def test_labels_add_up(tmp_path):
     assert arrived == found["labels_used"] + found["labels_lost"]
 
 
+def test_a_dataset_has_its_own_rate_in_a_stream_too(tmp_path, monkeypatch):
+    rates = []
+    stepped = OnlineStrategy.optimizer_step
+
+    def noted(strategy):
+        stepped(strategy)
+        rates.append(strategy.optimizer.param_groups[0]["lr"])
+
+    monkeypatch.setattr(OnlineStrategy, "optimizer_step", noted)
+    settings = ("train.lr=1e-3", "train.lr_of.toy_landcover=4e-3", "train.warmup_steps=2")
+    run(config_of("naive", *settings), results=tmp_path, progress=False)
+    assert rates[:3] == [2e-3, 4e-3, 4e-3]
+    assert set(rates[2:]) == {4e-3}
+
+
 def test_pending_samples_count_and_the_budget_holds_at_every_step(tmp_path):
     late = ("benchmark.supervision.kind=delay", "benchmark.supervision.delay=1000")
     result = run(config_of("slda", *late), results=tmp_path, progress=False)
@@ -178,8 +194,37 @@ def test_pending_samples_count_and_the_budget_holds_at_every_step(tmp_path):
         ("toy_online", "joint", "online: each sample comes once"),
         ("toy_online", "linear", 'set train.classes = "seen"'),
         ("toy_online", "ranpac", "set adapter.ridge"),
+        ("toy_scans_vqa_delay", "answers_ranpac", "set adapter.ridge"),
     ],
 )
 def test_who_cannot_learn_so_is_told(benchmark, strategy, says):
     with pytest.raises(Mistake, match=says):
         run_config(benchmark, strategy)
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "strategy"),
+    [("toy_online", "zeroshot"), *(("toy_scans_vqa_delay", name) for name in ("answers_zeroshot", "answers_zeroshot_prior"))],
+)
+def test_who_learns_from_no_label_is_asked_in_a_stream_as_it_stands(benchmark, strategy):
+    assert run_config(benchmark, strategy).strategy == strategy
+
+
+@pytest.mark.parametrize(
+    ("strategy", "kind"),
+    [("wise_ft", "wise_ft"), ("wise_ft_previous", "wise_ft"), ("task_vectors", "task_vectors"), ("si", "si"),
+     ("gdumb", "gdumb"), ("zscl", "weight_l2"), ("finetune_feature_distill", "clip_kd")],
+)  # fmt: skip
+def test_what_happens_to_weights_around_an_experience_is_not_done_around_every_step(strategy, kind):
+    """With one update a step the springs of SI and of the weight constraint would never be stretched; the others would take
+    their mean, or begin anew, after every batch. The teacher of CLIP-KD is asked about a step's own images, not about
+    those whose label has come late."""
+    with pytest.raises(Mistake, match=f"'{kind}', which needs whole experiences"):
+        run_config("toy_online", strategy, overrides=["train.classes=seen"])
+
+
+@pytest.mark.parametrize("strategy", ["prompt_per_experience", "lora_per_experience", "sprompts", "moe_adapters"])
+def test_who_sends_samples_to_experiences_needs_to_see_one_whole(strategy):
+    """A selector measures an experience before its first update; without that it would send nobody anywhere."""
+    with pytest.raises(Mistake, match=f"'{strategy}', which needs whole experiences"):
+        run_config("toy_online", strategy, overrides=["train.classes=seen"])

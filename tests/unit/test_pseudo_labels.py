@@ -78,6 +78,28 @@ def test_flexmatch_lets_all_pass_at_first_and_equals_fixmatch_where_all_classes_
     assert plugin.thresholds(3).tolist() == pytest.approx([0.9, 0.9 / 3, 0.0])
 
 
+def test_flexmatch_counts_what_is_sure_by_class_and_what_is_not_in_a_place_of_its_own():
+    plugin = FixMatch(tau=0.9, flexible=True, momentum=0.75)
+    plugin.thresholds(3)
+    plugin._count(torch.tensor([0.95, 0.5, 0.9]), torch.tensor([2, 0, 1]))
+    first = [0.0, 0.0, 0.25, 0.75]
+    second = [0.75 * count for count in first[:3]] + [0.75 * 0.75 + 0.25]
+    assert plugin.counts.tolist() == pytest.approx([0.0, 0.25, 0.75 * second[2], 0.75 * second[3]])
+
+
+@pytest.mark.parametrize(("steps", "share"), [(0, 0.25), (1, 0.5), (3, 1.0), (50, 1.0)])
+def test_what_a_mean_teacher_says_counts_more_from_step_to_step(linear, inputs, steps, share):
+    plugin = MeanTeacher(momentum=1.0, ramp_steps=4)
+    plugin.before_training_exp(step_of(linear, inputs, LABELS))
+    before = linear(inputs)[LABELS < 0].softmax(dim=1)
+    with torch.no_grad():
+        linear.weight += torch.eye(3, 4)
+    plugin.teacher.steps = steps
+    step = step_of(linear, inputs, LABELS)
+    expected = nn.functional.mse_loss(step.mb_output[LABELS < 0].softmax(dim=1), before)
+    assert plugin.loss(step, torch.nonzero(LABELS < 0).flatten()).item() == pytest.approx(share * expected.item(), rel=1e-5)
+
+
 @pytest.mark.parametrize("momentum", [0.0, 1.0])
 def test_a_mean_teacher_follows_at_once_or_never(linear, inputs, momentum):
     plugin = MeanTeacher(momentum=momentum)
@@ -117,6 +139,17 @@ def test_an_average_is_the_weighted_mean_and_grown_rows_join_it(linear):
     assert torch.allclose(average.weights["bias"], torch.cat([start + 1.0, torch.tensor([9.0])]))
 
 
+def test_a_ramped_average_is_at_first_the_plain_mean_of_where_the_weights_were(linear):
+    average, points = Average(0.9, ramped=True), [linear.bias.detach().clone()]
+    average.align(linear)
+    for step in range(5):
+        with torch.no_grad():
+            linear.bias += 1.0 + step
+        points.append(linear.bias.detach().clone())
+        average.update(linear)
+    assert torch.allclose(average.weights["bias"], torch.stack(points).mean(dim=0), atol=1e-5)
+
+
 @pytest.fixture
 def adapter(tiny):
     adapter = build_adapter(LinearAdapter(), tiny, TABLE, seed=0)
@@ -145,6 +178,46 @@ def test_alone_the_anchor_is_zero_shot_whatever_was_trained(adapter, features, t
     plugin.after_update(types.SimpleNamespace(model=adapter))
     assert torch.allclose(plugin.targets(features, scored, share=0.0), expected, atol=1e-5)
     assert not torch.allclose(plugin.targets(features, scored, share=0.5), expected, atol=1e-3)
+
+
+def test_logits_of_the_anchor_and_of_the_average_are_mixed_by_their_share(adapter, features, tiny):
+    plugin, scored = anchored(adapter, momentum=0.75), torch.ones(6, 3, dtype=torch.bool)
+    scored[:, 1] = False
+    start = adapter.weight.detach().clone()
+    with torch.no_grad():
+        adapter.weight[0] += 1.0
+    plugin.after_update(types.SimpleNamespace(model=adapter))
+    images = tiny.logit_scale * unit(features)
+    averaged = images @ (0.75 * start + 0.25 * adapter.weight.detach()).T
+    mixed = 0.7 * images @ tiny.class_features(TABLE).T + 0.3 * averaged
+    found = plugin.targets(features, scored, share=0.3)
+    assert torch.allclose(found[:, [0, 2]], mixed[:, [0, 2]].softmax(dim=1), atol=1e-5)
+    assert not found[:, 1].any()
+
+
+@pytest.mark.parametrize(("experience", "share"), [(0, 0.0), (1, 0.4), (3, 0.4)])
+def test_the_average_has_no_say_in_the_first_experience(adapter, features, monkeypatch, experience, share):
+    plugin, asked = anchored(adapter, share=0.4), []
+    targets = plugin.targets
+    monkeypatch.setattr(plugin, "targets", lambda *given, share: asked.append(share) or targets(*given, share=share))
+    plugin.before_backward(step_of(adapter, features, torch.full((6,), -1), experience=experience))
+    assert asked == [share]
+
+
+def test_what_is_hardly_above_chance_does_not_pass(adapter, features):
+    confidence = anchored(adapter).targets(features, torch.ones(6, 3, dtype=torch.bool), share=0.0).max(dim=1).values
+    for margin in (0.0, float(confidence.median()) * 3, 3.1):
+        plugin = anchored(adapter, keep=1.0, margin=margin)
+        plugin.before_backward(step_of(adapter, features, torch.full((6,), -1), experience=0))
+        assert plugin.said[0].kept.tolist() == (confidence >= margin / 3).tolist()
+
+
+def test_a_window_forgets_what_came_before_it(adapter):
+    plugin = anchored(adapter, keep=0.5, window=4)
+    plugin.passes(torch.full((4,), 0.9), torch.zeros(4, dtype=torch.long))
+    passed = plugin.passes(torch.tensor([0.1, 0.2, 0.3, 0.4]), torch.zeros(4, dtype=torch.long))
+    assert passed.tolist() == [False, False, True, True]
+    assert plugin.confidences.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4])
 
 
 def test_no_gradient_flows_through_pseudo_labels(adapter, features):

@@ -131,8 +131,11 @@ def test_two_bounds_are_a_mistake(streams):
         strategy(streams, {"kind": "replay", "memory_size": 5, "memory_bytes": 100})
 
 
-@pytest.mark.parametrize("kind", ["derpp", "icarl", "gdumb"])
+@pytest.mark.parametrize(
+    "kind", ["replay", "iwms", "derpp", "icarl", "gdumb", "fixmatch", "mean_teacher", "anchored_pl", "upl", "grip", "cpl"]
+)
 def test_a_loss_without_a_gradient_is_a_mistake(streams, kind):
+    """Statistics would count what is rehearsed once more at every step, and nobody would ask a pseudo-label's loss."""
     with pytest.raises(Mistake, match=f"plugin '{kind}' works on the loss, and this adapter learns without a gradient"):
         strategy(streams, {"kind": kind}, adapter="ncm")
 
@@ -318,6 +321,33 @@ def test_icarl_notes_what_the_model_said_before_its_first_update(streams):
         assert torch.allclose(said, expected[[places[sample] for sample in ids.tolist()]], atol=1e-4)
 
 
+def test_what_icarl_noted_counts_by_its_weight(adapter):
+    icarl, said, now = Icarl(adapter, 4, weight=3.0), random(2, 2), random(5, 5, seed=1)
+    icarl.seen, icarl._said, icarl._row_of = (0, 3), said, {7: 0, 9: 1}
+    step = SimpleNamespace(mbatch=[None, None, torch.tensor([9, 7, 9])], mb_output=now[:3], loss=torch.tensor(1.0))
+    icarl.before_backward(step)
+    targets, logs = (said[[1, 0, 1]] / 2).softmax(-1), (now[:3][:, [0, 3]] / 2).log_softmax(-1)
+    assert step.loss.item() == pytest.approx(1 - 3 * 4 * (targets * logs).sum().item() / 3, rel=1e-5)
+
+
+@pytest.mark.parametrize("first", ["derpp", "clip_kd"])
+def test_a_teacher_of_the_batch_leaves_out_what_is_rehearsed_beside_it(streams, first):
+    """DER++ whose losses have no weight is fine-tuning, also where CLIP-KD looks at the features of its forward pass."""
+    rehearsed, taught = {"kind": "derpp", "memory_size": 20, "alpha": 1e-12, "beta": 1e-12}, {"kind": "clip_kd", "fd": 2000.0}
+    on, moved = streams["pixels"], []
+    for kinds in ([rehearsed, taught] if first == "derpp" else [taught, rehearsed], [taught]):
+        settings = {"classes": "seen", "epochs": 1, "batch_size": 16, "optimizer": "sgd", "lr": 1e-3}
+        content = {"version": 1, "adapter": {"kind": "full"}, "plugins": kinds, "train": settings}
+        built = build_strategy(
+            parse(StrategyConfig, content, file="s.toml"), on.backbone, on.benchmark.view,
+            evaluator=EvaluationPlugin(collect_all=False), seed=0, features=on.features,
+        )  # fmt: skip
+        for experience in list(on.benchmark.scenario.train_stream)[:2]:
+            built.train(experience, eval_streams=[])
+        moved.append(torch.cat([weight.detach().flatten() for weight in built.adapter.parameters()]))
+    assert torch.allclose(*moved, atol=1e-5)
+
+
 def test_gdumb_forgets_all_but_its_memory_before_each_training(streams):
     def spoil(built):
         with torch.no_grad():
@@ -339,6 +369,26 @@ def test_gdumb_trains_on_its_memory_and_on_all_of_it(streams):
         trained.clear()
         built.train(experience, eval_streams=[])
         assert sorted(torch.cat(trained).tolist()) == sorted(2 * gdumb.memory.columns[2].tolist())
+
+
+@pytest.mark.parametrize("adapter", ["olora", "coda_prompt", "dualprompt", "prompt_per_experience", "tip_adapter_f"])
+def test_gdumb_beside_an_adapter_that_grows_by_experiences_is_a_mistake(streams, adapter):
+    with pytest.raises(Mistake, match=f"beside the adapter '{adapter}', which adds a part for each experience"):
+        strategy(streams, {"kind": "gdumb", "memory_size": 40}, adapter=adapter)
+
+
+@pytest.mark.parametrize("other", ["replay", "icarl"])
+def test_derpp_stands_behind_whatever_else_is_rehearsed(streams, other):
+    plugins = [{"kind": other, "memory_size": 20}, {"kind": "derpp", "memory_size": 20}]
+    assert learn(streams, *plugins).keepers[1].kept_samples() == 20
+    with pytest.raises(Mistake, match=f"got 'derpp' before '{other}'"):
+        strategy(streams, *reversed(plugins))
+
+
+def test_gdumb_with_a_number_of_steps_is_a_mistake(streams):
+    """A pass through its memory is not one through the experience, by which steps are made into passes."""
+    with pytest.raises(Mistake, match=r"set train.epochs in its place"):
+        strategy(streams, {"kind": "gdumb", "memory_size": 40}, iterations=6)
 
 
 @pytest.mark.parametrize(("field", "other"), [("memory_bytes", "memory_size"), ("memory_size", "memory_bytes")])

@@ -56,6 +56,22 @@ def test_with_one_image_a_class_icl_is_the_papers_loss_over_pairs():
     assert interactive(scores[order], pairs[order]).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_the_loss_is_the_weighted_sum_of_its_four_parts(backbone, pixels):
+    texts = backbone.class_features(TABLE, templates=1)
+    teacher, labels = unit(backbone.image_features(pixels)), torch.tensor([0, 1, -1, 3])
+    own = unit(teacher + 0.5 * torch.randn(teacher.shape, generator=torch.Generator().manual_seed(1)))
+    parts = [
+        ClipKd(student(backbone), None, **{each: float(each == name) for each in ("fd", "icl", "crd", "affinity")})
+        .loss(own, teacher, texts, labels)
+        .item()
+        for name in ("fd", "icl", "crd", "affinity")
+    ]
+    assert all(part > 0 for part in parts)
+    whole = ClipKd(student(backbone), None, fd=2000.0, icl=3.0, crd=0.5, affinity=7.0).loss(own, teacher, texts, labels)
+    expected = sum(weight * part for weight, part in zip((2000.0, 3.0, 0.5, 7.0), parts, strict=True))
+    assert whole.item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_icl_learns_from_known_labels_alone():
     scores = torch.randn(4, 3, requires_grad=True)
     labels = torch.tensor([0, -1, 2, -1])
@@ -79,6 +95,13 @@ def test_a_student_that_inherits_every_layer_is_the_teacher(backbone, pixels):
         student(backbone, tower="inherited", layers=3)
     trained = [weight for weight in half.parameters() if weight.requires_grad]
     assert sum(map(torch.numel, trained)) < sum(map(torch.numel, backbone.towers.parameters()))
+
+
+def test_a_student_trains_by_the_first_template_and_is_tested_by_all(backbone):
+    one = student(backbone)
+    assert torch.equal(one.train().classifier(ALL), backbone.class_features(TABLE, templates=1))
+    assert torch.equal(one.eval().classifier(ALL), backbone.class_features(TABLE))
+    assert not torch.allclose(backbone.class_features(TABLE), backbone.class_features(TABLE, templates=1), atol=1e-3)
 
 
 def test_fused_what_was_never_learned_is_the_teachers_and_what_was_is_a_mean(backbone, pixels):

@@ -6,13 +6,16 @@ import pytest
 import torch
 
 from clvl_bench.adapters import build_adapter
+from clvl_bench.config import StrategyConfig
 from clvl_bench.config.adapters import LinearAdapter, PromptAdapter
 from clvl_bench.datasets import Candidate
+from clvl_bench.errors import Mistake
 from clvl_bench.plugins.task_vectors import TaskVectors
 from clvl_bench.plugins.weight_average import WeightAverage
 from clvl_bench.plugins.weight_l2 import WeightL2
 from clvl_bench.plugins.weights import snapshot
 from clvl_bench.plugins.wise_ft import WiseFt
+from clvl_bench.strict import parse
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
 
@@ -171,3 +174,12 @@ def test_without_points_there_is_no_ensemble(prompt):
     plugin.after_training_iteration(None)
     plugin.after_training_exp(None)
     assert close(snapshot(prompt), learned)
+
+
+@pytest.mark.parametrize("kind", ["wise_ft", "weight_average", "task_vectors", "ewc", "mas", "si"])
+def test_weights_that_are_merged_and_begin_anew_cannot_be_compared_with_what_they_were(kind):
+    """The mean over an experience's path would be added to the update that was merged; the others would see none at all."""
+    content = {"version": 1, "adapter": {"kind": "lora_merged"}, "plugins": [{"kind": kind}]}
+    with pytest.raises(Mistake, match=f"got '{kind}' beside the adapter 'lora_merged'"):
+        parse(StrategyConfig, content, file="s.toml")
+    parse(StrategyConfig, {**content, "adapter": {"kind": "lora"}}, file="s.toml")

@@ -9,7 +9,7 @@ from contract.learning import ANSWERS
 
 from clvl_bench.adapters import build_adapter
 from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import AnswerPromptAdapter, ConcatAdapter, FullAdapter, LinearAdapter
+from clvl_bench.config.adapters import AnswerPromptAdapter, ConcatAdapter, FullAdapter, LinearAdapter, LoraAdapter
 from clvl_bench.config.plugins import DistillationPlugin, LwfPlugin
 from clvl_bench.datasets import Candidate
 from clvl_bench.errors import Mistake
@@ -72,6 +72,19 @@ def test_a_draw_of_all_captions_is_all_of_them(backbone, reference):
     assert not torch.allclose(plugin.loss(torch.arange(8), torch.tensor([3, 1])), whole, rtol=1e-2)
 
 
+def test_every_step_draws_images_and_captions_of_its_own(backbone, reference):
+    plugin = Distillation(student(backbone), reference, sentences="captions", captions_a_step=2, batch_size=3)
+    drawn = []
+    plugin.loss = lambda rows, captions: drawn.append((rows.tolist(), captions.tolist())) or torch.zeros((), requires_grad=True)
+    for step in [*range(20), 0]:
+        clock = SimpleNamespace(train_exp_counter=0, train_exp_epochs=0, train_epoch_iterations=step)
+        plugin.before_backward(SimpleNamespace(clock=clock, loss=torch.zeros(())))
+    assert drawn[0] == drawn[-1]
+    assert all(len(set(rows)) == 3 and len(set(captions)) == 2 for rows, captions in drawn)
+    assert set(range(8)) == {row for rows, _ in drawn for row in rows}
+    assert set(range(5)) == {caption for _, captions in drawn for caption in captions}
+
+
 def test_a_larger_weight_leaves_a_smaller_drift_on_the_reference(backbone, reference):
     """Adam, some steps towards anywhere: what the reference images say moves the less, the larger the weight."""
     drifts = []
@@ -129,6 +142,27 @@ def test_lwf_has_no_gradient_where_the_experience_began_and_one_where_it_has_com
     assert steepest(adapter) > 1e-3
     plugin.after_training_exp(strategy)
     assert plugin.kept_bytes() == 0
+
+
+def test_lwf_notes_the_model_as_it_trains_whatever_it_was_used_for_before(backbone, pixels):
+    """A step scores a class by its first template, testing by all of them; and what is noted has no chance in it."""
+    table = tuple(Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE)
+    full = build_adapter(FullAdapter(), backbone, table, seed=0).eval()
+    plugin = Lwf(full, texts="student")
+    strategy = begun(plugin, pixels)
+    full.train()
+    plugin.before_backward(strategy)
+    strategy.loss.backward()
+    assert steepest(full) < 1e-4
+    lora = build_adapter(LoraAdapter(dropout=0.9), backbone, table, seed=0).train()
+    with torch.no_grad():
+        for name, weight in lora.named_parameters():
+            if "lora_B" in name:
+                weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(2)))
+    plugins = [Lwf(lora, texts="student") for _ in range(2)]
+    for each in plugins:
+        begun(each, pixels)
+    assert torch.equal(plugins[0]._said, plugins[1]._said)
 
 
 def test_lwf_equals_its_formula(backbone, pixels):

@@ -81,6 +81,11 @@ class AnswerRanPacAdapter(Strict):
     random_features: int = Field(2000, ge=1, description="M, the width of the random projection")
     ridge: float | None = Field(None, gt=0, description="lambda; chosen on a fifth of each experience if left out")
 
+    @property
+    def needs_experiences(self) -> bool:
+        """As RanPAC's: to choose its ridge on."""
+        return self.ridge is None
+
 
 class AnswerPromptAdapter(Strict):
     """Learned words before the question and before the answer of a ranked sentence (CoOp in two places)."""

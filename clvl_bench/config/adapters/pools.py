@@ -13,6 +13,7 @@ from clvl_bench.strict import Strict
 class SelectorSettings(Strict):
     """Which experience a test sample belongs to, by frozen image features (Wang et al. 2022, S-Prompts)."""
 
+    needs_experiences: ClassVar[bool] = True
     selector: Literal["kmeans", "class_mean"] = Field("kmeans", description="centroids of an experience, or one mean a class")
     centroids: int = Field(5, ge=1, description="K-means centroids an experience")
     distance: Literal["l1", "l2"] = Field("l1", description="l1 as in the released code of S-Prompts")

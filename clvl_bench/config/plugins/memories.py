@@ -75,6 +75,7 @@ class IcarlPlugin(MemoryPlugin):
 class GdumbPlugin(MemoryPlugin):
     """GDumb: a fresh model for each experience, trained on a balanced memory alone (Prabhu et al. 2020)."""
 
+    needs_experiences: ClassVar[bool] = True
     kind: Literal["gdumb"] = "gdumb"
 
 

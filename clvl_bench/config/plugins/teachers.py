@@ -56,6 +56,7 @@ class ClipKdPlugin(Strict):
     """CLIP-KD: the frozen image tower teaches the trained one on its images (Yang et al. 2024, arXiv:2307.12732)."""
 
     reads: ClassVar[Reads] = "image_features"
+    needs_experiences: ClassVar[bool] = True
     kind: Literal["clip_kd"] = "clip_kd"
     fd: float = Field(2000.0, ge=0, description="weight of feature distillation")
     icl: float = Field(1.0, ge=0, description="weight of interactive contrastive learning, of labelled samples")

@@ -12,6 +12,7 @@ class WiseFtPlugin(Strict):
     """WiSE-FT: weights between the learned ones and an anchor's (Wortsman et al. 2022, arXiv:2109.01903)."""
 
     reads: ClassVar[Reads] = "image_features"
+    needs_experiences: ClassVar[bool] = True
     kind: Literal["wise_ft"] = "wise_ft"
     anchor: Literal["zeroshot", "previous"] = Field(
         "zeroshot", description="the weights before any training, or those before the experience"
@@ -23,6 +24,7 @@ class WeightAveragePlugin(Strict):
     """ZSCL's weight ensemble: the mean of the weights along each experience (Zheng et al. 2023, arXiv:2303.06628)."""
 
     reads: ClassVar[Reads] = "image_features"
+    needs_experiences: ClassVar[bool] = True
     kind: Literal["weight_average"] = "weight_average"
     every: int = Field(100, ge=0, description="steps from one point of the mean to the next; 0 takes no mean")
     average: Literal["uniform", "running"] = "uniform"
@@ -33,6 +35,7 @@ class WeightL2Plugin(Strict):
     """ZSCL's weight constraint: squared distance from the previous weights (Zheng et al. 2023, arXiv:2303.06628)."""
 
     reads: ClassVar[Reads] = "image_features"
+    needs_experiences: ClassVar[bool] = True
     kind: Literal["weight_l2"] = "weight_l2"
     weight: float = Field(1.0, ge=0, description="of the sum over all trained parameters")
 
@@ -41,6 +44,7 @@ class TaskVectorsPlugin(Strict):
     """Task arithmetic: the start and the sum of what was learned from it (Ilharco et al. 2023, arXiv:2212.04089)."""
 
     reads: ClassVar[Reads] = "image_features"
+    needs_experiences: ClassVar[bool] = True
     kind: Literal["task_vectors"] = "task_vectors"
     scaling: float = Field(0.4, ge=0, description="of the sum; the paper chooses it on validation data")
 
@@ -76,6 +80,7 @@ class SiPlugin(Strict):
     """SI: weights are held by how much each lowered the loss on its way (Zenke et al. 2017, arXiv:1703.04200)."""
 
     reads: ClassVar[Reads] = "image_features"
+    needs_experiences: ClassVar[bool] = True
     kind: Literal["si"] = "si"
     strength: float = Field(0.1, ge=0, description="c")
     damping: float = Field(1e-3, gt=0, description="xi")
