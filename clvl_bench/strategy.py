@@ -36,13 +36,22 @@ _CLOCK = ("train_iterations", "train_exp_counter", "total_iterations")
 
 
 class IndexLoader:
-    """Minibatches [inputs, labels, sample ids, tasks] by index; `order()` gives the permutation of a pass."""
+    """Minibatches [inputs, labels, sample ids, tasks] by index; `order()` gives the permutation of a pass of `samples`."""
 
-    def __init__(self, view: View, ids: Tensor, *, batch_size: int, order: Callable[[], Tensor] | None = None) -> None:
+    def __init__(
+        self,
+        view: View,
+        ids: Tensor,
+        *,
+        batch_size: int,
+        order: Callable[[], Tensor] | None = None,
+        samples: int | None = None,
+    ) -> None:
         self._view, self._ids, self._batch_size, self._order = view, ids, batch_size, order
+        self._samples = len(ids) if samples is None else samples
 
     def __len__(self) -> int:
-        return math.ceil(len(self._ids) / self._batch_size)
+        return math.ceil(self._samples / self._batch_size)
 
     def __iter__(self) -> Iterator[list[Tensor]]:
         ids = self._ids if self._order is None else self._ids[self._order()]
@@ -103,11 +112,10 @@ class AdaptationStrategy(SupervisedTemplate):
                 rows = rows[: (iterations - clock.train_exp_iterations) * self.train_mb_size]
             return torch.from_numpy(rows)
 
-        self.dataloader: Any = IndexLoader(self._view, ids, batch_size=self.train_mb_size, order=order)
+        drawn = self.experience.step.epoch_samples
+        self.dataloader: Any = IndexLoader(self._view, ids, batch_size=self.train_mb_size, order=order, samples=drawn)
         if iterations is not None and self.adapter.learns == "gradient":
-            self.train_epochs = math.ceil(
-                iterations / math.ceil((self.experience.step.epoch_samples or len(ids)) / self.train_mb_size)
-            )
+            self.train_epochs = math.ceil(iterations / len(self.dataloader))
 
     def make_eval_dataloader(self, **kwargs: Any) -> None:
         self.dataloader = IndexLoader(self._view, torch.from_numpy(self.experience.step.ids), batch_size=self.eval_mb_size)

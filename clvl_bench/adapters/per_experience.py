@@ -37,10 +37,10 @@ class PerExperience(Adapter):
         features: FrozenFeatures,
     ) -> None:
         super().__init__(backbone, table)
-        self.selector = Selector(settings, backbone.width)
+        self._start = int(torch.randint(2**31, ()))
+        self.selector = Selector(settings, backbone.width, seed=self._start)
         self.members = nn.ModuleList()
         self._member, self._features = member, features
-        self._start = int(torch.randint(2**31, ()))
         self._begun = 0
         self._add()
 

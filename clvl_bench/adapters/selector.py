@@ -28,9 +28,9 @@ class Selector(nn.Module):
     owners: Tensor
     reaches: Tensor
 
-    def __init__(self, settings: SelectorSettings, width: int) -> None:
+    def __init__(self, settings: SelectorSettings, width: int, *, seed: int = 0) -> None:
         super().__init__()
-        self._settings = settings
+        self._settings, self._seed = settings, seed
         self._features: list[Tensor] = []
         self._labels: list[Tensor] = []
         self.register_buffer("centroids", torch.zeros(0, width))
@@ -50,7 +50,7 @@ class Selector(nn.Module):
         features, labels = torch.cat(self._features), torch.cat(self._labels)
         self._features, self._labels = [], []
         if self._settings.selector == "kmeans":
-            centroids = kmeans(features, self._settings.centroids, rng("k-means", experience))
+            centroids = kmeans(features, self._settings.centroids, rng("k-means", self._seed, experience))
         else:  # means of what has a label; without any, one mean of all
             groups = [features[labels == label] for label in labels[labels >= 0].unique()] or [features]
             centroids = torch.stack([group.mean(dim=0) for group in groups])

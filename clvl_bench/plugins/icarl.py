@@ -20,6 +20,7 @@ from clvl_bench.plugins.base import Surroundings, refuse_without_gradient
 from clvl_bench.plugins.distillation import distillation_loss
 from clvl_bench.plugins.memory import CHUNK, features_by, reader
 from clvl_bench.plugins.replay import Replay
+from clvl_bench.plugins.weights import without_dropout
 
 NEVER = -1e4
 """In the place of minus infinity where softmaxes are compared: 0 times infinity is not a number."""
@@ -74,10 +75,9 @@ class Icarl(Replay):
         read, count = reader(strategy.experience.dataset), len(strategy.experience.dataset)
         parts = [read(rows) for rows in torch.arange(count).split(CHUNK)]
         parts += list(zip(*(column.split(CHUNK) for column in self.memory.columns), strict=True))
-        self.adapter.eval()
-        with torch.no_grad():
+        # As in training: a trained text tower scores a class by its first template there, by all of them in testing.
+        with without_dropout(self.adapter), torch.no_grad():
             said = [self.adapter.logits(part[0].to(strategy.device), self.seen) for part in parts]
-        self.adapter.train()
         self._said = torch.cat(said)
         self._row_of = {sample: row for row, sample in enumerate(torch.cat([part[2] for part in parts]).tolist())}
 

@@ -7,6 +7,7 @@ that on cached features both see the same and differ by their weights alone.
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from clvl_bench.adapters import State
@@ -29,11 +30,13 @@ class MeanTeacher(Unlabelled):
     def loss(self, strategy: Any, rows: Tensor) -> Tensor:
         taught = self.teacher.scores(strategy.model, strategy.mb_x)[rows]
         student = student_scores(strategy, rows)
-        taught = taught.masked_fill(student.isneginf(), -float("inf")).softmax(dim=1)
+        scored = torch.isfinite(student)
+        taught = taught.masked_fill(~scored, -torch.inf).softmax(dim=1)
         labels = taught.argmax(dim=1)
         self.says(strategy, rows, labels, labels >= 0)
         ramp = min(1.0, (self.teacher.steps + 1) / self.ramp_steps)
-        return ramp * (student.softmax(dim=1) - taught).square().mean()
+        # The mean over a row's candidates: how many other classes the benchmark has must not weaken it.
+        return ramp * ((student.softmax(dim=1) - taught).square().sum(dim=1) / scored.sum(dim=1)).mean()
 
     def after_update(self, strategy: Any, **kwargs: Any) -> None:
         self.teacher.update(strategy.model)

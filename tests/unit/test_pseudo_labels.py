@@ -126,6 +126,21 @@ def test_a_teacher_that_says_the_same_teaches_nothing_and_another_one_only_the_s
     assert all(weight.grad is None and not weight.requires_grad for weight in plugin.teacher.weights.values())
 
 
+def test_a_teacher_teaches_as_much_whatever_classes_are_no_candidates(monkeypatch):
+    from types import SimpleNamespace
+
+    student, taught = torch.randn(5, 3), torch.randn(5, 3)
+    losses = []
+    for others in (0, 40):
+        wide, said = (torch.cat([each, each.new_full((5, others), -torch.inf)], dim=1) for each in (student, taught))
+        plugin = MeanTeacher(ramp_steps=1)
+        monkeypatch.setattr(plugin.teacher, "scores", lambda model, inputs, said=said: said)
+        batch = SimpleNamespace(mb_output=wide, mb_x=torch.zeros(5, 2), mbatch=(), model=None)
+        losses.append(plugin.loss(batch, torch.arange(5)).item())
+    expected = torch.nn.functional.mse_loss(student.softmax(dim=1), taught.softmax(dim=1)).item()
+    assert losses == pytest.approx([expected, expected])
+
+
 def test_an_average_is_the_weighted_mean_and_grown_rows_join_it(linear):
     average = Average(0.75, ramped=False)
     average.align(linear)

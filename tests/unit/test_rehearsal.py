@@ -348,6 +348,22 @@ def test_a_teacher_of_the_batch_leaves_out_what_is_rehearsed_beside_it(streams, 
     assert torch.allclose(*moved, atol=1e-5)
 
 
+def test_icarl_distils_nothing_into_towers_that_have_not_moved(streams, monkeypatch):
+    """At the first step of an experience the model is the one that was noted, also where training has one template a class."""
+    built, scenario = strategy(streams, {"kind": "icarl", "memory_size": 40}, adapter="full", lr=1e-12)
+    differences, distilled = [], Icarl.distilled
+
+    def noted(plugin, said, now):
+        differences.append((said - now)[torch.isfinite(now)].abs().max().item())
+        return distilled(plugin, said, now)
+
+    monkeypatch.setattr(Icarl, "distilled", noted)
+    for experience in list(scenario.train_stream)[:2]:
+        built.train(experience, eval_streams=[])
+    assert differences
+    assert max(differences) < 1e-3
+
+
 def test_gdumb_forgets_all_but_its_memory_before_each_training(streams):
     def spoil(built):
         with torch.no_grad():

@@ -42,6 +42,17 @@ def test_the_start_spreads_over_separate_groups():
     assert torch.allclose(found[found.argmax(dim=1).argsort()], data.mean(dim=1), atol=1e-5)
 
 
+def test_where_centroids_begin_depends_on_the_seed():
+    samples, found = torch.randn(200, 6, generator=torch.Generator().manual_seed(0)), []
+    for seed in (0, 0, 1):
+        selector = Selector(SelectorSettings(), 6, seed=seed)
+        selector.observe(samples, torch.zeros(200, dtype=torch.long))
+        selector.close(0)
+        found.append(selector.centroids)
+    assert torch.equal(found[0], found[1])
+    assert not torch.allclose(found[0], found[2])
+
+
 def test_fewer_samples_than_centroids_are_their_own_centroids():
     samples = torch.eye(3)
     found = kmeans(samples, 5, np.random.default_rng(0))

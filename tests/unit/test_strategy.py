@@ -64,8 +64,8 @@ def strategy(tiny):
     from clvl_bench.prepare import prepare
     from clvl_bench.strategy import build_strategy
 
-    def build(*overrides):
-        config = run_config("toy_landcover", "prompt", limit=20, overrides=overrides)
+    def build(*overrides, limit=20):
+        config = run_config("toy_landcover", "prompt", limit=limit, overrides=overrides)
         prepared = prepare(config)
         evaluator = EvaluationPlugin(collect_all=False)
         return prepared, build_strategy(
@@ -75,8 +75,8 @@ def strategy(tiny):
     return build
 
 
-def rates(strategy, prepared):
-    experience = prepared.benchmark.scenario.train_stream[0]
+def rates(strategy, prepared, number=0):
+    experience = prepared.benchmark.scenario.train_stream[number]
     prepared.benchmark.truth.reveal(experience.step.ids)
     seen = []
     step = strategy.optimizer_step
@@ -101,6 +101,15 @@ def test_the_learning_rate_rises_and_follows_half_a_cosine(strategy):
 def test_a_constant_schedule_is_constant(strategy):
     prepared, built = strategy("train.lr=0.1", "train.schedule=constant", "train.batch_size=1", "train.epochs=1")
     assert set(rates(built, prepared)) == {0.1}
+
+
+def test_the_cosine_ends_with_every_experience_of_cumulative_data_too(strategy):
+    """An epoch draws as many samples as the experience has of its own, whatever there is to draw from."""
+    settings = ("train.data=cumulative", "train.classes=seen", "train.lr=0.1", "train.batch_size=1", "train.epochs=2")
+    prepared, built = strategy(*settings, limit=40)
+    for number in range(3):
+        seen = rates(built, prepared, number)
+        assert seen == pytest.approx([0.05 * (1 + math.cos(math.pi * k / len(seen))) for k in range(len(seen))])
 
 
 def test_iterations_are_the_steps_of_an_experience_whatever_the_size_of_a_pass(strategy):
