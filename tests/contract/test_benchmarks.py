@@ -85,7 +85,14 @@ def steps_of(stream: BenchmarkConfig) -> int:
         return len(stream.classes_per_experience) * stream.repeats or len(stream.datasets)
     if asked.by in ("answer", "dataset"):
         return asked.experiences or len(stream.datasets)
-    return sum(len(asked.groups or stream.asked(name).values[asked.by]) for name in stream.datasets)
+    skills = [
+        skill for name in stream.datasets for skill in asked.groups or [(each,) for each in stream.asked(name).values[asked.by]]
+    ]
+    if asked.concepts == "together":
+        return len(skills)
+    (dataset,) = map(stream.asked, stream.datasets)
+    concepts = dataset.values[asked.concept]
+    return sum(any((value, concept) not in asked.held_out for value in skill) for skill in skills for concept in concepts)
 
 
 @pytest.mark.parametrize("name", HERE)
