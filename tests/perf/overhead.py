@@ -54,8 +54,8 @@ backbone = "random"
 def ours(prepared: Prepared) -> AdaptationStrategy:
     config = prepared.config.strategy_config
     evaluator = EvaluationPlugin(Accuracy(), loggers=[], collect_all=False)
-    view, teacher = prepared.benchmark.view, prepared.features
-    return build_strategy(config, prepared.backbone, view, evaluator=evaluator, seed=0, teacher=teacher)
+    view, features = prepared.benchmark.view, prepared.features
+    return build_strategy(config, prepared.backbone, view, evaluator=evaluator, seed=0, features=features)
 
 
 def train_ours(prepared: Prepared) -> float:
