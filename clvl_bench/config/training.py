@@ -9,16 +9,6 @@ from clvl_bench.config.plugins import MemoryPlugin, Plugin
 from clvl_bench.config.reads import Reads, demanding
 from clvl_bench.strict import Strict
 
-OF_WEIGHTS = ("wise_ft", "weight_average", "task_vectors", "ewc", "mas", "si")
-"""Plugins that compare weights of one experience with those of another: they must be the same weights."""
-
-
-GROWING = (
-    "olora", "dualprompt", "coda_prompt", "prompt_per_experience", "lora_per_experience", "sprompts", "moe_adapters",
-    "tip_adapter_f",
-)  # fmt: skip
-"""Adapters with a part for each experience: what they were at first has no place for the later ones."""
-
 
 class TrainConfig(Strict):
     """How gradients are followed. The optimiser is made anew for each experience, as the papers do.
@@ -95,7 +85,7 @@ class StrategyConfig(Strict):
                 "train.iterations: got a number of steps beside the plugin 'gdumb', whose passes are as long as its memory; "
                 "set train.epochs in its place"
             )
-        if "gdumb" in kinds and self.adapter.kind in GROWING:
+        if "gdumb" in kinds and getattr(self.adapter, "adds_parts", False):
             raise ValueError(
                 f"plugins: got 'gdumb', which makes a fresh model of a memory for every test, beside the adapter "
                 f"'{self.adapter.kind}', which adds a part for each experience; use another, for example linear, lora or full"
@@ -106,7 +96,7 @@ class StrategyConfig(Strict):
                 f"plugins: got 'derpp' before '{rehearsed[1]}'; it takes its own samples off the batch again, "
                 "so that it must stand behind what else joins them"
             )
-        comparing = [kind for kind in kinds if kind in OF_WEIGHTS]
+        comparing = [plugin.kind for plugin in self.plugins if getattr(plugin, "compares_weights", False)]
         if comparing and isinstance(self.adapter, LoraMergedAdapter):
             raise ValueError(
                 f"plugins: got '{comparing[0]}' beside the adapter 'lora_merged', whose update is merged and begun anew "

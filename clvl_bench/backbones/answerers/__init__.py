@@ -3,7 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
-from clvl_bench.backbones.answerers.base import Answerer, Parts
+from clvl_bench.backbones.answerers.base import FILES, Answerer, Parts
 from clvl_bench.backbones.folders import CONFIG, opened, read_json
 from clvl_bench.config.answerers import find_answerer
 from clvl_bench.config.backbones import BackboneDeclaration, folder_of
@@ -36,7 +36,7 @@ def load_answerer(name: str, *, device: str = "cpu") -> Answerer:
     if kind not in LAYOUTS:
         raise Damage(f"answerer {name}: {CONFIG} says model_type {kind!r}; read are {', '.join(LAYOUTS)}")
     layout = import_module(f"clvl_bench.backbones.answerers.{LAYOUTS[kind]}")
-    weights = files.weights_sha256(layout.FILES, what=f"answerer {name}")
+    weights = files.weights_sha256(FILES, what=f"answerer {name}")
     answerer: Answerer = layout.load(folder, name=found.name, family=files.family, weights_sha256=weights, hashes=files.hashes)
     return answerer.to(device)
 

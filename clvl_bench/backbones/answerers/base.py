@@ -7,6 +7,7 @@ to the question and drops it on the way, and an answer would depend on the longe
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
+from clvl_bench.backbones.weights import read_model, read_part
 from clvl_bench.records import sha256, to_json
+
+FILES = ("model.safetensors", "pytorch_model.bin")
+"""The weights, in the order in which transformers looks for them."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,18 @@ class Parts:
     model: Any
     tokeniser: Any
     images: Any
+
+
+def read_parts(model: Any, images: Any, folder: Path, *, what: str, name: str) -> Parts:
+    """The parts in a folder in transformers' layout. Nothing in it is executed, and no socket is opened.
+
+    Raises:
+        Damage: a file of the folder cannot be read; `what` is what it was read as.
+    """
+    from transformers import BertTokenizer
+
+    read = read_model(model, folder, what, name, role="answerer")
+    return Parts(read, *(read_part(kind, folder, what, name, role="answerer") for kind in (BertTokenizer, images)))
 
 
 class Answerer(ABC):

@@ -11,11 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from clvl_bench.backbones.answerers.base import Answerer, Parts
-from clvl_bench.backbones.weights import read_model, read_part
+from clvl_bench.backbones.answerers.base import Answerer, read_parts
 
-FILES = ("model.safetensors", "pytorch_model.bin")
-"""The weights, in the order in which transformers looks for them."""
 LONGEST = 10
 """Tokens of an answer, its start and end included: the authors' limit."""
 
@@ -51,13 +48,10 @@ def load(folder: Path, **identity: Any) -> Blip:
     Raises:
         Damage: a file of the folder cannot be read.
     """
-    from transformers import BertTokenizer, BlipForQuestionAnswering
+    from transformers import BlipForQuestionAnswering
     from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
-    name, what = identity["name"], "BLIP for questions"
-    model = read_model(BlipForQuestionAnswering, folder, what, name, role="answerer")
-    tokeniser, images = (
-        read_part(kind, folder, what, name, role="answerer") for kind in (BertTokenizer, BlipImageProcessorPil)
+    parts = read_parts(
+        BlipForQuestionAnswering, BlipImageProcessorPil, folder, what="BLIP for questions", name=identity["name"]
     )
-    context = int(model.config.text_config.max_position_embeddings)
-    return Blip(Parts(model, tokeniser, images), context_length=context, **identity)
+    return Blip(parts, context_length=int(parts.model.config.text_config.max_position_embeddings), **identity)

@@ -12,12 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.answerers.base import Answerer, Parts
-from clvl_bench.backbones.weights import read_model, read_part
+from clvl_bench.backbones.answerers.base import Answerer, read_parts
 from clvl_bench.randomness import keyed
 
-FILES = ("model.safetensors", "pytorch_model.bin")
-"""The weights, in the order in which transformers looks for them."""
 EVERY_PATCH = -1
 """Of `max_image_length`; the published configuration has it too."""
 
@@ -49,14 +46,11 @@ def load(folder: Path, **identity: Any) -> Vilt:
     Raises:
         Damage: a file of the folder cannot be read.
     """
-    from transformers import BertTokenizer, ViltForQuestionAnswering
+    from transformers import ViltForQuestionAnswering
     from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
 
-    name, what = identity["name"], "ViLT for questions"
-    model = read_model(ViltForQuestionAnswering, folder, what, name, role="answerer")
-    model.config.max_image_length = EVERY_PATCH
-    tokeniser, images = (
-        read_part(kind, folder, what, name, role="answerer") for kind in (BertTokenizer, ViltImageProcessorPil)
+    parts = read_parts(
+        ViltForQuestionAnswering, ViltImageProcessorPil, folder, what="ViLT for questions", name=identity["name"]
     )
-    context = int(model.config.max_position_embeddings)
-    return Vilt(Parts(model, tokeniser, images), context_length=context, **identity)
+    parts.model.config.max_image_length = EVERY_PATCH
+    return Vilt(parts, context_length=int(parts.model.config.max_position_embeddings), **identity)

@@ -31,4 +31,5 @@ class TipAdapterF(TipAdapter):
     """Tip-Adapter-F: the cache's keys follow the gradient (Zhang et al. 2022, arXiv:2207.09519)."""
 
     needs_experiences: ClassVar[bool] = True
+    adds_parts: ClassVar[bool] = True
     kind: Literal["tip_adapter_f"] = "tip_adapter_f"  # type: ignore[assignment]

@@ -14,6 +14,7 @@ class SelectorSettings(Strict):
     """Which experience a test sample belongs to, by frozen image features (Wang et al. 2022, S-Prompts)."""
 
     needs_experiences: ClassVar[bool] = True
+    adds_parts: ClassVar[bool] = True
     selector: Literal["kmeans", "class_mean"] = Field("kmeans", description="centroids of an experience, or one mean a class")
     centroids: int = Field(5, ge=1, description="K-means centroids an experience")
     distance: Literal["l1", "l2"] = Field("l1", description="l1 as in the released code of S-Prompts")
@@ -71,6 +72,7 @@ class DualPromptAdapter(Strict):
     """DualPrompt: a general prompt, and an expert prompt for each experience (Wang et al. 2022, arXiv:2204.04799)."""
 
     reads: ClassVar[Reads] = "pixels"
+    adds_parts: ClassVar[bool] = True
     kind: Literal["dualprompt"] = "dualprompt"
     general_length: int = Field(6, ge=0, multiple_of=2, description="half keys and half values")
     frozen: bool = Field(False, description="the general prompt stays as it began")
@@ -85,6 +87,7 @@ class CodaPromptAdapter(Strict):
     """CODA-Prompt: prompts mixed from components by attention (Smith et al. 2023, arXiv:2211.13218)."""
 
     reads: ClassVar[Reads] = "pixels"
+    adds_parts: ClassVar[bool] = True
     kind: Literal["coda_prompt"] = "coda_prompt"
     components: int = Field(10, ge=1, description="new ones an experience (published: 100 over 10 experiences)")
     length: int = Field(8, ge=2, multiple_of=2, description="half keys and half values")

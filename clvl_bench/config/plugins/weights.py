@@ -13,6 +13,7 @@ class WiseFtPlugin(Strict):
 
     reads: ClassVar[Reads] = "image_features"
     needs_experiences: ClassVar[bool] = True
+    compares_weights: ClassVar[bool] = True
     kind: Literal["wise_ft"] = "wise_ft"
     anchor: Literal["zeroshot", "previous"] = Field(
         "zeroshot", description="the weights before any training, or those before the experience"
@@ -25,6 +26,7 @@ class WeightAveragePlugin(Strict):
 
     reads: ClassVar[Reads] = "image_features"
     needs_experiences: ClassVar[bool] = True
+    compares_weights: ClassVar[bool] = True
     kind: Literal["weight_average"] = "weight_average"
     every: int = Field(100, ge=0, description="steps from one point of the mean to the next; 0 takes no mean")
     average: Literal["uniform", "running"] = "uniform"
@@ -45,6 +47,7 @@ class TaskVectorsPlugin(Strict):
 
     reads: ClassVar[Reads] = "image_features"
     needs_experiences: ClassVar[bool] = True
+    compares_weights: ClassVar[bool] = True
     kind: Literal["task_vectors"] = "task_vectors"
     scaling: float = Field(0.4, ge=0, description="of the sum; the paper chooses it on validation data")
 
@@ -54,6 +57,7 @@ class EwcPlugin(Strict):
 
     reads: ClassVar[Reads] = "image_features"
     needs_experiences: ClassVar[bool] = True
+    compares_weights: ClassVar[bool] = True
     kind: Literal["ewc"] = "ewc"
     strength: float = Field(1000.0, ge=0, description="lambda, on half of the weighted squared distance")
     form: Literal["separate", "online"] = Field(
@@ -71,6 +75,7 @@ class MasPlugin(Strict):
 
     reads: ClassVar[Reads] = "image_features"
     needs_experiences: ClassVar[bool] = True
+    compares_weights: ClassVar[bool] = True
     kind: Literal["mas"] = "mas"
     strength: float = Field(1.0, ge=0, description="lambda")
     samples: int = Field(256, ge=1, description="of each experience, for its importance")
@@ -81,6 +86,7 @@ class SiPlugin(Strict):
 
     reads: ClassVar[Reads] = "image_features"
     needs_experiences: ClassVar[bool] = True
+    compares_weights: ClassVar[bool] = True
     kind: Literal["si"] = "si"
     strength: float = Field(0.1, ge=0, description="c")
     damping: float = Field(1e-3, gt=0, description="xi")
