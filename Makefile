@@ -66,7 +66,7 @@ tiny-clip: setup ## pre-train the embedded toy CLIP anew (about a quarter of an 
 	$(BIN)/python -m clvl_bench.backbones.recipe
 
 contact-sheet: setup ## paint docs/toy_worlds.png
-	$(BIN)/python -m clvl_bench.worlds.sheet docs/toy_worlds.png
+	$(BIN)/python -m clvl_bench.data.toy.sheet docs/toy_worlds.png
 
 clean: ## remove .venv and what can be made again
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

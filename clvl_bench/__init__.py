@@ -1,7 +1,7 @@
 """clvl_bench: continual adaptation of vision-language models, run, measured and compared on one stream."""
 
-from clvl_bench import torchvision_pair
+from clvl_bench.core import compat
 
 __version__ = "0.1.0"
 
-torchvision_pair.prepare()
+compat.prepare()

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clvl_bench.questions import Asked, packed, question_rows
+from clvl_bench.inputs.questions import Asked, packed, question_rows
 
 QUESTIONS = ("is there a nodule?", "how many findings are there?")
 

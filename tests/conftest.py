@@ -47,7 +47,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def tiny():  # type: ignore[no-untyped-def]
     """The embedded backbone."""
-    from clvl_bench.backbones import load_backbone
+    from clvl_bench.backbones.loading import load_backbone
 
     return load_backbone("tiny")
 

@@ -21,7 +21,7 @@ def write_clip(folder: Path, *, text: dict[str, Any] | None = None, seed: int = 
     import torch
     from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
-    from clvl_bench.config.backbones import assets
+    from clvl_bench.backbones.catalog import assets
 
     tokenizer = CLIPTokenizer.from_pretrained(assets())
     words = {"vocab_size": len(tokenizer), "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}

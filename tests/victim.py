@@ -82,8 +82,8 @@ def victims() -> Iterator[Victims]:
 
 
 EVERYTHING = (
-    "cli.main", "cli.show", "runner", "streams.scenario", "readers.toy", "adapters.none", "adapters.full", "adapters.prompt",
-    "plugins.replay", "report.plots",
+    "cli.main", "cli.show", "runs.runner", "streams.scenario", "data.readers.toy", "methods.none.adapter",
+    "methods.full.adapter", "methods.prompt.adapter", "methods.replay.plugin", "report.plots",
 )  # fmt: skip
 """What a run imports on its way."""
 
@@ -93,7 +93,7 @@ def serve() -> None:
     warnings.filterwarnings("ignore")
     for module in EVERYTHING:
         import_module(f"clvl_bench.{module}")
-    from clvl_bench import features
+    from clvl_bench.inputs import features
 
     tiny = features.load_backbone("tiny")  # once for all: it is frozen, and loading it writes nothing
     features.load_backbone = lambda name, **settings: tiny
@@ -126,8 +126,8 @@ def _live(*, home: str, **request: Any) -> None:
 
 def _work(*, arguments: list[str] | None = None, config: str = "", results: str = "", dies_at: int | None = None) -> None:
     from clvl_bench.cli.main import main
-    from clvl_bench.config import RunConfig
-    from clvl_bench.runner import run
+    from clvl_bench.runs.config import RunConfig
+    from clvl_bench.runs.runner import run
 
     if arguments is not None:
         sys.argv = ["clvl-bench", *arguments]

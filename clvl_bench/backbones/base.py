@@ -14,11 +14,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from clvl_bench.backbones.catalog import Precision
 from clvl_bench.backbones.preprocessing import Preprocessing
-from clvl_bench.config.backbones import Precision
-from clvl_bench.costs import free_memory, out_of_memory
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake, RunFailed
+from clvl_bench.core.errors import Mistake, RunFailed
+from clvl_bench.core.resources import free_memory, out_of_memory
+from clvl_bench.data.catalog.candidate import Candidate
 
 TEXT_CHUNK = 256
 """Sentences that go through the text tower together."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clvl_bench.config.backbones import BackboneDeclaration
-from clvl_bench.errors import Damage
-from clvl_bench.records import file_sha256
+from clvl_bench.backbones.catalog import BackboneDeclaration
+from clvl_bench.core.errors import Damage
+from clvl_bench.core.files import file_sha256
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 """What a folder's weights may be called; the module that reads it says in `FILES` which of them it reads first."""

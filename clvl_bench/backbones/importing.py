@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones import load_backbone
 from clvl_bench.backbones.folders import MANIFEST, file_hashes
+from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.backbones.open_clip import open_clip
 from clvl_bench.backbones.weights import first_line, read_tensors
-from clvl_bench.errors import Damage, Mistake, unknown
-from clvl_bench.records import file_sha256, to_json
+from clvl_bench.core.errors import Damage, Mistake, unknown
+from clvl_bench.core.files import file_sha256, to_json
 
 TOLERANCE = 1e-5
 """Of the features, relative to the largest: what another order of sums may change of them in fp32."""

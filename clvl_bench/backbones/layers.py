@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 from clvl_bench.backbones.base import Backbone, TowerBackbone, Towers, with_towers
-from clvl_bench.errors import Mistake
+from clvl_bench.core.errors import Mistake
 
 
 class Insert:

@@ -18,7 +18,7 @@ from clvl_bench.backbones.base import Tokens, TowerBackbone, Towers
 from clvl_bench.backbones.padding import padded
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes
 from clvl_bench.backbones.weights import first_line, read_part, read_tensors
-from clvl_bench.errors import Damage, Mistake
+from clvl_bench.core.errors import Damage, Mistake
 
 CONFIG = "open_clip_config.json"
 FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "model.safetensors", "pytorch_model.bin")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone, unit
-from clvl_bench.datasets import Candidate
+from clvl_bench.data.catalog.candidate import Candidate
 
 
 class PrecomputedBackbone(Backbone):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from clvl_bench.errors import Damage
+from clvl_bench.core.errors import Damage
 
 
 @dataclass(frozen=True)

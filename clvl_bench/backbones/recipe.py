@@ -21,13 +21,13 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
+from clvl_bench.backbones.catalog import assets
 from clvl_bench.backbones.folders import file_hashes
-from clvl_bench.config.backbones import assets
-from clvl_bench.randomness import rng
-from clvl_bench.records import to_json
-from clvl_bench.worlds import VERSION, WORLDS
-from clvl_bench.worlds.canvas import SIZE, Dice
-from clvl_bench.worlds.captions import caption
+from clvl_bench.core.files import to_json
+from clvl_bench.core.rng import rng
+from clvl_bench.data.toy.canvas import SIZE, Dice
+from clvl_bench.data.toy.captions import caption
+from clvl_bench.data.toy.index import VERSION, WORLDS
 
 PAIRS: dict[str, int] = {"postcards": 22000, "shapes": 18000, "maps": 3000, "drawings": 6000, "films": 3000}
 """Pictures of each world. The dial rho of the domain shift is the share of maps: top views in another style."""

@@ -15,7 +15,7 @@ from clvl_bench.backbones.base import Tokens, TowerBackbone, Towers
 from clvl_bench.backbones.padding import padded
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes, read_preprocessing
 from clvl_bench.backbones.weights import read_model, read_part
-from clvl_bench.errors import Mistake
+from clvl_bench.core.errors import Mistake
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 """The weights, in the order in which transformers looks for them."""

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from clvl_bench.errors import Damage
+from clvl_bench.core.errors import Damage
 
 _WRAPPERS = ("state_dict", "model")
 """Under which names training scripts put the weights, beside their optimiser and clock."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import requires
 from typing import Literal
 
-from clvl_bench.home import home
-from clvl_bench.installed import versions_of
+from clvl_bench.core.cache_dir import home
+from clvl_bench.core.versions import versions_of
 
 Kind = Literal["dataset", "model"]
 PACKAGES = ("torch", "torchvision", "avalanche-lib", "transformers", "peft", "numpy", "pandas", "matplotlib")
@@ -73,7 +73,7 @@ def _torch(installed: dict[str, str]) -> Iterator[Finding]:
         return
     import torch
 
-    from clvl_bench.torchvision_pair import compiled_part_loads
+    from clvl_bench.core.compat import compiled_part_loads
 
     yield Finding("torch", True, f"{torch.__version__}, {torch.get_num_threads()} threads")
     wanted = _torch_wanted_by_torchvision()
@@ -113,10 +113,11 @@ def _machine() -> Iterator[Finding]:
 
 def _kept() -> Iterator[Finding]:
     """Weights and data: those that are not here are no fault, only a hint."""
-    from clvl_bench.config.backbones import BACKBONES
-    from clvl_bench.config.backbones import is_here as weights_here
-    from clvl_bench.datasets import DATASETS, QUESTIONS, HubSource
-    from clvl_bench.readers import is_here
+    from clvl_bench.backbones.catalog import BACKBONES
+    from clvl_bench.backbones.catalog import is_here as weights_here
+    from clvl_bench.data.catalog.listing import DATASETS, QUESTIONS
+    from clvl_bench.data.catalog.sources import HubSource
+    from clvl_bench.data.readers.reading import is_here
 
     here = [each.name for each in BACKBONES if weights_here(each)]
     away = [each.name for each in BACKBONES if each.name not in here and each.revision is not None]
@@ -131,11 +132,11 @@ def _kept() -> Iterator[Finding]:
 
 def _stock(kinds: Collection[Kind]) -> Iterator[Finding]:
     """Every fetched file against the hash that was declared, or written down when it came."""
-    from clvl_bench import stock
+    from clvl_bench.hub import bundle
 
-    for each in stock.holdings():
+    for each in bundle.holdings():
         if each.files and each.kind in kinds:
-            changed = stock.damaged(each)
+            changed = bundle.damaged(each)
             found = f"{each.name}: {len(each.files)} files"
             known = "all as fetched" if each.manifest.is_file() else "no hashes were written down"
             well = f"{found}, {known}" + (", weights as declared" if each.pinned else "")

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
-from clvl_bench.config import RunConfig
-from clvl_bench.config.backbones import find, folder_of
-from clvl_bench.config.files import shipped
-from clvl_bench.datasets import FeaturesSource, ImageDataset, VqaDataset
+from clvl_bench.backbones.catalog import find, folder_of
+from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.sources import FeaturesSource
+from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.report.runs import RUNS, Origin, origins
+from clvl_bench.runs.config import RunConfig
+from clvl_bench.runs.files import shipped
 
 FLOAT_BYTES, HALF_BYTES = 4, 2
 

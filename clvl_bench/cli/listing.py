@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
 from rich import box
@@ -11,22 +11,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from clvl_bench.config import Adapter, BenchmarkConfig, Plugin, backbones
-from clvl_bench.config.answerers import ANSWERERS
-from clvl_bench.config.backbones import BACKBONES, BackboneDeclaration
-from clvl_bench.config.files import load, locate, names
-from clvl_bench.datasets import (
-    DATASETS,
-    QUESTIONS,
-    ImageDataset,
-    OwnCopySource,
-    ToyQuestionsSource,
-    ToySource,
-    VqaDataset,
-)
-from clvl_bench.errors import Mistake, near_match
-from clvl_bench.metrics import METRICS
-from clvl_bench.readers import is_here
+from clvl_bench.backbones import catalog as backbones
+from clvl_bench.backbones.answerers.catalog import ANSWERERS
+from clvl_bench.backbones.catalog import BACKBONES, BackboneDeclaration
+from clvl_bench.core.errors import Mistake, near_match
+from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.listing import DATASETS, QUESTIONS
+from clvl_bench.data.catalog.sources import OwnCopySource, ToySource
+from clvl_bench.data.catalog.vqa import VqaDataset
+from clvl_bench.data.catalog.vqa_sources import ToyQuestionsSource
+from clvl_bench.data.readers.reading import is_here
+from clvl_bench.methods._base.config import MethodConfig
+from clvl_bench.methods.registry import adapters, plugins
+from clvl_bench.metrics.continual import METRICS
+from clvl_bench.runs.files import load, locate, names
+from clvl_bench.streams.config import BenchmarkConfig
 
 Rows = list[tuple[str, ...]]
 
@@ -98,18 +97,10 @@ def _headline(sort: str, name: str) -> str:
     return first.removeprefix("#").strip()
 
 
-def _members(union: Any) -> dict[str, type[BaseModel]]:
-    """The configuration classes of a union, by kind."""
-    inner = get_args(union)[0]
-    return {member.model_fields["kind"].default: member for member in get_args(inner) or (inner,)}
-
-
-def _union(union: Any) -> Callable[[], Rows]:
-    def rows() -> Rows:
-        lines = ((kind, (member.__doc__ or "").splitlines()[0]) for kind, member in _members(union).items())
-        return [("kind", "what it does"), *lines]
-
-    return rows
+def _kinds(configs: Callable[[], Mapping[str, type[MethodConfig]]]) -> Rows:
+    """Every kind, and the first line of what its configuration says it is."""
+    lines = [(kind, (config.__doc__ or "").splitlines()[0]) for kind, config in configs().items()]
+    return [("kind", "what it does"), *lines]
 
 
 def _fields(member: type[BaseModel]) -> Rows:
@@ -143,8 +134,8 @@ def _metrics() -> Rows:
 
 
 TABLES: dict[str, Callable[[], Rows]] = {
-    "datasets": _datasets, "benchmarks": _benchmarks, "strategies": _strategies, "adapters": _union(Adapter),
-    "plugins": _union(Plugin), "backbones": partial(_models, BACKBONES), "answerers": partial(_models, ANSWERERS),
+    "datasets": _datasets, "benchmarks": _benchmarks, "strategies": _strategies, "adapters": partial(_kinds, adapters),
+    "plugins": partial(_kinds, plugins), "backbones": partial(_models, BACKBONES), "answerers": partial(_models, ANSWERERS),
     "metrics": _metrics,
 }  # fmt: skip
 
@@ -155,7 +146,7 @@ def show(what: str) -> None:
     Raises:
         Mistake: there is no such table.
     """
-    members = {**_members(Adapter), **_members(Plugin)}
+    members = {**adapters(), **plugins()}
     kinds: dict[str, Callable[[], Rows]] = {kind: partial(_fields, member) for kind, member in members.items()}
     tables = {**kinds, **TABLES}
     if what != "all" and what not in tables:

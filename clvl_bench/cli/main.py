@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import clvl_bench
-from clvl_bench.errors import ClvlError, Mistake, unknown
+from clvl_bench.core.errors import ClvlError, Mistake, unknown
 
 if TYPE_CHECKING:
-    from clvl_bench.config import ExperimentConfig
+    from clvl_bench.runs.experiment import ExperimentConfig
 
 app = typer.Typer(
     help="Continual adaptation of vision-language models: run, measure, compare.", no_args_is_help=True, add_completion=True,
@@ -43,7 +43,7 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")] = False,
 ) -> None:
     """Run one strategy on one benchmark. Its row stands beside those of the committed results."""
-    from clvl_bench.config.files import run_config
+    from clvl_bench.runs.files import run_config
 
     config = run_config(
         benchmark, strategy, backbone=backbone, seed=seed, threads=threads, precision=precision, limit=limit, overrides=set_
@@ -56,7 +56,7 @@ def run(
     _must_write(results)
     _quiet(threads)
     from clvl_bench.cli.show import show_result
-    from clvl_bench.runner import run as run_one
+    from clvl_bench.runs.runner import run as run_one
 
     show_result(run_one(config, results=results, device=_device(device, config.precision)), results)
 
@@ -72,7 +72,7 @@ def grid(
 ) -> None:
     """Run what is missing of a grid. An experiment crosses benchmarks, strategies, backbones, seeds and class orders."""
     from clvl_bench.cli.show import show_grid, show_plan
-    from clvl_bench.config.files import runs_of
+    from clvl_bench.runs.files import runs_of
 
     config = _experiment(experiment)
     runs = runs_of(config, limit=limit)
@@ -81,8 +81,8 @@ def grid(
         return
     _must_write(results)
     _quiet(1)
-    from clvl_bench.launch import default_jobs
-    from clvl_bench.launch import grid as run_grid
+    from clvl_bench.runs.grid import default_jobs
+    from clvl_bench.runs.grid import grid as run_grid
 
     outcomes = run_grid(runs, results=results, jobs=jobs or default_jobs(), device=_device(device, config.precision))
     failed = show_grid(runs, outcomes, results, sweep=bool(config.sweep))
@@ -102,7 +102,8 @@ def report(
 ) -> None:
     """Make tables and plots of records."""
     from clvl_bench.cli.show import show_table
-    from clvl_bench.report import load, write_committed, write_report
+    from clvl_bench.report.runs import load, write_committed
+    from clvl_bench.report.writing import write_report
 
     found = load(_result_folders(runs, results))
     write_committed(found, out)
@@ -118,7 +119,7 @@ def select(
 ) -> None:
     """Show which settings are best on validation. Test accuracy is not looked at."""
     from clvl_bench.cli.show import show_settings
-    from clvl_bench.report import load
+    from clvl_bench.report.runs import load
     from clvl_bench.report.selection import select as select_settings
 
     show_settings(select_settings(load(_result_folders(runs, results))))
@@ -136,8 +137,8 @@ def compare(
     for folder in (a, b):
         if not folder.is_dir():
             raise Mistake(f"{folder}: no such folder; give a run folder, a folder of runs, or one of committed records")
-    from clvl_bench.report import compare as differences_of
-    from clvl_bench.report import load
+    from clvl_bench.report.compare import compare as differences_of
+    from clvl_bench.report.runs import load
 
     differences, compared = differences_of(load([a]), load([b]), tolerance=tolerance)
     for difference in differences[:20]:
@@ -152,7 +153,7 @@ def compare(
 @app.command()
 def check(files: Annotated[list[Path], typer.Argument(help="TOML files.")]) -> None:
     """Validate files without running anything."""
-    from clvl_bench.config.files import check as check_file
+    from clvl_bench.runs.files import check as check_file
 
     for file in files:
         if not file.is_file():
@@ -193,7 +194,7 @@ def doctor(
 def fetch(names: Annotated[list[str], typer.Argument(help="Datasets, backbones or answerers.")]) -> None:
     """Download datasets or weights. It takes the pinned commit, and is the only verb that uses the network."""
     os.environ["HF_HUB_OFFLINE"] = "0"
-    from clvl_bench.cli.fetch import fetch as fetch_one
+    from clvl_bench.hub.fetch import fetch as fetch_one
 
     for name in names:
         print(f"{name}: {fetch_one(name)}")
@@ -205,9 +206,9 @@ def pack(
     to: Annotated[Path, typer.Option("--to", help="The archive to write.")] = Path("bundle.tar"),
 ) -> None:
     """Pack what was fetched into one archive. It is for a machine without network."""
-    from clvl_bench import stock
+    from clvl_bench.hub import bundle
 
-    count = stock.pack(names, to)
+    count = bundle.pack(names, to)
     print(f"{to}: {count} files of {', '.join(names)}; there: clvl-bench unpack {to.name}")
 
 
@@ -218,9 +219,9 @@ def unpack(archive: Annotated[Path, typer.Argument(help="An archive that pack wr
         raise Mistake(f"{archive}: no such file")
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    from clvl_bench import stock
+    from clvl_bench.hub import bundle
 
-    print(f"{archive}: {', '.join(stock.unpack(archive, Path(HF_HUB_CACHE)))} are here now")
+    print(f"{archive}: {', '.join(bundle.unpack(archive, Path(HF_HUB_CACHE)))} are here now")
 
 
 @app.command("import-weights")
@@ -276,8 +277,8 @@ def main() -> None:
 
 
 def _experiment(name: str) -> "ExperimentConfig":
-    from clvl_bench.config import ExperimentConfig
-    from clvl_bench.config.files import load
+    from clvl_bench.runs.experiment import ExperimentConfig
+    from clvl_bench.runs.files import load
 
     experiment = load("experiment", name)
     assert isinstance(experiment, ExperimentConfig)
@@ -290,8 +291,8 @@ def _result_folders(names: list[str], results: Path) -> list[Path]:
     Raises:
         Mistake: a name is neither.
     """
-    from clvl_bench.config.files import names as known
-    from clvl_bench.config.files import runs_of
+    from clvl_bench.runs.files import names as known
+    from clvl_bench.runs.files import runs_of
 
     folders: list[Path] = []
     for name in names or [str(results)]:

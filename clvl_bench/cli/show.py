@@ -11,13 +11,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from clvl_bench.cli.estimate import estimate
-from clvl_bench.config import RunConfig
-from clvl_bench.config.files import shipped
-from clvl_bench.errors import ClvlError
-from clvl_bench.records import RESULT, Result
-from clvl_bench.report import Run, load, mixture, of_result, summary, terminal_table, write_report
-from clvl_bench.report.runs import RUNS
+from clvl_bench.core.errors import ClvlError
+from clvl_bench.records.run_folder import RESULT, Result
+from clvl_bench.report.runs import RUNS, Run, load, of_result
 from clvl_bench.report.selection import Setting, select
+from clvl_bench.report.summary import mixture, summary
+from clvl_bench.report.tables import terminal_table
+from clvl_bench.report.writing import write_report
+from clvl_bench.runs.config import RunConfig
+from clvl_bench.runs.files import shipped
 
 
 def show_result(result: Result, results: Path) -> None:

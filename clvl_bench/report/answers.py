@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load as load_arrays
 
-from clvl_bench.errors import Damage
-from clvl_bench.records import PICTURES, QUESTIONS
+from clvl_bench.core.errors import Damage
+from clvl_bench.records.run_folder import PICTURES, QUESTIONS
 
 OVERALL, CEILING, CANDIDATE = "overall", "ceiling", "candidate"
 ANSWERS = "answers.csv"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clvl_bench import metrics
-from clvl_bench.metrics import METRICS, Matrix
-from clvl_bench.records import Record
+from clvl_bench.metrics import continual as metrics
+from clvl_bench.metrics.continual import METRICS, Matrix
+from clvl_bench.records.rows import Record
 
 
 @dataclass(frozen=True)

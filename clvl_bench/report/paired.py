@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from clvl_bench.metrics import last
+from clvl_bench.metrics.continual import last
 from clvl_bench.report.matrices import of_records
 from clvl_bench.report.runs import Run, Table
 from clvl_bench.report.statistics import Correct, Difference, differences, letters

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from clvl_bench.errors import Mistake
-from clvl_bench.metrics import METRICS
+from clvl_bench.core.errors import Mistake
+from clvl_bench.metrics.continual import METRICS
 
 KEYS = ("benchmark", "strategy", "source")
 

@@ -17,19 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load as load_arrays
 
-from clvl_bench.errors import Damage, Mistake
-from clvl_bench.records import (
-    RECORDS,
-    RESULT,
-    Record,
-    Result,
-    RunFolder,
-    from_csv,
-    sha256,
-    to_csv,
-    to_json,
-    write_atomically,
-)
+from clvl_bench.core.errors import Damage, Mistake
+from clvl_bench.core.files import sha256, to_json, write_atomically
+from clvl_bench.records.rows import Record, from_csv, to_csv
+from clvl_bench.records.run_folder import RECORDS, RESULT, Result, RunFolder
 from clvl_bench.report.answers import ANSWERS, Answered, answered
 from clvl_bench.report.answers import from_csv as answers_from_csv
 from clvl_bench.report.answers import to_csv as answers_to_csv

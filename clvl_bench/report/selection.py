@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from clvl_bench.errors import Mistake
-from clvl_bench.records import Record
+from clvl_bench.core.errors import Mistake
+from clvl_bench.records.rows import Record
 from clvl_bench.report.runs import Run, Table
 from clvl_bench.report.summary import Cell, over_runs
 

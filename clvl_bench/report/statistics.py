@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from clvl_bench.randomness import rng
+from clvl_bench.core.rng import rng
 
 REPLICATES = 10000
 REPLICATES_A_PAIR = 60

@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from clvl_bench.metrics import Matrix
+from clvl_bench.metrics.continual import Matrix
 from clvl_bench.report.figures import Group, colour, legend, line_style, names, new_axes, png, subtitle, tidy
 from clvl_bench.report.order import by_values
 from clvl_bench.report.runs import Table

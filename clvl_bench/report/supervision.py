@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from clvl_bench import metrics
+from clvl_bench.metrics import continual as metrics
 from clvl_bench.report.matrices import of_records
 from clvl_bench.report.order import by_values
 from clvl_bench.report.runs import Run, Table

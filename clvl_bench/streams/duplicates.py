@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from clvl_bench.datasets import ImageDataset
-from clvl_bench.errors import Damage
-from clvl_bench.readers import Split
-from clvl_bench.streams.part import Part
+from clvl_bench.core.errors import Damage
+from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.readers.split import Split
+from clvl_bench.streams.split_slice import Part
 
 
 def settled(dataset: ImageDataset, test: Split, train: Split) -> Split:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from clvl_bench.config.online import Online
-from clvl_bench.randomness import rng
+from clvl_bench.core.rng import rng
+from clvl_bench.streams.online_config import Online
 
 Ids = NDArray[np.int64]
 Moments = NDArray[np.float64]

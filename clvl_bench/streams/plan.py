@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from clvl_bench.config import BenchmarkConfig, LabelSpace
-from clvl_bench.datasets import Candidate
-from clvl_bench.randomness import rng, seed_of
-from clvl_bench.readers import Split
-from clvl_bench.streams.arrivals import NEVER, arrivals, labelled
+from clvl_bench.core.rng import rng, seed_of
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.data.readers.split import Split
+from clvl_bench.streams.config import BenchmarkConfig, LabelSpace
+from clvl_bench.streams.label_delay import NEVER, arrivals, labelled
 from clvl_bench.streams.order import in_order
-from clvl_bench.streams.part import Part
-from clvl_bench.streams.samples import of
+from clvl_bench.streams.reading import of
 from clvl_bench.streams.shape import Ids, blurred, few_shot, long_tailed, part_of
+from clvl_bench.streams.split_slice import Part
 
 Classes = tuple[int, ...]
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from clvl_bench.streams.label_store import Targets
+from clvl_bench.streams.learner_view import AnyInputs, View
 from clvl_bench.streams.plan import Classes, Plan, Step
-from clvl_bench.streams.truth import Targets
-from clvl_bench.streams.view import AnyInputs, View
 
 
 class Samples(Dataset[tuple[Tensor, int]]):

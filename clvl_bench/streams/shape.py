@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from clvl_bench.randomness import rng
+from clvl_bench.core.rng import rng
 
 Ids = NDArray[np.int64]
 

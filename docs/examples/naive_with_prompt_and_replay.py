@@ -15,12 +15,13 @@ import torch
 from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import Naive
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import load_backbone
-from clvl_bench.config.adapters import PromptAdapter
-from clvl_bench.evaluation import Accuracy, Forgetting, RecordLogger, ZeroShotAccuracy
-from clvl_bench.plugins import Adaptation, Replay
-from clvl_bench.streams import avalanche_benchmark
+from clvl_bench.api import avalanche_benchmark
+from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.methods._base.adaptation import Adaptation
+from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.methods.replay.plugin import Replay
+from clvl_bench.training.evaluation import Accuracy, Forgetting, RecordLogger, ZeroShotAccuracy
 
 LIMIT = 400
 """Samples a split, so that this takes seconds. None takes all."""

@@ -14,9 +14,9 @@ import torch
 from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import Naive, Replay
 
-from clvl_bench.backbones import load_backbone
-from clvl_bench.evaluation import Accuracy, Forgetting, RecordLogger
-from clvl_bench.streams import avalanche_benchmark
+from clvl_bench.api import avalanche_benchmark
+from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.training.evaluation import Accuracy, Forgetting, RecordLogger
 
 LIMIT = 400
 """Samples a split, so that this takes seconds. None takes all."""

@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from contract.listening import Heard, Moment, evaluate_again
-from contract.tables import members, small, written
+from contract.tables import small, written
 
-from clvl_bench.config import Adapter, RunConfig
-from clvl_bench.config.files import run_config
-from clvl_bench.config.reads import ASKED
-from clvl_bench.prepare import Prepared
-from clvl_bench.streams import plan_of as planned
+from clvl_bench.inputs.kinds import ASKED
+from clvl_bench.methods.registry import adapters
+from clvl_bench.runs.config import RunConfig
+from clvl_bench.runs.files import run_config
+from clvl_bench.runs.setup import Prepared
 from clvl_bench.streams.plan import Plan
+from clvl_bench.streams.vqa.plan import plan_of as planned
 
 SMALL = ('benchmark.zeroshot=["toy_shapes"]', "benchmark.valid_fraction=0.34", "train.epochs=1", "train.batch_size=6")
 STREAMS = {
@@ -32,7 +33,7 @@ LAST_BITS = 1e-4
 def config_of(strategy: Path, space: str) -> RunConfig:
     """A strategy file on the small stream of a label space."""
     (adapter,) = written(strategy, "adapter")
-    answers = members(Adapter)[adapter["kind"]].reads in ASKED
+    answers = adapters()[adapter["kind"]].reads in ASKED
     benchmark, override = (QUESTIONS if answers else STREAMS)[space]
     sizes = [f"adapter.{name}={size}" for name, size in small(adapter).items()]
     steps = ["train.iterations=3" for train in written(strategy, "train") if "iterations" in train]

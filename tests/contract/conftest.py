@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from small_answerers import WRITERS
 
-from clvl_bench import prepare as preparation
-from clvl_bench.backbones.answerers import Answerer, load_answerer
+from clvl_bench.backbones.answerers.base import Answerer
+from clvl_bench.backbones.answerers.loading import load_answerer
+from clvl_bench.runs import setup
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +21,7 @@ def small_answerers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answe
 @pytest.fixture(scope="module")
 def shared_data(shared_home: Path, tiny, small_answerers) -> Iterator[None]:  # type: ignore[no-untyped-def]
     """Runs share samples, models and home, and do not wait for the disk: nothing of them outlives the machine."""
-    read, kept = preparation.read_parts, {}
+    read, kept = setup.read_parts, {}
 
     def read_once(config, *, limit):  # type: ignore[no-untyped-def]
         key = config.model_dump_json()
@@ -30,8 +31,8 @@ def shared_data(shared_home: Path, tiny, small_answerers) -> Iterator[None]:  # 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLVL_HOME", str(shared_home))
-        patch.setattr(preparation, "read_parts", read_once)
-        patch.setattr(preparation, "backbone_for", lambda name, data, **settings: tiny)
-        patch.setattr(preparation, "load_answerer", lambda name, **settings: small_answerers[name])
+        patch.setattr(setup, "read_parts", read_once)
+        patch.setattr(setup, "backbone_for", lambda name, data, **settings: tiny)
+        patch.setattr(setup, "load_answerer", lambda name, **settings: small_answerers[name])
         patch.setattr("os.fsync", lambda descriptor: None)
         yield

@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones import unit
-from clvl_bench.config.reads import ASKED
-from clvl_bench.datasets import Candidate
-from clvl_bench.given import GivenAnswers
-from clvl_bench.questions import Asked, packed, question_rows
-from clvl_bench.randomness import keyed
-from clvl_bench.strategy import masked_cross_entropy
+from clvl_bench.backbones.base import unit
+from clvl_bench.core.rng import keyed
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.inputs.answerer_scores import GivenAnswers
+from clvl_bench.inputs.kinds import ASKED
+from clvl_bench.inputs.questions import Asked, packed, question_rows
+from clvl_bench.training.losses import masked_cross_entropy
 
 NAMES = ("forest", "wheat field", "annual_crop_land", "river", "lake or sea", "village")
 TABLE = tuple(Candidate(name, "d", ("a photo of a {} from above.", "an aerial photo of {}.")) for name in NAMES)

@@ -17,14 +17,14 @@ from contract.reach import Facts, facts
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clvl_bench import runner
-from clvl_bench.config import RunConfig
-from clvl_bench.costs import Stopwatch
-from clvl_bench.features import Inputs
-from clvl_bench.given import GivenAnswers
-from clvl_bench.prepare import Prepared
-from clvl_bench.questions import QuestionInputs
-from clvl_bench.records import Result, RunFolder
+from clvl_bench.core.resources import Stopwatch
+from clvl_bench.inputs.answerer_scores import GivenAnswers
+from clvl_bench.inputs.features import Inputs
+from clvl_bench.inputs.questions import QuestionInputs
+from clvl_bench.records.run_folder import Result, RunFolder
+from clvl_bench.runs import runner
+from clvl_bench.runs.config import RunConfig
+from clvl_bench.runs.setup import Prepared
 
 Ids = NDArray[np.int64]
 

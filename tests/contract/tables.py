@@ -10,8 +10,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from clvl_bench.config.adapters import Adapter
-from clvl_bench.config.files import FOLDERS
+from clvl_bench.methods.registry import adapters
+from clvl_bench.runs.files import FOLDERS
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = [(sort, path) for sort, folder in FOLDERS.items() for path in sorted((ROOT / folder).glob("*.toml"))]
@@ -48,9 +48,9 @@ def small(settings: dict[str, Any]) -> dict[str, Any]:
 def configurations() -> list[Any]:
     """Every adapter that a strategy file uses; of every kind its defaults and, one at a time, every choice it offers."""
     tables = [table for path in STRATEGIES for table in written(path, "adapter")]
-    for kind, config in members(Adapter).items():
+    for kind, config in adapters().items():
         tables += [{"kind": kind}, *({"kind": kind, name: choice} for name, choice in _choices(config))]
-    kinds = members(Adapter)
+    kinds = adapters()
     found: dict[str, Any] = {}
     for table in tables:
         try:

@@ -7,9 +7,10 @@ import torch
 from contract.learning import ALL, FIRST, SECOND, TABLE, learn, logits, pictures, table_of, zeroshot
 from contract.tables import configurations, label
 
-from clvl_bench import checkpoint
-from clvl_bench.adapters import Adapter, build_adapter
-from clvl_bench.backbones import load_backbone
+from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.methods._base.adapter import Adapter
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.runs import checkpoint
 
 CONFIGURATIONS = configurations()
 

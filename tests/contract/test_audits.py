@@ -15,16 +15,16 @@ from contract.audits import (
 )
 from contract.listening import bits, listen
 from contract.reach import differing
-from contract.tables import STRATEGIES, members, written
+from contract.tables import STRATEGIES, written
 
-from clvl_bench import runner
-from clvl_bench.backbones import unit
-from clvl_bench.config.plugins import Plugin
-from clvl_bench.datasets import NORMALISERS
-from clvl_bench.readers.question_split import QuestionSplit
-from clvl_bench.records import RECORDS
+from clvl_bench.backbones.base import unit
+from clvl_bench.data.catalog.normalisers import NORMALISERS
+from clvl_bench.data.readers.question_split import QuestionSplit
+from clvl_bench.methods.registry import plugins
+from clvl_bench.records.run_folder import RECORDS
+from clvl_bench.runs import runner
 
-ONLINE = {kind for kind, config in members(Plugin).items() if getattr(config, "needs_online", False)}
+ONLINE = {kind for kind, config in plugins().items() if getattr(config, "needs_online", False)}
 WHOLE = [path for path in STRATEGIES if not ONLINE & {plugin["kind"] for plugin in written(path, "plugins")}]
 """Strategies that learn from whole experiences; the others have an audit of their own (test_online.py)."""
 

@@ -7,12 +7,12 @@ import pytest
 from command import clvl_here
 from contract.tables import ROOT
 
-from clvl_bench.config import BenchmarkConfig
-from clvl_bench.config.files import load, names, run_config
-from clvl_bench.errors import Mistake
-from clvl_bench.readers import is_here
+from clvl_bench.core.errors import Mistake
+from clvl_bench.data.readers.reading import is_here
 from clvl_bench.report.matrices import of_records
-from clvl_bench.runner import run
+from clvl_bench.runs.files import load, names, run_config
+from clvl_bench.runs.runner import run
+from clvl_bench.streams.config import BenchmarkConfig
 
 BENCHMARKS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.toml"))
 ORDER_I = {

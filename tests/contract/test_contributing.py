@@ -1,7 +1,7 @@
 """What CONTRIBUTING.md tells people to write works as it stands there."""
 
 import re
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -9,10 +9,10 @@ import torch
 from contract.tables import ROOT
 from pydantic import Field
 
-from clvl_bench import config, metrics
-from clvl_bench.config.reads import Reads
-from clvl_bench.datasets import Candidate
-from clvl_bench.strict import Strict
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.inputs.kinds import Reads
+from clvl_bench.methods._base.config import AdapterConfig, PluginConfig
+from clvl_bench.metrics import continual as metrics
 
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL)
 FOREST = Candidate(dataset="d", name="forest", templates=("a photo of a {}.",))
@@ -26,15 +26,14 @@ def written(what, **known):
     return known
 
 
-def configured(monkeypatch, part, name):
-    made = written(f"class {name}(", Strict=Strict, ClassVar=ClassVar, Literal=Literal, Reads=Reads, Field=Field)[name]
-    monkeypatch.setattr(f"{config.__name__}.{part}.{name}", made, raising=False)
-    return made()
+def configured(name):
+    known = {"AdapterConfig": AdapterConfig, "PluginConfig": PluginConfig, "ClassVar": ClassVar, "Reads": Reads, "Field": Field}
+    return written(f"class {name}(", **known)[name]()
 
 
-def test_the_adapter_of_the_page_starts_as_zero_shot_and_trains_its_factor(monkeypatch, tiny):
-    settings = configured(monkeypatch, "adapters", "ScaleAdapter")
-    adapter = written("class Scale(Adapter)")["build"](settings, tiny, [FOREST, SEA])
+def test_the_adapter_of_the_page_starts_as_zero_shot_and_trains_its_factor(tiny):
+    settings = configured("ScaleConfig")
+    adapter = written("class Scale(Adapter)", ScaleConfig=type(settings))["build"](settings, tiny, [FOREST, SEA])
     images = torch.nn.functional.normalize(torch.randn(3, tiny.width, generator=torch.Generator().manual_seed(0)), dim=1)
     texts = torch.nn.functional.normalize(tiny.class_features([FOREST, SEA]), dim=1)
     adapter.begin((0, 1))
@@ -42,11 +41,13 @@ def test_the_adapter_of_the_page_starts_as_zero_shot_and_trains_its_factor(monke
     assert [name for name, _ in adapter.named_parameters()] == ["factor"]
 
 
-def test_the_plugin_of_the_page_leaves_no_gradient_longer_than_its_norm(monkeypatch):
-    settings = configured(monkeypatch, "plugins", "ClipGradientPlugin")
+def test_the_plugin_of_the_page_leaves_no_gradient_longer_than_its_norm():
+    settings = configured("ClipGradientConfig")
     module = torch.nn.Linear(2, 1, bias=False)
     module.weight.grad = torch.tensor([[30.0, 40.0]])
-    written("class ClipGradient(Plugin)")["ClipGradient"](module, norm=settings.norm).before_update(None)
+    written("class ClipGradient(Plugin)", ClipGradientConfig=type(settings))["ClipGradient"](
+        module, norm=settings.norm
+    ).before_update(None)
     assert module.weight.grad.tolist() == [pytest.approx([0.6, 0.8], rel=1e-4)]
 
 

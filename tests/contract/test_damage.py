@@ -11,17 +11,17 @@ import pytest
 import torch
 from command import clvl
 
-from clvl_bench import checkpoint
-from clvl_bench.backbones import load_backbone
-from clvl_bench.checkpoint import Checkpoint
+from clvl_bench.backbones.catalog import assets
+from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.cli.main import main
-from clvl_bench.config.backbones import assets
-from clvl_bench.config.files import run_config
-from clvl_bench.datasets import find
-from clvl_bench.errors import Damage, Mistake
-from clvl_bench.home import home
-from clvl_bench.readers import read
-from clvl_bench.runner import run
+from clvl_bench.core.cache_dir import home
+from clvl_bench.core.errors import Damage, Mistake
+from clvl_bench.data.catalog.listing import find
+from clvl_bench.data.readers.reading import read
+from clvl_bench.runs import checkpoint
+from clvl_bench.runs.checkpoint import Checkpoint
+from clvl_bench.runs.files import run_config
+from clvl_bench.runs.runner import run
 
 CHOSEN = ("toy_landcover", "zeroshot", "--limit", "20", "--device", "cpu")
 RESULTS = ("records.csv", "result.json", "predictions/0000.safetensors", "predictions/0005.safetensors")
@@ -88,7 +88,7 @@ def test_a_finished_run_is_not_taken_for_one_with_other_weights(random_clip, tmp
 def test_a_flipped_byte_in_any_file_of_the_embedded_backbone_is_named(name, tmp_path, monkeypatch):
     copy = shutil.copytree(assets(), tmp_path / "tiny-clip")
     flip(copy / name)
-    monkeypatch.setattr("clvl_bench.config.backbones.assets", lambda: copy)
+    monkeypatch.setattr("clvl_bench.backbones.catalog.assets", lambda: copy)
     with pytest.raises(Damage, match=rf"{name}: sha256 is [0-9a-f]{{8}}, recorded [0-9a-f]{{8}}"):
         load_backbone("tiny")
 

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from clvl_bench.datasets import DATASETS, HubSource, OwnCopySource, ToySource, aliases, find, prompts_of
-from clvl_bench.datasets.prompts import OWN
-from clvl_bench.worlds import WORLDS
+from clvl_bench.data.catalog.listing import DATASETS, find
+from clvl_bench.data.catalog.prompts import OWN, aliases, prompts_of
+from clvl_bench.data.catalog.sources import HubSource, OwnCopySource, ToySource
+from clvl_bench.data.toy.index import WORLDS
 
 # Classes, and the sizes of train, valid and test, or the size of all where the authors published no split: written a second
 # time as the field cites them, not copied from the declarations. MedMNIST's were compared with the table in its own package.

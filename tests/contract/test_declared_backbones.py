@@ -6,10 +6,10 @@ import sys
 import pytest
 from command import clvl
 
-from clvl_bench import stock
-from clvl_bench.backbones import load_backbone
-from clvl_bench.config.backbones import BACKBONES, BackboneDeclaration
-from clvl_bench.errors import Damage, Missing, Mistake
+from clvl_bench.backbones.catalog import BACKBONES, BackboneDeclaration
+from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.core.errors import Damage, Missing, Mistake
+from clvl_bench.hub import bundle
 
 DECLARED = [pytest.param(each, id=each.name) for each in BACKBONES]
 
@@ -40,7 +40,7 @@ def test_what_is_not_here_says_in_one_line_how_to_get_it(declared, tmp_path, mon
     assert len(str(missing.value).splitlines()) == 1
     if declared.revision is None:
         with pytest.raises(Mistake, match="no pinned download"):
-            stock.find(declared.name, verb="fetch")
+            bundle.find(declared.name, verb="fetch")
 
 
 def test_activations_are_those_of_the_weights_that_training_started_from():
@@ -56,8 +56,8 @@ def test_weights_that_are_not_the_declared_ones_are_refused(random_clip, monkeyp
         name="other", title="t", family="f", repository="a/b", revision="0" * 40, sha256="1" * 64, parameters_m=1,
         download_mb=1, licence="MIT", image_size=40,
     )  # fmt: skip
-    monkeypatch.setattr("clvl_bench.backbones.find", lambda name: declared)
-    monkeypatch.setattr("clvl_bench.backbones.folder_of", lambda declared: folder)
+    monkeypatch.setattr("clvl_bench.backbones.loading.find", lambda name: declared)
+    monkeypatch.setattr("clvl_bench.backbones.loading.folder_of", lambda declared: folder)
     with pytest.raises(Damage, match=r"model\.safetensors: sha256 is [0-9a-f]{8}, recorded 11111111"):
         load_backbone("other")
 
@@ -78,7 +78,7 @@ def test_the_list_fits_80_columns_and_says_what_is_here(tmp_path):
 def test_the_doctor_finds_fetched_weights_that_changed(tmp_path, monkeypatch):
     declared = next(each for each in BACKBONES if each.sha256 is not None)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    held = stock.find(declared.name, verb="test")
+    held = bundle.find(declared.name, verb="test")
     held.folder.mkdir(parents=True)
     for name in ("config.json", declared.weights):
         (held.folder / name).write_bytes(b"something else")

@@ -9,11 +9,13 @@ import typer.main
 from contract.tables import ROOT
 
 from clvl_bench.cli.main import app
-from clvl_bench.config import BenchmarkConfig, ExperimentConfig
-from clvl_bench.config.files import runs_of
-from clvl_bench.datasets import DATASETS, OwnCopySource
-from clvl_bench.metrics import METRICS
-from clvl_bench.strict import parse
+from clvl_bench.core.schema import parse
+from clvl_bench.data.catalog.listing import DATASETS
+from clvl_bench.data.catalog.sources import OwnCopySource
+from clvl_bench.metrics.continual import METRICS
+from clvl_bench.runs.experiment import ExperimentConfig
+from clvl_bench.runs.files import runs_of
+from clvl_bench.streams.config import BenchmarkConfig
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("results/*.md")])
 HEAD = 'version = 1\nscenario = "joint"\nlabel_space = "dataset"\n'

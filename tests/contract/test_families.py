@@ -4,16 +4,18 @@ import pytest
 import torch
 from contract.audits import SMALL, moved_undeclared, read_elsewhere, scored_too_early, swayed_by_neighbours
 from contract.listening import bits, listen
-from contract.tables import members, small, written
+from contract.tables import small, written
 from contract.test_audits import WHOLE
 from small_backbones import FAMILIES
 
-from clvl_bench import prepare as preparation
-from clvl_bench.backbones import LayeredTowers, TowerBackbone, load_backbone
-from clvl_bench.config import Adapter
-from clvl_bench.config.files import run_config
-from clvl_bench.config.reads import ASKED
-from clvl_bench.errors import Mistake
+from clvl_bench.backbones.base import TowerBackbone
+from clvl_bench.backbones.layers import LayeredTowers
+from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.core.errors import Mistake
+from clvl_bench.inputs.kinds import ASKED
+from clvl_bench.methods.registry import adapters
+from clvl_bench.runs import setup
+from clvl_bench.runs.files import run_config
 
 ONE = ("benchmark.classes_per_experience=[10]", *SMALL)
 """One experience of all classes."""
@@ -61,7 +63,7 @@ def loaded(tmp_path_factory):
 def on_family(loaded, shared_data, monkeypatch):
     def use(family):
         backbone = loaded(family)
-        monkeypatch.setattr(preparation, "backbone_for", lambda name, data, **settings: backbone)
+        monkeypatch.setattr(setup, "backbone_for", lambda name, data, **settings: backbone)
         return backbone
 
     return use
@@ -76,7 +78,7 @@ def test_one_experience_under_the_audits(family, path, on_family, tmp_path):
     if adapter["kind"] == "attriclip":  # three contexts stand before a name: some of these towers read 24 tokens
         sizes.append("adapter.context_length=1")
     sizes += ["train.iterations=3" for train in written(path, "train") if "iterations" in train]
-    answers = members(Adapter)[adapter["kind"]].reads in ASKED
+    answers = adapters()[adapter["kind"]].reads in ASKED
     benchmark, stream = ("toy_scans_vqa", SMALL) if answers else ("toy_landcover", ONE)
     # Questions come by type: of fewer, a type may have a single answer, from which nothing is learned.
     config = run_config(benchmark, str(path), limit=120 if answers else 20, overrides=(*stream, *sizes))

@@ -6,16 +6,16 @@ import torch
 from contract.audits import SMALL, plan_of, scored_too_early, swayed_by_neighbours, told_otherwise
 from contract.listening import listen
 from contract.reach import differing
-from contract.tables import STRATEGIES, members, small, written
+from contract.tables import STRATEGIES, small, written
 
-from clvl_bench import runner
-from clvl_bench.config import Adapter
-from clvl_bench.config.files import run_config
-from clvl_bench.config.reads import ASKED
-from clvl_bench.errors import Mistake
-from clvl_bench.records import RECORDS
+from clvl_bench.core.errors import Mistake
+from clvl_bench.inputs.kinds import ASKED
+from clvl_bench.methods.registry import adapters
+from clvl_bench.records.run_folder import RECORDS
+from clvl_bench.runs import runner
+from clvl_bench.runs.files import run_config
 from clvl_bench.streams.plan import steps_of
-from clvl_bench.walk import Walk
+from clvl_bench.training.online_runner import Walk
 
 LATE = ("benchmark.online.step_size=4", "benchmark.supervision.delay=2", "benchmark.supervision.label_fraction=0.8")
 STREAM = ("toy_online_few", "benchmark.classes_per_experience=[4, 3, 3]", *LATE)
@@ -28,7 +28,7 @@ def config_of(path, *overrides):
     (adapter,) = written(path, "adapter")
     sizes = [f"adapter.{name}={size}" for name, size in small(adapter).items()]
     seen = [] if adapter["kind"] == "none" else ["train.classes=seen"]
-    benchmark, *stream = ASKING if members(Adapter)[adapter["kind"]].reads in ASKED else STREAM
+    benchmark, *stream = ASKING if adapters()[adapter["kind"]].reads in ASKED else STREAM
     try:
         return run_config(benchmark, str(path), limit=60, overrides=(*SMALL, *stream, *sizes, *seen, *overrides))
     except Mistake:  # test_protocol.py has what it says

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from clvl_bench.datasets import DATASETS, find, prompts_of
-from clvl_bench.datasets.prompts import names, read_set
+from clvl_bench.data.catalog.listing import DATASETS, find
+from clvl_bench.data.catalog.prompts import names, prompts_of, read_set
 
 OPENAI = {
     "cifar10": "CIFAR10", "cifar100": "CIFAR100", "eurosat": "EuroSAT", "resisc45": "RESISC45", "aircraft": "FGVCAircraft",

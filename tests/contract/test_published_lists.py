@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from clvl_bench.datasets import find
-from clvl_bench.readers.split_file import chosen_files, entries
+from clvl_bench.data.catalog.listing import find
+from clvl_bench.data.readers.split_file import chosen_files, entries
 
 # Images of train, val and test (Zhou et al. 2022), and classes: Caltech101 goes without Faces_easy there.
 LISTS = {

@@ -2,9 +2,11 @@
 
 import pytest
 
-from clvl_bench.datasets import NORMALISERS, QUESTIONS, ToyQuestionsSource
-from clvl_bench.readers import is_here
-from clvl_bench.readers.vqa import read_questions
+from clvl_bench.data.catalog.listing import QUESTIONS
+from clvl_bench.data.catalog.normalisers import NORMALISERS
+from clvl_bench.data.catalog.vqa_sources import ToyQuestionsSource
+from clvl_bench.data.readers.reading import is_here
+from clvl_bench.data.readers.vqa.reading import read_questions
 
 # Questions of train and test under the official split, written a second time as the field cites them; None where no number was
 # looked up. VQA-RAD: 2,248 questions, of which 451 test (Lau et al. 2018). SLAKE: Liu et al. 2021, the English half and all.

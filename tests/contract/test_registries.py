@@ -3,35 +3,32 @@
 import pytest
 from contract.tables import FILES, STRATEGIES, members, offering, written
 
-from clvl_bench import adapters, plugins, readers
-from clvl_bench.config.adapters import Adapter
-from clvl_bench.config.backbones import BACKBONES
-from clvl_bench.config.files import check
-from clvl_bench.config.plugins import Plugin
-from clvl_bench.config.reads import Reads
-from clvl_bench.datasets import DATASETS, QUESTION_KINDS, QUESTIONS, Source, VqaSource
-from clvl_bench.readers import vqa
+from clvl_bench.backbones.catalog import BACKBONES
+from clvl_bench.data import readers
+from clvl_bench.data.catalog.listing import DATASETS, QUESTION_KINDS, QUESTIONS
+from clvl_bench.data.catalog.sources import Source
+from clvl_bench.data.catalog.vqa_sources import VqaSource
+from clvl_bench.data.readers import vqa
+from clvl_bench.inputs.kinds import Reads
+from clvl_bench.methods.registry import adapters, config_class, plugins
+from clvl_bench.runs.files import check
 
-REGISTRIES = [(Adapter, adapters), (Plugin, plugins)]
-KINDS = [(part, kind) for part, union in (("adapter", Adapter), ("plugins", Plugin)) for kind in members(union)]
-
-
-@pytest.mark.parametrize(("union", "package"), REGISTRIES, ids=["adapters", "plugins"])
-def test_kinds_and_modules_match_one_to_one(union, package):
-    assert set(members(union)) == set(offering(package, "build"))
+METHODS = {**adapters(), **plugins()}
+KINDS = [*(("adapter", kind) for kind in adapters()), *(("plugins", kind) for kind in plugins())]
 
 
-@pytest.mark.parametrize(("union", "package"), REGISTRIES, ids=["adapters", "plugins"])
-def test_a_module_builds_from_the_configuration_of_its_name(union, package):
-    built = {name: module.build.__annotations__["config"] for name, module in offering(package, "build").items()}
-    assert built == members(union)
+@pytest.mark.parametrize("kind", METHODS)
+def test_a_method_is_one_folder_with_its_configuration_and_its_code(kind):
+    part = "adapter" if kind in adapters() else "plugin"
+    built = METHODS[kind].sibling(part).build.__annotations__["config"]
+    assert built is config_class(kind)
+    assert METHODS[kind].__module__ == f"clvl_bench.methods.{kind}.config"
 
 
-@pytest.mark.parametrize("union", [Adapter, Plugin], ids=["adapters", "plugins"])
-def test_every_kind_says_what_it_reads_and_what_it_is(union):
-    for config in members(union).values():
-        assert config.reads in Reads.__args__
-        assert config.__doc__
+@pytest.mark.parametrize("kind", METHODS)
+def test_every_kind_says_what_it_reads_and_what_it_is(kind):
+    assert METHODS[kind].reads in Reads.__args__
+    assert METHODS[kind].__doc__
 
 
 def test_source_kinds_and_readers_match_one_to_one():

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from clvl_bench.config.files import load
-from clvl_bench.streams import read_parts
+from clvl_bench.runs.files import load
+from clvl_bench.streams.reading import read_parts
 
 SMALL = """version = 1
 scenario = "class_incremental"

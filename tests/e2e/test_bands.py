@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from clvl_bench.config.backbones import assets
-from clvl_bench.records import sha256
-from clvl_bench.report import load
+from clvl_bench.backbones.catalog import assets
+from clvl_bench.core.files import sha256
 from clvl_bench.report.matrices import Matrices, of_records
+from clvl_bench.report.runs import load
 
 COMMITTED = ROOT / "results" / "toy_landcover"
 

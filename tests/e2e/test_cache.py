@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from clvl_bench import features
-from clvl_bench.backbones import TowerBackbone
-from clvl_bench.config import RunConfig
-from clvl_bench.config.files import run_config
-from clvl_bench.prepare import prepare
-from clvl_bench.readers.split import pixel_hash
-from clvl_bench.runner import run
+from clvl_bench.backbones.base import TowerBackbone
+from clvl_bench.data.readers.split import pixel_hash
+from clvl_bench.inputs import features
+from clvl_bench.runs.config import RunConfig
+from clvl_bench.runs.files import run_config
+from clvl_bench.runs.runner import run
+from clvl_bench.runs.setup import prepare
 
 Config = Callable[[str], RunConfig]
 

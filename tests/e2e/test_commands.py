@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from command import clvl, clvl_here
 
-from clvl_bench import runner
+from clvl_bench.runs import runner
 
 STRATEGY = """version = 1
 [adapter]

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from command import clvl
 
-from clvl_bench.datasets import HubSource, find
+from clvl_bench.data.catalog.listing import find
+from clvl_bench.data.catalog.sources import HubSource
 
 SOURCE = find("eurosat").source
 assert isinstance(SOURCE, HubSource)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from victim import Victim, Victims, results_of, victims
 
-from clvl_bench.config.files import run_config
+from clvl_bench.runs.files import run_config
 
 pytestmark = pytest.mark.slow
 

@@ -189,7 +189,7 @@ def test_what_reads_files_imports_neither_torch_nor_avalanche(tmp_path, argument
 
 
 def test_of_many_names_the_nearest_are_shown_and_the_others_counted():
-    from clvl_bench.errors import GLANCE, NEAREST, unknown
+    from clvl_bench.core.errors import GLANCE, NEAREST, unknown
 
     few, many = [f"name{number}" for number in range(GLANCE)], [f"name{number}" for number in range(GLANCE + 70)]
     assert unknown("thing", "nme", few).endswith(", ".join(few))

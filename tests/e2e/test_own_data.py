@@ -13,11 +13,11 @@ import pytest
 from command import clvl, clvl_here
 from conftest import ROOT
 
-from clvl_bench import provenance, runner
-from clvl_bench.config import RunConfig
-from clvl_bench.config.files import run_config
-from clvl_bench.records import RunFolder
+from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.report.matrices import of_records
+from clvl_bench.runs import provenance, runner
+from clvl_bench.runs.config import RunConfig
+from clvl_bench.runs.files import run_config
 
 SCENES = """version = 1
 scenario = "class_incremental"

@@ -14,8 +14,8 @@ import pytest
 from command import clvl_here
 from victim import Victim, Victims, results_of, victims
 
-from clvl_bench.records import Record
-from clvl_bench.report import Run, load
+from clvl_bench.records.rows import Record
+from clvl_bench.report.runs import Run, load
 
 pytestmark = pytest.mark.slow
 

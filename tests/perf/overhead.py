@@ -20,13 +20,13 @@ import torch
 from avalanche.training.plugins import EvaluationPlugin
 from torch import Tensor, nn
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import TowerBackbone, unit
-from clvl_bench.config.files import run_config
-from clvl_bench.datasets import Candidate
-from clvl_bench.evaluation import Accuracy
-from clvl_bench.prepare import Prepared, prepare
-from clvl_bench.strategy import AdaptationStrategy, build_strategy
+from clvl_bench.backbones.base import TowerBackbone, unit
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.runs.files import run_config
+from clvl_bench.runs.setup import Prepared, prepare
+from clvl_bench.training.evaluation import Accuracy
+from clvl_bench.training.strategy import AdaptationStrategy, build_strategy
 
 Bare = tuple[list[nn.Parameter], Callable[[Tensor], Tensor]]
 """What a bare loop trains, and its scores of a batch of features."""

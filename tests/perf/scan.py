@@ -19,11 +19,12 @@ import simplejpeg
 import torch
 from PIL import Image
 
-from clvl_bench.backbones import TowerBackbone, load_backbone
-from clvl_bench.features import CHUNK, encode
-from clvl_bench.readers.encoded import encoded_split
-from clvl_bench.readers.scan import scan
-from clvl_bench.worlds.index import WORLDS
+from clvl_bench.backbones.base import TowerBackbone
+from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.data.readers.encoded import encoded_split
+from clvl_bench.data.readers.scan import scan
+from clvl_bench.data.toy.index import WORLDS
+from clvl_bench.inputs.features import CHUNK, encode
 
 ROUNDS, IMAGES = 3, int(os.environ.get("IMAGES", "27000"))
 

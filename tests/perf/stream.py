@@ -63,9 +63,9 @@ def resident_mib() -> float:
 
 def main(strategy: str = "naive", steps: int = 100_000) -> None:
     warnings.filterwarnings("ignore")
-    from clvl_bench.config.files import run_config
-    from clvl_bench.runner import run
-    from clvl_bench.walk import Walk
+    from clvl_bench.runs.files import run_config
+    from clvl_bench.runs.runner import run
+    from clvl_bench.training.online_runner import Walk
 
     marks, walked = [], Walk._step
 

@@ -56,8 +56,8 @@ def make(folder: Path) -> None:
     from PIL import Image
     from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
-    from clvl_bench.config.backbones import assets
-    from clvl_bench.worlds.index import WORLDS
+    from clvl_bench.backbones.catalog import assets
+    from clvl_bench.data.toy.index import WORLDS
 
     tokenizer = CLIPTokenizer.from_pretrained(assets())
     config = CLIPConfig()  # its defaults are ViT-B/32
@@ -108,7 +108,7 @@ def decoded(file: Path, backbone: Any) -> Any:
 
 
 def loaded(folder: Path) -> Any:
-    from clvl_bench.backbones import load_backbone
+    from clvl_bench.backbones.loading import load_backbone
 
     return load_backbone(str(folder / "clip"))
 
@@ -183,10 +183,10 @@ def bare(folder: Path, *, cached: bool, warm: bool) -> Callable[[], None]:
     """The loop as one would write it by hand; with `cached` each image is encoded once, with `warm` that was done before."""
     import torch
 
-    from clvl_bench.adapters import build_adapter
-    from clvl_bench.backbones import unit
-    from clvl_bench.config.adapters import PromptAdapter
-    from clvl_bench.datasets import Candidate
+    from clvl_bench.backbones.base import unit
+    from clvl_bench.data.catalog.candidate import Candidate
+    from clvl_bench.methods.prompt.config import PromptAdapter
+    from clvl_bench.methods.registry import build_adapter
 
     backbone, kept = loaded(folder), folder / "bare_features.pt"
     features: dict[Stream, Any] = {}
@@ -229,8 +229,9 @@ def bare(folder: Path, *, cached: bool, warm: bool) -> Callable[[], None]:
 
 def ours(folder: Path, *, home: str) -> Callable[[], None]:
     """A whole run: it reads, encodes what is not encoded, learns, evaluates, and writes all its records and states."""
-    from clvl_bench import features, runner
-    from clvl_bench.config.files import run_config
+    from clvl_bench.inputs import features
+    from clvl_bench.runs import runner
+    from clvl_bench.runs.files import run_config
 
     os.environ["CLVL_HOME"] = str(folder / home)
     backbone = loaded(folder)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from clvl_bench import metrics
+from clvl_bench.metrics import continual as metrics
 
 UNIT = st.floats(0, 1, allow_nan=False, width=32)
 

@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clvl_bench.config import BenchmarkConfig
-from clvl_bench.readers import Split
-from clvl_bench.streams.part import Part
+from clvl_bench.data.readers.split import Split
+from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.plan import make_plan
+from clvl_bench.streams.split_slice import Part
 
 
 def dataset(name: str, classes: int) -> dict:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property.test_plan import dataset, parts_of
 
-from clvl_bench.config import BenchmarkConfig
-from clvl_bench.errors import Mistake
+from clvl_bench.core.errors import Mistake
+from clvl_bench.core.schema import parse
+from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.plan import make_plan
 from clvl_bench.streams.shape import long_tailed
-from clvl_bench.strict import parse
 
 
 def config_of(**shape) -> BenchmarkConfig:

@@ -4,7 +4,7 @@ import pytest
 from asked import asked
 from contract.learning import pictures
 
-from clvl_bench.backbones import load_backbone
+from clvl_bench.backbones.loading import load_backbone
 
 
 @pytest.fixture(scope="module")

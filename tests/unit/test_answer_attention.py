@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from clvl_bench.adapters import build_adapter
 from clvl_bench.cli.estimate import estimate, patch_bytes
-from clvl_bench.config.adapters import AttentionAdapter
-from clvl_bench.config.files import run_config, shipped
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake
-from clvl_bench.questions import QuestionInputs
-from clvl_bench.streams import read_parts
+from clvl_bench.core.errors import Mistake
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.inputs.questions import QuestionInputs
+from clvl_bench.methods.answer_attention.config import AttentionAdapter
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.runs.files import run_config, shipped
+from clvl_bench.streams.reading import read_parts
 
 TABLE = tuple(Candidate(name, "d", ("{question} {}.",)) for name in ("yes", "no"))
 

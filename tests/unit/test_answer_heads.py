@@ -5,14 +5,17 @@ from collections import Counter
 import pytest
 import torch
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import AnswerRanPacAdapter, ConcatAdapter, MajorityAdapter, ProductAdapter
-from clvl_bench.config.files import run_config
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake
-from clvl_bench.questions import Asked, packed, question_rows, unpacked
-from clvl_bench.runner import run
+from clvl_bench.backbones.base import unit
+from clvl_bench.core.errors import Mistake
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.inputs.questions import Asked, packed, question_rows, unpacked
+from clvl_bench.methods.answer_concat.config import ConcatAdapter
+from clvl_bench.methods.answer_majority.config import MajorityAdapter
+from clvl_bench.methods.answer_product.config import ProductAdapter
+from clvl_bench.methods.answer_ranpac.config import AnswerRanPacAdapter
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.runs.files import run_config
+from clvl_bench.runs.runner import run
 
 NAMES = ("yes", "no", "a nodule", "two")
 TABLE = tuple(Candidate(name, "d", ("{question} {}.",)) for name in NAMES)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from clvl_bench.records import PICTURES, QUESTIONS
+from clvl_bench.records.run_folder import PICTURES, QUESTIONS
 from clvl_bench.report import answer_tables, gallery
 from clvl_bench.report.answers import Answered, Score, answered, from_csv, to_csv
 from clvl_bench.report.runs import Origin, Run

@@ -3,14 +3,15 @@
 import torch
 from asked import QUESTIONS
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.adapters.asking import Asking, through
-from clvl_bench.adapters.ranking import Ranking
-from clvl_bench.adapters.sentences import word_embeddings
-from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import AnswerLoraAdapter, AnswerPromptAdapter
-from clvl_bench.datasets import Candidate
-from clvl_bench.questions import question_rows, unpacked
+from clvl_bench.backbones.base import unit
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.inputs.questions import question_rows, unpacked
+from clvl_bench.methods._base.answer_prompts import Asking, through
+from clvl_bench.methods._base.answer_ranking import Ranking
+from clvl_bench.methods._base.sentences import word_embeddings
+from clvl_bench.methods.answer_lora.config import AnswerLoraAdapter
+from clvl_bench.methods.answer_prompt.config import AnswerPromptAdapter
+from clvl_bench.methods.registry import build_adapter
 
 TABLE = (
     Candidate("yes", "d", ("{question} {}.",)),

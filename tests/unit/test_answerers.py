@@ -10,25 +10,29 @@ import torch
 from PIL import Image
 from small_answerers import ANSWERS, PIECES, WRITERS, write_blip, write_vilt
 
-from clvl_bench import prepare
-from clvl_bench.adapters import NO_CLASS, best, build_adapter
-from clvl_bench.backbones.answerers import load_answerer
-from clvl_bench.config.adapters import GivenAdapter
-from clvl_bench.config.answerers import ANSWERERS
-from clvl_bench.config.files import run_config
-from clvl_bench.datasets import Candidate, find, find_questions
-from clvl_bench.errors import Damage, Missing, Mistake
-from clvl_bench.given import GivenAnswers, answers_of
-from clvl_bench.provenance import identity
-from clvl_bench.readers import read
-from clvl_bench.readers.vqa import read_questions
-from clvl_bench.records import file_sha256
-from clvl_bench.report import mixture, of_result
+from clvl_bench.backbones.answerers.catalog import ANSWERERS
+from clvl_bench.backbones.answerers.loading import load_answerer
+from clvl_bench.core.errors import Damage, Missing, Mistake
+from clvl_bench.core.files import file_sha256
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.data.catalog.listing import find, find_questions
+from clvl_bench.data.readers.reading import read
+from clvl_bench.data.readers.vqa.reading import read_questions
+from clvl_bench.inputs.answerer_scores import GivenAnswers, answers_of
+from clvl_bench.methods._base.adapter import NO_CLASS, best
+from clvl_bench.methods.answer_given.config import GivenAdapter
+from clvl_bench.methods.registry import build_adapter
 from clvl_bench.report.answers import CANDIDATE, NO_CANDIDATE, OVERALL, answered
-from clvl_bench.runner import run
-from clvl_bench.streams import given_answers, read_parts
-from clvl_bench.streams.answers import placed
-from clvl_bench.streams.truth import OUTSIDE
+from clvl_bench.report.runs import of_result
+from clvl_bench.report.summary import mixture
+from clvl_bench.runs import setup as prepare
+from clvl_bench.runs.files import run_config
+from clvl_bench.runs.provenance import identity
+from clvl_bench.runs.runner import run
+from clvl_bench.streams.label_store import OUTSIDE
+from clvl_bench.streams.reading import read_parts
+from clvl_bench.streams.vqa.answerer import given_answers
+from clvl_bench.streams.vqa.plan import placed
 
 QUESTIONS = (
     "is there a nodule?",
@@ -271,7 +275,7 @@ def test_a_declared_one_that_is_not_here_says_in_one_line_how_to_get_it(declared
 
 
 def test_weights_that_are_not_the_declared_ones_are_refused(blip, monkeypatch):
-    monkeypatch.setattr("clvl_bench.backbones.answerers.folder_of", lambda declared: blip)
+    monkeypatch.setattr("clvl_bench.backbones.answerers.loading.folder_of", lambda declared: blip)
     with pytest.raises(Damage, match=r"model\.safetensors: sha256 is [0-9a-f]{8}, recorded 33786eed"):
         load_answerer("blip-vqa-base")
 

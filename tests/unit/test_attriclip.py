@@ -4,10 +4,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import AttriClipAdapter, PromptAdapter
-from clvl_bench.datasets import Candidate
+from clvl_bench.backbones.base import unit
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods.attriclip.config import AttriClipAdapter
+from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.registry import build_adapter
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "wheat field", "lake", "x"))
 ALL = tuple(range(len(TABLE)))

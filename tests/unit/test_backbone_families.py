@@ -14,13 +14,16 @@ from PIL import Image
 from small_backbones import BIOMED, COCA_TEXT, FAMILIES, MOBILE, VIT, open_clip_model, siglip_model
 from torch import Tensor
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import load_backbone, sentence_features, unit
+from clvl_bench.backbones.base import sentence_features, unit
+from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.backbones.padding import padded
 from clvl_bench.backbones.siglip import SiglipTowers
-from clvl_bench.config.adapters import KgCoOpAdapter, LoraAdapter, PromptAdapter
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Damage, Mistake
+from clvl_bench.core.errors import Damage, Mistake
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods.kgcoop.config import KgCoOpAdapter
+from clvl_bench.methods.lora.config import LoraAdapter
+from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.registry import build_adapter
 
 TEXTS = ["a photo of a forest.", "a river", "an aerial photo of a lake from above in winter.", "x"]
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat"))
@@ -286,7 +289,7 @@ def test_a_copy_with_code_of_its_own_beside_is_read_as_open_clip_published_it(wr
 
 @torch.no_grad()
 def test_random_sentences_keep_to_the_vocabulary_whether_or_not_texts_have_a_start(backbone):
-    from clvl_bench.plugins.lwf import gibberish
+    from clvl_bench.methods.lwf.plugin import gibberish
 
     tokens, edges = gibberish(backbone, 200, 0), backbone.tokenise([""]).ids[0].tolist()
     assert tokens.ids.shape == (200, 10 + len(edges))

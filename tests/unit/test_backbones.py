@@ -9,12 +9,13 @@ import torch
 from PIL import Image
 from transformers import CLIPModel
 
-from clvl_bench.backbones import Towers, load_backbone, unit
+from clvl_bench.backbones.base import Towers, unit
+from clvl_bench.backbones.catalog import assets
 from clvl_bench.backbones.clip import ClipTowers
+from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.backbones.preprocessing import Preprocessing, read_preprocessing
-from clvl_bench.config.backbones import assets
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Damage, Missing, Mistake
+from clvl_bench.core.errors import Damage, Missing, Mistake
+from clvl_bench.data.catalog.candidate import Candidate
 
 TEXTS = ["a photo of a forest.", "a river", "an aerial photo of a wheat field from above.", "x"]
 
@@ -184,7 +185,7 @@ def test_one_flipped_byte_in_the_embedded_weights_is_found_and_named(tmp_path, m
     data = bytearray(weights.read_bytes())
     data[len(data) // 2] ^= 1
     weights.write_bytes(bytes(data))
-    monkeypatch.setattr("clvl_bench.config.backbones.assets", lambda: copy)
+    monkeypatch.setattr("clvl_bench.backbones.catalog.assets", lambda: copy)
     with pytest.raises(Damage, match=r"model\.safetensors: sha256 is [0-9a-f]{8}, recorded [0-9a-f]{8}"):
         load_backbone("tiny")
 

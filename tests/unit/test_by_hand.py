@@ -7,19 +7,17 @@ import torch
 from small_backbones import write_clip
 from torch.nn.functional import cosine_similarity, linear, normalize
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import load_backbone
-from clvl_bench.config.adapters import (
-    AttriClipAdapter,
-    CoCoOpAdapter,
-    CodaPromptAdapter,
-    DualPromptAdapter,
-    L2PAdapter,
-    MapleAdapter,
-    MoeAdaptersAdapter,
-    SPromptsAdapter,
-)
-from clvl_bench.datasets import Candidate
+from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods.attriclip.config import AttriClipAdapter
+from clvl_bench.methods.cocoop.config import CoCoOpAdapter
+from clvl_bench.methods.coda_prompt.config import CodaPromptAdapter
+from clvl_bench.methods.dualprompt.config import DualPromptAdapter
+from clvl_bench.methods.l2p.config import L2PAdapter
+from clvl_bench.methods.maple.config import MapleAdapter
+from clvl_bench.methods.moe_adapters.config import MoeAdaptersAdapter
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.methods.sprompts.config import SPromptsAdapter
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "wheat field", "annual crop land"))
 ALL = (0, 1, 2)

@@ -7,19 +7,19 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, one_hot
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import LinearAdapter
-from clvl_bench.datasets import Candidate
-from clvl_bench.plugins.anchored_pl import AnchoredPl
-from clvl_bench.plugins.base import Plugin, Said
-from clvl_bench.plugins.candidates import partial_loss
-from clvl_bench.plugins.cpl import Cpl, likely
-from clvl_bench.plugins.grip import Grip, shared_out
-from clvl_bench.plugins.memory import Memory, insert_labelled
-from clvl_bench.plugins.replay import Replay
-from clvl_bench.plugins.upl import Upl, most_confident
-from clvl_bench.prequential import PseudoTally
+from clvl_bench.backbones.base import unit
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.candidate_labels import partial_loss
+from clvl_bench.methods._base.memory import Memory, insert_labelled
+from clvl_bench.methods._base.plugin import Plugin, Said
+from clvl_bench.methods.anchored_pl.plugin import AnchoredPl
+from clvl_bench.methods.cpl.plugin import Cpl, likely
+from clvl_bench.methods.grip.plugin import Grip, shared_out
+from clvl_bench.methods.linear.config import LinearAdapter
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.methods.replay.plugin import Replay
+from clvl_bench.methods.upl.plugin import Upl, most_confident
+from clvl_bench.training.prequential import PseudoTally
 
 PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.5, 0.1, 0.4], [0.2, 0.5, 0.3]])
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from clvl_bench.config.files import run_config
-from clvl_bench.datasets import find
-from clvl_bench.errors import Damage, Mistake
-from clvl_bench.provenance import _captions
-from clvl_bench.streams.part import Part
-from clvl_bench.streams.samples import captions_of
+from clvl_bench.core.errors import Damage, Mistake
+from clvl_bench.data.catalog.listing import find
+from clvl_bench.runs.files import run_config
+from clvl_bench.runs.provenance import _captions
+from clvl_bench.streams.reading import captions_of
+from clvl_bench.streams.split_slice import Part
 
 BENCHMARK = """version = 1
 scenario = "joint"

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from clvl_bench.metrics import recovered as share
-from clvl_bench.records import Record
+from clvl_bench.metrics.continual import recovered as share
+from clvl_bench.records.rows import Record
 from clvl_bench.report.ceilings import shown
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.summary import summary

@@ -8,9 +8,9 @@ import socket
 
 import pytest
 
-from clvl_bench import claims
-from clvl_bench.claims import claimed, is_claimed
-from clvl_bench.errors import Busy
+from clvl_bench.core.errors import Busy
+from clvl_bench.runs import lock
+from clvl_bench.runs.lock import claimed, is_claimed
 
 
 def test_a_second_claim_is_refused_and_says_by_whom(tmp_path):
@@ -54,7 +54,7 @@ def test_who_was_overtaken_stops_before_it_writes(tmp_path):
 
 
 def test_another_machines_claim_is_judged_by_its_heartbeat_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(claims, "STALE_SECONDS", 0.0)
+    monkeypatch.setattr(lock, "STALE_SECONDS", 0.0)
     other = tmp_path / "run" / "claim.1"
     other.mkdir(parents=True)
     (other / "owner.json").write_text(json.dumps({"host": "elsewhere", "pid": os.getpid(), "born": "x"}))

@@ -6,12 +6,17 @@ import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import NearestCentroid
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.adapters.ridge import solve_ridge
-from clvl_bench.backbones import PrecomputedBackbone, unit
-from clvl_bench.config.adapters import NcmAdapter, RailAdapter, RailDualAdapter, RanPacAdapter, SldaAdapter
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake
+from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.core.errors import Mistake
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.ridge import solve_ridge
+from clvl_bench.methods.ncm.config import NcmAdapter
+from clvl_bench.methods.rail.config import RailAdapter
+from clvl_bench.methods.rail_dual.config import RailDualAdapter
+from clvl_bench.methods.ranpac.config import RanPacAdapter
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.methods.slda.config import SldaAdapter
 
 WIDTH, CLASSES = 12, 5
 TABLE = tuple(Candidate(f"c{number}", "d", ("{}",)) for number in range(CLASSES))

@@ -3,11 +3,13 @@
 import pytest
 import torch
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import PrecomputedBackbone, unit
-from clvl_bench.config.adapters import CoCoOpAdapter, PromptAdapter
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake
+from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.core.errors import Mistake
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods.cocoop.config import CoCoOpAdapter
+from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.registry import build_adapter
 
 TABLE = tuple(
     Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "wheat field", "annual_crop_land", "x", "lake")

@@ -8,15 +8,17 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from clvl_bench import checkpoint
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import LinearAdapter, LoraAdapter, PromptAdapter
-from clvl_bench.datasets import Candidate
-from clvl_bench.plugins.ewc import Ewc, empirical_fisher, fisher
-from clvl_bench.plugins.mas import Mas, sensitivity
-from clvl_bench.plugins.si import Si
-from clvl_bench.plugins.weights import snapshot, trained
+from clvl_bench.backbones.base import unit
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.weights import snapshot, trained
+from clvl_bench.methods.ewc.plugin import Ewc, empirical_fisher, fisher
+from clvl_bench.methods.linear.config import LinearAdapter
+from clvl_bench.methods.lora.config import LoraAdapter
+from clvl_bench.methods.mas.plugin import Mas, sensitivity
+from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.methods.si.plugin import Si
+from clvl_bench.runs import checkpoint
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
 ALL = (0, 1, 2)

@@ -3,17 +3,20 @@
 import pytest
 import torch
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.adapters.lora import Lora
-from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import FullAdapter, KgCoOpAdapter, LoraAdapter, PromptAdapter
-from clvl_bench.config.files import run_config
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake
-from clvl_bench.plugins import Distillation, Reference
-from clvl_bench.plugins.distillation import distillation_loss
-from clvl_bench.runner import run
-from clvl_bench.teacher import Teacher
+from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.teacher import Teacher
+from clvl_bench.core.errors import Mistake
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.plugin import Reference
+from clvl_bench.methods.distillation.plugin import Distillation, distillation_loss
+from clvl_bench.methods.full.config import FullAdapter
+from clvl_bench.methods.kgcoop.config import KgCoOpAdapter
+from clvl_bench.methods.lora.adapter import Lora
+from clvl_bench.methods.lora.config import LoraAdapter
+from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.runs.files import run_config
+from clvl_bench.runs.runner import run
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
 ALL = (0, 1, 2, 3)

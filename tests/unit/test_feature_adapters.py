@@ -5,11 +5,16 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import PrecomputedBackbone, unit
-from clvl_bench.config.adapters import ClipAdapter, CosineAdapter, LinearAdapter, TipAdapter, TipAdapterF
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake
+from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.core.errors import Mistake
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods.clip_adapter.config import ClipAdapter
+from clvl_bench.methods.cosine.config import CosineAdapter
+from clvl_bench.methods.linear.config import LinearAdapter
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.methods.tip_adapter.config import TipAdapter
+from clvl_bench.methods.tip_adapter_f.config import TipAdapterF
 
 WIDTH, CLASSES = 12, 5
 TABLE = tuple(Candidate(f"c{number}", "d", ("{}",)) for number in range(CLASSES))

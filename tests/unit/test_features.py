@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from clvl_bench import features
-from clvl_bench.features import CHUNK, Inputs, encode
-from clvl_bench.readers import Split
-from clvl_bench.readers.encoded import encoded_split
-from clvl_bench.ticker import Ticker
+from clvl_bench.core.ticker import Ticker
+from clvl_bench.data.readers.encoded import encoded_split
+from clvl_bench.data.readers.split import Split
+from clvl_bench.inputs import features
+from clvl_bench.inputs.features import CHUNK, Inputs, encode
 
 
 def png(pixels: np.ndarray) -> bytes:

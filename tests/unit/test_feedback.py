@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from clvl_bench.config.plugins import FeedbackPlugin
-from clvl_bench.plugins.feedback import Feedback, ips, likelihood, reinforce
-from clvl_bench.plugins.policy import Policy
+from clvl_bench.methods._base.policy import Policy
+from clvl_bench.methods.feedback.config import FeedbackPlugin
+from clvl_bench.methods.feedback.plugin import Feedback, ips, likelihood, reinforce
 
 CLASSES, LABEL = 5, 2
 

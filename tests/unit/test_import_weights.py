@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 from small_backbones import VIT, open_clip_model
 
-from clvl_bench.backbones import load_backbone
-from clvl_bench.errors import Damage, Mistake
+from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.core.errors import Damage, Mistake
 
 open_clip = pytest.importorskip("open_clip", reason="open_clip_torch is not installed: the extra 'open-clip'")
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from clvl_bench.backbones import Insert, load_backbone, with_layers
 from clvl_bench.backbones.clip import causal_mask
-from clvl_bench.backbones.layers import run_layers
-from clvl_bench.errors import Mistake
+from clvl_bench.backbones.layers import Insert, run_layers, with_layers
+from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.core.errors import Mistake
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_towers_that_let_nobody_in_are_refused_in_one_line():
 
 
 def test_precomputed_features_have_no_layers():
-    from clvl_bench.backbones import PrecomputedBackbone
+    from clvl_bench.backbones.precomputed import PrecomputedBackbone
 
     with pytest.raises(Mistake, match="the adapter 'maple' needs the text or image tower"):
         with_layers(PrecomputedBackbone(name="x", logit_scale=100.0, width=8, text={}), wanted_by="the adapter 'maple'")

@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image as Pillow
 
-from clvl_bench.datasets import ArraysSource, FolderSource, HubSource, ImageDataset, OwnCopySource, ParquetSource, Source
-from clvl_bench.errors import Damage, Missing, Mistake
-from clvl_bench.readers import is_here, read
+from clvl_bench.core.errors import Damage, Missing, Mistake
+from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.sources import ArraysSource, FolderSource, HubSource, OwnCopySource, ParquetSource, Source
+from clvl_bench.data.readers.reading import is_here, read
 
 LABELS = ("Pasture", "AnnualCrop", "Sea_Lake")
 """Not sorted: label numbers follow the declaration, not the alphabet."""

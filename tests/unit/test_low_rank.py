@@ -5,17 +5,15 @@ import torch
 from contract.learning import ALL, FIRST, SECOND, TABLE, learn, logits
 from torch import nn
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.adapters.moe_adapters import Expert, Experts, Router
-from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import (
-    LoraAdapter,
-    LoraMergedAdapter,
-    LoraPerExperienceAdapter,
-    MoeAdaptersAdapter,
-    OLoraAdapter,
-)
-from clvl_bench.randomness import keyed
+from clvl_bench.backbones.base import unit
+from clvl_bench.core.rng import keyed
+from clvl_bench.methods.lora.config import LoraAdapter
+from clvl_bench.methods.lora_merged.config import LoraMergedAdapter
+from clvl_bench.methods.lora_per_experience.config import LoraPerExperienceAdapter
+from clvl_bench.methods.moe_adapters.adapter import Expert, Experts, Router
+from clvl_bench.methods.moe_adapters.config import MoeAdaptersAdapter
+from clvl_bench.methods.olora.config import OLoraAdapter
+from clvl_bench.methods.registry import build_adapter
 
 SMALL = MoeAdaptersAdapter(experts=4, bottleneck=4, radius=None)
 

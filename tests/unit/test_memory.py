@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy import stats
 
-from clvl_bench.backbones import unit
-from clvl_bench.plugins.memory import Memory, herding, reservoir
+from clvl_bench.backbones.base import unit
+from clvl_bench.methods._base.memory import Memory, herding, reservoir
 
 POLICIES = ("reservoir", "class_balanced", "herding")
 

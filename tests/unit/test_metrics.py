@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clvl_bench import metrics
+from clvl_bench.metrics import continual as metrics
 
 PUBLISHED = json.loads((Path(__file__).parent.parent / "data" / "zscl_mtil_matrices.json").read_text())
 ZERO_SHOT = PUBLISHED["zero_shot_clip_vitb16"]

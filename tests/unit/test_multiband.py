@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from clvl_bench.datasets import FolderSource, ImageDataset, Rendering
-from clvl_bench.errors import Damage
-from clvl_bench.readers import read
-from clvl_bench.readers.bands import read_bands, render
+from clvl_bench.core.errors import Damage
+from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.sources import FolderSource, Rendering
+from clvl_bench.data.readers.bands import read_bands, render
+from clvl_bench.data.readers.reading import read
 
 NATURAL = Rendering(bands=(4, 3, 2), white=2750)
 TILES = np.random.default_rng(0).integers(0, 65536, (7, 5, 6), dtype=np.uint16)

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clvl_bench.datasets import NORMALISERS
-from clvl_bench.datasets.normalisers import med, vqa
+from clvl_bench.data.catalog.normalisers import NORMALISERS, med, vqa
 
 GOLDEN_VQA = [
     ("Yes", "yes"),

@@ -12,11 +12,12 @@ import pytest
 import torch
 
 import clvl_bench
-from clvl_bench.backbones import load_backbone
-from clvl_bench.config.backbones import assets
-from clvl_bench.datasets import ArraysSource, ImageDataset
-from clvl_bench.errors import Damage
-from clvl_bench.readers import read
+from clvl_bench.backbones.catalog import assets
+from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.core.errors import Damage
+from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.sources import ArraysSource
+from clvl_bench.data.readers.reading import read
 
 
 class Evil:

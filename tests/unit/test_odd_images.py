@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clvl_bench.datasets import FolderSource, ImageDataset
-from clvl_bench.errors import Damage
-from clvl_bench.readers import read
+from clvl_bench.core.errors import Damage
+from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.sources import FolderSource
+from clvl_bench.data.readers.reading import read
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 9, 3), dtype=np.uint8)
 

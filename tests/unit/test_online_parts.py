@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from clvl_bench.config.online import Online
-from clvl_bench.metrics import delay_gap, over_windows, recovered, regret
-from clvl_bench.plugins.iwms import Iwms, Rings
-from clvl_bench.plugins.pending import Pending
-from clvl_bench.prequential import Prequential
-from clvl_bench.streams.arrivals import NEVER
+from clvl_bench.methods._base.pending import Pending
+from clvl_bench.methods.iwms.plugin import Iwms, Rings
+from clvl_bench.metrics.continual import delay_gap, over_windows, recovered, regret
+from clvl_bench.streams.label_delay import NEVER
+from clvl_bench.streams.label_store import Truth
+from clvl_bench.streams.online_config import Online
 from clvl_bench.streams.order import in_order, moments
 from clvl_bench.streams.plan import steps_of
-from clvl_bench.streams.truth import Truth
+from clvl_bench.training.prequential import Prequential
 
 GROUPS = [np.arange(0, 4000), np.arange(4000, 8000), np.arange(8000, 12000)]
 LABELS = np.arange(12000) // 2000

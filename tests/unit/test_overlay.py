@@ -5,11 +5,12 @@ import re
 
 import pytest
 
-from clvl_bench.config import BenchmarkConfig
-from clvl_bench.config.files import check, run_config
-from clvl_bench.datasets import NAMES, ArraysSource, FolderSource, ParquetSource, find
-from clvl_bench.errors import Mistake
-from clvl_bench.strict import parse
+from clvl_bench.core.errors import Mistake
+from clvl_bench.core.schema import parse
+from clvl_bench.data.catalog.listing import NAMES, find
+from clvl_bench.data.catalog.sources import ArraysSource, FolderSource, ParquetSource
+from clvl_bench.runs.files import check, run_config
+from clvl_bench.streams.config import BenchmarkConfig
 
 HEAD = 'version = 1\nscenario = "joint"\nlabel_space = "dataset"\ndatasets = ["eurosat"]\n'
 

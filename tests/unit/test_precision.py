@@ -4,10 +4,10 @@ import pytest
 import torch
 from command import clvl
 
-from clvl_bench.backbones import load_backbone
 from clvl_bench.backbones.base import in_memory
-from clvl_bench.config.files import run_config
-from clvl_bench.errors import Mistake, RunFailed
+from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.core.errors import Mistake, RunFailed
+from clvl_bench.runs.files import run_config
 
 PIXELS = torch.randint(0, 256, (10, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -31,7 +31,7 @@ def test_half_precision_rounds_features_to_its_bits_and_leaves_the_weights(folde
 def test_precision_is_of_the_run_and_of_the_cache(folder):
     from types import SimpleNamespace
 
-    from clvl_bench.features import cache_key
+    from clvl_bench.inputs.features import cache_key
 
     plain, half = (run_config("toy_landcover", "zeroshot", precision=precision) for precision in ("fp32", "bf16"))
     assert plain.id == run_config("toy_landcover", "zeroshot").id != half.id

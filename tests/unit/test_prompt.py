@@ -4,12 +4,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.adapters.sentences import word_embeddings
-from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import PromptAdapter
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake
+from clvl_bench.backbones.base import unit
+from clvl_bench.core.errors import Mistake
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.sentences import word_embeddings
+from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.registry import build_adapter
 
 NAMES = ("forest", "wheat field", "annual_crop_land", "x")
 ABOVE = tuple(Candidate(name, "d", ("a photo of a {} from above.", "a {}.")) for name in NAMES)
@@ -104,7 +104,7 @@ def test_equal_sentences_are_encoded_once(backbone, features, monkeypatch):
 
 
 def test_precomputed_features_are_refused_in_one_line():
-    from clvl_bench.backbones import PrecomputedBackbone
+    from clvl_bench.backbones.precomputed import PrecomputedBackbone
 
     with pytest.raises(Mistake, match="the adapter 'prompt' needs the text or image tower"):
         build(PrecomputedBackbone(name="x", logit_scale=100.0, width=8, text={}))

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from clvl_bench.backbones import unit
-from clvl_bench.config.files import run_config
-from clvl_bench.costs import Stopwatch
-from clvl_bench.errors import Mistake, RunFailed
-from clvl_bench.online import OnlineStrategy
-from clvl_bench.prepare import prepare
-from clvl_bench.records import RunFolder
+from clvl_bench.backbones.base import unit
+from clvl_bench.core.errors import Mistake, RunFailed
+from clvl_bench.core.resources import Stopwatch
+from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.report.streams import stream_numbers
-from clvl_bench.runner import _execute, run
+from clvl_bench.runs.files import run_config
+from clvl_bench.runs.runner import _execute, run
+from clvl_bench.runs.setup import prepare
 from clvl_bench.streams.plan import steps_of
+from clvl_bench.training.online import OnlineStrategy
 
 SMALL = ("benchmark.classes_per_experience=[5, 5]", 'benchmark.zeroshot=["toy_shapes"]', "benchmark.online.step_size=5")
 
@@ -31,7 +31,7 @@ def numbers(config, folder: Path):
 
 def final_state(config, folder, monkeypatch):
     """What the adapter knows at the end of a run."""
-    from clvl_bench import runner
+    from clvl_bench.runs import runner
 
     held, build = [], runner.build_strategy
 

@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import LinearAdapter
-from clvl_bench.datasets import Candidate
-from clvl_bench.plugins.anchored_pl import AnchoredPl
-from clvl_bench.plugins.augment import strong
-from clvl_bench.plugins.fixmatch import FixMatch
-from clvl_bench.plugins.mean_teacher import MeanTeacher
-from clvl_bench.plugins.unlabelled import Average
-from clvl_bench.randomness import keyed
+from clvl_bench.backbones.base import unit
+from clvl_bench.core.rng import keyed
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.augment import strong
+from clvl_bench.methods._base.pseudo_labels import Average
+from clvl_bench.methods.anchored_pl.plugin import AnchoredPl
+from clvl_bench.methods.fixmatch.plugin import FixMatch
+from clvl_bench.methods.linear.config import LinearAdapter
+from clvl_bench.methods.mean_teacher.plugin import MeanTeacher
+from clvl_bench.methods.registry import build_adapter
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("river", "forest", "village"))
 

@@ -7,9 +7,9 @@ from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import Naive
 from torch import nn
 
-from clvl_bench.plugins.fixmatch import FixMatch
-from clvl_bench.plugins.mean_teacher import MeanTeacher
-from clvl_bench.streams import avalanche_benchmark
+from clvl_bench.api import avalanche_benchmark
+from clvl_bench.methods.fixmatch.plugin import FixMatch
+from clvl_bench.methods.mean_teacher.plugin import MeanTeacher
 
 
 def trained(tiny, *plugins):

@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from clvl_bench.errors import Mistake
-from clvl_bench.records import Record
-from clvl_bench.report import Run, write_report
+from clvl_bench.core.errors import Mistake
+from clvl_bench.records.rows import Record
 from clvl_bench.report.published import beside, beside_markdown, read_published
-from clvl_bench.report.runs import Origin
+from clvl_bench.report.runs import Origin, Run
+from clvl_bench.report.writing import write_report
 
 MATRICES = json.loads((Path(__file__).parent.parent / "data" / "zscl_mtil_matrices.json").read_text())
 TABLE = Path(__file__).parent.parent.parent / "results" / "published" / "zscl_mtil.csv"

@@ -5,16 +5,19 @@ from functools import cache
 import numpy as np
 import pytest
 
-from clvl_bench.config.files import load, run_config
-from clvl_bench.datasets import VqaDataset, VqaRadSource, find_questions
-from clvl_bench.errors import Mistake
-from clvl_bench.readers import Split
-from clvl_bench.readers.question_split import Question, question_split
-from clvl_bench.readers.vqa import read_questions
-from clvl_bench.streams import Part, plan_of
-from clvl_bench.streams.exhibits import exhibits
-from clvl_bench.streams.groups import groups
-from clvl_bench.streams.truth import OUTSIDE
+from clvl_bench.core.errors import Mistake
+from clvl_bench.data.catalog.listing import find_questions
+from clvl_bench.data.catalog.vqa import VqaDataset
+from clvl_bench.data.catalog.vqa_sources import VqaRadSource
+from clvl_bench.data.readers.question_split import Question, question_split
+from clvl_bench.data.readers.split import Split
+from clvl_bench.data.readers.vqa.reading import read_questions
+from clvl_bench.runs.files import load, run_config
+from clvl_bench.streams.label_store import OUTSIDE
+from clvl_bench.streams.split_slice import Part
+from clvl_bench.streams.vqa.groups import groups
+from clvl_bench.streams.vqa.plan import plan_of
+from clvl_bench.streams.vqa.samples import exhibits
 
 TRAIN = [
     ("i0", "is it left?", "Yes", "CLOSED", "POS", "HEAD"),

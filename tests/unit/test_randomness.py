@@ -2,7 +2,7 @@
 
 import torch
 
-from clvl_bench.randomness import keyed, rng, seed_of
+from clvl_bench.core.rng import keyed, rng, seed_of
 
 
 def test_the_same_key_draws_the_same_numbers():

@@ -3,13 +3,13 @@
 import torch
 from asked import QUESTIONS
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.adapters.asking import PACK
-from clvl_bench.adapters.ranking import Ranking
-from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import RankingAdapter
-from clvl_bench.datasets import Candidate
-from clvl_bench.questions import Asked, question_rows
+from clvl_bench.backbones.base import unit
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.inputs.questions import Asked, question_rows
+from clvl_bench.methods._base.answer_prompts import PACK
+from clvl_bench.methods._base.answer_ranking import Ranking
+from clvl_bench.methods.answer_ranking.config import RankingAdapter
+from clvl_bench.methods.registry import build_adapter
 
 TEMPLATES = ("{question} {}.", "question: {question} answer: {}.")
 TABLE = (

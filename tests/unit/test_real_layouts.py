@@ -11,12 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from clvl_bench.config import BenchmarkConfig, RunConfig
-from clvl_bench.config.files import load
-from clvl_bench.datasets import ArraysSource, FolderSource, HubSource, ImageDataset, ParquetSource, Source
-from clvl_bench.readers import read
-from clvl_bench.records import Record
-from clvl_bench.runner import run
+from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.sources import ArraysSource, FolderSource, HubSource, ParquetSource, Source
+from clvl_bench.data.readers.reading import read
+from clvl_bench.records.rows import Record
+from clvl_bench.runs.config import RunConfig
+from clvl_bench.runs.files import load
+from clvl_bench.runs.runner import run
+from clvl_bench.streams.config import BenchmarkConfig
 
 
 def declared(name: str, labels: list[str], source: Source) -> ImageDataset:

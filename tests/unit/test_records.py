@@ -5,8 +5,10 @@ import math
 
 import pytest
 
-from clvl_bench.errors import Damage
-from clvl_bench.records import Record, RunFolder, from_csv, read_folder, to_csv, write_atomically, write_folder_atomically
+from clvl_bench.core.errors import Damage
+from clvl_bench.core.files import read_folder, write_atomically, write_folder_atomically
+from clvl_bench.records.rows import Record, from_csv, to_csv
+from clvl_bench.records.run_folder import RunFolder
 
 ROW = Record("b", "seen", "s,with comma", "tiny", 0, 1, 3, "test", 2, "d", "accuracy", 0.1 + 0.2, 7)
 

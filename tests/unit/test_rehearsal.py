@@ -8,20 +8,21 @@ import torch
 from avalanche.training.plugins import EvaluationPlugin
 from torch.nn.functional import cross_entropy
 
-from clvl_bench import runner
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import PrecomputedBackbone, unit
-from clvl_bench.config import StrategyConfig
-from clvl_bench.config.adapters import LinearAdapter
-from clvl_bench.config.files import load, run_config
-from clvl_bench.config.plugins.memories import ReplayPlugin
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake
-from clvl_bench.plugins.derpp import Derpp
-from clvl_bench.plugins.icarl import Icarl
-from clvl_bench.prepare import prepare
-from clvl_bench.strategy import build_strategy
-from clvl_bench.strict import parse
+from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.core.errors import Mistake
+from clvl_bench.core.schema import parse
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods.derpp.plugin import Derpp
+from clvl_bench.methods.icarl.plugin import Icarl
+from clvl_bench.methods.linear.config import LinearAdapter
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.methods.replay.config import ReplayPlugin
+from clvl_bench.runs import runner
+from clvl_bench.runs.files import load, run_config
+from clvl_bench.runs.setup import prepare
+from clvl_bench.training.config import StrategyConfig
+from clvl_bench.training.strategy import build_strategy
 
 LIMIT = 200
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clvl_bench.metrics import NAN, average, transfer
-from clvl_bench.records import Record
+from clvl_bench.metrics.continual import NAN, average, transfer
+from clvl_bench.records.rows import Record
 from clvl_bench.report.figures import groups, names
 from clvl_bench.report.order import by_value
 from clvl_bench.report.paired import paired
@@ -86,7 +86,7 @@ def test_tables_that_share_a_benchmark_and_label_space_have_files_of_their_own()
 
 
 def test_a_pair_of_backbones_in_one_report_overwrites_no_picture(tmp_path):
-    from clvl_bench.report import write_report
+    from clvl_bench.report.writing import write_report
 
     one = run("prompt")
     other = replace(

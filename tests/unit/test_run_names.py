@@ -6,7 +6,7 @@ from command import clvl_here
 
 from clvl_bench.cli import main as cli
 from clvl_bench.cli.estimate import estimate
-from clvl_bench.config.files import load, run_config, runs_of
+from clvl_bench.runs.files import load, run_config, runs_of
 
 FEATURES = """version = 1
 scenario = "joint"

@@ -11,20 +11,20 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from clvl_bench.config.files import run_config
-from clvl_bench.errors import Damage
-from clvl_bench.prepare import prepare
-from clvl_bench.readers import scan as scanning
-from clvl_bench.readers.decode import decode
-from clvl_bench.readers.scan import scan
-from clvl_bench.ticker import EVERY_SECONDS, Ticker
+from clvl_bench.core.errors import Damage
+from clvl_bench.core.ticker import EVERY_SECONDS, Ticker
+from clvl_bench.data.readers import scan as scanning
+from clvl_bench.data.readers.decode import decode
+from clvl_bench.data.readers.scan import scan
+from clvl_bench.runs.files import run_config
+from clvl_bench.runs.setup import prepare
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What the ticker takes for the time."""
     now = [0.0]
-    monkeypatch.setattr("clvl_bench.ticker.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("clvl_bench.core.ticker.time.monotonic", lambda: now[0])
     return now
 
 
@@ -129,7 +129,7 @@ def test_images_in_train_and_test_are_counted_said_and_recorded(tmp_path, empty_
 
 
 def test_images_in_train_and_test_are_left_out_of_the_test_if_one_wants_it(tmp_path, empty_home, caplog):
-    from clvl_bench.streams import read_parts
+    from clvl_bench.streams.reading import read_parts
 
     chosen = {policy: run_config(str(birds(tmp_path, shared=3, policy=policy)), "zeroshot") for policy in ("report", "skip")}
     counted, prepared = (prepare(chosen[policy]) for policy in ("report", "skip"))
@@ -152,7 +152,7 @@ def test_images_in_train_and_test_of_ones_own_data_are_refused_in_one_line(tmp_p
 
 
 def test_duplicates_of_a_published_split_are_counted_unless_one_says_otherwise():
-    from clvl_bench.datasets import DATASETS
+    from clvl_bench.data.catalog.listing import DATASETS
 
     assert {each.duplicates_policy for each in DATASETS} == {"report"}
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from clvl_bench.config import ExperimentConfig
-from clvl_bench.config.files import runs_of
-from clvl_bench.errors import Mistake
-from clvl_bench.records import Record
+from clvl_bench.core.errors import Mistake
+from clvl_bench.records.rows import Record
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.selection import accuracy, select
+from clvl_bench.runs.experiment import ExperimentConfig
+from clvl_bench.runs.files import runs_of
 
 
 def row(stream: str, experience: int, value: float, n: int = 10) -> Record:

@@ -8,11 +8,12 @@ import torch
 from contract.learning import ALL, TABLE, learn, logits
 from sklearn.cluster import KMeans
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.adapters.selector import NOBODY, Selector, kmeans, lloyd
-from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import PromptPerExperienceAdapter, SelectorSettings
-from clvl_bench.evaluation import SelectorAccuracy
+from clvl_bench.backbones.base import unit
+from clvl_bench.methods._base.selector import NOBODY, Selector, kmeans, lloyd
+from clvl_bench.methods._base.selector_config import SelectorSettings
+from clvl_bench.methods.prompt_per_experience.config import PromptPerExperienceAdapter
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.training.evaluation import SelectorAccuracy
 
 
 def groups(count=3, size=40, spread=0.05, width=8):

@@ -5,8 +5,9 @@ import io
 import numpy as np
 import pytest
 
-from clvl_bench.worlds import WORLDS, sheet
-from clvl_bench.worlds.landcover import COVERS
+from clvl_bench.data.toy import sheet
+from clvl_bench.data.toy.index import WORLDS
+from clvl_bench.data.toy.landcover import COVERS
 
 
 def test_every_world_has_a_row():

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from clvl_bench import stock
-from clvl_bench.errors import Damage, Missing, Mistake
+from clvl_bench.core.errors import Damage, Missing, Mistake
+from clvl_bench.hub import bundle
 
 TEST = "data/test-00000-of-00001.parquet"
 
@@ -20,7 +20,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = tmp_path / "hub"
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
     for name, files in (("eurosat", (TEST, "README.md")), ("clip-vit-large-patch14", ("config.json", "model.safetensors"))):
-        held = stock.find(name, verb="test")
+        held = bundle.find(name, verb="test")
         blobs = held.folder.parent.parent / "blobs"
         blobs.mkdir(parents=True)
         for number, file in enumerate(files):  # the hub's client keeps blobs, and links to them
@@ -32,7 +32,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def archive(cache: Path, tmp_path: Path) -> Path:
-    stock.pack(["eurosat", "clip-vit-large-patch14"], tmp_path / "bundle.tar")
+    bundle.pack(["eurosat", "clip-vit-large-patch14"], tmp_path / "bundle.tar")
     return tmp_path / "bundle.tar"
 
 
@@ -54,19 +54,19 @@ def rewritten(archive: Path, change) -> Path:
 
 def test_what_was_packed_arrives_as_it_was(archive, cache, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "there"))
-    assert set(stock.unpack(archive, tmp_path / "there")) == {"eurosat", "clip-vit-large-patch14"}
+    assert set(bundle.unpack(archive, tmp_path / "there")) == {"eurosat", "clip-vit-large-patch14"}
     for name, files in (("eurosat", [TEST]), ("clip-vit-large-patch14", ["config.json", "model.safetensors"])):
-        held = stock.find(name, verb="test")
+        held = bundle.find(name, verb="test")
         assert [path.as_posix() for path in held.files] == files
         assert all((held.folder / file).read_bytes() == f"{name} {file}".encode() * 1000 for file in files)
-        assert stock.damaged(held) == []
+        assert bundle.damaged(held) == []
     before = content(tmp_path / "there")
-    stock.unpack(archive, tmp_path / "there")
+    bundle.unpack(archive, tmp_path / "there")
     assert content(tmp_path / "there") == before
 
 
 def test_the_same_files_make_the_same_archive(archive, tmp_path):
-    stock.pack(["eurosat", "clip-vit-large-patch14"], tmp_path / "again.tar")
+    bundle.pack(["eurosat", "clip-vit-large-patch14"], tmp_path / "again.tar")
     assert (tmp_path / "again.tar").read_bytes() == archive.read_bytes()
 
 
@@ -76,7 +76,7 @@ def test_a_flipped_byte_is_named_and_stays_outside(archive, tmp_path):
     data[place] ^= 1
     archive.write_bytes(data)
     with pytest.raises(Damage, match=rf"{TEST}: sha256 is [0-9a-f]{{8}}, recorded"):
-        stock.unpack(archive, tmp_path / "there")
+        bundle.unpack(archive, tmp_path / "there")
     assert content(tmp_path / "there") == {}
 
 
@@ -84,7 +84,7 @@ def test_a_flipped_byte_is_named_and_stays_outside(archive, tmp_path):
 def test_a_cut_archive_is_refused(archive, tmp_path, cut):
     archive.write_bytes(archive.read_bytes()[:cut])
     with pytest.raises(Damage, match=r"bundle\.tar"):
-        stock.unpack(archive, tmp_path / "there")
+        bundle.unpack(archive, tmp_path / "there")
 
 
 INSIDE = f"datasets--a--b/snapshots/{'0' * 40}"
@@ -95,14 +95,14 @@ INSIDE = f"datasets--a--b/snapshots/{'0' * 40}"
 )
 def test_a_file_that_would_leave_the_cache_is_refused_even_if_the_manifest_lists_it(archive, tmp_path, name):
     def change(info, data):
-        if info.name == stock.MANIFEST:
+        if info.name == bundle.MANIFEST:
             manifest = json.loads(data)
             manifest["files"][name] = "0" * 64
             return [(info, json.dumps(manifest).encode())]
         return [(info, data)]
 
     with pytest.raises(Damage, match="would leave the cache"):
-        stock.unpack(rewritten(archive, change), tmp_path / "there")
+        bundle.unpack(rewritten(archive, change), tmp_path / "there")
     assert not (tmp_path / "there").exists()
 
 
@@ -114,7 +114,7 @@ def test_links_devices_and_folders_are_refused(archive, tmp_path, kind):
         return [(info, data)]
 
     with pytest.raises(Damage, match=f"{TEST}' is not in its manifest, or is no plain file"):
-        stock.unpack(rewritten(archive, change), tmp_path / "there")
+        bundle.unpack(rewritten(archive, change), tmp_path / "there")
     assert content(tmp_path / "there") == {}
 
 
@@ -122,28 +122,28 @@ def test_a_file_that_the_manifest_does_not_list_is_refused(archive, tmp_path):
     extra = tarfile.TarInfo(f"{INSIDE}/evil.py")
 
     def change(info, data):
-        return [(info, data), (extra, b"import os")] if info.name == stock.MANIFEST else [(info, data)]
+        return [(info, data), (extra, b"import os")] if info.name == bundle.MANIFEST else [(info, data)]
 
     with pytest.raises(Damage, match=r"evil\.py' is not in its manifest"):
-        stock.unpack(rewritten(archive, change), tmp_path / "there")
+        bundle.unpack(rewritten(archive, change), tmp_path / "there")
 
 
 def test_a_changed_or_lost_file_is_found_later(cache):
-    held = stock.find("clip-vit-large-patch14", verb="test")
-    assert stock.damaged(held) == [], "nothing was written down yet"
-    stock.record(held)
-    assert stock.damaged(held) == []
+    held = bundle.find("clip-vit-large-patch14", verb="test")
+    assert bundle.damaged(held) == [], "nothing was written down yet"
+    bundle.record(held)
+    assert bundle.damaged(held) == []
     (held.folder / "config.json").resolve().write_bytes(b"changed")
     (held.folder / "model.safetensors").unlink()
-    assert stock.damaged(held) == ["config.json", "model.safetensors"]
+    assert bundle.damaged(held) == ["config.json", "model.safetensors"]
 
 
 def test_what_is_not_here_or_unknown_is_one_line(cache, tmp_path):
     shutil.rmtree(cache)
     with pytest.raises(Missing, match="clvl-bench fetch eurosat"):
-        stock.pack(["eurosat"], tmp_path / "b.tar")
+        bundle.pack(["eurosat"], tmp_path / "b.tar")
     with pytest.raises(Mistake, match="did you mean 'eurosat'"):
-        stock.pack(["eurosatt"], tmp_path / "b.tar")
+        bundle.pack(["eurosatt"], tmp_path / "b.tar")
     with pytest.raises(Mistake, match="nothing to fetch"):
-        stock.pack(["tiny"], tmp_path / "b.tar")
+        bundle.pack(["tiny"], tmp_path / "b.tar")
     assert not list(tmp_path.glob("*.tar"))

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from clvl_bench.strategy import masked_cross_entropy
-from clvl_bench.streams.truth import HIDDEN, Targets, Truth
+from clvl_bench.streams.label_store import HIDDEN, Targets, Truth
+from clvl_bench.training.losses import masked_cross_entropy
 
 INF = float("inf")
 
@@ -60,9 +60,9 @@ def test_labels_are_hidden_again_when_an_evaluation_fails():
 def strategy(tiny):
     from avalanche.training.plugins import EvaluationPlugin
 
-    from clvl_bench.config.files import run_config
-    from clvl_bench.prepare import prepare
-    from clvl_bench.strategy import build_strategy
+    from clvl_bench.runs.files import run_config
+    from clvl_bench.runs.setup import prepare
+    from clvl_bench.training.strategy import build_strategy
 
     def build(*overrides, limit=20):
         config = run_config("toy_landcover", "prompt", limit=limit, overrides=overrides)
@@ -135,7 +135,7 @@ def test_the_optimiser_holds_the_adapter_and_nothing_else(strategy):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_where_it_happens(strategy, monkeypatch):
-    from clvl_bench.errors import RunFailed
+    from clvl_bench.core.errors import RunFailed
 
     prepared, built = strategy("train.epochs=2", "train.batch_size=2")
     monkeypatch.setattr(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from clvl_bench.records import Record
+from clvl_bench.records.rows import Record
 from clvl_bench.report import stream_plots
 from clvl_bench.report.figures import Group
 from clvl_bench.report.pseudo_labels import pseudo_frame

@@ -4,14 +4,15 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import LinearAdapter, StudentAdapter
-from clvl_bench.config.plugins import ClipKdPlugin
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake
-from clvl_bench.plugins import Surroundings, build_plugin
-from clvl_bench.plugins.clip_kd import ClipKd, affinity_mimicking, feature_distillation, interactive, relational
+from clvl_bench.backbones.base import unit
+from clvl_bench.core.errors import Mistake
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.plugin import Surroundings
+from clvl_bench.methods.clip_kd.config import ClipKdPlugin
+from clvl_bench.methods.clip_kd.plugin import ClipKd, affinity_mimicking, feature_distillation, interactive, relational
+from clvl_bench.methods.linear.config import LinearAdapter
+from clvl_bench.methods.registry import build_adapter, build_plugin
+from clvl_bench.methods.student.config import StudentAdapter
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.", "{}.")) for name in ("forest", "lake", "boat", "car"))
 ALL = (0, 1, 2, 3)

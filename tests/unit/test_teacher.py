@@ -4,16 +4,18 @@ import pytest
 import torch
 from small_backbones import VIT, open_clip_model, write_clip
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import load_backbone, unit
-from clvl_bench.config.adapters import FullAdapter
-from clvl_bench.config.files import run_config
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake
-from clvl_bench.plugins import Distillation, Reference
-from clvl_bench.report import mixture
+from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.backbones.teacher import Projection, Teacher
+from clvl_bench.core.errors import Mistake
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.plugin import Reference
+from clvl_bench.methods.distillation.plugin import Distillation
+from clvl_bench.methods.full.config import FullAdapter
+from clvl_bench.methods.registry import build_adapter
 from clvl_bench.report.runs import Origin, Run
-from clvl_bench.teacher import Projection, Teacher
+from clvl_bench.report.summary import mixture
+from clvl_bench.runs.files import run_config
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
 
@@ -97,19 +99,19 @@ def test_a_linear_map_between_widths_is_found():
 
 
 def test_a_run_names_its_teacher_and_the_report_says_that_weights_differ(tmp_path, student_backbone, wide, monkeypatch):
-    from clvl_bench import prepare as preparation
+    from clvl_bench.runs import setup
 
-    monkeypatch.setattr(preparation, "backbone_for", lambda name, data, **settings: student_backbone)
-    monkeypatch.setattr(preparation, "load_backbone", lambda name, **settings: wide)
+    monkeypatch.setattr(setup, "backbone_for", lambda name, data, **settings: student_backbone)
+    monkeypatch.setattr(setup, "load_backbone", lambda name, **settings: wide)
     overrides = ('plugins.distillation.teacher="tiny"', "train.epochs=1")
     config = run_config("toy_landcover", "finetune_distill", limit=10, overrides=overrides)
     assert config.strategy_config.teacher == "tiny"
-    prepared = preparation.prepare(config)
+    prepared = setup.prepare(config)
     assert prepared.teacher.width == wide.width
     assert prepared.provenance["teacher"]["weights_sha256"] == wide.weights_sha256
     assert "teacher" in prepared.stands_on
     plain = run_config("toy_landcover", "finetune_distill", limit=10)
-    assert "teacher" not in preparation.prepare(plain).provenance
+    assert "teacher" not in setup.prepare(plain).provenance
 
 
 def test_a_teacher_in_another_folder_is_the_same_choice(tmp_path):

@@ -4,19 +4,17 @@ import pytest
 import torch
 from contract.learning import ALL, FIRST, SECOND, TABLE, learn, logits
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.adapters.coda_prompt import orthonormal
-from clvl_bench.adapters.maple import DeepPrompts
-from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import (
-    CodaPromptAdapter,
-    DualPromptAdapter,
-    L2PAdapter,
-    MapleAdapter,
-    PromptAdapter,
-    SPromptsAdapter,
-)
-from clvl_bench.errors import RunFailed
+from clvl_bench.backbones.base import unit
+from clvl_bench.core.errors import RunFailed
+from clvl_bench.methods.coda_prompt.adapter import orthonormal
+from clvl_bench.methods.coda_prompt.config import CodaPromptAdapter
+from clvl_bench.methods.dualprompt.config import DualPromptAdapter
+from clvl_bench.methods.l2p.config import L2PAdapter
+from clvl_bench.methods.maple.adapter import DeepPrompts
+from clvl_bench.methods.maple.config import MapleAdapter
+from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.methods.sprompts.config import SPromptsAdapter
 
 
 def build(config, backbone):

@@ -10,17 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from clvl_bench.datasets import (
-    QuestionParquetSource,
-    RsivqaSource,
-    RsvqaSource,
-    SlakeSource,
-    VqaMedSource,
-    find_questions,
-)
-from clvl_bench.errors import Damage, Missing, Mistake
-from clvl_bench.readers.vqa import read_questions
-from clvl_bench.readers.vqa.rsvqa import binned
+from clvl_bench.core.errors import Damage, Missing, Mistake
+from clvl_bench.data.catalog.listing import find_questions
+from clvl_bench.data.catalog.vqa_sources import QuestionParquetSource, RsivqaSource, RsvqaSource, SlakeSource, VqaMedSource
+from clvl_bench.data.readers.vqa.reading import read_questions
+from clvl_bench.data.readers.vqa.rsvqa import binned
 
 
 def picture(number: int, format_: str = "PNG") -> bytes:

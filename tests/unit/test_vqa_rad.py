@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clvl_bench.datasets import NORMALISERS, VqaRadSource, find_questions
-from clvl_bench.errors import Damage, Missing
-from clvl_bench.readers.vqa import read_questions
-from clvl_bench.readers.vqa.vqa_rad import question_type
+from clvl_bench.core.errors import Damage, Missing
+from clvl_bench.data.catalog.listing import find_questions
+from clvl_bench.data.catalog.normalisers import NORMALISERS
+from clvl_bench.data.catalog.vqa_sources import VqaRadSource
+from clvl_bench.data.readers.vqa.reading import read_questions
+from clvl_bench.data.readers.vqa.vqa_rad import question_type
 
 
 def row(qid: int, phrase: str, image: str, **fields: str) -> dict[str, object]:

@@ -5,17 +5,18 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.config import StrategyConfig
-from clvl_bench.config.adapters import LinearAdapter, PromptAdapter
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake
-from clvl_bench.plugins.task_vectors import TaskVectors
-from clvl_bench.plugins.weight_average import WeightAverage
-from clvl_bench.plugins.weight_l2 import WeightL2
-from clvl_bench.plugins.weights import snapshot
-from clvl_bench.plugins.wise_ft import WiseFt
-from clvl_bench.strict import parse
+from clvl_bench.core.errors import Mistake
+from clvl_bench.core.schema import parse
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.weights import snapshot
+from clvl_bench.methods.linear.config import LinearAdapter
+from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.methods.task_vectors.plugin import TaskVectors
+from clvl_bench.methods.weight_average.plugin import WeightAverage
+from clvl_bench.methods.weight_l2.plugin import WeightL2
+from clvl_bench.methods.wise_ft.plugin import WiseFt
+from clvl_bench.training.config import StrategyConfig
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
 

@@ -5,11 +5,12 @@ import hashlib
 import numpy as np
 import pytest
 
-from clvl_bench.datasets import DATASETS, ToySource
-from clvl_bench.readers.toy import paint, part_hash
-from clvl_bench.worlds import WORLDS
-from clvl_bench.worlds.canvas import Dice, disk, line, polygon, soft
-from clvl_bench.worlds.captions import caption
+from clvl_bench.data.catalog.listing import DATASETS
+from clvl_bench.data.catalog.sources import ToySource
+from clvl_bench.data.readers.toy import paint, part_hash
+from clvl_bench.data.toy.canvas import Dice, disk, line, polygon, soft
+from clvl_bench.data.toy.captions import caption
+from clvl_bench.data.toy.index import WORLDS
 
 TOYS = [(dataset, split) for dataset in DATASETS if isinstance(dataset.source, ToySource) for split in dataset.source.parts]
 

@@ -7,16 +7,21 @@ import pytest
 import torch
 from contract.learning import ANSWERS
 
-from clvl_bench.adapters import build_adapter
-from clvl_bench.backbones import unit
-from clvl_bench.config.adapters import AnswerPromptAdapter, ConcatAdapter, FullAdapter, LinearAdapter, LoraAdapter
-from clvl_bench.config.plugins import DistillationPlugin, LwfPlugin
-from clvl_bench.datasets import Candidate
-from clvl_bench.errors import Mistake
-from clvl_bench.plugins import Distillation, Reference, Surroundings, build_plugin
-from clvl_bench.plugins.distillation import both_directions, distillation_loss
-from clvl_bench.plugins.lwf import Lwf, gibberish
-from clvl_bench.teacher import Teacher
+from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.teacher import Teacher
+from clvl_bench.core.errors import Mistake
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.plugin import Reference, Surroundings
+from clvl_bench.methods.answer_concat.config import ConcatAdapter
+from clvl_bench.methods.answer_prompt.config import AnswerPromptAdapter
+from clvl_bench.methods.distillation.config import DistillationPlugin
+from clvl_bench.methods.distillation.plugin import Distillation, both_directions, distillation_loss
+from clvl_bench.methods.full.config import FullAdapter
+from clvl_bench.methods.linear.config import LinearAdapter
+from clvl_bench.methods.lora.config import LoraAdapter
+from clvl_bench.methods.lwf.config import LwfPlugin
+from clvl_bench.methods.lwf.plugin import Lwf, gibberish
+from clvl_bench.methods.registry import build_adapter, build_plugin
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
 CAPTIONS = ("a lake seen from the side.", "a forest.", "a red car.", "a boat.", "a lake seen from the side.")

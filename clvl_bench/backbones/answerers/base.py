@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from clvl_bench.backbones.weights import read_model, read_part
-from clvl_bench.records import sha256, to_json
+from clvl_bench.core.files import sha256, to_json
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 """The weights, in the order in which transformers looks for them."""

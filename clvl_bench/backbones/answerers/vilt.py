@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from clvl_bench.backbones.answerers.base import Answerer, read_parts
-from clvl_bench.randomness import keyed
+from clvl_bench.core.rng import keyed
 
 EVERY_PATCH = -1
 """Of `max_image_length`; the published configuration has it too."""

@@ -1,0 +1,69 @@
+"""Backbones: weights on disk -> a frozen model. A name finds the pinned weights in the hub cache, a path any folder."""
+
+from importlib import import_module
+from pathlib import Path
+
+import torch
+
+from clvl_bench.backbones.base import (
+    TowerBackbone,
+)
+from clvl_bench.backbones.catalog import BackboneDeclaration, Precision, find, folder_of
+from clvl_bench.backbones.folders import CONFIG, OPEN_CLIP_CONFIG, opened, read_json
+from clvl_bench.core.errors import Damage, Missing, Mistake
+
+LAYOUTS = {"clip": "clip", "siglip": "siglip"}
+"""Which module reads a folder, by the `model_type` of its config.json."""
+
+
+def load_backbone(name: str, *, device: str = "cpu", precision: Precision = "fp32") -> TowerBackbone:
+    """The frozen backbone of that name or path.
+
+    Raises:
+        Mistake: nobody has declared it and it is no folder, or the device has no such precision.
+        Missing: its weights are not on this machine; says how to get them.
+        Damage: a file of it is not what it should be.
+    """
+    found = find(name)
+    declared = found if isinstance(found, BackboneDeclaration) else None
+    folder = found if isinstance(found, Path) else folder_of(found)
+    if not any((folder / config).is_file() for config in (CONFIG, OPEN_CLIP_CONFIG)):
+        if declared is None:
+            raise Damage(f"backbone {name}: the folder has no config.json; give a folder in transformers' layout")
+        raise Missing(f"backbone {name}: {declared.repository} is not on this machine; {declared.how_to_get}")
+    files = opened(folder, declared)
+    # Not before the hashes were compared: a changed configuration shall be named as one.
+    layout = import_module(f"clvl_bench.backbones.{_layout(folder, name)}")
+    backbone: TowerBackbone = layout.load(
+        folder,
+        name=found.name,
+        family=files.family,
+        weights_sha256=files.weights_sha256(layout.FILES, what=f"backbone {name}"),
+    )
+    backbone.towers.to(device)
+    _check_precision(precision, device)
+    backbone.precision = precision
+    return backbone
+
+
+def _layout(folder: Path, name: str) -> str:
+    """Which module reads this folder: transformers' layout where there is one, else open_clip's.
+
+    A config.json that brings its own code is nobody's layout where open_clip's stands beside it: copies of BiomedCLIP call
+    themselves a CLIP there, with a BERT that only that code can build.
+    """
+    config = read_json(folder / CONFIG) if (folder / CONFIG).is_file() else {}
+    other = (folder / OPEN_CLIP_CONFIG).is_file()
+    if config.get("model_type") in LAYOUTS and not (other and "auto_map" in config):
+        return LAYOUTS[config["model_type"]]
+    if other:
+        return "open_clip"
+    raise Damage(
+        f"backbone {name}: config.json says model_type {config.get('model_type')!r}; read are {', '.join(LAYOUTS)}, and "
+        "folders with open_clip_config.json"
+    )
+
+
+def _check_precision(precision: Precision, device: str) -> None:
+    if precision == "bf16" and device.startswith("cuda") and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise Mistake(f"precision bf16: {torch.cuda.get_device_name(device)} has none; use fp32 or fp16")

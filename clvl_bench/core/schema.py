@@ -1,0 +1,108 @@
+"""Strict: the base of everything that a file may say, and one line for what it may not."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from clvl_bench.core.errors import Mistake, near_match
+
+
+class Strict(BaseModel):
+    """A frozen record that refuses what it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+S = TypeVar("S", bound=Strict)
+
+
+def parse(kind: type[S], content: Mapping[str, Any], *, file: str) -> S:
+    """Validate what a file says.
+
+    Raises:
+        Mistake: one line with the file, the field, what was got, what is allowed, and a near match.
+    """
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        # A misspelt key is also a missing one: say what stands in the file first.
+        first, *others = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+        more = f" (and {len(others)} more in this file)" if others else ""
+        raise Mistake(f"{file}: {_explain(first, kind, content)}{more}") from None
+
+
+def _explain(error: ErrorDetails, kind: type[BaseModel], content: Mapping[str, Any]) -> str:
+    field = ".".join(str(part) for part in _place(error["loc"], content)) or "file"
+    got = _shown(error.get("input"))
+    match error["type"]:
+        case "extra_forbidden":
+            *parents, name = error["loc"]
+            allowed = _fields(kind, parents)
+            near = near_match(name, allowed) or ("" if parents else _in_a_table(kind, str(name)))
+            return f"{field}: unknown field; {near}allowed: {', '.join(allowed)}"
+        case "missing":
+            return f"{field}: is missing; add it"
+        case "literal_error" | "enum":
+            expected = error["ctx"]["expected"].replace(" or ", ", ")
+            names = [name.strip().strip("'") for name in expected.split(",")]
+            return f"{field}: got {got}; {near_match(error['input'], names)}allowed: {', '.join(names)}"
+        case "union_tag_invalid":
+            names = [name.strip().strip("'") for name in error["ctx"]["expected_tags"].split(",")]
+            tag = error["ctx"]["tag"]
+            return f"{field}.kind: got '{tag}'; {near_match(tag, names)}allowed: {', '.join(names)}"
+        case "union_tag_not_found":
+            return f"{field}: has no 'kind'; add one, for example kind = \"...\""
+        case "value_error":
+            return f"{field}: {error['ctx']['error']}" if error["loc"] else str(error["ctx"]["error"])
+        case _:
+            return f"{field}: got {got}; {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _place(location: Iterable[int | str], content: Any) -> list[int | str]:
+    """The part of an error's location that stands in the file (pydantic adds the tags of unions)."""
+    place: list[int | str] = []
+    parts = list(location)
+    for position, part in enumerate(parts):
+        inside = isinstance(content, list) and isinstance(part, int) and part < len(content)
+        if inside or (isinstance(content, Mapping) and part in content):
+            content = content[part]
+        elif position < len(parts) - 1:
+            continue
+        place.append(part)
+    return place
+
+
+def _fields(kind: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
+    """The fields allowed at a location below `kind`."""
+    models = [kind]
+    for part in parents:
+        inner: list[type[BaseModel]] = []
+        for model in models:
+            if isinstance(part, str) and part in model.model_fields:
+                inner += _models(model.model_fields[part].annotation)
+            elif "kind" in model.model_fields and part in get_args(model.model_fields["kind"].annotation):
+                inner.append(model)
+        models = inner or models
+    return list(dict.fromkeys(name for model in models for name in model.model_fields))
+
+
+def _in_a_table(kind: type[BaseModel], name: str) -> str:
+    """`did you mean 'train.epochs'? ` where a table of the file has a field of that name, else nothing."""
+    for table, field in kind.model_fields.items():
+        several = get_origin(field.annotation) in (tuple, dict)
+        if not several and any(name in model.model_fields for model in _models(field.annotation)):
+            return f"did you mean '{table}.{name}'? "
+    return ""
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models(argument)]
+
+
+def _shown(value: Any) -> str:
+    text = f"'{value}'" if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,1 @@
+"""Catalog: declarations of datasets, one file each or one a family. They know nothing of continual learning."""

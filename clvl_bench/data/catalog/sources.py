@@ -1,0 +1,128 @@
+"""Sources: where the samples of a dataset lie, in which layout. The reader named after a source's `kind` reads it."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from clvl_bench.core.schema import Strict
+
+DamagePolicy = Literal["error", "skip"]
+"""What to do about images that cannot be decoded: stop, or leave them out and say so in the record."""
+
+
+class _Parquet(Strict):
+    """Parquet files; `files` maps a split to a glob pattern. A cell of `image` holds an encoded image, bare or as `bytes`."""
+
+    files: dict[str, str]
+    image: str = "image"
+    label: str = "label"
+    on_damage: DamagePolicy = "error"
+
+
+class HubSource(_Parquet):
+    """Parquet files of a dataset repository on the hub, at one commit."""
+
+    kind: Literal["hub"] = "hub"
+    repository: str
+    revision: str = Field(pattern="^[0-9a-f]{40}$")
+
+
+class ParquetSource(_Parquet):
+    """Parquet files in a folder of one's own."""
+
+    kind: Literal["parquet"] = "parquet"
+    path: Path
+
+
+class ToyPart(Strict):
+    """A part of a toy world, how many of its pictures, and the sha256 of their bytes and labels."""
+
+    part: str
+    count: int
+    sha256: str
+
+
+class ToySource(Strict):
+    """Pictures painted by the project's own generator."""
+
+    kind: Literal["toy"] = "toy"
+    world: str
+    parts: dict[str, ToyPart]
+
+
+class Rendering(Strict):
+    """How bands of 16 bits become RGB: three bands, counted from 1, and the value that becomes white (255)."""
+
+    bands: tuple[int, int, int]
+    white: float = Field(gt=0)
+
+
+class FolderSource(Strict):
+    """Images in class folders: `train/Class/*.jpg` and `test/Class/*.jpg`, or `Class/*.jpg` and a rule for splitting.
+
+    The rule is a share for testing, or `split_file`: the path of a JSON file in CoOp's layout, or a table from split to
+    the path of a text file with one file name a line. The share is drawn from each class by content, or over all files in
+    the order of their names as `torch.utils.data.random_split` draws (what ZSCL did, with the seed 42). `split_sha256` pins
+    the text files of a split. `render` is for files of many bands.
+    """
+
+    kind: Literal["folder"] = "folder"
+    path: Path
+    test_fraction: float | None = Field(None, gt=0, lt=1)
+    split_seed: int = 0
+    split_draw: Literal["each_class", "random_split"] = "each_class"
+    split_file: Path | dict[str, Path] | None = None
+    split_sha256: dict[str, str] = {}
+    render: Rendering | None = None
+    on_damage: DamagePolicy = "error"
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if self.split_file is not None and self.test_fraction is not None:
+            raise ValueError("split_file: stands beside test_fraction; keep one of them")
+        if self.split_draw != "each_class" and self.test_fraction is None:
+            raise ValueError("split_draw: says how test_fraction is drawn; set test_fraction, or remove it")
+        if self.split_draw == "random_split" and self.on_damage == "skip":
+            raise ValueError('on_damage: random_split counts files, and a skipped one would shift the split; set "error"')
+        return self
+
+
+class ArraysSource(Strict):
+    """A .npz file; `splits` maps a split to the names of its images (uint8, RGB [n, height, width, 3] or grey
+    [n, height, width]) and labels [n] or [n, 1]."""
+
+    kind: Literal["arrays"] = "arrays"
+    path: Path
+    splits: dict[str, tuple[str, str]]
+
+
+class FeaturesSource(Strict):
+    """Precomputed image features of one backbone in a .npz file, and its text feature of each class in a .npy file.
+
+    `splits` maps a split to one or more pairs of names (features [n, width], labels [n]), joined in this order.
+    Without `text` there is no zero-shot row.
+    """
+
+    kind: Literal["features"] = "features"
+    path: Path
+    splits: dict[str, tuple[tuple[str, str], ...]]
+    text: Path | None = None
+    backbone: str
+    logit_scale: float = Field(100.0, gt=0)
+
+
+class OwnCopySource(Strict):
+    """A dataset that the user brings: no commit of it is pinned here, so there is nothing to fetch.
+
+    `like` is the published layout; a benchmark file names the copy in the same words.
+    """
+
+    kind: Literal["own_copy"] = "own_copy"
+    like: ParquetSource | FolderSource | ArraysSource = Field(discriminator="kind")
+
+
+Source = Annotated[
+    HubSource | ParquetSource | ToySource | FolderSource | ArraysSource | FeaturesSource | OwnCopySource,
+    Field(discriminator="kind"),
+]

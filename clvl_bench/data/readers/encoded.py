@@ -1,0 +1,55 @@
+"""Encoded images (files in folders, cells of parquet): scanned, put into canonical order, decoded on demand."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clvl_bench.data.catalog.sources import Rendering
+from clvl_bench.data.readers.decode import decode
+from clvl_bench.data.readers.scan import scan
+from clvl_bench.data.readers.split import Image, Split, canonical_order, fingerprint
+
+Choice = Callable[[NDArray[np.int64], Sequence[str]], NDArray[np.bool_]]
+"""From labels and hashes, which of the images belong to a split."""
+
+
+def encoded_split(
+    dataset: str,
+    classes: Sequence[str],
+    keys: Sequence[str],
+    labels: NDArray[np.int64],
+    read: Callable[[int], bytes],
+    *,
+    files: Sequence[Path],
+    policy: str,
+    rendering: Rendering | None = None,
+    choose: Choice | None = None,
+) -> Split:
+    """A split of encoded images; `choose(labels, hashes)` may pick which of them belong to it.
+
+    Raises:
+        Damage: images cannot be decoded and the policy is "error".
+    """
+    found = scan(dataset, keys, read, files=files, rendering=rendering)
+    found.refuse_damage(dataset, policy=policy)
+    whole = np.array([row for row, identity in enumerate(found.hashes) if identity is not None], dtype=np.int64)
+    hashes = [str(found.hashes[row]) for row in whole]
+    if choose is not None:
+        mask = choose(labels[whole], hashes)
+        whole, hashes = whole[mask], [identity for identity, chosen in zip(hashes, mask, strict=True) if chosen]
+    order = canonical_order(labels[whole], hashes)
+    rows, hashes = whole[order], [hashes[position] for position in order]
+
+    def image(row: int) -> Image:
+        return decode(read(int(rows[row])), rendering)
+
+    return Split(
+        labels=labels[rows],
+        keys=tuple(keys[row] for row in rows),
+        fingerprint=fingerprint(classes, labels[rows], hashes),
+        image=image,
+        skipped=len(found.damaged),
+        hashes=tuple(hashes),
+    )

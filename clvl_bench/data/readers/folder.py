@@ -1,0 +1,127 @@
+"""Image folders: `split/Class/*`, or `Class/*` with a stated share for testing or a published list."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clvl_bench.core.errors import Mistake, unknown
+from clvl_bench.core.rng import seed_of
+from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.sources import FolderSource
+from clvl_bench.data.readers.encoded import Choice, encoded_split
+from clvl_bench.data.readers.split import Split
+from clvl_bench.data.readers.split_file import SPLIT_NAMES, chosen_files, entries
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
+
+
+def read(dataset: ImageDataset, split: str) -> Split:
+    """One split of an image folder.
+
+    Raises:
+        Missing: files that a split file names are not there.
+        Mistake: no such split, or class folders that do not fit the declared classes.
+        Damage: images cannot be decoded.
+    """
+    source = dataset.source
+    assert isinstance(source, FolderSource)
+    if source.split_file is not None:
+        listed = entries(dataset.name, source.split_file, split, pinned=source.split_sha256)
+        return _encoded(dataset, source, *chosen_files(dataset, listed, _images(dataset, source.path), top=source.path))
+    published = next((source.path / name for name in SPLIT_NAMES[split] if (source.path / name).is_dir()), None)
+    top = published or source.path
+    if published is None:
+        _must_have_rule(dataset.name, source, split)
+    folders = _class_folders(dataset, top)
+    files = [file for folder in folders for file in _images(dataset, folder)]
+    if source.split_draw == "random_split":
+        files.sort()  # the draw is one of places in this order
+    labels = [folders.index(top / file.relative_to(top).parts[0]) for file in files]
+
+    def choose(labels: NDArray[np.int64], hashes: Sequence[str]) -> NDArray[np.bool_]:
+        fraction, seed = source.test_fraction or 0.0, source.split_seed
+        if source.split_draw == "random_split":
+            testing = drawn_by_torch(len(labels), fraction=fraction, seed=seed)
+        else:
+            testing = drawn_for_testing(labels, hashes, fraction=fraction, seed=seed)
+        return testing if split == "test" else ~testing
+
+    return _encoded(dataset, source, files, labels, choose=None if published else choose)
+
+
+def drawn_for_testing(labels: NDArray[np.int64], hashes: Sequence[str], *, fraction: float, seed: int) -> NDArray[np.bool_]:
+    """Which samples the rule puts into the test split: of each class the same share, drawn by content, so that neither
+    file names nor order matter and copies of an image fall on the same side."""
+    rank = np.array([seed_of("test split", seed, identity) for identity in hashes], dtype=np.int64)
+    testing = np.zeros(len(labels), dtype=np.bool_)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        testing[rows[np.argsort(rank[rows], kind="stable")][: round(fraction * len(rows))]] = True
+    return testing
+
+
+def drawn_by_torch(count: int, *, fraction: float, seed: int) -> NDArray[np.bool_]:
+    """Which samples `torch.utils.data.random_split` puts into the second of two parts, for published splits of that kind."""
+    import torch  # here: listings that never draw shall not wait for it
+
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed)).numpy()
+    testing = np.zeros(count, dtype=np.bool_)
+    testing[order[int((1 - fraction) * count) :]] = True
+    return testing
+
+
+def _encoded(
+    dataset: ImageDataset, source: FolderSource, files: Sequence[Path], labels: Sequence[int], *, choose: Choice | None = None
+) -> Split:
+    return encoded_split(
+        dataset.name,
+        dataset.classes,
+        [str(file.relative_to(source.path)) for file in files],
+        np.array(labels, dtype=np.int64),
+        lambda row: files[row].read_bytes(),
+        files=files,
+        policy=source.on_damage,
+        rendering=source.render,
+        choose=choose,
+    )
+
+
+def _images(dataset: ImageDataset, folder: Path) -> list[Path]:
+    """The image files below a folder of the dataset.
+
+    Raises:
+        Mistake: one of them, or the folder, is a link to a place outside: whoever made the folder does not choose what is read.
+    """
+    assert isinstance(dataset.source, FolderSource)
+    top = dataset.source.path
+    files = [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES]
+    for path in (folder, *files):
+        if path.is_symlink() and not path.resolve().is_relative_to(top.resolve()):
+            where = f"dataset.{dataset.name}.source: '{path.relative_to(top)}'"
+            raise Mistake(f"{where} is a link that leaves the folder; put a copy in its place")
+    return files
+
+
+def _must_have_rule(name: str, source: FolderSource, split: str) -> None:
+    present = [folder for folders in SPLIT_NAMES.values() for folder in folders if (source.path / folder).is_dir()]
+    if present:
+        raise Mistake(f"dataset.{name}.source: '{source.path}' has the splits {', '.join(present)}, but no {split}")
+    if source.test_fraction is None:
+        raise Mistake(
+            f"dataset.{name}.source: '{source.path}' has no folders train and test; "
+            "set test_fraction, for example test_fraction = 0.2, or name a split_file"
+        )
+
+
+def _class_folders(dataset: ImageDataset, top: Path) -> list[Path]:
+    labels = dataset.labels or dataset.classes
+    present = sorted(folder.name for folder in top.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    for label in labels:
+        if label not in present:
+            raise Mistake(f"dataset.{dataset.name}.classes: {unknown('class folder', label, present)}")
+    extra = [name for name in present if name not in labels]
+    if extra:
+        raise Mistake(f"dataset.{dataset.name}.classes: the folder '{extra[0]}' is not among them; add it or move it away")
+    return [top / label for label in labels]

@@ -1,0 +1,102 @@
+"""Parquet files: encoded images and labels in columns, in a folder of one's own or in the hub cache."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clvl_bench.core.errors import Damage, Missing, Mistake, unknown
+from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.sources import HubSource, ParquetSource
+from clvl_bench.data.readers.class_names import known_names, plain
+from clvl_bench.data.readers.encoded import encoded_split
+from clvl_bench.data.readers.npz import split_names
+from clvl_bench.data.readers.split import Split
+
+
+def read(dataset: ImageDataset, split: str) -> Split:
+    """One split of a folder of parquet files.
+
+    Raises:
+        Missing: no file has the name that its pattern asks for.
+        Mistake, Damage: as `read_files`.
+    """
+    source = dataset.source
+    assert isinstance(source, ParquetSource)
+    pattern = split_names(dataset.name, source.files, split, field="files")
+    files = sorted(source.path.glob(pattern))
+    if not files:
+        raise Missing(
+            f"dataset.{dataset.name}.source.files: no file of '{source.path}' is called '{pattern}' ({split}); "
+            "give a pattern that counts from path"
+        )
+    return read_files(dataset, source, files, split)
+
+
+def read_files(dataset: ImageDataset, source: HubSource | ParquetSource, files: list[Path], split: str) -> Split:
+    """The rows of all files as one split.
+
+    Raises:
+        Mistake: a column is not there, or a label is no class.
+        Damage: a file cannot be read, or its class names are not the declared ones.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        for file in files:
+            _must_have_columns(dataset.name, source, pq.read_schema(file).names)
+        table = pa.concat_tables([pq.read_table(file, columns=[source.image, source.label]) for file in files])
+    except (pa.ArrowException, OSError) as error:
+        why = str(error).splitlines()[0]
+        again = "fetch it again" if isinstance(source, HubSource) else "make it again"
+        raise Damage(f"{dataset.name}: {files[0].parent} cannot be read as parquet ({why}); {again}") from None
+    cells = table[source.image].combine_chunks()
+    images = cells.field("bytes") if pa.types.is_struct(cells.type) else cells
+    return encoded_split(
+        dataset.name,
+        dataset.classes,
+        [f"{split}/{row}" for row in range(len(images))],
+        _labels(dataset, source.label, table[source.label].to_numpy(), table.schema.metadata or {}),
+        lambda row: bytes(images[row].as_py()),
+        files=[file.resolve() for file in files],
+        policy=source.on_damage,
+    )
+
+
+def _must_have_columns(name: str, source: HubSource | ParquetSource, present: list[str]) -> None:
+    for field, column in (("image", source.image), ("label", source.label)):
+        if column not in present:
+            raise Mistake(f"dataset.{name}.source.{field}: {unknown('column', column, present)}")
+
+
+def _labels(dataset: ImageDataset, column: str, labels: NDArray[np.int64], metadata: dict[bytes, bytes]) -> NDArray[np.int64]:
+    """Label numbers in the declared order, matched by the class names that the files carry where they carry them."""
+    features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    names = features.get(column, {}).get("names")
+    if labels.dtype == object:  # the column itself holds names
+        names, labels = np.unique(labels.astype(str), return_inverse=True)
+    labels = labels.astype(np.int64)
+    count = len(dataset.classes) if names is None else len(names)
+    if len(labels) and not (0 <= labels.min() and labels.max() < count):
+        raise Mistake(
+            f"dataset.{dataset.name}: {column} runs from {labels.min()} to {labels.max()}; the dataset declares {count} classes"
+        )
+    if names is None:
+        return labels
+    known = known_names(dataset)
+    try:
+        return np.array([known[plain(name)] for name in names], dtype=np.int64)[labels]
+    except KeyError:
+        stranger = next(name for name in names if plain(name) not in known)
+        raise Damage(
+            f"{dataset.name}: its files name the classes {_some(names)}; '{stranger}' is not declared; where they "
+            f"mean the same, set labels in [dataset.{dataset.name}] to their names, in the order of {_some(dataset.classes)}"
+        ) from None
+
+
+def _some(names: Iterable[str]) -> str:
+    shown = list(names)
+    return ", ".join(shown[:6]) + (f" and {len(shown) - 6} more" if len(shown) > 6 else "")

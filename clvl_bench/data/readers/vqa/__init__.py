@@ -1,0 +1,1 @@
+"""Readers of questions about images. The module named after a source's `kind` reads it."""

@@ -1,0 +1,1 @@
+"""Hub: data and weights that are fetched, packed and unpacked, with their hashes."""

@@ -1,0 +1,1 @@
+"""Inputs: what strategies read of a sample: cached image features, pixels, questions, scores of an answerer."""

@@ -1,0 +1,1 @@
+"""What several methods share: the two base classes, heads, sentences, memories, selectors."""

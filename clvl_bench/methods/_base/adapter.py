@@ -1,0 +1,134 @@
+"""Adapter: what is trainable, and how logits come out. The contract that every method keeps.
+
+A method is a file beside this one with a subclass and `build(config, ...)`. Most say only what the class texts become
+(`classifier`) or what an image feature becomes (`image`); a method whose logits are no such product overrides `logits`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from clvl_bench.backbones.base import Backbone, Tokens, sentence_features, unit, with_towers
+from clvl_bench.data.catalog.candidate import Candidate
+
+Classes = tuple[int, ...]
+"""Places in the benchmark's table of classes."""
+
+NO_CLASS = -1
+"""The prediction of who has no answer among the candidates: never right."""
+
+State = dict[str, Any]
+"""Tensors and plain values: what is saved between experiences."""
+
+
+class Adapter(nn.Module):
+    """Logits over classes, and the parameters that training may move: exactly `parameters()`.
+
+    The frozen backbone is not part of the module, so no optimiser, copy or saved state can pick it up.
+    """
+
+    learns: Literal["gradient", "closed_form", "nothing"] = "gradient"
+    observes_first: bool = False
+    """A learner by gradient that observes every sample of an experience once before the first step."""
+    starts_as_zeroshot: bool = True
+    """At first the logits are the backbone's own with `start_templates` templates. A method that cannot says why."""
+    start_templates: int | None = None
+    """How many of a class's templates the start equals; None means all of them."""
+    abstains: bool = False
+    """A sample may be left without any score: what the method says of it is no candidate."""
+
+    def __init__(self, backbone: Backbone, table: Sequence[Candidate]) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.table = tuple(table)
+        self.scored: Classes = ()
+        self.encoded: Tensor | None = None
+        """Unit image features of the last training batch, for losses on features."""
+        self._classifiers: dict[Classes, Tensor] = {}
+
+    def begin(self, classes: Classes) -> None:
+        """An experience starts: these classes may be scored from now on."""
+
+    def end(self) -> None:
+        """An experience is over."""
+
+    def image(self, inputs: Tensor) -> Tensor:
+        """Image features [batch, width] from what the adapter reads; of any length."""
+        return inputs
+
+    def classifier(self, candidates: Classes) -> Tensor:
+        """One unit row for each class [candidates, width]."""
+        raise NotImplementedError
+
+    def encode_sentences(self, tokens: Tokens) -> Tensor:
+        """One unit row for each sentence [rows, width], by the text tower as the method has it now: most leave it alone."""
+        return unit(sentence_features(with_towers(self.backbone, wanted_by="encoding sentences").towers, tokens))
+
+    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+        """Scaled cosines [batch, candidates]. A sample's row must not depend on its neighbours in the batch."""
+        features = unit(self.image(inputs))
+        self.encoded = features if self.training else None
+        return self.backbone.logit_scale * features @ self._classifier(candidates).T
+
+    def penalty(self, inputs: Tensor) -> Tensor | None:
+        """What the method adds to the cross-entropy of a training batch."""
+        return None
+
+    def observe(self, inputs: Tensor, targets: Tensor) -> None:
+        """Learn from a batch without a gradient; targets [batch] are places in the table."""
+        raise NotImplementedError
+
+    def choices(self, inputs: Tensor) -> Tensor | None:
+        """To which learned experience each sample would be sent [batch], -1 for none; None where nothing is chosen."""
+        return None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits [batch, table] as Avalanche expects them: minus infinity for classes that are not scored at present."""
+        scores = self.logits(inputs, self.scored)
+        width = scores.new_full((len(scores), len(self.table)), -torch.inf)
+        width[:, list(self.scored)] = scores
+        return width
+
+    def train(self, mode: bool = True) -> "Adapter":
+        self.forget_classifiers()
+        return super().train(mode)
+
+    def forget_classifiers(self) -> None:
+        """What was learned has changed: class texts are encoded anew."""
+        self._classifiers.clear()
+
+    def state(self) -> State:
+        """All that the adapter has learned: tensors and plain values, enough to go on."""
+        return {name: tensor.detach() for name, tensor in self.state_dict().items()}
+
+    def load(self, state: State) -> None:
+        self.load_state_dict(state)
+        self.forget_classifiers()
+
+    def kept_bytes(self) -> int:
+        """Bytes that outlive an experience, measured from the tensors; the public backbone is not counted."""
+        return tensor_bytes(self.state())
+
+    def kept_samples(self) -> int:
+        """How many samples of the past are kept, as inputs or as features."""
+        return 0
+
+    def _classifier(self, candidates: Classes) -> Tensor:
+        """The classifier; between trainings, and without gradient, each set of classes is encoded once."""
+        if self.training or torch.is_grad_enabled():
+            return self.classifier(candidates)
+        if candidates not in self._classifiers:
+            self._classifiers[candidates] = self.classifier(candidates)
+        return self._classifiers[candidates]
+
+
+def best(scores: Tensor) -> Tensor:
+    """The class of the highest score [batch]; `NO_CLASS` for a row without any score."""
+    return scores.argmax(dim=1).masked_fill(torch.isneginf(scores).all(dim=1), NO_CLASS)
+
+
+def tensor_bytes(state: State) -> int:
+    """Bytes of the tensors of a state."""
+    return sum(value.numel() * value.element_size() for value in state.values() if isinstance(value, Tensor))

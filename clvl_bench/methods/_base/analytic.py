@@ -1,0 +1,109 @@
+"""Analytic learners: statistics of frozen features instead of gradients. What they share: classes, and who scores which.
+
+Row by row: where the untouched backbone's best class is one that was learned, the statistics decide among the learned
+classes; otherwise the backbone's own scores stand. So classes that were not learned yet keep their zero-shot quality (the
+routing of Xu et al. 2024, RAIL, arXiv:2406.18868). With `unseen = "never"`, as the others publish it, only learned classes
+are predicted. A class is learned from its first labelled sample on, not from the experience that names it: its label may
+come later.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.adapter import Adapter, Classes, State
+
+
+class Analytic(Adapter):
+    """A learner in closed form: scores [batch, learned] are expanded features times solved weights.
+
+    Statistics are float64 buffers; their class axis holds `learned`, in order of arrival.
+    """
+
+    learns = "closed_form"
+
+    def __init__(self, backbone: Backbone, table: Sequence[Candidate], *, unseen: str = "zeroshot") -> None:
+        super().__init__(backbone, table)
+        self.learned: Classes = ()
+        self.starts_as_zeroshot = True
+        self._unseen = unseen
+        self._solved: Tensor | None = None  # until the statistics change
+
+    @abstractmethod
+    def grow(self, classes: int) -> None:
+        """So many more classes: zeros in their place."""
+
+    @abstractmethod
+    def accumulate(self, features: Tensor, labels: Tensor) -> None:
+        """Take up unit features [batch, width] in float64 of learned classes, by their place in `learned` [batch]."""
+
+    @abstractmethod
+    def expand(self, features: Tensor) -> Tensor:
+        """What is linear in the weights [batch, M], of unit features in float64."""
+
+    @abstractmethod
+    def solve(self) -> Tensor:
+        """The weights [M, learned] that the statistics amount to."""
+
+    def scores(self, features: Tensor) -> Tensor:
+        """Scores [batch, learned] of unit features in float64."""
+        if self._solved is None:
+            self._solved = self.solve()
+        return self.expand(features) @ self._solved
+
+    def combined(self, own: Tensor, zeroshot: Tensor) -> Tensor:
+        """Scores [batch, candidates] where the statistics decide; `own` is minus infinity for classes not learned."""
+        return own
+
+    def observe(self, inputs: Tensor, targets: Tensor) -> None:
+        known = targets >= 0  # labels that have not arrived are not there
+        labels = targets[known].tolist()
+        if not labels:
+            return
+        new = tuple(place for place in dict.fromkeys(labels) if place not in self.learned)
+        if new:
+            self.learned = (*self.learned, *new)
+            self.grow(len(new))
+        rows = {place: row for row, place in enumerate(self.learned)}
+        places = torch.tensor([rows[place] for place in labels], device=inputs.device)
+        self.accumulate(unit(inputs[known].double()), places)
+        self._solved = None
+
+    def end(self) -> None:
+        self._solved = None
+
+    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+        texts = self.backbone.class_features([self.table[place] for place in candidates])
+        zeroshot = self.backbone.logit_scale * unit(inputs) @ texts.T
+        rows = {place: row for row, place in enumerate(self.learned)}
+        known = torch.tensor([place in rows for place in candidates], device=inputs.device)
+        if not bool(known.any()):
+            return zeroshot
+        own = zeroshot.new_full(zeroshot.shape, -torch.inf)
+        columns = [rows[place] for place in candidates if place in rows]
+        own[:, known] = self.scores(unit(inputs.double()))[:, columns].to(own.dtype)
+        if self._unseen == "never" or not bool(torch.isfinite(texts).all()):
+            return own
+        return torch.where(known[zeroshot.argmax(dim=1)][:, None], self.combined(own, zeroshot), zeroshot)
+
+    def state(self) -> State:
+        return {"learned": list(self.learned), **super().state()}
+
+    def load(self, state: State) -> None:
+        self.learned, self._solved = tuple(state["learned"]), None
+        for name, statistic in list(self.named_buffers()):  # they have grown: nothing of their old size remains
+            setattr(self, name, state[name].to(statistic.device, copy=True))
+
+
+def grown(statistic: Tensor, rows: int) -> Tensor:
+    """The statistic with so many zero rows more."""
+    return torch.cat([statistic, statistic.new_zeros(rows, *statistic.shape[1:])])
+
+
+def with_one(features: Tensor) -> Tensor:
+    """Features [batch, width + 1] with a one behind each: the weight of the last column is a bias."""
+    return torch.cat([features, features.new_ones(len(features), 1)], dim=1)

@@ -1,0 +1,72 @@
+"""Pending: what waits for its label. A label arrives without its sample, so whoever wants to learn from it has kept that.
+
+Samples whose label never comes would fill any store: the oldest leave when it is full, and a label that comes after that is
+lost to the learner.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clvl_bench.methods._base.adapter import State
+
+ACTION = 1
+"""The column of a row that holds the action."""
+
+Row = tuple[Tensor, ...]
+
+
+class Pending:
+    """At most `size` samples by id, each a row of several columns (inputs, the action that was taken, its propensity, ...)."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.lost = 0
+        self._rows: dict[int, Row] = {}  # in the order of arrival
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def insert(self, ids: Tensor, columns: Sequence[Tensor]) -> None:
+        """Samples arrive; `columns` are tensors of as many rows."""
+        for place, sample in enumerate(ids.tolist()):
+            self._rows[sample] = tuple(column[place].clone() for column in columns)  # a view would hold the whole batch
+            if len(self._rows) > self.size:
+                del self._rows[next(iter(self._rows))]
+
+    def chosen(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Those of some samples that are still here, and the actions taken on them: what a reward is asked for."""
+        here = [sample for sample in ids.tolist() if sample in self._rows]
+        self.lost += len(ids) - len(here)
+        actions = [int(self._rows[sample][ACTION]) for sample in here]
+        return np.array(here, dtype=np.int64), np.array(actions, dtype=np.int64)
+
+    def take(self, ids: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The samples that are still here, once: their places among `ids` [m] and their columns; the others are lost."""
+        here = [place for place, sample in enumerate(ids.tolist()) if sample in self._rows]
+        self.lost += len(ids) - len(here)
+        rows = [self._rows.pop(int(ids[place])) for place in here]
+        return torch.tensor(here, dtype=torch.long), [torch.stack(column) for column in zip(*rows, strict=True)]
+
+    def state(self) -> State:
+        columns = [torch.stack(column) for column in zip(*self._rows.values(), strict=True)]
+        named = {f"column{number}": column for number, column in enumerate(columns)}
+        return {"ids": torch.tensor(list(self._rows), dtype=torch.long), "lost": self.lost, **named}
+
+    def load(self, state: State) -> None:
+        columns = [state[name] for name in sorted(name for name in state if name.startswith("column"))]
+        rows = zip(*columns, strict=True) if columns else iter(())
+        self._rows = {
+            sample: tuple(part.clone() for part in row) for sample, row in zip(state["ids"].tolist(), rows, strict=True)
+        }
+        self.lost = int(state["lost"])
+
+    def kept_bytes(self) -> int:
+        """Of the rows and their ids."""
+        if not self._rows:
+            return 0
+        row = next(iter(self._rows.values()))
+        return len(self._rows) * (8 + sum(column.numel() * column.element_size() for column in row))

@@ -1,0 +1,125 @@
+"""Per experience: an adapter of its own for each experience, and a selector that sends each sample to one of them.
+
+What S-Prompts does with prompts (Wang et al. 2022, arXiv:2207.12819) for any adapter: they are trained independently, those
+of earlier experiences stay as they are, and what belongs to no experience yet is scored by the untouched backbone, so that
+the start is zero-shot.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.core.rng import keyed
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.adapter import Adapter, Classes, State
+from clvl_bench.methods._base.selector import NOBODY, FrozenFeatures, Selector
+from clvl_bench.methods._base.selector_config import SelectorSettings
+
+
+class PerExperience(Adapter):
+    """`members`, one an experience; the last one trains.
+
+    Args:
+        member: makes an untrained one.
+    """
+
+    observes_first = True
+
+    def __init__(
+        self,
+        settings: SelectorSettings,
+        backbone: Backbone,
+        table: Sequence[Candidate],
+        *,
+        member: Callable[[], Adapter],
+        features: FrozenFeatures,
+    ) -> None:
+        super().__init__(backbone, table)
+        self._start = int(torch.randint(2**31, ()))
+        self.selector = Selector(settings, backbone.width, seed=self._start)
+        self.members = nn.ModuleList()
+        self._member, self._features = member, features
+        self._begun = 0
+        self._add()
+
+    @property
+    def current(self) -> Adapter:
+        """The member that trains."""
+        member: Adapter = self.members[-1]  # type: ignore[assignment]
+        return member
+
+    def begin(self, classes: Classes) -> None:
+        if self._begun:  # the first has been there from the start
+            self._add()
+        self._begun += 1
+        self.current.begin(classes)
+
+    def end(self) -> None:
+        self.current.end()
+        self.selector.close(self._begun - 1)
+
+    def observe(self, inputs: Tensor, targets: Tensor) -> None:
+        self.selector.observe(self._features(inputs), targets)
+
+    def choices(self, inputs: Tensor) -> Tensor:
+        return self.selector.choices(self._features(inputs))
+
+    def image(self, inputs: Tensor) -> Tensor:
+        return self.current.image(inputs)
+
+    def classifier(self, candidates: Classes) -> Tensor:
+        return self.current.classifier(candidates)
+
+    def penalty(self, inputs: Tensor) -> Tensor | None:
+        return self.current.penalty(inputs)
+
+    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+        """Training goes through the member that trains; otherwise each sample through the member chosen for it."""
+        if self.training:
+            return self.current.logits(inputs, candidates)
+        chosen = self.choices(inputs)
+        scores = self.untouched(inputs, candidates)
+        for place in chosen.unique().tolist():
+            if place != NOBODY:
+                rows = torch.nonzero(chosen == place).flatten()
+                member: Adapter = self.members[place]
+                scores = scores.index_put((rows,), member.logits(inputs[rows], candidates))
+        return scores
+
+    def untouched(self, inputs: Tensor, candidates: Classes) -> Tensor:
+        """Zero-shot logits [batch, candidates]."""
+        texts = self.backbone.class_features([self.table[place] for place in candidates])
+        return self.backbone.logit_scale * unit(self._features(inputs)) @ texts.T
+
+    def train(self, mode: bool = True) -> "PerExperience":
+        self._features.forget()
+        super().train(mode)
+        return self
+
+    def state(self) -> State:
+        parts: dict[str, State] = {f"members.{n}": each.state() for n, each in enumerate(self._each())}
+        parts["selector"] = self.selector.state_dict()
+        return {"begun": self._begun, **{f"{part}.{name}": v for part, state in parts.items() for name, v in state.items()}}
+
+    def load(self, state: State) -> None:
+        self._begun = state["begun"]
+        while len(self.members) < self._begun:
+            self._add()
+        for number, member in enumerate(self._each()):
+            member.load(_below(state, f"members.{number}."))
+        self.selector.load_state_dict(_below(state, "selector."))
+        self.forget_classifiers()
+
+    def _each(self) -> list[Adapter]:
+        return list(self.members)  # type: ignore[arg-type]
+
+    def _add(self) -> None:
+        self.members.requires_grad_(False)
+        with keyed("member", self._start, len(self.members)):
+            self.members.append(self._member().train(self.training))
+
+
+def _below(state: State, prefix: str) -> State:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

@@ -1,0 +1,81 @@
+"""Cross-attention: the question looks at the patches of the image, and what it finds is compared with the texts of answers.
+
+The co-attention of Lu et al. 2019 (ViLBERT, arXiv:1908.02265) in one direction, on frozen CLIP tokens. Differs: one query, the
+pooled question, in the place of all its tokens; and patches are hidden at random in training, since a few thousand questions
+overfit them. A head that learns from nothing cannot start at zero-shot by its own scores; until its first experience is over
+the untouched backbone answers.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from clvl_bench.backbones.base import Backbone, TowerBackbone, unit, with_towers
+from clvl_bench.core.errors import Mistake
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.inputs.questions import Asked, unpacked_patches
+from clvl_bench.methods._base.adapter import Classes
+from clvl_bench.methods._base.answer_adapter import Answering
+from clvl_bench.methods.answer_attention.config import AttentionAdapter
+
+FIRST_SCALE = 10.0
+
+
+class Look(nn.Module):
+    """One layer: the question attends to the patches that it may see, then is transformed; normalised first."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.before, self.of_patches, self.behind = nn.LayerNorm(width), nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
+        self.transform = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width))
+
+    def forward(self, query: Tensor, patches: Tensor, keep: Tensor) -> Tensor:
+        """Queries [batch, 1, width], patches [batch, tokens, width]; `keep` [batch, tokens] is true for those to be seen."""
+        seen = self.of_patches(patches)
+        # torch's mask says which keys to ignore, the opposite of transformers'.
+        found, _ = self.attention(self.before(query), seen, seen, key_padding_mask=~keep, need_weights=False)
+        query = query + found
+        moved: Tensor = query + self.transform(self.behind(query))
+        return moved
+
+
+class Attention(Answering):
+    """`layers` looks at the patches, then a cosine with the answers' texts times a learned scale."""
+
+    def __init__(self, config: AttentionAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+        super().__init__(backbone, table)
+        if backbone.width % config.heads:
+            name, width = backbone.name, backbone.width
+            raise Mistake(f"adapter.heads: got {config.heads}; the features of {name} are {width} wide, use a divisor of that")
+        self._tokens, self._patch_dropout, self._unseen = backbone.patch_tokens, config.patch_dropout, config.unseen
+        self.looks = nn.ModuleList(Look(backbone.width, config.heads, config.dropout) for _ in range(config.layers))
+        self.said = nn.Sequential(nn.LayerNorm(backbone.width), nn.Linear(backbone.width, backbone.width))
+        self.log_scale = nn.Parameter(torch.tensor(FIRST_SCALE).log())
+
+    def asked(self, inputs: Tensor) -> Asked:
+        return unpacked_patches(inputs, self.backbone.width, self._tokens)[0]
+
+    def answer(self, inputs: Tensor, candidates: Classes) -> Tensor:
+        asked, patches = unpacked_patches(inputs, self.backbone.width, self._tokens)
+        keep = torch.ones(patches.shape[:2], dtype=torch.bool, device=patches.device)
+        if self.training and self._patch_dropout:
+            keep[:, 1:] = torch.rand(keep[:, 1:].shape, device=keep.device) >= self._patch_dropout
+        scores = self.log_scale.exp() * unit(self.look(asked.question, patches, keep)) @ self._classifier(candidates).T
+        return self.given(scores, candidates, self._unseen)
+
+    def look(self, question: Tensor, patches: Tensor, keep: Tensor) -> Tensor:
+        """What the question finds on the patches to be seen [batch, width]."""
+        query = question[:, None]
+        for layer in self.looks:
+            query = layer(query, patches, keep)
+        said: Tensor = self.said(query[:, 0])
+        return said
+
+    def classifier(self, candidates: Classes) -> Tensor:
+        return self.backbone.class_features([self.table[place] for place in candidates])
+
+
+def build(config: AttentionAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Attention:
+    return Attention(config, with_towers(backbone, wanted_by="the adapter 'answer_attention'"), table)

@@ -1,0 +1,44 @@
+"""LoRA for questions: the text tower's low-rank update (Hu et al. 2022, see `lora`) learns what a question with an answer
+behind it says. Ranking by cosine stays what it is, so the start is the untouched backbone.
+
+The image tower stays frozen: its features are encoded once. Every distinct question of a batch is encoded with every answer
+that came, which suits tens of answers; with hundreds of them take a head on frozen features.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from clvl_bench.backbones.base import Backbone, TowerBackbone, with_towers
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.inputs.questions import unpacked
+from clvl_bench.methods._base.adapter import Classes
+from clvl_bench.methods._base.answer_prompts import Asking, Ids, ranked, through
+from clvl_bench.methods.answer_lora.config import AnswerLoraAdapter
+from clvl_bench.methods.lora.adapter import Lora
+from clvl_bench.methods.lora.config import LoraAdapter
+
+
+class AnswerLora(Lora):
+    """Reads questions; training takes the first template of an answer, testing all of them."""
+
+    def __init__(self, config: AnswerLoraAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+        settings = LoraAdapter(rank=config.rank, alpha=config.alpha, dropout=config.dropout, towers="text")
+        super().__init__(settings, backbone, table)
+        self.asking = Asking(backbone, table)
+
+    def image(self, inputs: Tensor) -> Tensor:
+        return unpacked(inputs, self.backbone.width).image
+
+    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+        encode, templates = through(self.towers, inputs.device), 1 if self.training else None
+
+        def texts(question: Ids) -> Tensor:
+            return self.asking.features(candidates, question, encode, templates=templates)
+
+        asked = unpacked(inputs, self.backbone.width)
+        return self.backbone.logit_scale * ranked(asked, len(candidates), texts)
+
+
+def build(config: AnswerLoraAdapter, backbone: Backbone, table: Sequence[Candidate]) -> AnswerLora:
+    return AnswerLora(config, with_towers(backbone, wanted_by="the adapter 'answer_lora'"), table)

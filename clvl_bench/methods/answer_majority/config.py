@@ -1,0 +1,13 @@
+"""Settings of `answer_majority`."""
+
+from typing import ClassVar
+
+from clvl_bench.inputs.kinds import Reads
+from clvl_bench.methods._base.config import AdapterConfig
+
+
+class MajorityAdapter(AdapterConfig):
+    """The commonest answer among the questions of a type, whatever image and question say: a baseline that sees no picture."""
+
+    reads: ClassVar[Reads] = "questions"
+    kind: str = "answer_majority"

@@ -1,0 +1,47 @@
+"""Ranking of answers without training: the zero-shot row of question answering (see `ranking`).
+
+Song et al. 2022, CLIP models are few-shot learners (arXiv:2203.07190). The image-free prior, off by default, is the mean unit
+image of the stream so far: a sentence's score on it says how likely its words are, not what is on the image. No label is used.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.inputs.questions import unpacked
+from clvl_bench.methods._base.adapter import Adapter, Classes
+from clvl_bench.methods._base.answer_ranking import Ranking
+from clvl_bench.methods.answer_ranking.config import RankingAdapter
+
+
+class AnswerRanking(Adapter):
+    """Nothing is trained; with the prior, the sum of unit images [width] and their number are kept."""
+
+    total: Tensor
+    count: Tensor
+
+    def __init__(self, config: RankingAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+        super().__init__(backbone, table)
+        self.learns = "closed_form" if config.remove_prior else "nothing"
+        self.ranking = Ranking(backbone, table)
+        if config.remove_prior:
+            self.register_buffer("total", torch.zeros(backbone.width, dtype=torch.float64))
+            self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+
+    def image(self, inputs: Tensor) -> Tensor:
+        return unpacked(inputs, self.backbone.width).image
+
+    def observe(self, inputs: Tensor, targets: Tensor) -> None:
+        self.total += unit(self.image(inputs).double()).sum(dim=0)
+        self.count += len(inputs)
+
+    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+        prior = (self.total / self.count).float() if self.learns == "closed_form" and self.count else None
+        return self.ranking.scores(unpacked(inputs, self.backbone.width), candidates, prior=prior)
+
+
+def build(config: RankingAdapter, backbone: Backbone, table: Sequence[Candidate]) -> AnswerRanking:
+    return AnswerRanking(config, backbone, table)

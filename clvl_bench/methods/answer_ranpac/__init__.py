@@ -1,0 +1,1 @@
+"""RanPAC on the product of image and question features: exact, whatever the order."""

@@ -1,0 +1,55 @@
+"""RanPAC on questions: ridge regression on a random expansion of what image and question say together.
+
+McDonnell et al. 2023 (arXiv:2307.02251), see `ranpac`, with [v u; v; u] of unit image features v and question features u in
+the place of image features. Exact: neither order nor batches matter to what is learned, so nothing is forgotten.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.inputs.questions import unpacked
+from clvl_bench.methods._base.adapter import Classes
+from clvl_bench.methods._base.answer_ranking import Ranking
+from clvl_bench.methods.answer_ranpac.config import AnswerRanPacAdapter
+from clvl_bench.methods.ranpac.adapter import RanPac
+from clvl_bench.methods.ranpac.config import RanPacAdapter
+
+
+class AnswerRanPac(RanPac):
+    """Scores of learned answers; until one of the candidates is learned the untouched backbone answers."""
+
+    def __init__(self, config: AnswerRanPacAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+        super().__init__(
+            RanPacAdapter(random_features=config.random_features, ridge=config.ridge, unseen="never"), backbone, table
+        )
+        self.ranking = Ranking(backbone, table)
+        self.projection = torch.randn(3 * backbone.width, config.random_features)
+
+    def image(self, inputs: Tensor) -> Tensor:
+        return unpacked(inputs, self.backbone.width).image
+
+    def observe(self, inputs: Tensor, targets: Tensor) -> None:
+        super().observe(self._together(inputs), targets)
+
+    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+        known = [number for number, place in enumerate(candidates) if place in self.learned]
+        if not known:
+            return self.ranking.scores(unpacked(inputs, self.backbone.width), candidates)
+        columns = [self.learned.index(candidates[number]) for number in known]
+        own = inputs.new_full((len(inputs), len(candidates)), -torch.inf)
+        own[:, known] = self.scores(unit(self._together(inputs)))[:, columns].to(own.dtype)
+        return own
+
+    def _together(self, inputs: Tensor) -> Tensor:
+        """[batch, 3 width]: the three parts weigh alike."""
+        asked = unpacked(inputs.double(), self.backbone.width)
+        v, u = unit(asked.image), unit(asked.question)
+        return torch.cat([unit(v * u), v, u], dim=1)
+
+
+def build(config: AnswerRanPacAdapter, backbone: Backbone, table: Sequence[Candidate]) -> AnswerRanPac:
+    return AnswerRanPac(config, backbone, table)

@@ -1,0 +1,118 @@
+"""CODA-Prompt: prompts put together from components, each weighed by how much its key resembles the attended query.
+
+Smith et al. 2023, CODA-Prompt: continual decomposed attention-based prompting (arXiv:2211.13218). An experience adds
+components, orthogonal to those before at their start; earlier ones are frozen but still take part. Differs from the released
+code: a fixed number of components an experience, so that the number of experiences need not be known; new components are
+orthogonal to the span of the earlier ones (there to each in turn, which is the same only while these are orthogonal
+themselves); the published orthogonality loss, which a later version of the code switches off. See `prefix` for the rest.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.core.errors import RunFailed
+from clvl_bench.core.rng import keyed
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.adapter import Classes, State
+from clvl_bench.methods._base.prefixes import PrefixTuned
+from clvl_bench.methods.coda_prompt.config import CodaPromptAdapter
+
+
+class CodaPrompt(PrefixTuned):
+    """For each experience `components` [layers, n, length * tower width], `keys` and `attention` [layers, n, width]."""
+
+    def __init__(self, config: CodaPromptAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+        super().__init__(backbone, table, wanted_by="the adapter 'coda_prompt'")
+        self._config = config
+        self._depth = min(config.depth, self.layers)
+        self.components, self.keys, self.attention = nn.ParameterList(), nn.ParameterList(), nn.ParameterList()
+        self._start = int(torch.randint(2**31, ()))
+        self._begun = 0
+        self._add()
+
+    def begin(self, classes: Classes) -> None:
+        """More components, unless these are the first.
+
+        Raises:
+            RunFailed: there are no more orthogonal directions left.
+        """
+        if self._begun:
+            self._add()
+        self._begun += 1
+
+    def weights(self, queries: Tensor) -> Tensor:
+        """alpha [batch, layers, components]: cosines of keys and of queries times attention."""
+        attended = unit(queries[:, None, None] * torch.cat(list(self.attention), dim=1))
+        return torch.einsum("blkw,lkw->blk", attended, unit(torch.cat(list(self.keys), dim=1)))
+
+    def prefixes(self, queries: Tensor) -> dict[int, Tensor]:
+        mixed = torch.einsum("blk,lkd->bld", self.weights(queries), torch.cat(list(self.components), dim=1))
+        prompts = mixed.unflatten(-1, (self._config.length, self.tower_width))
+        return {layer: prompts[:, layer] for layer in range(self._depth)}
+
+    def penalty(self, inputs: Tensor) -> Tensor:
+        """`orthogonality` times the mean squared difference of U U' from the identity, over layers and kinds of U."""
+        groups = [torch.cat(list(parts), dim=1) for parts in (self.components, self.keys, self.attention)]
+        squares = []
+        for rows in groups:
+            identity = torch.eye(rows.shape[1], device=rows.device)
+            squares.append((rows @ rows.transpose(1, 2) - identity).square().mean(dim=(1, 2)).sum())
+        return self._config.orthogonality * torch.stack(squares).sum()
+
+    def state(self) -> State:
+        return {"begun": self._begun, **super().state()}
+
+    def load(self, state: State) -> None:
+        self._begun = state["begun"]
+        while len(self.keys) < self._begun:
+            self._add()
+        super().load({name: value for name, value in state.items() if name != "begun"})
+
+    def _add(self) -> None:
+        for past in (*self.components, *self.keys, *self.attention):
+            past.requires_grad_(False)
+        with keyed("components", self._start, len(self.keys)):
+            wide, narrow = self._config.length * self.tower_width, self.backbone.width
+            components = self._fresh(self.components, wide).requires_grad_(not self._config.frozen)
+            keys, attention = self._fresh(self.keys, narrow), self._fresh(self.attention, narrow)
+        self.components.append(components)
+        self.keys.append(keys)
+        self.attention.append(attention)
+
+    def _fresh(self, past: nn.ParameterList, width: int) -> nn.Parameter:
+        """[layers, n, width] new rows, a layer's own orthogonal to each other and to those before, or U(0, 1)."""
+        count = self._config.components
+        if self._config.init == "uniform":
+            return self.start(self._depth, count, width, init="uniform")
+        rows = [
+            orthonormal(torch.cat([part.detach()[layer] for part in past]) if len(past) else None, count, width)
+            for layer in range(self._depth)
+        ]
+        return nn.Parameter(torch.stack(rows).to(self.device))
+
+
+def orthonormal(past: Tensor | None, count: int, width: int) -> Tensor:
+    """Unit rows [count, width], orthogonal to each other and to the rows of `past`.
+
+    Raises:
+        RunFailed: so many directions do not fit into the width.
+    """
+    held = 0 if past is None else len(past)
+    if held + count > width:
+        raise RunFailed(
+            f"coda_prompt: got {count} components an experience and {held} from before, but only {width} directions are "
+            f"orthogonal in features of this width; set adapter.components to a smaller number, or adapter.init to uniform"
+        )
+    fresh = torch.randn(width, count, dtype=torch.float64)
+    if past is not None:
+        basis = torch.linalg.qr(past.double().cpu().T).Q
+        fresh = fresh - basis @ (basis.T @ fresh)
+    rows: Tensor = torch.linalg.qr(fresh).Q.T.float()
+    return rows
+
+
+def build(config: CodaPromptAdapter, backbone: Backbone, table: Sequence[Candidate]) -> CodaPrompt:
+    return CodaPrompt(config, backbone, table)

@@ -1,0 +1,33 @@
+"""Cosine head: one unit row a class on frozen unit image features, begun at the class's text.
+
+Gidaris & Komodakis 2018, Dynamic few-shot visual learning without forgetting (arXiv:1804.09458); in continual learning Hou
+et al. 2019 (LUCIR, CVPR): without lengths and biases, new classes cannot outweigh old ones by the size of their rows.
+Differs: the scale is the backbone's own and is not trained; rows start as class texts and not at random.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.adapter import Classes
+from clvl_bench.methods._base.heads import Head
+from clvl_bench.methods.cosine.config import CosineAdapter
+
+SMALLEST = 1e-12
+"""Length below which a row counts as zero: a class without a text starts so."""
+
+
+class Cosine(Head):
+    """Logits are scale * unit features @ unit weight'."""
+
+    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+        weight = self.rows(candidates, self.weight, self.texts(candidates))
+        length = weight.norm(dim=-1, keepdim=True).clamp(min=SMALLEST)
+        scores: Tensor = self.backbone.logit_scale * unit(inputs) @ (weight / length).T
+        return scores
+
+
+def build(config: CosineAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Cosine:
+    return Cosine(backbone, table)

@@ -1,0 +1,13 @@
+"""Settings of `cosine`."""
+
+from typing import ClassVar
+
+from clvl_bench.inputs.kinds import Reads
+from clvl_bench.methods._base.config import AdapterConfig
+
+
+class CosineAdapter(AdapterConfig):
+    """A head of unit rows on unit features, each starting as its class's text (Gidaris & Komodakis 2018)."""
+
+    reads: ClassVar[Reads] = "image_features"
+    kind: str = "cosine"

@@ -1,0 +1,14 @@
+"""Settings of `derpp`."""
+
+from pydantic import Field
+
+from clvl_bench.methods._base.memory_config import MemoryPlugin
+
+
+class DerppPlugin(MemoryPlugin):
+    """DER++: a reservoir rehearsed by label and by past logits (Buzzega et al. 2020, arXiv:2004.07211)."""
+
+    kind: str = "derpp"
+    alpha: float = Field(0.3, ge=0, description="of the squared difference of logits")
+    beta: float = Field(0.5, ge=0, description="of the cross-entropy")
+    batch_size: int | None = Field(None, ge=1, description="samples of each draw; as many as the batch holds if left out")

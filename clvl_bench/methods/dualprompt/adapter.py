@@ -1,0 +1,80 @@
+"""DualPrompt: a general prompt in the first layers, and for each experience an expert prompt in the next ones.
+
+Wang et al. 2022, DualPrompt: complementary prompting for rehearsal-free continual learning (arXiv:2204.04799). Training
+uses the experience's own expert, testing the one whose key is nearest to the sample's query. Differs from the released
+code: one key an expert, as in the paper, not one a layer; experts are added as experiences come, their number need not be
+known; a batch's key loss is a mean instead of a sum (nothing else moves the keys, so Adam does not see the factor); a tower
+with fewer layers leaves out what is behind its last, but keeps one for the expert. See `prefix` for the rest.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.core.rng import keyed
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.adapter import Classes, State
+from clvl_bench.methods._base.prefixes import PrefixTuned
+from clvl_bench.methods.dualprompt.config import DualPromptAdapter
+
+
+class DualPrompt(PrefixTuned):
+    """`general` [layers, length, tower width]; for each experience an expert of the same form and a key [width]."""
+
+    def __init__(self, config: DualPromptAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+        super().__init__(backbone, table, wanted_by="the adapter 'dualprompt'")
+        self._config = config
+        first = min(config.general_depth, self.layers - 1)
+        self._expert_layers = range(first, min(first + config.expert_depth, self.layers))
+        self.general = self.start(first, config.general_length, self.tower_width, init=config.init)
+        self.general.requires_grad_(not config.frozen)
+        self.experts, self.keys = nn.ParameterList(), nn.ParameterList()
+        self._start = int(torch.randint(2**31, ()))
+        self._begun = 0
+        self._add()
+
+    def begin(self, classes: Classes) -> None:
+        if self._begun:  # the first expert has been there from the start
+            self._add()
+        self._begun += 1
+
+    def choices(self, inputs: Tensor) -> Tensor:
+        return self._nearest(self.queries(inputs))
+
+    def prefixes(self, queries: Tensor) -> dict[int, Tensor]:
+        """While training, samples rehearsed from earlier experiences go through the expert that trains as well."""
+        experts = self.experts[-1].expand(len(queries), -1, -1, -1)
+        if not self.training:
+            experts = torch.stack(list(self.experts))[self._nearest(queries)]  # [batch, layers, length, tower width]
+        general = {layer: prompt.expand(len(queries), -1, -1) for layer, prompt in enumerate(self.general)}
+        return {**general, **{layer: experts[:, place] for place, layer in enumerate(self._expert_layers)}}
+
+    def penalty(self, inputs: Tensor) -> Tensor:
+        """`key_weight` times the mean of 1 - cosine between the samples and the expert's key."""
+        return self._config.key_weight * (1 - self.queries(inputs) @ unit(self.keys[-1])).mean()
+
+    def state(self) -> State:
+        return {"begun": self._begun, **super().state()}
+
+    def load(self, state: State) -> None:
+        self._begun = state["begun"]
+        while len(self.experts) < self._begun:
+            self._add()
+        super().load({name: value for name, value in state.items() if name != "begun"})
+
+    def _nearest(self, queries: Tensor) -> Tensor:
+        return (queries @ unit(torch.stack(list(self.keys))).T).argmax(dim=1)
+
+    def _add(self) -> None:
+        for past in (*self.experts, *self.keys):
+            past.requires_grad_(False)
+        with keyed("expert", self._start, len(self.experts)):
+            shape = (len(self._expert_layers), self._config.expert_length, self.tower_width)
+            self.experts.append(self.start(*shape, init=self._config.init))
+            self.keys.append(self.start(self.backbone.width, init=self._config.init))
+
+
+def build(config: DualPromptAdapter, backbone: Backbone, table: Sequence[Candidate]) -> DualPrompt:
+    return DualPrompt(config, backbone, table)

@@ -1,0 +1,13 @@
+"""Settings of `gdumb`."""
+
+from clvl_bench.methods._base.memory_config import MemoryPlugin
+
+
+class GdumbPlugin(MemoryPlugin):
+    """GDumb: a fresh model for each experience, trained on a balanced memory alone (Prabhu et al. 2020)."""
+
+    kind: str = "gdumb"
+
+    @property
+    def needs_experiences(self) -> bool:
+        return True

@@ -1,0 +1,79 @@
+"""GDumb: keep a balanced memory, and at every test train a fresh model on it alone.
+
+Prabhu et al. 2020, GDumb: a simple approach that questions our progress in continual learning (ECCV 2020). It shows how much
+of a method's result its memory alone would give. Differs from the authors' code: a fresh model is the pre-trained one, not a
+random network; which samples of a class are kept is drawn uniformly, where their greedy sampler keeps the first; no CutMix.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+
+from clvl_bench.methods._base.adapter import Adapter, Classes, State
+from clvl_bench.methods._base.memory import Memory, insert_labelled
+from clvl_bench.methods._base.plugin import Plugin, Surroundings, refuse_without_gradient
+from clvl_bench.methods.gdumb.config import GdumbPlugin
+
+
+class Gdumb(Plugin):
+    """For any supervised Avalanche strategy whose model is an adapter in its first state.
+
+    Args:
+        adapter: the model; what it is now it becomes again before each training.
+        memory_size: samples kept, over all classes.
+        memory_bytes: if given, bytes kept in place of a number of samples.
+    """
+
+    def __init__(self, adapter: Adapter, memory_size: int = 500, *, memory_bytes: int | None = None, seed: int = 0) -> None:
+        super().__init__()
+        self.adapter = adapter
+        self.memory = Memory(memory_size, "class_balanced", seed=seed, max_bytes=memory_bytes)
+        self.seen: Classes = ()
+        # Made anew from the seed in every process, so that it is neither kept nor counted.
+        self._fresh = {name: value.clone() if isinstance(value, Tensor) else value for name, value in adapter.state().items()}
+
+    # Before Avalanche makes the optimiser, and behind `Adaptation`, which begins the experience.
+    def before_train_dataset_adaptation(self, strategy: Any, **kwargs: Any) -> None:
+        self.seen = tuple(dict.fromkeys((*self.seen, *strategy.experience.classes_in_this_experience)))
+        self.adapter.load(self._fresh)
+        self.adapter.begin(self.seen)
+
+    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+        insert_labelled(self.memory, strategy.experience.dataset)
+        strategy.dataloader = _Loader(self.memory, strategy)
+
+    def state(self) -> State:
+        return {"seen": list(self.seen), **self.memory.state()}
+
+    def load(self, state: State) -> None:
+        self.seen = tuple(state["seen"])
+        self.memory.load(state)
+
+    def kept_bytes(self) -> int:
+        return self.memory.kept_bytes()
+
+    def kept_samples(self) -> int:
+        return len(self.memory)
+
+
+class _Loader:
+    """Minibatches of all that is kept, in another order each epoch."""
+
+    def __init__(self, memory: Memory, strategy: Any) -> None:
+        self._memory, self._clock = memory, strategy.clock
+        self._batch_size: int = strategy.train_mb_size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._memory) / self._batch_size)
+
+    def __iter__(self) -> Iterator[list[Tensor]]:
+        key = (self._clock.train_exp_counter, self._clock.train_exp_epochs)
+        columns = self._memory.draw(len(self._memory), *key)
+        yield from map(list, zip(*(column.split(self._batch_size) for column in columns), strict=True))
+
+
+def build(config: GdumbPlugin, surroundings: Surroundings) -> Gdumb:
+    refuse_without_gradient(config.kind, surroundings.adapter)
+    return Gdumb(surroundings.adapter, config.samples, memory_bytes=config.memory_bytes, seed=surroundings.seed)

@@ -1,0 +1,39 @@
+"""Linear probe: one row and one bias a class on frozen unit image features, begun at the class's text.
+
+Radford et al. 2021 (arXiv:2103.00020), in the text-initialised form of Wortsman et al. 2022 (WiSE-FT, arXiv:2109.01903).
+Differs from the offline probe: a head that grows by the classes of each experience and follows the gradient.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.adapter import Classes
+from clvl_bench.methods._base.heads import Head
+from clvl_bench.methods.linear.config import LinearAdapter
+
+
+class Linear(Head):
+    """`weight` [learned, width] and `bias` [learned]; logits are scale * unit features @ weight' + bias."""
+
+    bias: nn.Parameter
+
+    def __init__(self, backbone: Backbone, table: Sequence[Candidate]) -> None:
+        super().__init__(backbone, table)
+        self.bias = nn.Parameter(torch.zeros(0))
+
+    def grow(self, classes: Classes) -> None:
+        super().grow(classes)
+        self.bias = nn.Parameter(torch.cat([self.bias.data, self.bias.data.new_zeros(len(classes))]))
+
+    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+        weight = self.rows(candidates, self.weight, self.texts(candidates))
+        bias = self.rows(candidates, self.bias, inputs.new_zeros(len(candidates)))
+        return self.backbone.logit_scale * unit(inputs) @ weight.T + bias
+
+
+def build(config: LinearAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Linear:
+    return Linear(backbone, table)

@@ -1,0 +1,73 @@
+"""LoRA: W + (alpha / rank) B A on the query and value projections of every layer, B = 0 at the start.
+
+Hu et al. 2022 (arXiv:2106.09685), as peft implements it. One update is trained on from experience to experience. The
+paper adapts language models; both towers by default follow common practice with CLIP.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
+from torch import Tensor
+
+from clvl_bench.backbones.base import Backbone, TowerBackbone, with_towers
+from clvl_bench.core.errors import Mistake
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.adapter import State
+from clvl_bench.methods._base.towers import TrainedTowers
+from clvl_bench.methods.lora.config import LoraAdapter
+
+
+class Lora(TrainedTowers):
+    """Frozen towers with low-rank updates; only the updates train and are kept."""
+
+    def __init__(
+        self, config: LoraAdapter, backbone: TowerBackbone, table: Sequence[Candidate], *, share_weights: bool = True
+    ) -> None:
+        super().__init__(backbone, table, share_weights=share_weights)
+        self._settings = {
+            "r": config.rank, "lora_alpha": config.alpha, "lora_dropout": config.dropout,
+            "target_modules": _targets(config, backbone),
+        }  # fmt: skip
+        self.add_update("default")
+
+    def add_update(self, name: str) -> None:
+        """One more update of that name beside each projection."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several updates are what is wanted
+            inject_adapter_in_model(LoraConfig(**self._settings), self.towers, adapter_name=name)
+
+    @property
+    def projections(self) -> list[Any]:
+        """The projections that have updates."""
+        return [module for module in self.towers.modules() if isinstance(module, LoraLayer)]
+
+    def state(self) -> State:
+        return self._updates()
+
+    def load(self, state: State) -> None:
+        for name, tensor in self._updates().items():
+            tensor.copy_(state[name])
+        self.forget_classifiers()
+
+    def _updates(self) -> dict[str, Tensor]:
+        return {name: parameter.detach() for name, parameter in self.named_parameters() if "lora_" in name}
+
+
+def _targets(config: LoraAdapter, backbone: TowerBackbone) -> str:
+    """A regular expression of the modules to adapt. (A suffix alone would match both towers whatever was asked for.)"""
+    known = backbone.towers.query_and_value
+    wanted: tuple[Literal["image", "text"], ...] = ("image", "text") if config.towers == "both" else (config.towers,)
+    for tower in wanted:
+        if tower not in known:
+            raise Mistake(
+                f"the adapter 'lora' needs query and value projections, and the {tower} tower of {backbone.name} has none of "
+                f"its own; allowed there: adapter.towers = {' or '.join(known) or 'none; use another adapter'}"
+            )
+    return "|".join(known[tower] for tower in wanted)
+
+
+def build(config: LoraAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Lora:
+    return Lora(config, with_towers(backbone, wanted_by="the adapter 'lora'"), table)

@@ -1,0 +1,21 @@
+"""One low-rank update an experience, and a selector that needs no task id.
+
+LoRA (Hu et al. 2022, arXiv:2106.09685), a fresh update for each experience, chosen by the nearest centroid of frozen
+features as S-Prompts chooses prompts (Wang et al. 2022, arXiv:2207.12819). The updates share the frozen weights below them.
+"""
+
+from collections.abc import Sequence
+
+from clvl_bench.backbones.base import Backbone, with_towers
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.per_experience import PerExperience
+from clvl_bench.methods._base.selector import FrozenFeatures
+from clvl_bench.methods.lora.adapter import Lora
+from clvl_bench.methods.lora_per_experience.config import LoraPerExperienceAdapter
+
+
+def build(config: LoraPerExperienceAdapter, backbone: Backbone, table: Sequence[Candidate]) -> PerExperience:
+    name = "the adapter 'lora_per_experience'"
+    towers = with_towers(backbone, wanted_by=name)
+    features = FrozenFeatures(backbone, pixels=True, wanted_by=name)
+    return PerExperience(config, backbone, table, member=lambda: Lora(config, towers, table), features=features)

@@ -1,0 +1,10 @@
+"""Settings of `lora_per_experience`."""
+
+from clvl_bench.methods._base.selector_config import SelectorSettings
+from clvl_bench.methods.lora.config import LoraAdapter
+
+
+class LoraPerExperienceAdapter(LoraAdapter, SelectorSettings):
+    """One low-rank update an experience, chosen by a selector (Hu et al. 2022; Wang et al. 2022, arXiv:2207.12819)."""
+
+    kind: str = "lora_per_experience"

@@ -1,0 +1,1 @@
+"""NCM: the nearest class mean of unit features (Mensink et al. 2013)."""

@@ -1,0 +1,61 @@
+"""RAIL, dual form: kernel ridge regression on all features so far, fused with zero-shot.
+
+Xu et al. 2024, Advancing cross-domain discriminability in continual learning of vision-language models (arXiv:2406.18868).
+All features are kept: memory and the solve grow with the stream, by n^2 numbers while it is solved. Unit features make a
+kernel of gamma 0.1 nearly flat (0.67 to 1), so that lambda must be small, and float64 is needed. Differs from the released
+code as the primal form does (rail.py).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from clvl_bench.backbones.base import Backbone
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.analytic import Analytic
+from clvl_bench.methods._base.fusion import fused, refuse_without_texts
+from clvl_bench.methods._base.ridge import solve_ridge
+from clvl_bench.methods.rail_dual.config import RailDualAdapter
+
+
+class RailDual(Analytic):
+    """Unit features [n, width] and their places in `learned` [n]; weights (K + lambda I)^-1 Y with one-hot Y."""
+
+    features: Tensor
+    labels: Tensor
+
+    def __init__(self, config: RailDualAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+        super().__init__(backbone, table)
+        self._kernel, self._gamma, self._ridge, self._fusion = config.kernel, config.gamma, config.ridge, config.fusion
+        self.register_buffer("features", torch.zeros(0, backbone.width, dtype=torch.float64))
+        self.register_buffer("labels", torch.zeros(0, dtype=torch.long))
+
+    def grow(self, classes: int) -> None:
+        """Nothing: a class is a column of Y, which is made when it is needed."""
+
+    def accumulate(self, features: Tensor, labels: Tensor) -> None:
+        self.features, self.labels = torch.cat([self.features, features]), torch.cat([self.labels, labels])
+
+    def expand(self, features: Tensor) -> Tensor:
+        """Kernel values [batch, n]: exp(-gamma |x - z|^2), or x' z."""
+        products = features @ self.features.T
+        if self._kernel == "linear":
+            return products
+        lengths = features.square().sum(dim=1)[:, None] + self.features.square().sum(dim=1)
+        return torch.exp(-self._gamma * (lengths - 2 * products))
+
+    def solve(self) -> Tensor:
+        targets = torch.nn.functional.one_hot(self.labels, len(self.learned)).double()
+        return solve_ridge(self.expand(self.features), targets, self._ridge)
+
+    def combined(self, own: Tensor, zeroshot: Tensor) -> Tensor:
+        return fused(own, zeroshot, self._fusion)
+
+    def kept_samples(self) -> int:
+        return len(self.labels)
+
+
+def build(config: RailDualAdapter, backbone: Backbone, table: Sequence[Candidate]) -> RailDual:
+    refuse_without_texts(backbone, table, config.fusion)
+    return RailDual(config, backbone, table)

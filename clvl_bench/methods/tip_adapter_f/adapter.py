@@ -1,0 +1,33 @@
+"""Tip-Adapter-F: Tip-Adapter whose keys follow the gradient, from the training features on.
+
+Zhang et al. 2022, Tip-Adapter: training-free adaption of CLIP for few-shot classification (arXiv:2207.09519). Differs from
+the released code as `tip_adapter` does, and: it keeps the epoch that is best on the test data, here it is the last; queries
+are the features themselves and not fresh crops, so that a kept sample votes for itself at full strength from the start and
+those that were not kept teach more. Keys of earlier experiences are parameters as well; among the classes of an experience
+alone they have no gradient.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from clvl_bench.backbones.base import Backbone, with_texts
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods.tip_adapter.adapter import TipAdapter
+from clvl_bench.methods.tip_adapter_f.config import TipAdapterF as TipAdapterFConfig
+
+
+class TipAdapterF(TipAdapter):
+    """`keys` [kept, width] are parameters, not made unit vectors again; as published, what they vote for stays."""
+
+    learns = "gradient"
+    observes_first = True
+
+    def _hold(self, keys: Tensor, classes: Tensor, draws: Tensor) -> None:
+        self.keys = nn.Parameter(keys)
+        for name, column in (("classes", classes), ("draws", draws)):
+            self.register_buffer(name, column)
+
+
+def build(config: TipAdapterFConfig, backbone: Backbone, table: Sequence[Candidate]) -> TipAdapterF:
+    return TipAdapterF(config, with_texts(backbone, table, wanted_by="the adapter 'tip_adapter_f'"), table)

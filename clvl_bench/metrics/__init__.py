@@ -1,0 +1,1 @@
+"""Metrics: pure arithmetic on accuracy matrices and streams."""

@@ -1,0 +1,1 @@
+"""Records: one tidy row per measured value, and the folder of a run."""

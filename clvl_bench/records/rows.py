@@ -1,0 +1,62 @@
+"""Rows: one tidy record per measured value, as CSV."""
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
+
+from clvl_bench.core.errors import Damage
+
+
+@dataclass(frozen=True)
+class Record:
+    """One measured value and its coordinates.
+
+    `trained` counts the experiences learned before the measurement; `experience` is -1 for what belongs to no experience;
+    `dataset` is the dataset that was measured on, with the class where it was one; `n` is the number of samples behind the
+    value.
+    """
+
+    benchmark: str
+    label_space: str
+    strategy: str
+    backbone: str
+    seed: int
+    class_order: int
+    trained: int
+    stream: str
+    experience: int
+    dataset: str
+    metric: str
+    value: float
+    n: int
+
+
+COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Record))
+_TYPES = tuple(field.type for field in fields(Record))
+
+
+def to_csv(records: Iterable[Record]) -> bytes:
+    """The rows as CSV; floats in the shortest form that reads back to the same bits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for record in records:
+        writer.writerow([repr(value) if isinstance(value, float) else value for value in astuple(record)])
+    return text.getvalue().encode()
+
+
+def from_csv(data: bytes, *, name: str) -> list[Record]:
+    """The rows of a CSV file.
+
+    Raises:
+        Damage: a header or a value is not what `to_csv` writes.
+    """
+    rows = csv.reader(io.StringIO(data.decode("utf-8", "replace")))
+    header = next(rows, [])
+    if tuple(header) != COLUMNS:
+        raise Damage(f"{name}: got columns {header}, expected {list(COLUMNS)}; run it again to write it anew")
+    try:
+        return [Record(*(kind(value) for kind, value in zip(_TYPES, row, strict=True))) for row in rows]  # type: ignore[operator]
+    except ValueError as error:
+        raise Damage(f"{name}: a row cannot be read ({error}); run it again to write it anew") from None

@@ -1,0 +1,37 @@
+"""What an experiment file may say: a grid of benchmarks x strategies x backbones x seeds x class orders."""
+
+import itertools
+from typing import Literal
+
+from pydantic import Field
+
+from clvl_bench.backbones.catalog import Precision
+from clvl_bench.core.schema import Strict
+
+
+class ExperimentConfig(Strict):
+    """Who runs on what, and how often. Every strategy gets the same seeds and orders, so that runs are paired."""
+
+    version: Literal[1]
+    benchmarks: tuple[str, ...] = Field(min_length=1)
+    strategies: tuple[str, ...] = Field(min_length=1)
+    backbones: tuple[str, ...] = Field(("tiny",), min_length=1)
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    precision: Precision = Field("fp32", description="of frozen towers")
+    class_orders: tuple[int, ...] = Field(
+        (), description="class_order_seed of each repetition; the benchmark's own if left out"
+    )
+    set: tuple[str, ...] = Field((), description='overrides for every run, as on the command line: ["train.epochs=1"]')
+    sweep: dict[str, tuple[bool | int | float | str, ...]] = Field(
+        {}, description='values to try of a field; every combination is run: {"train.lr" = [1e-4, 1e-3]}'
+    )
+
+    @property
+    def variants(self) -> list[tuple[str, ...]]:
+        """The overrides of each combination of swept values; one without any where nothing is swept."""
+        choices = [[f"{field}={_toml(value)}" for value in values] for field, values in self.sweep.items()]
+        return list(itertools.product(*choices))
+
+
+def _toml(value: bool | int | float | str) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,110 @@
+"""Provenance: where a number comes from. A number without it is not a result."""
+
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import clvl_bench
+from clvl_bench.backbones.answerers.base import Answerer
+from clvl_bench.backbones.base import Backbone
+from clvl_bench.core.files import file_sha256, sha256, to_json
+from clvl_bench.core.versions import versions_of
+from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.runs.config import RunConfig
+from clvl_bench.streams.duplicates import shared_images
+from clvl_bench.streams.split_slice import Part
+
+PACKAGES = ("torch", "torchvision", "avalanche-lib", "transformers", "numpy", "pillow", "safetensors")
+
+
+def provenance(
+    config: RunConfig,
+    *,
+    models: Mapping[str, Backbone | Answerer | None],
+    parts: Sequence[Part],
+    table: Sequence[Candidate],
+    device: str,
+) -> dict[str, Any]:
+    """Code, configuration, data, prompts, weights, versions and machine of a run: the same whenever it is repeated.
+
+    `models` are the backbone and, where there are such, a teacher that is another one and an answerer.
+    """
+    return {
+        "run": config.id,
+        "code": code(),
+        "config": config.model_dump(mode="json"),
+        "chosen": config.chosen(),
+        "data": {
+            f"{part.dataset.name}/{part.split}": {
+                "fingerprint": part.data.fingerprint,
+                "samples": len(part.data),
+                "skipped": part.data.skipped,
+                **({"left_out_in_training": part.left_out} if part.left_out else {}),
+                "version": part.dataset.version,
+                **_captions(config, part),
+            }
+            for part in parts
+        },
+        "prompts": {part.dataset.name: part.dataset.prompts for part in parts},
+        "images_in_train_and_test": shared_images(parts),
+        "prompts_sha256": sha256(to_json([candidate.prompts for candidate in table])),
+        **{role: identity(model) for role, model in models.items() if model is not None},
+        "versions": versions(),
+        "device": {"type": device, "name": device_name(device), "machine": platform.machine()},
+    }
+
+
+def _captions(config: RunConfig, part: Part) -> dict[str, str]:
+    """The hash of the sentences beside the reference images, where the strategy reads them."""
+    if not isinstance(part.dataset, ImageDataset):
+        return {}
+    plugins, file = config.strategy_config.plugins, part.dataset.captions
+    read = any(plugin.reads_captions for plugin in plugins)
+    reference = part.dataset.name == config.benchmark_config.reference
+    return {"captions": file_sha256(file)} if read and reference and file is not None else {}
+
+
+def identity(model: Backbone | Answerer) -> dict[str, str]:
+    """Which weights: name, family and hash."""
+    return {"name": model.name, "family": model.family, "weights_sha256": model.weights_sha256}
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the packages that numbers depend on."""
+    return versions_of(PACKAGES)
+
+
+def code() -> dict[str, Any]:
+    """The package's version and, in a checkout, its commit and whether anything of the code was changed since."""
+    root = Path(clvl_bench.__file__).parent.parent
+    found: dict[str, Any] = {"version": clvl_bench.__version__, "commit": None, "changed": None}
+    if (root / ".git").exists():
+        commit = _git(root, "rev-parse", "HEAD")
+        status = _git(root, "status", "--porcelain", "--", "clvl_bench", "benchmarks", "experiments")
+        found |= {"commit": commit or None, "changed": None if status is None else bool(status)}
+    return found
+
+
+def device_name(device: str) -> str:
+    """The processor's name as the system tells it."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
+
+
+def _git(root: Path, *command: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *command], capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,105 @@
+"""Prepare: what a run stands on: weights loaded, data read and encoded, the stream planned, the provenance written down."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from clvl_bench.backbones.answerers.base import Answerer
+from clvl_bench.backbones.answerers.loading import load_answerer
+from clvl_bench.backbones.base import Backbone
+from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.backbones.teacher import Teacher
+from clvl_bench.core.errors import warn
+from clvl_bench.inputs.features import Inputs, backbone_for
+from clvl_bench.inputs.questions import QuestionInputs
+from clvl_bench.runs.config import RunConfig
+from clvl_bench.runs.provenance import provenance
+from clvl_bench.streams.benchmark import Benchmark, build_benchmark, inputs_of
+from clvl_bench.streams.learner_view import AnyInputs
+from clvl_bench.streams.reading import read_parts
+from clvl_bench.streams.split_slice import Part
+from clvl_bench.streams.vqa.answerer import given_answers
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run stands on: backbone, data, and where its numbers come from."""
+
+    config: RunConfig
+    device: str
+    backbone: Backbone
+    parts: tuple[Part, ...]
+    features: Inputs | QuestionInputs
+    benchmark: Benchmark
+    text_known: bool
+    teacher: Teacher | None
+    provenance: dict[str, Any]
+
+    @property
+    def stands_on(self) -> dict[str, Any]:
+        """The data and weights that a run's numbers come from; its id does not hold them."""
+        models = ("backbone", "teacher", "answerer")
+        return {what: self.provenance[what] for what in ("data", *models) if what in self.provenance}
+
+
+def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
+    """Load weights and data, and encode what is not encoded yet.
+
+    Raises:
+        Mistake, Missing, Damage: something of it is not as it should be.
+    """
+    torch.set_num_threads(config.threads)
+    parts = read_parts(config.benchmark_config, limit=config.limit)
+    data = [(part.dataset, part.data) for part in parts]
+    backbone = backbone_for(config.backbone, data, device=device, precision=config.precision)
+    answerer = _answerer(config, device=device)
+    features = inputs_of(config.untouched.reads, parts, backbone, device=device)
+    inputs = _inputs(config, parts, backbone, features, answerer)
+    benchmark = build_benchmark(config.benchmark_config, parts, inputs, train=config.strategy_config.train.data)
+    table = benchmark.view.plan.table
+    text_known = bool(torch.isfinite(backbone.class_features(table)).all())
+    teacher = _teacher(config, parts, device=device)
+    taught_by = None if teacher is None else teacher.backbone
+    models = {"backbone": backbone, "teacher": taught_by, "answerer": answerer}
+    origin = provenance(config, models=models, parts=parts, table=table, device=device)
+    _warn_of_duplicates(parts, origin["images_in_train_and_test"])
+    return Prepared(config, device, backbone, parts, features, benchmark, text_known, teacher, origin)
+
+
+def _warn_of_duplicates(parts: Sequence[Part], found: Mapping[str, int]) -> None:
+    for name, count in found.items():
+        left_out = any(part.left_out for part in parts if part.dataset.name == name)
+        done = " and were left out" if left_out else ""
+        if count:
+            warn(f"{name}: {count} of its test images are among its training images as well{done}; the record says so")
+
+
+def _answerer(config: RunConfig, *, device: str) -> Answerer | None:
+    """The model that the strategy names to answer by itself. Loaded before anything is encoded: it may not be here."""
+    name = config.strategy_config.answerer
+    return None if name is None else load_answerer(name, device=device)
+
+
+def _inputs(
+    config: RunConfig,
+    parts: Sequence[Part],
+    backbone: Backbone,
+    features: Inputs | QuestionInputs,
+    answerer: Answerer | None,
+) -> AnyInputs:
+    """What the strategy reads; `features` is what the untouched backbone does."""
+    if answerer is not None:
+        return given_answers(config.benchmark_config, parts, answerer, device=features.device)
+    reads = config.strategy_config.reads
+    return features if reads == features.reads else inputs_of(reads, parts, backbone, device=features.device)
+
+
+def _teacher(config: RunConfig, parts: Sequence[Part], *, device: str) -> Teacher | None:
+    """The other backbone that the strategy names to learn from; what it says is cached like any backbone's features."""
+    name = config.strategy_config.teacher
+    if name is None:
+        return None
+    backbone = load_backbone(name, device=device, precision=config.precision)
+    return Teacher(backbone, inputs_of(config.untouched.reads, parts, backbone, device=device).image_features)

@@ -1,0 +1,86 @@
+"""Truth: all labels, kept by the runner; and the one array through which a label reaches anybody else.
+
+A strategy can reach every experience of every stream (`experience.origin_stream.benchmark`), so an experience holds no
+labels: it looks into `revealed`, where -1 stands for everything that has not arrived.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clvl_bench.streams.label_delay import NEVER
+
+HIDDEN = -1
+OUTSIDE = -2
+"""The label of a sample whose true answer is no candidate: known, and never given."""
+
+
+class Truth:
+    """The class of every sample, and when its label arrives. Only the runner holds this object.
+
+    Args:
+        labels: class of each sample [samples].
+        arrivals: the step of an online stream at which its label arrives, NEVER for those without [samples]; at once if None.
+        rewarding: labels never arrive; whether an action was right does.
+    """
+
+    def __init__(
+        self, labels: NDArray[np.int64], arrivals: NDArray[np.int64] | None = None, *, rewarding: bool = False
+    ) -> None:
+        self._labels = labels
+        self.arrivals = np.zeros_like(labels) if arrivals is None else arrivals
+        self._order = np.argsort(self.arrivals, kind="stable")
+        self._sorted = self.arrivals[self._order]
+        self.rewarding = rewarding
+        self.revealed = np.full_like(labels, HIDDEN)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def reveal(self, ids: NDArray[np.int64]) -> None:
+        """The labels of these samples arrive, for good; some may have none."""
+        ids = ids[self.arrivals[ids] != NEVER]
+        self.revealed[ids] = self._labels[ids]
+
+    def reveal_all(self) -> None:
+        self.reveal(np.arange(len(self)))
+
+    def due(self, step: int) -> NDArray[np.int64]:
+        """The samples about which something arrives at a step."""
+        edges = np.searchsorted(self._sorted, [step, step + 1])
+        return self._order[edges[0] : edges[1]]
+
+    def reward(self, ids: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """1 where the class that was chosen is right, else 0."""
+        right: NDArray[np.float32] = (self._labels[ids] == actions).astype(np.float32)
+        return right
+
+    def of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Labels for the evaluator: they are not revealed by it."""
+        return self._labels[ids]
+
+    @contextmanager
+    def shown(self, ids: NDArray[np.int64]) -> Iterator[None]:
+        """Labels for the evaluator while it scores these samples; hidden again afterwards."""
+        before = self.revealed[ids].copy()
+        self.revealed[ids] = self._labels[ids]
+        try:
+            yield
+        finally:
+            self.revealed[ids] = before
+
+
+class Targets(Sequence[int]):
+    """The revealed labels of some samples, looked up at each access: never a copy."""
+
+    def __init__(self, revealed: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
+        self._revealed, self._ids = revealed, ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        found = self._revealed[self._ids[index]]
+        return int(found) if np.ndim(found) == 0 else found.tolist()

@@ -1,0 +1,1 @@
+"""Training: adapter, plugins and settings as an Avalanche strategy, with its metrics."""

@@ -1,0 +1,227 @@
+"""Evaluation: Avalanche PluginMetrics, and the logger that turns their values into records.
+
+The metrics go through any `EvaluationPlugin`, with or without our runner. No metric name is ever parsed: a value carries
+its stream, experience and dataset with it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from avalanche.evaluation import PluginMetric
+from avalanche.evaluation.metric_results import MetricValue
+from avalanche.logging import BaseLogger
+from numpy.typing import NDArray
+
+from clvl_bench.core.files import write_atomically
+from clvl_bench.methods._base.adapter import best
+from clvl_bench.methods._base.plugin import learned
+from clvl_bench.metrics import continual as metrics
+from clvl_bench.records.rows import Record, to_csv
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Coordinates of a value; `experience` is -1 for what belongs to a whole stream or to none."""
+
+    metric: str
+    trained: int
+    stream: str
+    experience: int
+    dataset: str
+    n: int
+
+
+def _value(origin: PluginMetric[Any], measured: Measured, value: float) -> MetricValue:
+    name = f"{measured.metric}/{measured.stream}/{measured.experience}"
+    made = MetricValue(origin, name, value, measured.trained)
+    made.measured = measured
+    return made
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Of one evaluated experience: sample ids, predicted classes (-1 for none) and true classes, all [n]."""
+
+    measured: Measured
+    ids: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    true: NDArray[np.int64]
+
+
+class Accuracy(PluginMetric[float]):
+    """Share of right predictions on each evaluated experience; hands the predictions to whoever wants them.
+
+    NaN where a score is NaN, as it is when a class has no text: an undefined accuracy is not a low one.
+    """
+
+    def __init__(self, keep: Callable[[Predictions], None] = lambda predictions: None) -> None:
+        super().__init__()
+        self._keep = keep
+        self.reset()
+
+    def reset(self) -> None:
+        self._batches: list[tuple[Any, Any, Any]] = []
+        self._undefined = False
+
+    def result(self) -> float:
+        if self._undefined or not self._batches:
+            return metrics.NAN
+        right = sum(int((predicted == true).sum()) for _, predicted, true in self._batches)
+        return right / sum(len(true) for _, _, true in self._batches)
+
+    def before_eval_exp(self, strategy: Any) -> None:
+        self.reset()
+
+    def after_eval_iteration(self, strategy: Any) -> None:
+        scores, labels = strategy.mb_output, strategy.mb_y
+        self._undefined |= bool(torch.isnan(scores).any())
+        ids = strategy.mbatch[2] if len(strategy.mbatch) > 3 else torch.full_like(labels, -1)
+        self._batches.append((ids.cpu(), best(scores).cpu(), labels.cpu()))
+
+    def after_eval_exp(self, strategy: Any) -> MetricValue:
+        ids, predicted, true = (torch.cat(column).numpy() for column in zip(*self._batches, strict=True))
+        measured = _here(strategy, "accuracy", n=len(true))
+        self._keep(Predictions(measured, ids, predicted, true))
+        value = _value(self, measured, self.result())
+        self.reset()  # labels must not outlive their evaluation: a strategy reaches its evaluator while it trains
+        return value
+
+
+class SelectorAccuracy(PluginMetric[float]):
+    """Share of an experience's samples that the adapter sends to that experience, once it is learned.
+
+    Nothing where an adapter chooses none, for held-out data, and where one training covered several experiences.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reset()
+
+    def reset(self) -> None:
+        self._right = self._samples = 0
+
+    def result(self) -> float:
+        return self._right / self._samples if self._samples else metrics.NAN
+
+    def before_eval_exp(self, strategy: Any) -> None:
+        self.reset()
+
+    def after_eval_iteration(self, strategy: Any) -> None:
+        experience, done = strategy.experience, learned(strategy)
+        own = experience.origin_stream.name != "zeroshot" and experience.current_experience < done
+        if own and done == strategy.clock.train_exp_counter:
+            choices = strategy.model.choices(strategy.mb_x)
+            if choices is not None:
+                self._right += int((choices == experience.current_experience).sum())
+                self._samples += len(choices)
+
+    def after_eval_exp(self, strategy: Any) -> MetricValue | None:
+        if not self._samples:
+            return None
+        return _value(self, _here(strategy, "selector_accuracy", n=self._samples), self.result())
+
+
+class _Matrix(PluginMetric[float]):
+    """Accuracies of one stream, gathered over a run: row t after t experiences, NaN where nothing was measured."""
+
+    name: str
+    stream: str
+
+    def __init__(self, accuracy: Accuracy | None = None) -> None:
+        super().__init__()
+        self._accuracy = accuracy or Accuracy()
+        self.reset()
+
+    def reset(self) -> None:
+        self._cells: dict[tuple[int, int], float] = {}
+        self._trained = 0
+
+    def before_eval_exp(self, strategy: Any) -> None:
+        self._accuracy.before_eval_exp(strategy)
+
+    def after_eval_iteration(self, strategy: Any) -> None:
+        self._accuracy.after_eval_iteration(strategy)
+
+    def after_eval_exp(self, strategy: Any) -> None:
+        value = self._accuracy.after_eval_exp(strategy)
+        if value.measured.stream == self.stream:
+            self._trained = value.measured.trained
+            self._cells[value.measured.trained, value.measured.experience] = value.value
+
+    def after_eval(self, strategy: Any) -> MetricValue | None:
+        if not self._cells or any(column < 0 for _, column in self._cells):
+            return None
+        measured = Measured(self.name, self._trained, self.stream, -1, "", len(self._cells))
+        return _value(self, measured, self.result())
+
+    def matrix(self) -> NDArray[np.float64]:
+        """[learned + 1, experiences] as `metrics` expects it."""
+        rows = 1 + max(row for row, _ in self._cells)
+        columns = 1 + max(column for _, column in self._cells)
+        matrix = np.full((rows, columns), np.nan)
+        for cell, value in self._cells.items():
+            matrix[cell] = value
+        return matrix
+
+
+class Forgetting(_Matrix):
+    """Chaudhry's forgetting over the test experiences learned so far (metrics.forgetting); NaN before the second."""
+
+    name, stream = "forgetting", "test"
+
+    def result(self) -> float:
+        learned = len(self.matrix()) - 1
+        return metrics.forgetting(self.matrix()[:, :learned]) if learned else metrics.NAN
+
+
+class ZeroShotAccuracy(_Matrix):
+    """Mean accuracy over the held-out datasets, as of now."""
+
+    name, stream = "heldout", "zeroshot"
+
+    def result(self) -> float:
+        return metrics.heldout_accuracy(self.matrix())
+
+
+class RecordLogger(BaseLogger):
+    """Turns metric values into records; where a path is given, writes them there as CSV after each evaluation.
+
+    Args:
+        coordinates: the record's fields that a run is known by (benchmark, strategy, seed, ...).
+    """
+
+    def __init__(self, coordinates: dict[str, Any], *, path: Path | None = None) -> None:
+        super().__init__()
+        self.records: list[Record] = []
+        self._coordinates, self._path = coordinates, path
+
+    def log_metrics(self, metric_values: Sequence[MetricValue]) -> None:
+        for value in metric_values:
+            measured = getattr(value, "measured", None)
+            if measured is not None:
+                self.add(measured, float(value.value))
+
+    def add(self, measured: Measured, value: float) -> None:
+        """One more record."""
+        self.records.append(Record(**self._coordinates, **vars(measured), value=value))
+
+    def after_eval(self, strategy: Any, metric_values: Sequence[MetricValue], **kwargs: Any) -> None:
+        if self._path is not None:
+            write_atomically(self._path, to_csv(self.records))
+
+
+def _here(strategy: Any, metric: str, *, n: int) -> Measured:
+    experience = strategy.experience
+    step = getattr(experience, "step", None)
+    return Measured(
+        metric=metric,
+        trained=learned(strategy),
+        stream=experience.origin_stream.name,
+        experience=experience.current_experience,
+        dataset="" if step is None else step.dataset,
+        n=n,
+    )

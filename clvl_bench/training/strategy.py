@@ -1,0 +1,294 @@
+"""Strategy: adapter + plugins + optimiser -> an Avalanche strategy. All that the suite changes of Avalanche's template.
+
+- Minibatches are taken by index from one tensor, in an order that depends on (seed, experience, epoch) alone.
+- The optimiser is made anew for each experience from the adapter's parameters. (Avalanche 0.6.0 refills the optimiser
+  with every parameter of the model on its first call.)
+- Learners without a gradient observe their batches; nothing runs backward for them.
+- A loss that is not finite stops the run where it happens.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from avalanche.training.plugins import EvaluationPlugin
+from avalanche.training.templates import SupervisedTemplate
+from torch import Tensor
+
+from clvl_bench.backbones.base import Backbone
+from clvl_bench.backbones.teacher import Teacher
+from clvl_bench.core.errors import RunFailed
+from clvl_bench.core.rng import keyed, rng
+from clvl_bench.inputs.features import Inputs
+from clvl_bench.inputs.questions import QuestionInputs
+from clvl_bench.methods._base.adaptation import Adaptation
+from clvl_bench.methods._base.adapter import Adapter, State
+from clvl_bench.methods._base.plugin import Plugin, Reference, Said, Surroundings
+from clvl_bench.methods.registry import build_adapter, build_plugin
+from clvl_bench.streams.learner_view import View
+from clvl_bench.streams.plan import Plan
+from clvl_bench.training.config import StrategyConfig, TrainConfig
+from clvl_bench.training.losses import masked_cross_entropy
+
+EVAL_BATCH = {"image_features": 1024, "questions": 1024, "question_patches": 128, "given_answers": 1024, "pixels": 128}
+"""Samples scored together, by what is read. Predictions do not depend on it; time and memory do."""
+
+_CLOCK = ("train_iterations", "train_exp_counter", "total_iterations")
+
+
+class IndexLoader:
+    """Minibatches [inputs, labels, sample ids, tasks] by index; `order()` gives the permutation of a pass of `samples`."""
+
+    def __init__(
+        self,
+        view: View,
+        ids: Tensor,
+        *,
+        batch_size: int,
+        order: Callable[[], Tensor] | None = None,
+        samples: int | None = None,
+    ) -> None:
+        self._view, self._ids, self._batch_size, self._order = view, ids, batch_size, order
+        self._samples = len(ids) if samples is None else samples
+
+    def __len__(self) -> int:
+        return math.ceil(self._samples / self._batch_size)
+
+    def __iter__(self) -> Iterator[list[Tensor]]:
+        ids = self._ids if self._order is None else self._ids[self._order()]
+        labels, tasks = torch.from_numpy(self._view.revealed), torch.from_numpy(self._view.plan.tasks)
+        for batch in ids.split(self._batch_size):
+            yield [self._view.inputs(batch), labels[batch], batch, tasks[batch]]
+
+
+class AdaptationStrategy(SupervisedTemplate):
+    """An adapter that learns from an Avalanche stream.
+
+    Args:
+        adapter: the model.
+        plugins: what else happens while it learns.
+        train: how gradients are followed.
+        view: what it may see of a benchmark; where minibatches come from.
+        evaluator: Avalanche's, with the suite's metrics.
+        seed: of every random decision.
+    """
+
+    def __init__(
+        self,
+        *,
+        adapter: Adapter,
+        plugins: Sequence[Plugin],
+        train: TrainConfig,
+        view: View,
+        evaluator: EvaluationPlugin,
+        seed: int,
+        device: str = "cpu",
+    ) -> None:
+        self.adapter, self.train_config, self.seed = adapter, train, seed
+        self.adaptation = Adaptation(adapter, train_classes=train.classes)
+        self.keepers = list(plugins)
+        self.learned = 0
+        self._view = view
+        super().__init__(
+            model=adapter,
+            optimizer=None,  # made for each experience
+            criterion=self._cross_entropy,
+            train_mb_size=train.batch_size,
+            train_epochs=train.epochs if adapter.learns == "gradient" else int(adapter.learns == "closed_form"),
+            eval_mb_size=EVAL_BATCH[view.inputs.reads],
+            device=device,
+            plugins=[self.adaptation, *plugins],
+            evaluator=evaluator,
+        )
+
+    # --- what Avalanche asks of a template ---
+
+    def make_train_dataloader(self, **kwargs: Any) -> None:
+        ids, clock, iterations = torch.from_numpy(self.experience.step.ids), self.clock, self.train_config.iterations
+
+        def order() -> Tensor:
+            key = ("order", self.seed, clock.train_exp_counter, clock.train_exp_epochs)
+            rows = rng(*key).permutation(len(ids))[: self.experience.step.epoch_samples]
+            if iterations is not None:  # the last pass ends where there are enough
+                rows = rows[: (iterations - clock.train_exp_iterations) * self.train_mb_size]
+            return torch.from_numpy(rows)
+
+        drawn = self.experience.step.epoch_samples
+        self.dataloader: Any = IndexLoader(self._view, ids, batch_size=self.train_mb_size, order=order, samples=drawn)
+        if iterations is not None and self.adapter.learns == "gradient":
+            self.train_epochs = math.ceil(iterations / len(self.dataloader))
+
+    def make_eval_dataloader(self, **kwargs: Any) -> None:
+        self.dataloader = IndexLoader(self._view, torch.from_numpy(self.experience.step.ids), batch_size=self.eval_mb_size)
+
+    def model_adaptation(self, model: Any = None) -> Any:
+        return self.model  # nothing to grow: an adapter grows its own parameters in `begin`
+
+    def check_model_and_optimizer(self, **kwargs: Any) -> None:
+        if self.adapter.observes_first:  # before the optimiser is made: what is observed may become a parameter
+            self._observe_first()
+        if self.adapter.learns == "gradient":
+            self.make_optimizer()
+
+    def make_optimizer(self, **kwargs: Any) -> None:
+        train, parameters = self.train_config, [p for p in self.adapter.parameters() if p.requires_grad]
+        self.optimizer: torch.optim.Optimizer
+        if train.optimizer == "sgd":
+            self.optimizer = torch.optim.SGD(parameters, lr=train.lr, momentum=train.momentum, weight_decay=train.weight_decay)
+        else:
+            self.optimizer = torch.optim.AdamW(parameters, lr=train.lr, weight_decay=train.weight_decay)
+
+    def forward(self) -> Tensor:
+        """Logits [batch, table]; where the dataset of a sample is known, classes of other datasets are not candidates."""
+        return self._masked(self.model(self.mb_x), self.mb_task_id)
+
+    def training_epoch(self, **kwargs: Any) -> None:
+        key = (self.seed, "epoch", self.clock.train_exp_counter, self.clock.train_exp_epochs)
+        with keyed(*key):
+            if self.adapter.learns == "gradient":
+                super().training_epoch(**kwargs)
+            else:
+                self._observe(**kwargs)
+
+    def optimizer_step(self) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate(self.clock.train_exp_iterations)
+        self.optimizer.step()
+
+    def backward(self) -> None:
+        if not math.isfinite(loss := self.loss.item()):
+            clock = self.clock
+            raise RunFailed(
+                f"nan: the loss is {loss} in experience {clock.train_exp_counter + 1}, epoch "
+                f"{clock.train_exp_epochs + 1}, step {clock.train_epoch_iterations + 1}; a smaller train.lr may help"
+            )
+        super().backward()
+
+    def _after_training_exp(self, **kwargs: Any) -> None:
+        super()._after_training_exp(**kwargs)
+        self.learned += self.experience.step.covers
+
+    # --- what outlives an experience ---
+
+    def state(self) -> dict[str, State]:
+        """Everything that the next experience depends on."""
+        clock = {name: getattr(self.clock, name) for name in _CLOCK}
+        notes = {**clock, "learned": self.learned, "seen": list(self.adaptation.seen)}
+        parts = {f"plugin{number}": plugin.state() for number, plugin in enumerate(self.keepers)}
+        return {"adapter": self.adapter.state(), "clock": notes, **parts}
+
+    def load(self, state: dict[str, State]) -> None:
+        """Take up a state that `state` gave."""
+        for name in _CLOCK:
+            setattr(self.clock, name, state["clock"][name])
+        self.learned, self.adaptation.seen = state["clock"]["learned"], tuple(state["clock"]["seen"])
+        self.adapter.load(state["adapter"])
+        for number, plugin in enumerate(self.keepers):
+            plugin.load(state[f"plugin{number}"])
+
+    def kept_bytes(self) -> int:
+        """Bytes of everything that outlives an experience, but for the public backbone."""
+        return self.adapter.kept_bytes() + sum(plugin.kept_bytes() for plugin in self.keepers)
+
+    def kept_samples(self) -> int:
+        """Samples of the past that are kept, in whatever form."""
+        return self.adapter.kept_samples() + sum(plugin.kept_samples() for plugin in self.keepers)
+
+    def pseudo_labels(self) -> list[Said]:
+        """What plugins made of the unlabelled samples of the last step or epoch, for the evaluator."""
+        return [said for plugin in self.keepers for said in plugin.said]
+
+    # --- inside ---
+
+    def _masked(self, scores: Tensor, tasks: Tensor) -> Tensor:
+        plan = self._view.plan
+        return scores + _task_mask(plan, scores)[tasks] if plan.label_space == "dataset" else scores
+
+    def _cross_entropy(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """Over the scored classes; samples whose label has not arrived do not count. In evaluation there is no loss."""
+        if not self.is_training:
+            return scores.new_zeros(())
+        return masked_cross_entropy(scores, labels, smoothing=self.train_config.label_smoothing)
+
+    def _observe(self, **kwargs: Any) -> None:
+        for self.mbatch in self.dataloader:
+            self._unpack_minibatch()
+            self._before_training_iteration(**kwargs)
+            self.adapter.observe(self.mb_x, self.mb_y)
+            self._after_training_iteration(**kwargs)
+
+    def _observe_first(self) -> None:
+        with keyed(self.seed, "observe", self.clock.train_exp_counter):
+            loader = IndexLoader(self._view, torch.from_numpy(self.experience.step.ids), batch_size=self.eval_mb_size)
+            for inputs, labels, *_ in loader:
+                self.adapter.observe(inputs, labels.to(inputs.device))
+
+    def _learning_rate(self, step: int) -> float:
+        """Linear warm-up, then constant or half a cosine down to 0, over the steps of an experience."""
+        train = self.train_config
+        steps = train.iterations or self.train_epochs * len(self.dataloader)
+        rate = train.lr_of.get(self.experience.step.dataset, train.lr)
+        if step < train.warmup_steps:
+            return rate * (step + 1) / train.warmup_steps
+        if train.schedule == "constant":
+            return rate
+        return rate * 0.5 * (1 + math.cos(math.pi * (step - train.warmup_steps) / max(1, steps - train.warmup_steps)))
+
+
+def _task_mask(plan: Plan, like: Tensor) -> Tensor:
+    """[tasks, table]: 0 for the classes of a task, minus infinity for the others."""
+    mask = like.new_full((len(plan.task_classes), len(plan.table)), -torch.inf)
+    for task, classes in enumerate(plan.task_classes):
+        mask[task, list(classes)] = 0.0
+    return mask
+
+
+def build_strategy(
+    config: StrategyConfig,
+    backbone: Backbone,
+    view: View,
+    *,
+    evaluator: EvaluationPlugin,
+    seed: int,
+    features: Inputs | QuestionInputs | None = None,
+    teacher: Teacher | None = None,
+    device: str = "cpu",
+    kind: Callable[..., AdaptationStrategy] = AdaptationStrategy,
+    **more: Any,
+) -> AdaptationStrategy:
+    """The strategy that a file describes, ready for the first experience.
+
+    Args:
+        features: what the untouched image tower says, by sample id; for plugins that learn from a reference set.
+        teacher: whom these learn from; the untouched backbone if left out.
+        kind: the template, and in `more` what it takes beside the others' settings.
+
+    Raises:
+        Mistake: it needs something that the backbone or the benchmark does not have.
+    """
+    adapter = build_adapter(config.adapter, backbone, view.plan.table, seed=seed)
+    surroundings = Surroundings(adapter, reference_of(view, backbone, features, teacher), seed, features)
+    return kind(
+        adapter=adapter,
+        plugins=[build_plugin(plugin, surroundings) for plugin in config.plugins],
+        train=config.train,
+        view=view,
+        evaluator=evaluator,
+        seed=seed,
+        device=device,
+        **more,
+    )
+
+
+def reference_of(
+    view: View, backbone: Backbone, features: Inputs | QuestionInputs | None, teacher: Teacher | None = None
+) -> Reference | None:
+    """The reference set of a benchmark, where it has one."""
+    if features is None or "reference" not in view.plan.streams:
+        return None
+    (step,) = view.plan.streams["reference"]
+    ids, teacher = torch.from_numpy(step.ids), teacher or Teacher(backbone, features.image_features)
+    return Reference(
+        ids, view.inputs, teacher.features(ids), step.classes, teacher, features.image_features(ids), view.captions
+    )
