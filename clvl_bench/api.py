@@ -1,7 +1,7 @@
 """The public face."""
 
 from clvl_bench.backbones.base import Backbone
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.runs.files import load
 from clvl_bench.streams.benchmark import Benchmark, build_benchmark, inputs_of
 from clvl_bench.streams.config import BenchmarkConfig
@@ -9,7 +9,7 @@ from clvl_bench.streams.reading import read_parts
 
 
 def avalanche_benchmark(
-    name: str, backbone: Backbone, *, reads: Reads = "image_features", limit: int | None = None
+    name: str, backbone: Backbone, *, input_kind: InputKind = "image_features", limit: int | None = None
 ) -> Benchmark:
     """A benchmark by name or path for use without our runner, under Avalanche's own strategies: all labels are there, but
     those that its supervision withholds for good (-1).
@@ -20,6 +20,6 @@ def avalanche_benchmark(
     config = load("benchmark", name)
     assert isinstance(config, BenchmarkConfig)
     parts = read_parts(config, limit=limit)
-    benchmark = build_benchmark(config, parts, inputs_of(reads, parts, backbone))
-    benchmark.truth.reveal_all()
+    benchmark = build_benchmark(config, parts, inputs_of(input_kind, parts, backbone))
+    benchmark.label_store.reveal_all()
     return benchmark

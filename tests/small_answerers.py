@@ -15,7 +15,7 @@ PIECES = list(dict.fromkeys(
 SIZE = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
-def tokeniser() -> Any:
+def tokenizer() -> Any:
     from transformers import BertTokenizer
 
     return BertTokenizer(vocab={piece: number for number, piece in enumerate(PIECES)}, do_lower_case=True)
@@ -91,7 +91,7 @@ def write_vilt(folder: Path, *, seed: int = 0) -> Path:
 
 
 def _write_tokeniser(folder: Path) -> None:
-    tokeniser().save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
     (folder / "vocab.txt").write_text("\n".join([*PIECES, ""]), encoding="utf-8")
 
 

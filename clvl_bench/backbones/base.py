@@ -145,7 +145,7 @@ class TowerBackbone(Backbone):
         self.precision: Precision = "fp32"
         self.images_encoded = 0
         self._class_features: dict[tuple[str, ...], Tensor] = {}
-        empty = self.tokenise([""])
+        empty = self.tokenize([""])
         place = int(empty.ends[0])
         self.prefix: tuple[int, ...] = tuple(empty.ids[0, :place].tolist())
         self.end = int(empty.ids[0, place])
@@ -158,7 +158,7 @@ class TowerBackbone(Backbone):
         return next(self.towers.parameters()).device
 
     @abstractmethod
-    def tokenise(self, texts: Sequence[str]) -> Tokens:
+    def tokenize(self, texts: Sequence[str]) -> Tokens:
         """Token ids with start and end of text, truncated to the context length."""
 
     @torch.no_grad()
@@ -191,16 +191,16 @@ class TowerBackbone(Backbone):
         """Projected text features [texts, width], not normalised; each distinct sentence is encoded once."""
         places = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         with self._rounded():
-            features = sentence_features(self.towers, self.tokenise(list(places))).float()
+            features = sentence_features(self.towers, self.tokenize(list(places))).float()
         return features if len(places) == len(texts) else features[[places[text] for text in texts]]
 
     def class_features(self, candidates: Sequence[Candidate], *, templates: int | None = None) -> Tensor:
         prompts = [candidate.prompts[:templates] for candidate in candidates]
         new = [group for group in dict.fromkeys(prompts) if group not in self._class_features]
         if new:
-            features = unit(self.text_features([text for group in new for text in group]))
+            features = l2_normalize(self.text_features([text for group in new for text in group]))
             for group, part in zip(new, features.split([len(group) for group in new]), strict=True):
-                self._class_features[group] = unit(part.mean(dim=0))
+                self._class_features[group] = l2_normalize(part.mean(dim=0))
         return torch.stack([self._class_features[group] for group in prompts])
 
     def _rounded(self) -> AbstractContextManager[object]:
@@ -245,7 +245,7 @@ def sentence_features(towers: Towers, tokens: Tokens) -> Tensor:
     return torch.cat([towers.sentences(chunk.ids, chunk.ends) for chunk in tokens.chunks()])
 
 
-def unit(features: Tensor) -> Tensor:
+def l2_normalize(features: Tensor) -> Tensor:
     """Rows of length one."""
     normalised: Tensor = features / features.norm(dim=-1, keepdim=True)
     return normalised

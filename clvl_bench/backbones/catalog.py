@@ -7,13 +7,13 @@ from typing import Literal
 import clvl_bench
 from clvl_bench.core.cache_dir import hub_snapshot
 from clvl_bench.core.errors import Mistake, unknown
-from clvl_bench.core.schema import Strict
+from clvl_bench.core.schema import Schema
 
 Precision = Literal["fp32", "bf16", "fp16"]
 """Of the matrix products of frozen towers; whatever trains is fp32."""
 
 
-class BackboneDeclaration(Strict):
+class BackboneDeclaration(Schema):
     """Weights at one commit of a repository; or those that come with the package, which name no repository.
 
     Where a repository is named and no commit is known, nothing is fetched: one brings a copy, which is then known by its hash.

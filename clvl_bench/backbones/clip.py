@@ -114,7 +114,7 @@ class ClipBackbone(TowerBackbone):
             **identity,
         )
 
-    def tokenise(self, texts: Sequence[str]) -> Tokens:
+    def tokenize(self, texts: Sequence[str]) -> Tokens:
         encoded = self._tokenizer(
             list(texts), padding=True, truncation=True, max_length=self.context_length, return_tensors="pt"
         )

@@ -119,7 +119,7 @@ def self_check(folder: Path, original: Any) -> float:
     return max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
 
 
-def write_tokeniser(folder: Path, vocabulary: Path) -> None:
+def write_tokenizer(folder: Path, vocabulary: Path) -> None:
     """CLIP's tokeniser in transformers' layout, from the published byte pairs (bpe_simple_vocab_16e6.txt.gz).
 
     Ids are given as Radford et al.'s code gives them: bytes, bytes that end a word, pairs in the order of their merges, start,
@@ -189,7 +189,7 @@ def _write(folder: Path, config: Mapping[str, Any], original: Any) -> None:
     model = CLIPModel(settings)
     model.load_state_dict(convert(original.state_dict()))
     model.save_pretrained(folder)
-    write_tokeniser(folder, Path(package.__file__).parent / "bpe_simple_vocab_16e6.txt.gz")
+    write_tokenizer(folder, Path(package.__file__).parent / "bpe_simple_vocab_16e6.txt.gz")
     size = vision["image_size"]
     pixels = {
         "size": {"shortest_edge": size}, "crop_size": {"height": size, "width": size}, "resample": 3,

@@ -162,11 +162,11 @@ class OpenClipTowers(Towers):
 class OpenClipBackbone(TowerBackbone):
     """A frozen model of open_clip's with its tokeniser, which gives ids and the end of each text."""
 
-    def __init__(self, towers: OpenClipTowers, tokenise: Callable[[Sequence[str]], Tensor], end: int, **said: Any) -> None:
-        self._tokenise, self._end = tokenise, end
+    def __init__(self, towers: OpenClipTowers, tokenize: Callable[[Sequence[str]], Tensor], end: int, **said: Any) -> None:
+        self._tokenise, self._end = tokenize, end
         super().__init__(towers=towers, **said)
 
-    def tokenise(self, texts: Sequence[str]) -> Tokens:
+    def tokenize(self, texts: Sequence[str]) -> Tokens:
         ids = self._tokenise(list(texts)).to(self.device)
         ends = (ids == self._end).int().argmax(dim=-1)
         return Tokens(ids[:, : int(ends.max()) + 1], ends)
@@ -189,13 +189,13 @@ def load(folder: Path, **identity: Any) -> OpenClipBackbone:
         raise Damage(f"backbone {name}: {folder / CONFIG} cannot be read ({first_line(error)})") from None
     tensors = read_tensors(next(folder / file for file in FILES if (folder / file).is_file()))
     model = build(config, tensors, name=name)
-    tokenise, end, pad = _tokeniser(config["text_cfg"], context, folder, name)
+    tokenize, end, pad = _tokeniser(config["text_cfg"], context, folder, name)
     preprocessing = _preprocessing(config["vision_cfg"], pixels, folder)
     words = _kind_of_words(model.text)(model.text, context=context, pad=pad)
     bias = getattr(model, "logit_bias", None)
     return OpenClipBackbone(
         OpenClipTowers(model.visual, words, mean=preprocessing.mean, std=preprocessing.std),
-        tokenise,
+        tokenize,
         end,
         logit_scale=float(model.logit_scale.detach().float().exp()),
         logit_bias=0.0 if bias is None else float(bias.detach().float()),
@@ -265,13 +265,13 @@ def _tokeniser(
 
     tokenizer = read_part(AutoTokenizer, folder, "tokeniser", name)
 
-    def tokenise(texts: Sequence[str]) -> Tensor:
+    def tokenize(texts: Sequence[str]) -> Tensor:
         clean = [" ".join(text.split()) for text in texts]
         ids: Tensor = tokenizer(clean, padding=True, truncation=True, max_length=context, return_tensors="pt")["input_ids"]
         return ids
 
     end = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
-    return tokenise, int(end), int(tokenizer.pad_token_id)
+    return tokenize, int(end), int(tokenizer.pad_token_id)
 
 
 def _preprocessing(vision: Mapping[str, Any], pixels: Mapping[str, Any], folder: Path) -> Preprocessing:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
 
 
@@ -19,7 +19,7 @@ class PrecomputedBackbone(Backbone):
         self.name, self.family = name, name
         self.logit_scale, self.width = logit_scale, width
         self._features = {
-            (dataset, label): unit(row)
+            (dataset, label): l2_normalize(row)
             for dataset, known in text.items()
             if known is not None
             for label, row in zip(known[0], known[1].float(), strict=True)

@@ -70,7 +70,7 @@ class SiglipBackbone(TowerBackbone):
             **identity,
         )
 
-    def tokenise(self, texts: Sequence[str]) -> Tokens:
+    def tokenize(self, texts: Sequence[str]) -> Tokens:
         encoded = self._tokenizer(list(texts), padding=True, truncation=True, max_length=self._context, return_tensors="pt")
         ids: Tensor = encoded["input_ids"].to(self.device)
         ends = (ids == self._tokenizer.eos_token_id).int().argmax(dim=-1)  # it pads with the end of text itself

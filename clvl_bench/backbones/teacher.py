@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, unit, with_towers
+from clvl_bench.backbones.base import Backbone, l2_normalize, with_towers
 from clvl_bench.data.catalog.candidate import Candidate
 
 
@@ -47,7 +47,7 @@ class Teacher:
         Raises:
             Mistake: the backbone has no towers.
         """
-        return unit(with_towers(self.backbone, wanted_by="a teacher of captions").text_features(sentences))
+        return l2_normalize(with_towers(self.backbone, wanted_by="a teacher of captions").text_features(sentences))
 
 
 class Projection(nn.Module):
@@ -65,11 +65,11 @@ class Projection(nn.Module):
         """From features of the same images [images, student width], [images, teacher width]."""
         super().__init__()
         same = student.shape[1] == teacher.shape[1]
-        self.register_buffer("weight", torch.empty(0) if same else _fitted(unit(student), unit(teacher), ridge))
+        self.register_buffer("weight", torch.empty(0) if same else _fitted(l2_normalize(student), l2_normalize(teacher), ridge))
 
     def forward(self, features: Tensor) -> Tensor:
         """[batch, teacher width] from a student's features [batch, student width]."""
-        return unit(features) @ self.weight if self.weight.numel() else features
+        return l2_normalize(features) @ self.weight if self.weight.numel() else features
 
 
 def _fitted(student: Tensor, teacher: Tensor, ridge: float) -> Tensor:

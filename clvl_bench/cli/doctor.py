@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import requires
 from typing import Literal
 
-from clvl_bench.core.cache_dir import home
+from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.versions import versions_of
 
 Kind = Literal["dataset", "model"]
@@ -104,11 +104,13 @@ def _torch_wanted_by_torchvision() -> str | None:
 def _machine() -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     yield Finding("cores", True, f"{cores}; grids run one run a core")
-    existing = next(folder for folder in (home(), *home().parents) if folder.is_dir())
+    existing = next(folder for folder in (cache_dir(), *cache_dir().parents) if folder.is_dir())
     free = shutil.disk_usage(existing).free / 2**30
-    yield Finding("disk", free > 1, f"{free:.0f} GiB free for {home()}", "free some space, or set CLVL_HOME to a larger disk")
+    yield Finding(
+        "disk", free > 1, f"{free:.0f} GiB free for {cache_dir()}", "free some space, or set CLVL_HOME to a larger disk"
+    )
     writable = os.access(existing, os.W_OK)
-    yield Finding("cache", writable, f"{home()}", "set CLVL_HOME to a folder that you can write")
+    yield Finding("cache", writable, f"{cache_dir()}", "set CLVL_HOME to a folder that you can write")
 
 
 def _kept() -> Iterator[Finding]:

@@ -84,7 +84,7 @@ def _size(dataset: ImageDataset | VqaDataset, split: str) -> int | None:
 
 def _patches(runs: Sequence[RunConfig]) -> str | None:
     """What the patch tokens of all images of a run take in memory, the most of the runs that read them."""
-    sizes = [patch_bytes(config) for config in runs if config.strategy_config.reads == "question_patches"]
+    sizes = [patch_bytes(config) for config in runs if config.strategy_config.input_kind == "question_patches"]
     if not sizes:
         return None
     known = [size for size in sizes if size is not None]

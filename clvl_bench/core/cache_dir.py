@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 
-def home() -> Path:
+def cache_dir() -> Path:
     """`CLVL_HOME`, or `clvl_bench` in the user's cache folder. Nothing is created until something is kept."""
     chosen = os.environ.get("CLVL_HOME")
     if chosen:

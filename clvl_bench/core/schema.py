@@ -9,13 +9,13 @@ from pydantic_core import ErrorDetails
 from clvl_bench.core.errors import Mistake, near_match
 
 
-class Strict(BaseModel):
+class Schema(BaseModel):
     """A frozen record that refuses what it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-S = TypeVar("S", bound=Strict)
+S = TypeVar("S", bound=Schema)
 
 
 def parse(kind: type[S], content: Mapping[str, Any], *, file: str) -> S:

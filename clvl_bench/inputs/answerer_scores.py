@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clvl_bench.backbones.answerers.base import Answerer
-from clvl_bench.core.cache_dir import home
+from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.files import sha256
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.readers.question_split import QuestionSplit
 from clvl_bench.data.readers.split import Split
-from clvl_bench.inputs.features import kept
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.features import load_or_compute
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.inputs.questions import texts_of
 
 CHUNK = 256
 """Questions whose answers are kept together."""
 
 
-class GivenAnswers:
+class AnswererScores:
     """Scores of candidates by sample id, which number the samples of all splits in turn: 0 (a probability of 1) for the
     candidate that was said, minus infinity for all others. What was said and is no candidate scores none.
 
@@ -34,7 +34,7 @@ class GivenAnswers:
         candidates: how many there are.
     """
 
-    reads: Reads = "given_answers"
+    input_kind: InputKind = "answerer_scores"
 
     def __init__(self, places: NDArray[np.int64], candidates: int, *, device: str = "cpu") -> None:
         self._places, self._candidates, self.device = torch.from_numpy(places).to(device), candidates, device
@@ -51,12 +51,12 @@ def answers_of(split: Split | QuestionSplit, answerer: Answerer) -> list[str]:
     images: Split = split.images if isinstance(split, QuestionSplit) else split
     rows: list[int] = split.image_rows.tolist() if isinstance(split, QuestionSplit) else list(range(len(split)))
     questions = texts_of(split)
-    folder = home() / "given" / sha256(repr((answerer.key, images.content, rows, questions, CHUNK)).encode())[:32]
+    folder = cache_dir() / "given" / sha256(repr((answerer.key, images.content, rows, questions, CHUNK)).encode())[:32]
     tick, said = Ticker(f"asking {answerer.name}", len(questions)), []
     for number, start in enumerate(range(0, len(questions), CHUNK)):
         part = slice(start, start + CHUNK)
         make = partial(_asked, answerer, images, rows[part], questions[part])
-        chunk = kept(folder, f"{number:05d}", len(rows[part]), make, what="its questions are")
+        chunk = load_or_compute(folder, f"{number:05d}", len(rows[part]), make, what="its questions are")
         said += _from_bytes(chunk)
         tick(len(said))
     return said

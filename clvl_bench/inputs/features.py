@@ -22,7 +22,7 @@ from clvl_bench.backbones.catalog import Precision
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.backbones.precomputed import PrecomputedBackbone
 from clvl_bench.backbones.preprocessing import Preprocessing
-from clvl_bench.core.cache_dir import home
+from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.errors import Mistake, announce
 from clvl_bench.core.files import sha256, write_atomically
 from clvl_bench.core.ticker import Ticker
@@ -32,7 +32,7 @@ from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.readers.features import read_text
 from clvl_bench.data.readers.question_split import QuestionSplit
 from clvl_bench.data.readers.split import Image, Split
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 
 CHUNK = 256
 """Images encoded together. Fixed, because the size of a batch changes the last bits of its features."""
@@ -52,13 +52,13 @@ def encode(split: Split, backbone: Backbone) -> Tensor:
     if split.features is not None:
         return torch.from_numpy(split.features)
     towers = with_towers(backbone, wanted_by="encoding images")
-    return _encoded(split, towers, towers.image_features, home() / "features" / cache_key(split, towers))
+    return _encoded(split, towers, towers.image_features, cache_dir() / "features" / cache_key(split, towers))
 
 
 def encode_patches(split: Split, backbone: TowerBackbone) -> Tensor:
     """Patch tokens [n, tokens, width] of a split, fp16, not normalised: from the cache, or encoded and then kept."""
     key = hashlib.sha256(f"{cache_key(split, backbone)} patches fp16".encode()).hexdigest()[:32]
-    return _encoded(split, backbone, backbone.patch_features, home() / "features" / key)
+    return _encoded(split, backbone, backbone.patch_features, cache_dir() / "features" / key)
 
 
 def _encoded(split: Split, towers: TowerBackbone, tower: Callable[[Tensor], Tensor], folder: Path) -> Tensor:
@@ -68,7 +68,7 @@ def _encoded(split: Split, towers: TowerBackbone, tower: Callable[[Tensor], Tens
     for number, start in enumerate(range(0, len(split), CHUNK)):
         rows = range(start, min(start + CHUNK, len(split)))
         make = partial(_through, tower, split.image, towers, rows)
-        chunks.append(kept(folder, f"{number:05d}", len(rows), make))
+        chunks.append(load_or_compute(folder, f"{number:05d}", len(rows), make))
         tick(rows.stop)
     return torch.cat(chunks)
 
@@ -83,7 +83,7 @@ def cache_key(split: Split, backbone: TowerBackbone) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def kept(folder: Path, name: str, rows: int, make: Callable[[], Tensor], *, what: str = "its images are") -> Tensor:
+def load_or_compute(folder: Path, name: str, rows: int, make: Callable[[], Tensor], *, what: str = "its images are") -> Tensor:
     """A tensor of so many rows that lies on disk; made and kept where there is none. One that does not fit the hash in its
     name is removed and made again."""
     for path in sorted(folder.glob(f"{name}-*.safetensors")):
@@ -112,11 +112,11 @@ class Inputs:
     Features and small pixels are one tensor in memory: a minibatch is an index, never a loop over samples.
     """
 
-    def __init__(self, reads: Reads, splits: Sequence[Split], backbone: Backbone, *, device: str = "cpu") -> None:
-        self.reads, self.device = reads, device
+    def __init__(self, input_kind: InputKind, splits: Sequence[Split], backbone: Backbone, *, device: str = "cpu") -> None:
+        self.input_kind, self.device = input_kind, device
         self._starts = np.cumsum([0, *(len(split) for split in splits)])
         self._table: Tensor | None = None
-        if reads == "image_features":
+        if input_kind == "image_features":
             self._table = torch.cat([encode(split, backbone) for split in splits]).to(device)
             return
         self._preprocessing = with_towers(backbone, wanted_by="a strategy that reads pixels").preprocessing

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from typing import Literal, get_args
 
-Reads = Literal["image_features", "questions", "question_patches", "given_answers", "pixels"]
+InputKind = Literal["image_features", "questions", "question_patches", "answerer_scores", "pixels"]
 """From the cheapest to the most demanding; each of the first three contains what stands before it."""
 
-ASKED: tuple[Reads, ...] = ("questions", "question_patches", "given_answers")
+QUESTION_INPUTS: tuple[InputKind, ...] = ("questions", "question_patches", "answerer_scores")
 """What is read by those who answer questions: features of the image (or of its patches), of the question, and its tokens; or
 what another model answered."""
 
 
-def demanding(reads: Iterable[Reads]) -> Reads:
+def most_demanding(input_kind: Iterable[InputKind]) -> InputKind:
     """The most demanding of what several parts read."""
-    return max(reads, key=get_args(Reads).index)
+    return max(input_kind, key=get_args(InputKind).index)

@@ -13,17 +13,17 @@ import torch
 from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone, TowerBackbone, with_towers
-from clvl_bench.core.cache_dir import home
+from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.files import sha256
 from clvl_bench.data.readers.question_split import QuestionSplit
 from clvl_bench.data.readers.split import Split
-from clvl_bench.inputs.features import encode, encode_patches, kept
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.features import encode, encode_patches, load_or_compute
+from clvl_bench.inputs.kinds import InputKind
 
 WHAT = "what is shown?"
 
 
-class Asked(NamedTuple):
+class QuestionBatch(NamedTuple):
     """A batch apart: image [batch, width] (or patches [batch, patches, width]), question [batch, width], type [batch], tokens
     [batch, longest] with -1 behind the last."""
 
@@ -33,18 +33,18 @@ class Asked(NamedTuple):
     tokens: Tensor
 
 
-def packed(asked: Asked) -> Tensor:
+def packed(asked: QuestionBatch) -> Tensor:
     """One row a question."""
     return torch.cat([asked.image.flatten(1), asked.question, asked.type[:, None], asked.tokens], dim=1)
 
 
-def unpacked(inputs: Tensor, width: int) -> Asked:
+def unpacked(inputs: Tensor, width: int) -> QuestionBatch:
     """The parts of rows whose features are `width` wide."""
     image, question, kind, tokens = inputs.tensor_split((width, 2 * width, 2 * width + 1), dim=1)
-    return Asked(image, question, kind[:, 0], tokens)
+    return QuestionBatch(image, question, kind[:, 0], tokens)
 
 
-def unpacked_patches(inputs: Tensor, width: int, tokens: int) -> tuple[Asked, Tensor]:
+def unpacked_patches(inputs: Tensor, width: int, tokens: int) -> tuple[QuestionBatch, Tensor]:
     """The same where the row begins with all tokens of the image: the parts, with the pooled token as the image; and all
     tokens [batch, tokens, width]."""
     patches, rest = inputs.tensor_split((tokens * width,), dim=1)
@@ -59,14 +59,14 @@ class QuestionInputs:
     """
 
     def __init__(
-        self, reads: Reads, splits: Sequence[Split | QuestionSplit], backbone: Backbone, *, device: str = "cpu"
+        self, input_kind: InputKind, splits: Sequence[Split | QuestionSplit], backbone: Backbone, *, device: str = "cpu"
     ) -> None:
-        self.reads, self.device = reads, device
+        self.input_kind, self.device = input_kind, device
         towers = with_towers(backbone, wanted_by="a stream of questions")
         pictures = [split.images if isinstance(split, QuestionSplit) else split for split in splits]
         self._images = torch.cat([encode(each, backbone) for each in pictures]).to(device)
         self._patches: Tensor | None = None
-        if reads == "question_patches":
+        if input_kind == "question_patches":
             self._patches = torch.cat([encode_patches(each, towers) for each in pictures]).to(device)
         texts = [text for split in splits for text in texts_of(split)]
         types = [kind for split in splits for kind in _types(split)]
@@ -85,7 +85,7 @@ class QuestionInputs:
         question, tokens = words[:, : self._width], words[:, self._width :]
         rows = self._image_of[ids]
         image = self._images[rows] if self._patches is None else self._patches[rows].float()
-        return packed(Asked(image, question, self._type_of[ids], tokens))
+        return packed(QuestionBatch(image, question, self._type_of[ids], tokens))
 
     @property
     def patch_bytes(self) -> int:
@@ -103,13 +103,13 @@ def question_rows(backbone: TowerBackbone, questions: Sequence[str]) -> Tensor:
 
     Encoded once, ever.
     """
-    tokens = backbone.tokenise(questions)
+    tokens = backbone.tokenize(questions)
     inside = torch.arange(tokens.ids.shape[1], device=tokens.ids.device)[None, :] < tokens.ends[:, None]
     ids = torch.where(inside, tokens.ids, -1)[:, 1:]
     key = repr((backbone.weights_sha256, backbone.context_length, backbone.precision, ids.tolist()))
     name = sha256(key.encode())[:32]
-    features = kept(
-        home() / "questions", name, len(questions), lambda: backbone.text_features(questions), what="its questions are"
+    features = load_or_compute(
+        cache_dir() / "questions", name, len(questions), lambda: backbone.text_features(questions), what="its questions are"
     )
     return torch.cat([features.to(ids.device), ids.float()], dim=1)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from clvl_bench.backbones.base import Backbone
     from clvl_bench.data.catalog.candidate import Candidate
     from clvl_bench.methods._base.adapter import Adapter
-    from clvl_bench.methods._base.plugin import Plugin, Surroundings
+    from clvl_bench.methods._base.plugin import Plugin, PluginContext
 
 FOLDER = Path(__file__).parent
 M = TypeVar("M", bound=MethodConfig)
@@ -105,10 +105,10 @@ def build_adapter(config: AdapterConfig, backbone: "Backbone", table: "Sequence[
         return config.build(backbone, table)
 
 
-def build_plugin(config: PluginConfig, surroundings: "Surroundings") -> "Plugin":
+def build_plugin(config: PluginConfig, context: "PluginContext") -> "Plugin":
     """The plugin that a strategy file describes.
 
     Raises:
         Mistake: it needs something that the benchmark does not have.
     """
-    return config.build(surroundings)
+    return config.build(context)

@@ -89,11 +89,11 @@ def answered(folder: Path) -> Answered | None:
     return Answered(tuple(scores), shown)
 
 
-Given = Mapping[int, tuple[int, int]]
+PredictionsById = Mapping[int, tuple[int, int]]
 """Sample id -> predicted and true place in the table."""
 
 
-def _predicted(file: Path) -> Given:
+def _predicted(file: Path) -> PredictionsById:
     columns = load_arrays(file.read_bytes())
     found: dict[int, tuple[int, int]] = {}
     for name in (name.removesuffix("/ids") for name in columns if name.startswith("test/") and name.endswith("/ids")):
@@ -102,7 +102,7 @@ def _predicted(file: Path) -> Given:
     return found
 
 
-def _scores(trained: int, questions: Sequence[Mapping[str, Any]], given: Given) -> list[Score]:
+def _scores(trained: int, questions: Sequence[Mapping[str, Any]], given: PredictionsById) -> list[Score]:
     """Every group of the questions that were asked; in label space `seen` there are none before the first experience."""
     asked = [(row, *given[row["id"]]) for row in questions if row["id"] in given]
     groups: dict[tuple[str, str], list[bool]] = {}

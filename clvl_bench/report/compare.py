@@ -10,7 +10,7 @@ from clvl_bench.report.runs import Run
 
 
 @dataclass(frozen=True)
-class Difference:
+class ValueDifference:
     """A cell that differs: where, and both values."""
 
     where: str
@@ -18,7 +18,7 @@ class Difference:
     b: float
 
 
-def compare(a: Sequence[Run], b: Sequence[Run], *, tolerance: float) -> tuple[list[Difference], int]:
+def compare(a: Sequence[Run], b: Sequence[Run], *, tolerance: float) -> tuple[list[ValueDifference], int]:
     """Every cell of the runs that both have in which they differ by more than `tolerance` (counts: at all).
 
     Returns:
@@ -40,7 +40,7 @@ def compare(a: Sequence[Run], b: Sequence[Run], *, tolerance: float) -> tuple[li
     return sorted(differences, key=lambda difference: -_distance(difference.a, difference.b)), len(common)
 
 
-def _differences(left: Run, right: Run, tolerance: float) -> list[Difference]:
+def _differences(left: Run, right: Run, tolerance: float) -> list[ValueDifference]:
     cells = [{_cell(record): record for record in run.records} for run in (left, right)]
     found = []
     for cell in cells[0].keys() | cells[1].keys():
@@ -48,7 +48,7 @@ def _differences(left: Run, right: Run, tolerance: float) -> list[Difference]:
         both = cell in cells[0] and cell in cells[1]
         limit = tolerance if cell[3] == "accuracy" else 0.0
         if not both or _distance(a, b) > limit:
-            found.append(Difference(f"{left.origin.strategy} seed {left.origin.seed} {_shown(cell)}", a, b))
+            found.append(ValueDifference(f"{left.origin.strategy} seed {left.origin.seed} {_shown(cell)}", a, b))
     return found
 
 

@@ -11,20 +11,20 @@ from pydantic import Field, model_validator
 
 from clvl_bench.backbones.catalog import Precision
 from clvl_bench.core.errors import Mistake
-from clvl_bench.core.schema import Strict
+from clvl_bench.core.schema import Schema
 from clvl_bench.data.catalog.listing import NAMES, QUESTION_NAMES, find, find_questions
-from clvl_bench.inputs.kinds import ASKED
-from clvl_bench.methods.answer_ranking.config import RankingAdapter
-from clvl_bench.methods.none.config import NoneAdapter
+from clvl_bench.inputs.kinds import QUESTION_INPUTS
+from clvl_bench.methods.answer_ranking.config import RankingConfig
+from clvl_bench.methods.none.config import NoneConfig
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.training.config import StrategyConfig
 
-ZEROSHOT = StrategyConfig(version=1, adapter=NoneAdapter())
-RANKED = StrategyConfig(version=1, adapter=RankingAdapter())
+ZEROSHOT = StrategyConfig(version=1, adapter=NoneConfig())
+RANKED = StrategyConfig(version=1, adapter=RankingConfig())
 """The untouched backbone, asked about classes and asked questions."""
 
 
-class RunConfig(Strict):
+class RunConfig(Schema):
     """Everything that decides a run's numbers, but for the data and weights themselves, whose hashes are in its record."""
 
     benchmark: str
@@ -50,7 +50,7 @@ class RunConfig(Strict):
     @model_validator(mode="after")
     def _tasks_agree(self) -> Self:
         asks = self.benchmark_config.questions is not None
-        answers = self.strategy_config.adapter.reads in ASKED
+        answers = self.strategy_config.adapter.input_kind in QUESTION_INPUTS
         if answers != asks:
             does, wants = ("answers questions", "classifies images") if answers else ("classifies images", "answers questions")
             raise ValueError(

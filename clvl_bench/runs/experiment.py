@@ -6,10 +6,10 @@ from typing import Literal
 from pydantic import Field
 
 from clvl_bench.backbones.catalog import Precision
-from clvl_bench.core.schema import Strict
+from clvl_bench.core.schema import Schema
 
 
-class ExperimentConfig(Strict):
+class ExperimentConfig(Schema):
     """Who runs on what, and how often. Every strategy gets the same seeds and orders, so that runs are paired."""
 
     version: Literal[1]

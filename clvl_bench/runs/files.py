@@ -8,7 +8,7 @@ from typing import Any
 
 import clvl_bench
 from clvl_bench.core.errors import Mistake, near_match, some, unknown
-from clvl_bench.core.schema import Strict, parse
+from clvl_bench.core.schema import Schema, parse
 from clvl_bench.data.catalog.sources import FeaturesSource
 from clvl_bench.methods._base.memory_config import BOUNDS
 from clvl_bench.runs.config import RunConfig, without_folders
@@ -25,7 +25,7 @@ FOLDERS: dict[str, str] = {
 OWN_COPIES = "datasets.toml"
 """Where a user says, once for all benchmarks, where datasets lie on this machine."""
 
-_CONFIGS: dict[str, type[Strict]] = {
+_CONFIGS: dict[str, type[Schema]] = {
     "benchmark": BenchmarkConfig, "strategy": StrategyConfig, "experiment": ExperimentConfig,
 }  # fmt: skip
 
@@ -78,7 +78,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise Mistake(f"{_shown(path)}: cannot be read: {error}") from None
 
 
-def load(sort: str, name: str, overrides: Sequence[str] = ()) -> Strict:
+def load(sort: str, name: str, overrides: Sequence[str] = ()) -> Schema:
     """A validated file, with overrides laid over it first.
 
     Raises:
@@ -88,7 +88,7 @@ def load(sort: str, name: str, overrides: Sequence[str] = ()) -> Strict:
     return _validated(sort, read_toml(path), path, overrides)
 
 
-def _validated(sort: str, content: dict[str, Any], path: Path, overrides: Sequence[str] = ()) -> Strict:
+def _validated(sort: str, content: dict[str, Any], path: Path, overrides: Sequence[str] = ()) -> Schema:
     for override in overrides:
         _override(content, override, _CONFIGS[sort])
     if sort == "experiment":
@@ -144,7 +144,7 @@ def _found_beside(content: Mapping[str, Any], folder: Path) -> dict[str, list[An
     return {field: [found(name) for name in content[field]] for field in fields if isinstance(content.get(field), list)}
 
 
-def check(path: Path) -> tuple[str, Strict]:
+def check(path: Path) -> tuple[str, Schema]:
     """What sort of file this is, by the fields it has, and its validated content.
 
     Raises:
@@ -244,7 +244,7 @@ def _label(name: str, overrides: Sequence[str]) -> str:
     return f"{stem}[{','.join(told)}]" if told else stem
 
 
-def _override(content: dict[str, Any], override: str, config: type[Strict]) -> None:
+def _override(content: dict[str, Any], override: str, config: type[Schema]) -> None:
     """Lay `a.b=value` over parsed TOML; a list of tables (plugins) is entered by the `kind` of its members."""
     key, _, text = override.partition("=")
     *parents, name = key.strip().split(".")

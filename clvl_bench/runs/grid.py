@@ -19,7 +19,7 @@ from typing import Any
 from clvl_bench.core.errors import Busy, ClvlError
 from clvl_bench.records.run_folder import RESULT, RunFolder
 from clvl_bench.runs.config import RunConfig
-from clvl_bench.runs.lock import is_claimed
+from clvl_bench.runs.lock import is_locked
 
 METHODS = multiprocessing.get_all_start_methods()
 CONTEXT: Any = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
@@ -69,7 +69,7 @@ def grid(runs: Sequence[RunConfig], *, results: Path, jobs: int, device: str = "
                 elsewhere.append(outcome.config)
             else:
                 yield outcome
-        while elsewhere and all(is_claimed(results / "runs" / config.id) for config in elsewhere):
+        while elsewhere and all(is_locked(results / "runs" / config.id) for config in elsewhere):
             time.sleep(POLL_SECONDS)
         waiting = missing(elsewhere, results)
         yield from (Outcome(config, "done", "by another process") for config in elsewhere if config not in waiting)

@@ -23,7 +23,7 @@ BEAT_SECONDS = 10.0
 STALE_SECONDS = 90.0
 
 
-class Claim:
+class RunLock:
     """The right to write a run's folder, as long as nobody has a higher number."""
 
     def __init__(self, folder: Path, number: int) -> None:
@@ -41,13 +41,13 @@ class Claim:
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[Claim]:
+def locked(folder: Path) -> Iterator[RunLock]:
     """Hold a run for the time of the block.
 
     Raises:
         Busy: another live process holds it.
     """
-    claim = Claim(folder, _take(folder))
+    claim = RunLock(folder, _take(folder))
     done = threading.Event()
     beat = threading.Thread(target=_beat, args=(_path(folder, claim.number), done), daemon=True)
     beat.start()
@@ -63,7 +63,7 @@ def claimed(folder: Path) -> Iterator[Claim]:
             folder.rmdir()  # where nothing was written, nothing is left
 
 
-def is_claimed(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
     """Whether a live process holds the run."""
     highest = _highest(folder)
     return bool(highest) and _alive(folder, highest)

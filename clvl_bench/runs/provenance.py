@@ -16,7 +16,7 @@ from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.streams.duplicates import shared_images
-from clvl_bench.streams.split_slice import Part
+from clvl_bench.streams.split_slice import SplitSlice
 
 PACKAGES = ("torch", "torchvision", "avalanche-lib", "transformers", "numpy", "pillow", "safetensors")
 
@@ -25,7 +25,7 @@ def provenance(
     config: RunConfig,
     *,
     models: Mapping[str, Backbone | Answerer | None],
-    parts: Sequence[Part],
+    parts: Sequence[SplitSlice],
     table: Sequence[Candidate],
     device: str,
 ) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def provenance(
     }
 
 
-def _captions(config: RunConfig, part: Part) -> dict[str, str]:
+def _captions(config: RunConfig, part: SplitSlice) -> dict[str, str]:
     """The hash of the sentences beside the reference images, where the strategy reads them."""
     if not isinstance(part.dataset, ImageDataset):
         return {}

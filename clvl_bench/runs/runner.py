@@ -21,24 +21,24 @@ from clvl_bench.records.run_folder import PICTURES, QUESTIONS, RECORDS, Result, 
 from clvl_bench.runs import checkpoint
 from clvl_bench.runs.checkpoint import Checkpoint
 from clvl_bench.runs.config import RunConfig
-from clvl_bench.runs.lock import claimed, is_claimed
+from clvl_bench.runs.lock import is_locked, locked
 from clvl_bench.runs.setup import Prepared, prepare
 from clvl_bench.streams.benchmark import Benchmark
 from clvl_bench.streams.label_delay import NEVER
-from clvl_bench.streams.learner_view import View
+from clvl_bench.streams.learner_view import LearnerView
 from clvl_bench.streams.scenario import Experience
-from clvl_bench.streams.vqa.samples import exhibits
+from clvl_bench.streams.vqa.samples import vqa_samples
 from clvl_bench.training.config import StrategyConfig
 from clvl_bench.training.evaluation import Accuracy, Measured, Predictions, RecordLogger, SelectorAccuracy
 from clvl_bench.training.online import OnlineStrategy
-from clvl_bench.training.online_runner import Walk
+from clvl_bench.training.online_runner import OnlineRunner
 from clvl_bench.training.prequential import PseudoTally
 from clvl_bench.training.progress import Progress
 from clvl_bench.training.strategy import AdaptationStrategy, build_strategy
 
 
 @dataclass
-class Course:
+class RunState:
     """A run under way: what it stands on, who learns, what was measured since the last state was kept."""
 
     prepared: Prepared
@@ -47,14 +47,14 @@ class Course:
     strategy: AdaptationStrategy
     log: RecordLogger
     predictions: list[Predictions]
-    walk: Walk | None = None
+    walk: OnlineRunner | None = None
 
     def __post_init__(self) -> None:
         config = self.prepared.config.benchmark_config
         if config.online is not None:
             assert isinstance(self.strategy, OnlineStrategy)
             keep = lambda: self.keep(0)  # noqa: E731 (how far the walk is it says itself)
-            self.walk = Walk(
+            self.walk = OnlineRunner(
                 self.prepared.benchmark, config.online, self.strategy, self.log, keep=keep, budget=config.memory_budget
             )
 
@@ -63,7 +63,7 @@ class Course:
         if self.walk is not None:
             self.walk.through(experience, number)
         else:
-            self.prepared.benchmark.truth.reveal(experience.step.ids)
+            self.prepared.benchmark.label_store.reveal(experience.spec.ids)
             self.strategy.train(experience, eval_streams=[])
             self._judge_pseudo_labels(experience)
 
@@ -73,9 +73,9 @@ class Course:
         if not said:
             return
         ids, labels, kept = (np.concatenate([getattr(each, name) for each in said]) for name in ("ids", "labels", "kept"))
-        true, table = self.prepared.benchmark.truth.of(ids), experience.plan.table
+        true, table = self.prepared.benchmark.label_store.of(ids), experience.plan.table
         right = (labels == true)[kept]
-        here: dict[str, Any] = {"trained": self.strategy.learned, "stream": "train", "experience": experience.step.index}
+        here: dict[str, Any] = {"trained": self.strategy.n_experiences, "stream": "train", "experience": experience.spec.index}
         self.log.add(Measured("pseudo_coverage", n=len(kept), dataset="", **here), float(kept.mean()))
         if len(right):
             self.log.add(Measured("pseudo_precision", n=len(right), dataset="", **here), float(right.mean()))
@@ -90,13 +90,13 @@ class Course:
             self.walk.finish()
         elif self.prepared.config.benchmark_config.supervision.kind != "full":
             benchmark = self.prepared.benchmark
-            arrivals = benchmark.truth.arrivals[
+            arrivals = benchmark.label_store.arrivals[
                 np.unique(np.concatenate([s.ids for s in benchmark.view.plan.streams["train"]]))
             ]
             used, n = int((arrivals != NEVER).sum()), len(arrivals)
             rows = {"labels_used": used, "labels_never": n - used, "labelled_share": used / n, "mean_delay": 0}
             for metric, value in rows.items():
-                self.log.add(Measured(metric, self.strategy.learned, "train", -1, "", n), float(value))
+                self.log.add(Measured(metric, self.strategy.n_experiences, "train", -1, "", n), float(value))
 
     def resume(self) -> int | None:
         """Take up the newest checkpoint; the number of experiences done, or None where there is nothing to take up.
@@ -116,7 +116,7 @@ class Course:
             self.walk.load(found.notes["walk"])
             return self.walk.experiences_done
         for experience in self.prepared.benchmark.scenario.train_stream[: found.trained]:
-            self.prepared.benchmark.truth.reveal(experience.step.ids)
+            self.prepared.benchmark.label_store.reveal(experience.spec.ids)
         return found.trained
 
     def keep(self, done: int) -> None:
@@ -135,7 +135,7 @@ class Course:
             for each in self.predictions
             for name in ("ids", "predicted", "true")
         }
-        self.folder.write(f"predictions/{self.strategy.learned:04d}.safetensors", save(columns))
+        self.folder.write(f"predictions/{self.strategy.n_experiences:04d}.safetensors", save(columns))
         self.predictions.clear()
 
 
@@ -157,7 +157,7 @@ def run(config: RunConfig, *, results: Path, device: str = "cpu", progress: bool
     folder = RunFolder(results / "runs" / config.id)
     if folder.finished:
         return _verified(folder, prepared)
-    with claimed(folder.path) as claim:
+    with locked(folder.path) as claim:
         if folder.finished:  # by another process, since we looked
             _close(folder)
             return _verified(folder, prepared)
@@ -195,11 +195,11 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
         evaluator = EvaluationPlugin(*measures, loggers=[log, bars], collect_all=False)
         strategy = _strategy(config.strategy_config, prepared, benchmark.view, evaluator)
         folder.set_status("running", pid=os.getpid())  # from here on: a strategy that cannot be built writes nothing
-        course = Course(prepared, folder, watch, strategy, log, predictions)
+        course = RunState(prepared, folder, watch, strategy, log, predictions)
         done = course.resume()
         if done is None:
             done = 0
-            untouched = View(benchmark.view.plan, prepared.features, benchmark.view.revealed)
+            untouched = LearnerView(benchmark.view.plan, prepared.features, benchmark.view.visible_labels)
             with watch.on("evaluate"):
                 _evaluate(_strategy(config.untouched, prepared, untouched, evaluator), benchmark)
             course.keep(done)
@@ -209,7 +209,7 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
                 course.learn(experience, number)
             with watch.on("evaluate"):
                 _evaluate(strategy, benchmark)
-            _refuse_nan(prepared, log, strategy.learned)
+            _refuse_nan(prepared, log, strategy.n_experiences)
             _record_costs(strategy, log, config)
             course.keep(number)
             bars.experience_done(number)
@@ -219,16 +219,17 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
 
 def _evaluate(strategy: AdaptationStrategy, benchmark: Benchmark) -> None:
     """Test and held-out experiences whose classes are among the candidates by now; after the last, validation as well."""
-    plan, learned = benchmark.view.plan, strategy.learned
-    last = learned == len(plan.streams["test"])
+    plan = benchmark.view.plan
+    n_experiences = strategy.n_experiences
+    last = n_experiences == len(plan.streams["test"])
     for name in ("valid", "test", "zeroshot") if last else ("test", "zeroshot"):
-        scorable = [each for each in benchmark.scenario.streams[name] if plan.scorable(each.step, learned)]
+        scorable = [each for each in benchmark.scenario.streams[name] if plan.scorable(each.spec, n_experiences)]
         if scorable:
-            with benchmark.truth.shown(np.concatenate([each.step.ids for each in scorable])):
+            with benchmark.label_store.temporarily_visible(np.concatenate([each.spec.ids for each in scorable])):
                 strategy.eval(scorable)
 
 
-def _strategy(config: StrategyConfig, prepared: Prepared, view: View, evaluator: EvaluationPlugin) -> AdaptationStrategy:
+def _strategy(config: StrategyConfig, prepared: Prepared, view: LearnerView, evaluator: EvaluationPlugin) -> AdaptationStrategy:
     about, stream = prepared.config, prepared.config.benchmark_config
     settings: dict[str, Any] = {"evaluator": evaluator, "seed": about.seed, "device": prepared.device}
     settings |= {"features": prepared.features, "teacher": prepared.teacher}
@@ -250,17 +251,17 @@ def _record_costs(strategy: AdaptationStrategy, log: RecordLogger, config: RunCo
     trained = sum(parameter.numel() for parameter in strategy.adapter.parameters() if parameter.requires_grad)
     costs = (("trained_parameters", trained), ("kept_bytes", kept), ("memory_samples", strategy.kept_samples()))
     for metric, value in costs:
-        log.add(Measured(metric, strategy.learned, "", -1, "", 1), float(value))
+        log.add(Measured(metric, strategy.n_experiences, "", -1, "", 1), float(value))
     if budget is not None and kept > budget:
         raise RunFailed(
-            f"memory: {kept} bytes are kept after experience {strategy.learned}, the benchmark's memory_budget is {budget}; "
-            "keep less (memory_size, memory_bytes) or train fewer parameters"
+            f"memory: {kept} bytes are kept after experience {strategy.n_experiences}, the benchmark's memory_budget is "
+            f"{budget}; keep less (memory_size, memory_bytes) or train fewer parameters"
         )
 
 
 def _finish(prepared: Prepared, folder: RunFolder, log: RecordLogger, watch: Stopwatch) -> Result:
     folder.write(RECORDS, to_csv(log.records))
-    shown = exhibits(prepared.benchmark.view.plan, prepared.parts, prepared.config.benchmark_config.questions)
+    shown = vqa_samples(prepared.benchmark.view.plan, prepared.parts, prepared.config.benchmark_config.questions)
     beside = []
     if shown is not None:
         folder.write(QUESTIONS, to_json(shown.questions))
@@ -295,8 +296,8 @@ def _verified(folder: RunFolder, prepared: Prepared) -> Result:
                 f"{folder.path} is a finished run with other {'weights' if what == 'backbone' else what}; "
                 "choose another --results folder, or delete it to run anew"
             )
-    if not folder.closed and not is_claimed(folder.path):
-        with suppress(Busy), claimed(folder.path):
+    if not folder.closed and not is_locked(folder.path):
+        with suppress(Busy), locked(folder.path):
             _close(folder)
     return result
 

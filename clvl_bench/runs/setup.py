@@ -19,8 +19,8 @@ from clvl_bench.runs.provenance import provenance
 from clvl_bench.streams.benchmark import Benchmark, build_benchmark, inputs_of
 from clvl_bench.streams.learner_view import AnyInputs
 from clvl_bench.streams.reading import read_parts
-from clvl_bench.streams.split_slice import Part
-from clvl_bench.streams.vqa.answerer import given_answers
+from clvl_bench.streams.split_slice import SplitSlice
+from clvl_bench.streams.vqa.answerer import answerer_scores
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Prepared:
     config: RunConfig
     device: str
     backbone: Backbone
-    parts: tuple[Part, ...]
+    parts: tuple[SplitSlice, ...]
     features: Inputs | QuestionInputs
     benchmark: Benchmark
     text_known: bool
@@ -55,7 +55,7 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     data = [(part.dataset, part.data) for part in parts]
     backbone = backbone_for(config.backbone, data, device=device, precision=config.precision)
     answerer = _answerer(config, device=device)
-    features = inputs_of(config.untouched.reads, parts, backbone, device=device)
+    features = inputs_of(config.untouched.input_kind, parts, backbone, device=device)
     inputs = _inputs(config, parts, backbone, features, answerer)
     benchmark = build_benchmark(config.benchmark_config, parts, inputs, train=config.strategy_config.train.data)
     table = benchmark.view.plan.table
@@ -68,7 +68,7 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     return Prepared(config, device, backbone, parts, features, benchmark, text_known, teacher, origin)
 
 
-def _warn_of_duplicates(parts: Sequence[Part], found: Mapping[str, int]) -> None:
+def _warn_of_duplicates(parts: Sequence[SplitSlice], found: Mapping[str, int]) -> None:
     for name, count in found.items():
         left_out = any(part.left_out for part in parts if part.dataset.name == name)
         done = " and were left out" if left_out else ""
@@ -84,22 +84,22 @@ def _answerer(config: RunConfig, *, device: str) -> Answerer | None:
 
 def _inputs(
     config: RunConfig,
-    parts: Sequence[Part],
+    parts: Sequence[SplitSlice],
     backbone: Backbone,
     features: Inputs | QuestionInputs,
     answerer: Answerer | None,
 ) -> AnyInputs:
     """What the strategy reads; `features` is what the untouched backbone does."""
     if answerer is not None:
-        return given_answers(config.benchmark_config, parts, answerer, device=features.device)
-    reads = config.strategy_config.reads
-    return features if reads == features.reads else inputs_of(reads, parts, backbone, device=features.device)
+        return answerer_scores(config.benchmark_config, parts, answerer, device=features.device)
+    input_kind = config.strategy_config.input_kind
+    return features if input_kind == features.input_kind else inputs_of(input_kind, parts, backbone, device=features.device)
 
 
-def _teacher(config: RunConfig, parts: Sequence[Part], *, device: str) -> Teacher | None:
+def _teacher(config: RunConfig, parts: Sequence[SplitSlice], *, device: str) -> Teacher | None:
     """The other backbone that the strategy names to learn from; what it says is cached like any backbone's features."""
     name = config.strategy_config.teacher
     if name is None:
         return None
     backbone = load_backbone(name, device=device, precision=config.precision)
-    return Teacher(backbone, inputs_of(config.untouched.reads, parts, backbone, device=device).image_features)
+    return Teacher(backbone, inputs_of(config.untouched.input_kind, parts, backbone, device=device).image_features)

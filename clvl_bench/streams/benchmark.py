@@ -7,14 +7,14 @@ from typing import Any
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.readers.split import Split
 from clvl_bench.inputs.features import Inputs
-from clvl_bench.inputs.kinds import ASKED, Reads
+from clvl_bench.inputs.kinds import QUESTION_INPUTS, InputKind
 from clvl_bench.inputs.questions import QuestionInputs
 from clvl_bench.streams.config import BenchmarkConfig
-from clvl_bench.streams.label_store import Truth
-from clvl_bench.streams.learner_view import AnyInputs, View
+from clvl_bench.streams.label_store import LabelStore
+from clvl_bench.streams.learner_view import AnyInputs, LearnerView
 from clvl_bench.streams.plan import arrivals_of
 from clvl_bench.streams.reading import captions_of
-from clvl_bench.streams.split_slice import Part
+from clvl_bench.streams.split_slice import SplitSlice
 from clvl_bench.streams.vqa.plan import plan_of
 
 
@@ -23,13 +23,13 @@ class Benchmark:
     """An Avalanche benchmark, what its strategies may see, and the truth, which they must not."""
 
     scenario: Any
-    view: View
-    truth: Truth
+    view: LearnerView
+    label_store: LabelStore
 
 
 def build_benchmark(
     config: BenchmarkConfig,
-    parts: tuple[Part, ...],
+    parts: tuple[SplitSlice, ...],
     inputs: AnyInputs,
     *,
     train: str = "experience",
@@ -42,15 +42,17 @@ def build_benchmark(
     from clvl_bench.streams.scenario import make_scenario
 
     plan, labels = plan_of(config, parts)
-    truth = Truth(labels, arrivals_of(config, plan, labels), rewarding=config.supervision.kind == "reward")
+    truth = LabelStore(labels, arrivals_of(config, plan, labels), rewarding=config.supervision.kind == "reward")
     plans = {"experience": lambda: plan, "cumulative": plan.cumulative, "joint": plan.joint}
     reference = next((part.dataset for part in parts if part.dataset.name == config.reference), None)
-    view = View(plans[train](), inputs, truth.revealed, () if reference is None else captions_of(reference))
+    view = LearnerView(plans[train](), inputs, truth.visible_labels, () if reference is None else captions_of(reference))
     return Benchmark(make_scenario(view), view, truth)
 
 
-def inputs_of(reads: Reads, parts: Sequence[Part], backbone: Backbone, *, device: str = "cpu") -> Inputs | QuestionInputs:
+def inputs_of(
+    input_kind: InputKind, parts: Sequence[SplitSlice], backbone: Backbone, *, device: str = "cpu"
+) -> Inputs | QuestionInputs:
     """What a strategy sees of the samples of some parts, by their ids."""
-    if reads in ASKED:
-        return QuestionInputs(reads, [part.data for part in parts], backbone, device=device)
-    return Inputs(reads, [part.data for part in parts if isinstance(part.data, Split)], backbone, device=device)
+    if input_kind in QUESTION_INPUTS:
+        return QuestionInputs(input_kind, [part.data for part in parts], backbone, device=device)
+    return Inputs(input_kind, [part.data for part in parts if isinstance(part.data, Split)], backbone, device=device)

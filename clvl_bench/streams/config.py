@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from clvl_bench.core.errors import unknown
-from clvl_bench.core.schema import Strict
+from clvl_bench.core.schema import Schema
 from clvl_bench.data.catalog import listing as datasets
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.declaration import localised as localised_dataset
@@ -22,7 +22,7 @@ from clvl_bench.streams.vqa.config import QuestionsConfig
 LabelSpace = Literal["seen", "dataset", "all"]
 
 
-class BenchmarkConfig(Strict):
+class BenchmarkConfig(Schema):
     """Which streams there are.
 
     `dataset` declares datasets of the user's own, under names that the lists then use; under the name of one of the
@@ -118,10 +118,10 @@ class BenchmarkConfig(Strict):
         if self.reference in asked:
             raise ValueError(f"reference: '{self.reference}' is a dataset of questions; name one of images")
         for name in self.datasets:
-            _split_fits(self.asked(name), self.questions)
+            _split_fits(self.questions_of(name), self.questions)
         for name in asked:
             held_out = name not in self.datasets
-            if (held_out or self.questions.track == "open") and not self.asked(name).open_answers:
+            if (held_out or self.questions.track == "open") and not self.questions_of(name).open_answers:
                 why = "is held out" if held_out else "is in the open track"
                 raise ValueError(f"{name}: {why} and has no list of open candidates; add answers = [...] to its table")
         return self
@@ -208,7 +208,7 @@ class BenchmarkConfig(Strict):
         assert isinstance(declared, ImageDataset)
         return declared
 
-    def asked(self, name: str) -> VqaDataset:
+    def questions_of(self, name: str) -> VqaDataset:
         """The declaration behind the name of a dataset of questions."""
         declared = self.declared(name)
         assert isinstance(declared, VqaDataset)

@@ -8,10 +8,10 @@ import numpy as np
 from clvl_bench.core.errors import Damage
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.readers.split import Split
-from clvl_bench.streams.split_slice import Part
+from clvl_bench.streams.split_slice import SplitSlice
 
 
-def settled(dataset: ImageDataset, test: Split, train: Split) -> Split:
+def drop_duplicates(dataset: ImageDataset, test: Split, train: Split) -> Split:
     """The test split as the dataset's policy wants it: as it is, or without the images that training has as well.
 
     Raises:
@@ -34,7 +34,7 @@ def settled(dataset: ImageDataset, test: Split, train: Split) -> Split:
     return replace(test.take(np.flatnonzero(alone), "without what training has"), in_training=count)
 
 
-def shared_images(parts: Sequence[Part]) -> dict[str, int]:
+def shared_images(parts: Sequence[SplitSlice]) -> dict[str, int]:
     """For each dataset whose images were scanned, how many of its test images are, or were before they were left out, among
     its training images as well."""
     shared = {}

@@ -1,7 +1,7 @@
-"""Truth: all labels, kept by the runner; and the one array through which a label reaches anybody else.
+"""Label store: all labels, kept by the runner; and the one array through which a label reaches anybody else.
 
 A strategy can reach every experience of every stream (`experience.origin_stream.benchmark`), so an experience holds no
-labels: it looks into `revealed`, where -1 stands for everything that has not arrived.
+labels: it looks into `visible_labels`, where -1 stands for everything that has not arrived.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ OUTSIDE = -2
 """The label of a sample whose true answer is no candidate: known, and never given."""
 
 
-class Truth:
+class LabelStore:
     """The class of every sample, and when its label arrives. Only the runner holds this object.
 
     Args:
@@ -34,7 +34,7 @@ class Truth:
         self._order = np.argsort(self.arrivals, kind="stable")
         self._sorted = self.arrivals[self._order]
         self.rewarding = rewarding
-        self.revealed = np.full_like(labels, HIDDEN)
+        self.visible_labels = np.full_like(labels, HIDDEN)
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -42,7 +42,7 @@ class Truth:
     def reveal(self, ids: NDArray[np.int64]) -> None:
         """The labels of these samples arrive, for good; some may have none."""
         ids = ids[self.arrivals[ids] != NEVER]
-        self.revealed[ids] = self._labels[ids]
+        self.visible_labels[ids] = self._labels[ids]
 
     def reveal_all(self) -> None:
         self.reveal(np.arange(len(self)))
@@ -62,14 +62,14 @@ class Truth:
         return self._labels[ids]
 
     @contextmanager
-    def shown(self, ids: NDArray[np.int64]) -> Iterator[None]:
+    def temporarily_visible(self, ids: NDArray[np.int64]) -> Iterator[None]:
         """Labels for the evaluator while it scores these samples; hidden again afterwards."""
-        before = self.revealed[ids].copy()
-        self.revealed[ids] = self._labels[ids]
+        before = self.visible_labels[ids].copy()
+        self.visible_labels[ids] = self._labels[ids]
         try:
             yield
         finally:
-            self.revealed[ids] = before
+            self.visible_labels[ids] = before
 
 
 class Targets(Sequence[int]):

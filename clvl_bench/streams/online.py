@@ -11,7 +11,7 @@ import torch
 from avalanche.benchmarks.scenarios.dataset_scenario import DatasetExperience
 from torch import Tensor
 
-from clvl_bench.streams.plan import Classes, steps_of
+from clvl_bench.streams.plan import ClassIds, steps_of
 from clvl_bench.streams.scenario import Experience
 
 
@@ -49,14 +49,14 @@ class OnlineStep(DatasetExperience):
         self.origin_experience, self.ids, self.number = origin, ids, number
         self.is_first_subexp, self.is_last_subexp = first, last
         self.origin_stream = origin.origin_stream
-        self.step = replace(origin.step, ids=ids.numpy(), covers=origin.step.covers if last else 0)
+        self.spec = replace(origin.spec, ids=ids.numpy(), covers=origin.spec.covers if last else 0)
         self.plan, self.task_labels = origin.plan, origin.task_labels
         self.classes_in_this_experience = origin.classes_in_this_experience
         self.classes_seen_so_far = origin.classes_seen_so_far
 
-    def candidates(self) -> Classes:
+    def candidates(self) -> ClassIds:
         """Among which classes its samples are scored: the experience's own are known by name from its start on."""
-        return self.plan.candidates(self.step, self.step.index + 1)
+        return self.plan.candidates(self.spec, self.spec.index + 1)
 
     def arrives(self, arrived: Arrived) -> None:
         """What the learner may learn from at this step."""
@@ -65,7 +65,7 @@ class OnlineStep(DatasetExperience):
 
 def steps(experience: Experience, *, size: int, start: int, skip: int = 0) -> Iterator[OnlineStep]:
     """The steps of an experience, from the one behind the first `skip` on; `start` is the number of its first."""
-    parts = steps_of(experience.step.ids, size)
+    parts = steps_of(experience.spec.ids, size)
     for place in range(skip, len(parts)):
         ids = torch.from_numpy(parts[place].copy())
         yield OnlineStep(experience, ids, number=start + place, first=place == 0, last=place == len(parts) - 1)

@@ -4,10 +4,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.core.schema import Strict
+from clvl_bench.core.schema import Schema
 
 
-class Online(Strict):
+class Online(Schema):
     """How the samples of a benchmark's experiences become one stream of steps.
 
     The experiences of the scenario stay what the test matrix is about; `boundaries` says how their samples follow each other.

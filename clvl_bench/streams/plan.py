@@ -18,13 +18,13 @@ from clvl_bench.streams.label_delay import NEVER, arrivals, labelled
 from clvl_bench.streams.order import in_order
 from clvl_bench.streams.reading import of
 from clvl_bench.streams.shape import Ids, blurred, few_shot, long_tailed, part_of
-from clvl_bench.streams.split_slice import Part
+from clvl_bench.streams.split_slice import SplitSlice
 
-Classes = tuple[int, ...]
+ClassIds = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Step:
+class ExperienceSpec:
     """One experience: its place in its stream, its dataset, its classes (places in the table), its sample ids.
 
     `covers` is the number of the benchmark's experiences in it: 1, or all of them where training is joint. `epoch_samples`
@@ -34,7 +34,7 @@ class Step:
     stream: str
     index: int
     dataset: str
-    classes: Classes
+    classes: ClassIds
     ids: Ids
     covers: int = 1
     epoch_samples: int | None = None
@@ -46,27 +46,27 @@ class Plan:
 
     label_space: LabelSpace
     table: tuple[Candidate, ...]
-    streams: dict[str, tuple[Step, ...]]
+    streams: dict[str, tuple[ExperienceSpec, ...]]
     tasks: NDArray[np.int64]
-    task_classes: tuple[Classes, ...]
+    task_classes: tuple[ClassIds, ...]
 
-    def seen(self, trained: int) -> Classes:
-        """Classes of the first `trained` experiences, in order of appearance."""
-        return tuple(dict.fromkeys(place for step in self.streams["train"][:trained] for place in step.classes))
+    def seen(self, n_experiences: int) -> ClassIds:
+        """Classes of the first `n_experiences` experiences, in order of appearance."""
+        return tuple(dict.fromkeys(place for spec in self.streams["train"][:n_experiences] for place in spec.classes))
 
-    def candidates(self, step: Step, trained: int) -> Classes:
-        """Among which classes the samples of an experience are scored after `trained` experiences."""
-        if step.stream in ("zeroshot", "reference") or self.label_space == "dataset":
-            return tuple(dict.fromkeys(place for task in self.tasks_of(step) for place in self.task_classes[task]))
-        return self.seen(trained) if self.label_space == "seen" else self.seen(len(self.streams["train"]))
+    def candidates(self, spec: ExperienceSpec, n_experiences: int) -> ClassIds:
+        """Among which classes the samples of an experience are scored after `n_experiences` experiences."""
+        if spec.stream in ("zeroshot", "reference") or self.label_space == "dataset":
+            return tuple(dict.fromkeys(place for task in self.tasks_of(spec) for place in self.task_classes[task]))
+        return self.seen(n_experiences) if self.label_space == "seen" else self.seen(len(self.streams["train"]))
 
-    def tasks_of(self, step: Step) -> list[int]:
+    def tasks_of(self, spec: ExperienceSpec) -> list[int]:
         """The tasks (dataset numbers) of an experience's samples, most often one."""
-        return sorted({int(task) for task in self.tasks[step.ids]})
+        return sorted({int(task) for task in self.tasks[spec.ids]})
 
-    def scorable(self, step: Step, trained: int) -> bool:
+    def scorable(self, spec: ExperienceSpec, n_experiences: int) -> bool:
         """Whether the experience's classes are among its candidates yet."""
-        return set(step.classes) <= set(self.candidates(step, trained))
+        return set(spec.classes) <= set(self.candidates(spec, n_experiences))
 
     def joint(self) -> "Plan":
         """The same, with one training experience that holds all of them."""
@@ -95,19 +95,19 @@ def arrivals_of(config: BenchmarkConfig, plan: Plan, truth: NDArray[np.int64]) -
     Nothing is hidden for good in the other streams.
     """
     train = plan.streams["train"]
-    ids = np.concatenate([step.ids for step in train])
+    ids = np.concatenate([spec.ids for spec in train])
     groups = plan.tasks[ids] * len(plan.table) + truth[ids]
     due = np.zeros_like(truth)
     if config.online is None:
         due[ids] = NEVER
         due[labelled(ids, groups, config.supervision)] = 0
         return due
-    lengths = [len(part) for step in train for part in steps_of(step.ids, config.online.step_size)]
+    lengths = [len(part) for spec in train for part in steps_of(spec.ids, config.online.step_size)]
     steps = np.repeat(np.arange(len(lengths)), lengths)
     return arrivals(ids, groups, steps, config.supervision, samples=len(truth))
 
 
-def make_plan(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[Plan, NDArray[np.int64]]:
+def make_plan(config: BenchmarkConfig, parts: Sequence[SplitSlice]) -> tuple[Plan, NDArray[np.int64]]:
     """The plan of a benchmark, and its truth: the class (place in the table) of every sample [samples]."""
     table, places = _table(config, parts)
     truth = np.concatenate([np.array(places[part.dataset.name])[labels_of(part)] for part in parts])
@@ -119,22 +119,22 @@ def make_plan(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[Plan, NDA
         chosen = _ids(of(parts, name, "train"), truth, classes)
         held_back = _held_back(chosen, truth, fraction=config.valid_fraction)
         kept.append(chosen[~held_back])
-        valid.append(Step("valid", index, name, classes, chosen[held_back]))
-        test.append(Step("test", index, name, classes, _ids(of(parts, name, "test"), truth, classes)))
+        valid.append(ExperienceSpec("valid", index, name, classes, chosen[held_back]))
+        test.append(ExperienceSpec("test", index, name, classes, _ids(of(parts, name, "test"), truth, classes)))
     for index, ids in enumerate(_arriving(config, experiences, kept, truth)):
         name, classes, _ = experiences[index]
-        train.append(Step("train", index, name, _with(classes, truth[ids]), ids))
+        train.append(ExperienceSpec("train", index, name, _with(classes, truth[ids]), ids))
     if config.scenario == "joint":
         train, valid, test = [_merged(train)], [_merged(valid)], [_merged(test)]
     zeroshot = [
-        Step("zeroshot", index, name, tuple(places[name]), _ids(of(parts, name, "test"), truth, places[name]))
+        ExperienceSpec("zeroshot", index, name, tuple(places[name]), _ids(of(parts, name, "test"), truth, places[name]))
         for index, name in enumerate(config.zeroshot)
     ]
     streams = {"train": tuple(train), "valid": tuple(valid), "test": tuple(test), "zeroshot": tuple(zeroshot)}
     if config.reference is not None:
         part = of(parts, config.reference, "train")
         ids = np.arange(part.start, part.start + len(part.data), dtype=np.int64)
-        streams["reference"] = (Step("reference", 0, config.reference, tuple(places[config.reference]), ids),)
+        streams["reference"] = (ExperienceSpec("reference", 0, config.reference, tuple(places[config.reference]), ids),)
     task_classes = tuple(tuple(places[name]) for name in names)
     return Plan(config.label_space, table, streams, tasks.astype(np.int64), task_classes), truth.astype(np.int64)
 
@@ -144,7 +144,7 @@ def class_order(classes: int, seed: int) -> list[int]:
     return [int(label) for label in rng("class order", seed).permutation(classes)]
 
 
-def _experiences(config: BenchmarkConfig, places: dict[str, list[int]]) -> list[tuple[str, Classes, int]]:
+def _experiences(config: BenchmarkConfig, places: dict[str, list[int]]) -> list[tuple[str, ClassIds, int]]:
     """Dataset, classes and round of each experience: in a round every class of a dataset comes exactly once."""
     if config.scenario != "class_incremental":
         return [(name, tuple(places[name]), 0) for name in config.datasets]
@@ -158,7 +158,7 @@ def _experiences(config: BenchmarkConfig, places: dict[str, list[int]]) -> list[
 
 
 def _arriving(
-    config: BenchmarkConfig, experiences: Sequence[tuple[str, Classes, int]], kept: Sequence[Ids], truth: NDArray[np.int64]
+    config: BenchmarkConfig, experiences: Sequence[tuple[str, ClassIds, int]], kept: Sequence[Ids], truth: NDArray[np.int64]
 ) -> list[Ids]:
     """The training samples of each experience: of those kept for training, as many and when the benchmark says."""
     seed = config.draw_seed
@@ -174,12 +174,12 @@ def _arriving(
     return arriving if config.online is None else in_order(arriving, truth, config.online)
 
 
-def _with(classes: Classes, labels: NDArray[np.int64]) -> Classes:
+def _with(classes: ClassIds, labels: NDArray[np.int64]) -> ClassIds:
     """An experience's own classes, and behind them those of samples that a blurred boundary let in."""
     return tuple(dict.fromkeys((*classes, *np.unique(labels).tolist())))
 
 
-def _table(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[tuple[Candidate, ...], dict[str, list[int]]]:
+def _table(config: BenchmarkConfig, parts: Sequence[SplitSlice]) -> tuple[tuple[Candidate, ...], dict[str, list[int]]]:
     """The benchmark's classes, and for each dataset the place of each of its labels.
 
     Where the dataset of a sample is known (label space `dataset`), classes are the same if name and templates agree;
@@ -199,13 +199,13 @@ def _table(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[tuple[Candid
     return tuple(rows.values()), places
 
 
-def labels_of(part: Part) -> NDArray[np.int64]:
+def labels_of(part: SplitSlice) -> NDArray[np.int64]:
     """The label numbers of a part whose samples are images with classes."""
     assert isinstance(part.data, Split)
     return part.data.labels
 
 
-def _ids(part: Part, truth: NDArray[np.int64], classes: Sequence[int]) -> Ids:
+def _ids(part: SplitSlice, truth: NDArray[np.int64], classes: Sequence[int]) -> Ids:
     rows = np.arange(part.start, part.start + len(part.data), dtype=np.int64)
     return rows[np.isin(truth[rows], classes)]
 
@@ -219,7 +219,7 @@ def _held_back(ids: Ids, truth: NDArray[np.int64], *, fraction: float) -> NDArra
     return mask
 
 
-def _merged(steps: Sequence[Step]) -> Step:
-    names = list(dict.fromkeys(step.dataset for step in steps))
-    classes = tuple(dict.fromkeys(place for step in steps for place in step.classes))
-    return Step(steps[0].stream, 0, "+".join(names), classes, np.concatenate([step.ids for step in steps]))
+def _merged(steps: Sequence[ExperienceSpec]) -> ExperienceSpec:
+    names = list(dict.fromkeys(spec.dataset for spec in steps))
+    classes = tuple(dict.fromkeys(place for spec in steps for place in spec.classes))
+    return ExperienceSpec(steps[0].stream, 0, "+".join(names), classes, np.concatenate([spec.ids for spec in steps]))

@@ -11,11 +11,11 @@ from clvl_bench.data.readers.reading import is_here, read
 from clvl_bench.data.readers.split import Split
 from clvl_bench.data.readers.vqa.reading import read_questions
 from clvl_bench.streams.config import BenchmarkConfig
-from clvl_bench.streams.duplicates import settled
-from clvl_bench.streams.split_slice import Part
+from clvl_bench.streams.duplicates import drop_duplicates
+from clvl_bench.streams.split_slice import SplitSlice
 
 
-def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[Part, ...]:
+def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[SplitSlice, ...]:
     """All splits that a benchmark reads, in its order.
 
     Raises:
@@ -23,15 +23,15 @@ def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[Pa
     """
     _refuse_absent(config)
     found = {(name, split): _read(config.declared(name), split, config) for name, split in config.splits}
-    parts: list[Part] = []
+    parts: list[SplitSlice] = []
     start = 0
     for (name, split), data in found.items():
         dataset, train = config.declared(name), found.get((name, "train"))
         if isinstance(dataset, ImageDataset) and isinstance(data, Split) and isinstance(train, Split) and split == "test":
-            data = settled(dataset, data, train)
+            data = drop_duplicates(dataset, data, train)
         if limit is not None:
             data = data.first(limit, len(dataset.classes) if isinstance(dataset, ImageDataset) else 0)
-        parts.append(Part(dataset, split, data, start))
+        parts.append(SplitSlice(dataset, split, data, start))
         start += len(data)
     return tuple(parts)
 
@@ -72,5 +72,5 @@ def _read(dataset: ImageDataset | VqaDataset, split: str, config: BenchmarkConfi
     return read_questions(dataset, split, partition=partition)
 
 
-def of(parts: Sequence[Part], name: str, split: str) -> Part:
+def of(parts: Sequence[SplitSlice], name: str, split: str) -> SplitSlice:
     return next(part for part in parts if part.dataset.name == name and part.split == split)

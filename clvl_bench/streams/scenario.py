@@ -18,12 +18,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from clvl_bench.streams.label_store import Targets
-from clvl_bench.streams.learner_view import AnyInputs, View
-from clvl_bench.streams.plan import Classes, Plan, Step
+from clvl_bench.streams.learner_view import AnyInputs, LearnerView
+from clvl_bench.streams.plan import ClassIds, ExperienceSpec, Plan
 
 
 class Samples(Dataset[tuple[Tensor, int]]):
-    """Inputs and revealed labels, sample by sample, for those who iterate over a dataset as Avalanche does."""
+    """Inputs and visible labels, sample by sample, for those who iterate over a dataset as Avalanche does."""
 
     def __init__(self, ids: NDArray[np.int64], inputs: AnyInputs, targets: Targets) -> None:
         self._ids, self._inputs, self.targets = ids, inputs, targets
@@ -38,41 +38,41 @@ class Samples(Dataset[tuple[Tensor, int]]):
 class Experience(DatasetExperience):
     """An experience that knows its plan: ids, classes and candidates, but no label of its own."""
 
-    def __init__(self, step: Step, plan: Plan, dataset: TaskAwareSupervisedClassificationDataset) -> None:
-        super().__init__(dataset=dataset, current_experience=step.index)
-        self.step, self.plan = step, plan
-        self.task_labels = plan.tasks_of(step)
-        self.classes_in_this_experience = list(step.classes)
-        self.previous_classes = list(plan.seen(step.index))
-        self.classes_seen_so_far = list(plan.seen(step.index + 1))
+    def __init__(self, spec: ExperienceSpec, plan: Plan, dataset: TaskAwareSupervisedClassificationDataset) -> None:
+        super().__init__(dataset=dataset, current_experience=spec.index)
+        self.spec, self.plan = spec, plan
+        self.task_labels = plan.tasks_of(spec)
+        self.classes_in_this_experience = list(spec.classes)
+        self.previous_classes = list(plan.seen(spec.index))
+        self.classes_seen_so_far = list(plan.seen(spec.index + 1))
         known = set(self.classes_seen_so_far)
         self.future_classes = [place for place in plan.seen(len(plan.streams["train"])) if place not in known]
 
-    def candidates(self, trained: int) -> Classes:
-        """Among which classes this experience is scored after `trained` experiences."""
-        return self.plan.candidates(self.step, trained)
+    def candidates(self, n_experiences: int) -> ClassIds:
+        """Among which classes this experience is scored after `n_experiences` experiences."""
+        return self.plan.candidates(self.spec, n_experiences)
 
 
-def make_scenario(view: View) -> CLScenario:
+def make_scenario(view: LearnerView) -> CLScenario:
     """The Avalanche benchmark of a plan; samples are (inputs, label or -1, sample id, task)."""
     plan = view.plan
 
-    def experience(step: Step) -> Experience:
-        targets = Targets(view.revealed, step.ids)
+    def experience(spec: ExperienceSpec) -> Experience:
+        targets = Targets(view.visible_labels, spec.ids)
         dataset = TaskAwareSupervisedClassificationDataset(
-            [Samples(step.ids, view.inputs, targets)],
+            [Samples(spec.ids, view.inputs, targets)],
             data_attributes=[
                 DataAttribute(targets, "targets"),
-                DataAttribute(step.ids.tolist(), "sample_ids", use_in_getitem=True),
-                DataAttribute(plan.tasks[step.ids].tolist(), "targets_task_labels", use_in_getitem=True),
+                DataAttribute(spec.ids.tolist(), "sample_ids", use_in_getitem=True),
+                DataAttribute(plan.tasks[spec.ids].tolist(), "targets_task_labels", use_in_getitem=True),
             ],
         )
-        return Experience(step, plan, dataset)
+        return Experience(spec, plan, dataset)
 
-    def stream(name: str, steps: Sequence[Step]) -> EagerCLStream:
-        return EagerCLStream(name, [experience(step) for step in steps if len(step.ids)])
+    def stream(name: str, specs: Sequence[ExperienceSpec]) -> EagerCLStream:
+        return EagerCLStream(name, [experience(spec) for spec in specs if len(spec.ids)])
 
-    streams = [stream(name, steps) for name, steps in plan.streams.items()]
+    streams = [stream(name, specs) for name, specs in plan.streams.items()]
     scenario = CLScenario(streams)
     for each in streams:
         each.benchmark = scenario

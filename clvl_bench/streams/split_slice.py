@@ -9,7 +9,7 @@ from clvl_bench.data.readers.split import Split
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitSlice:
     """A split that was read, and the id of its first sample."""
 
     dataset: ImageDataset | VqaDataset

@@ -4,10 +4,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.core.schema import Strict
+from clvl_bench.core.schema import Schema
 
 
-class Supervision(Strict):
+class Supervision(Schema):
     """Which labels of the training stream reach the learner.
 
     `kind` names what is special; `delay` and `reward` may have few labels as well, `reward` may come late. A step is one of

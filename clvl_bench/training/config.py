@@ -4,14 +4,14 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.core.schema import Strict
-from clvl_bench.inputs.kinds import Reads, demanding
-from clvl_bench.methods._base.memory_config import MemoryPlugin
-from clvl_bench.methods.lora_merged.config import LoraMergedAdapter
+from clvl_bench.core.schema import Schema
+from clvl_bench.inputs.kinds import InputKind, most_demanding
+from clvl_bench.methods._base.memory_config import MemoryConfig
+from clvl_bench.methods.lora_merged.config import LoraMergedConfig
 from clvl_bench.methods.registry import AnyAdapter, AnyPlugin
 
 
-class TrainConfig(Strict):
+class TrainConfig(Schema):
     """How gradients are followed. The optimiser is made anew for each experience, as the papers do.
 
     In an online stream the benchmark says how many updates a step has, `epochs`, `batch_size` and `schedule` nothing: each
@@ -41,7 +41,7 @@ class TrainConfig(Strict):
     pending_size: int = Field(4096, ge=1, description="online: samples that are kept until their label comes, the latest ones")
 
 
-class StrategyConfig(Strict):
+class StrategyConfig(Schema):
     """Who learns: an adapter, plugins and training settings, under the file's name."""
 
     version: Literal[1]
@@ -50,9 +50,9 @@ class StrategyConfig(Strict):
     train: TrainConfig = TrainConfig()
 
     @property
-    def reads(self) -> Reads:
+    def input_kind(self) -> InputKind:
         """The most demanding of what its parts read."""
-        return demanding([self.adapter.reads, *(plugin.reads for plugin in self.plugins)])
+        return most_demanding([self.adapter.input_kind, *(plugin.input_kind for plugin in self.plugins)])
 
     @property
     def teacher(self) -> str | None:
@@ -75,7 +75,7 @@ class StrategyConfig(Strict):
             raise ValueError(f"plugins: got {kinds}; each kind may stand once")
         if self.train.data == "cumulative" and self.train.classes != "seen":
             raise ValueError('train.classes: got \'experience\' beside data = "cumulative"; set classes = "seen"')
-        rehearsing = [plugin.kind for plugin in self.plugins if isinstance(plugin, MemoryPlugin)]
+        rehearsing = [plugin.kind for plugin in self.plugins if isinstance(plugin, MemoryConfig)]
         if rehearsing and self.train.classes != "seen":
             raise ValueError(
                 f"train.classes: got 'experience' beside the plugin '{rehearsing[0]}', whose samples are of earlier classes; "
@@ -98,7 +98,7 @@ class StrategyConfig(Strict):
                 "so that it must stand behind what else joins them"
             )
         comparing = [plugin.kind for plugin in self.plugins if getattr(plugin, "compares_weights", False)]
-        if comparing and isinstance(self.adapter, LoraMergedAdapter):
+        if comparing and isinstance(self.adapter, LoraMergedConfig):
             raise ValueError(
                 f"plugins: got '{comparing[0]}' beside the adapter 'lora_merged', whose update is merged and begun anew "
                 "before the plugin sees what was learned; use the adapter 'lora', or for WiSE-FT adapter.share alone"

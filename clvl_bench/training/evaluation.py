@@ -17,8 +17,8 @@ from avalanche.logging import BaseLogger
 from numpy.typing import NDArray
 
 from clvl_bench.core.files import write_atomically
-from clvl_bench.methods._base.adapter import best
-from clvl_bench.methods._base.plugin import learned
+from clvl_bench.methods._base.adapter import predict
+from clvl_bench.methods._base.plugin import n_experiences
 from clvl_bench.metrics import continual as metrics
 from clvl_bench.records.rows import Record, to_csv
 
@@ -80,7 +80,7 @@ class Accuracy(PluginMetric[float]):
         scores, labels = strategy.mb_output, strategy.mb_y
         self._undefined |= bool(torch.isnan(scores).any())
         ids = strategy.mbatch[2] if len(strategy.mbatch) > 3 else torch.full_like(labels, -1)
-        self._batches.append((ids.cpu(), best(scores).cpu(), labels.cpu()))
+        self._batches.append((ids.cpu(), predict(scores).cpu(), labels.cpu()))
 
     def after_eval_exp(self, strategy: Any) -> MetricValue:
         ids, predicted, true = (torch.cat(column).numpy() for column in zip(*self._batches, strict=True))
@@ -111,7 +111,7 @@ class SelectorAccuracy(PluginMetric[float]):
         self.reset()
 
     def after_eval_iteration(self, strategy: Any) -> None:
-        experience, done = strategy.experience, learned(strategy)
+        experience, done = strategy.experience, n_experiences(strategy)
         own = experience.origin_stream.name != "zeroshot" and experience.current_experience < done
         if own and done == strategy.clock.train_exp_counter:
             choices = strategy.model.choices(strategy.mb_x)
@@ -174,8 +174,9 @@ class Forgetting(_Matrix):
     name, stream = "forgetting", "test"
 
     def result(self) -> float:
-        learned = len(self.matrix()) - 1
-        return metrics.forgetting(self.matrix()[:, :learned]) if learned else metrics.NAN
+        matrix = self.matrix()
+        trained = len(matrix) - 1
+        return metrics.forgetting(matrix[:, :trained]) if trained else metrics.NAN
 
 
 class ZeroShotAccuracy(_Matrix):
@@ -216,10 +217,10 @@ class RecordLogger(BaseLogger):
 
 def _here(strategy: Any, metric: str, *, n: int) -> Measured:
     experience = strategy.experience
-    step = getattr(experience, "step", None)
+    step = getattr(experience, "spec", None)
     return Measured(
         metric=metric,
-        trained=learned(strategy),
+        trained=n_experiences(strategy),
         stream=experience.origin_stream.name,
         experience=experience.current_experience,
         dataset="" if step is None else step.dataset,

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clvl_bench.methods._base.adapter import NO_CLASS, Classes, State, best, tensor_bytes
+from clvl_bench.methods._base.adapter import NO_CLASS, ClassIds, State, predict, tensor_bytes
 from clvl_bench.methods._base.pending import Pending
 from clvl_bench.methods._base.policy import Policy
 from clvl_bench.streams.online import Arrived, OnlineStep
@@ -26,7 +26,7 @@ Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Foreseen:
+class Prediction:
     """What the model said of a step's samples before anything was known of them.
 
     `scores` [n, table] are minus infinity where a class was no candidate; `actions` [n] is what was chosen, `propensities` [n]
@@ -37,12 +37,12 @@ class Foreseen:
     scores: Tensor
     actions: Tensor
     propensities: Tensor
-    candidates: Classes
+    candidates: ClassIds
 
     @property
     def predicted(self) -> Tensor:
         """The class of the highest score; -1, which is never right, where there is none or scores are no numbers."""
-        return torch.where(self.scores.isnan().any(dim=1), NO_CLASS, best(self.scores))
+        return torch.where(self.scores.isnan().any(dim=1), NO_CLASS, predict(self.scores))
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ class OnlineStrategy(AdaptationStrategy):
     def __init__(self, *, updates: int, pending_size: int, rewarding: bool = False, **settings: Any) -> None:
         super().__init__(**settings)
         self.updates, self.rewarding = updates, rewarding
-        self.policy = next((plugin.policy for plugin in self.keepers if plugin.policy is not None), Policy())
+        self.policy = next((plugin.policy for plugin in self.method_plugins if plugin.policy is not None), Policy())
         self.train_epochs = int(self.adapter.learns != "nothing")
         self.pending = Pending(pending_size)
-        self.foreseen: Foreseen | None = None
+        self.prediction: Prediction | None = None
         self.feedback: Feedback | None = None
 
     # --- a step, in the order in which it happens ---
@@ -105,16 +105,16 @@ class OnlineStrategy(AdaptationStrategy):
         texts = self.adapter.backbone.class_features([self.adapter.table[place] for place in step.candidates()])
         return bool(torch.isfinite(texts).all())
 
-    def foresee(self, step: OnlineStep) -> Foreseen:
+    def predict_step(self, step: OnlineStep) -> Prediction:
         """Predict the samples of a step, and keep them until more is known."""
         inputs = self._view.inputs(step.ids)
         scores = self.scores(step, step.ids, inputs)
         actions, propensities = (self.policy if self.rewarding else Policy()).act(scores, self.seed, step.number)
-        actions = actions.masked_fill(best(scores) == NO_CLASS, NO_CLASS)
-        self.foreseen = Foreseen(inputs, scores, actions, propensities, step.candidates())
+        actions = actions.masked_fill(predict(scores) == NO_CLASS, NO_CLASS)
+        self.prediction = Prediction(inputs, scores, actions, propensities, step.candidates())
         if self.adapter.learns != "nothing":
             self.pending.insert(step.ids, (inputs, actions, propensities))
-        return self.foreseen
+        return self.prediction
 
     def learn(self, step: OnlineStep, ids: Ids, rewards: NDArray[np.float32] | None = None) -> None:
         """Labels of some earlier samples have been revealed, or these rewards have come; update."""
@@ -125,14 +125,14 @@ class OnlineStrategy(AdaptationStrategy):
     def _arrive(self, step: OnlineStep, ids: Tensor, rewards: Tensor | None) -> None:
         here, columns = self.pending.take(ids)
         tasks = torch.from_numpy(self._view.plan.tasks)
-        assert self.foreseen is not None
+        assert self.prediction is not None
         if not len(here):
-            like = self.foreseen
+            like = self.prediction
             columns = [like.inputs[:0], like.actions[:0], like.propensities[:0]]
         inputs, actions, propensities = columns
         ids = ids[here]
         if rewards is None:  # a label is the right class, chosen with certainty
-            actions = torch.from_numpy(self._view.revealed)[ids].to(actions.device)
+            actions = torch.from_numpy(self._view.visible_labels)[ids].to(actions.device)
             propensities, rewards = torch.ones_like(propensities), torch.ones(len(ids))
         else:
             rewards = rewards[here]
@@ -148,16 +148,16 @@ class OnlineStrategy(AdaptationStrategy):
 
     def make_train_dataloader(self, **kwargs: Any) -> None:
         batch = [column.clone() for column in self.experience.dataset.columns]
-        if any(plugin.wants_unlabelled for plugin in self.keepers):
+        if any(plugin.wants_unlabelled for plugin in self.method_plugins):
             batch = [torch.cat(pair) for pair in zip(batch, self._unlabelled(), strict=True)]
         assert self.feedback is not None
-        something = len(batch[1]) or len(self.feedback.ids) * any(plugin.policy is not None for plugin in self.keepers)
+        something = len(batch[1]) or len(self.feedback.ids) * any(plugin.policy is not None for plugin in self.method_plugins)
         times = self.updates if self.adapter.learns == "gradient" else 1
-        self.dataloader = Repeated(batch, times if something or any(plugin.remembers for plugin in self.keepers) else 0)
+        self.dataloader = Repeated(batch, times if something or any(plugin.remembers for plugin in self.method_plugins) else 0)
 
     def _unlabelled(self) -> list[Tensor]:
         """This step's samples whose label is not there yet."""
-        step, seen = self.experience, self.foreseen
+        step, seen = self.experience, self.prediction
         assert seen is not None
         ids = step.ids
         rows = torch.nonzero(~torch.isin(ids, step.dataset.columns[2])).flatten()
@@ -170,7 +170,7 @@ class OnlineStrategy(AdaptationStrategy):
 
     def _learning_rate(self, step: int) -> float:
         train, done = self.train_config, self.clock.train_iterations
-        rate = train.lr_of.get(self.experience.step.dataset, train.lr)
+        rate = train.lr_of.get(self.experience.spec.dataset, train.lr)
         return rate * min(1.0, (done + 1) / train.warmup_steps) if train.warmup_steps else rate
 
     # --- what outlives a step ---

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from clvl_bench.core.errors import RunFailed
-from clvl_bench.methods._base.adapter import best
+from clvl_bench.methods._base.adapter import predict
 from clvl_bench.streams.benchmark import Benchmark
 from clvl_bench.streams.label_delay import NEVER
 from clvl_bench.streams.online import OnlineStep, steps
@@ -25,7 +25,7 @@ from clvl_bench.training.online import OnlineStrategy
 from clvl_bench.training.prequential import Prequential, PseudoTally, Window
 
 
-class Walk:
+class OnlineRunner:
     """One run's way through the train stream of a benchmark.
 
     Args:
@@ -43,7 +43,7 @@ class Walk:
         keep: Callable[[], None],
         budget: int | None,
     ) -> None:
-        self._truth, self._online, self._strategy, self._log = benchmark.truth, online, strategy, log
+        self._label_store, self._online, self._strategy, self._log = benchmark.label_store, online, strategy, log
         self._keep, self._budget = keep, budget
         self._steps = benchmark.view.plan.streams["train"]
         ids = [step.ids for step in self._steps]
@@ -71,9 +71,9 @@ class Walk:
         """Go on behind the last step that was done: what had arrived by then is there again."""
         self.scores.load(state)
         self._pseudo.load(state["pseudo"])
-        if not self._truth.rewarding:
+        if not self._label_store.rewarding:
             for step in range(self.done):
-                self._truth.reveal(self._truth.due(step))
+                self._label_store.reveal(self._label_store.due(step))
 
     def through(self, experience: Experience, number: int) -> None:
         """The steps of the stream's experience of that number (from 1), those that were done before left out."""
@@ -84,9 +84,9 @@ class Walk:
                 self._keep()
 
     def _step(self, step: OnlineStep) -> None:
-        truth, strategy = self._truth, self._strategy
-        ids = step.step.ids
-        seen = strategy.foresee(step)
+        truth, strategy = self._label_store, self._strategy
+        ids = step.spec.ids
+        seen = strategy.predict_step(step)
         predicted, actions = seen.predicted.cpu().numpy(), seen.actions.cpu().numpy()
         if bool(torch.isnan(seen.scores).any()) and strategy.has_texts(step):
             raise RunFailed(f"nan: scores are not numbers at step {step.number}; a smaller train.lr may help")
@@ -100,7 +100,7 @@ class Walk:
             self.scores.arrived(np.empty(0, dtype=np.int64), len(due))
         else:
             truth.reveal(due)
-            self.scores.arrived(truth.revealed[due], len(due))
+            self.scores.arrived(truth.visible_labels[due], len(due))
             strategy.learn(step, due)
         for said in strategy.pseudo_labels():
             true = truth.of(said.ids)
@@ -120,8 +120,8 @@ class Walk:
         place = step.number + (self._online.ahead or 0)
         if place < len(self._parts):
             ids = torch.from_numpy(self._parts[place])
-            found = best(self._strategy.scores(step, ids, self._inputs(ids)))
-            self.scores.ahead(found.cpu().numpy(), self._truth.of(self._parts[place]))
+            found = predict(self._strategy.scores(step, ids, self._inputs(ids)))
+            self.scores.ahead(found.cpu().numpy(), self._label_store.of(self._parts[place]))
 
     def _record(self, window: Window) -> None:
         for name, value, n in window.rates():
@@ -132,7 +132,7 @@ class Walk:
     def finish(self) -> None:
         """What became of all labels: arrived, due behind the end, never there, there for a sample that had to go; and how
         right pseudo-labels were, class by class."""
-        due = self._truth.arrivals[self._stream]
+        due = self._label_store.arrivals[self._stream]
         arrived = int(((due != NEVER) & (due < self.done)).sum())
         rows = {
             "labels_used": arrived - self._strategy.pending.lost,
@@ -145,7 +145,7 @@ class Walk:
         for name, count in rows.items():
             self._add(name, -1, float(count), len(due))
         for place, name, value, n in self._pseudo.rates():
-            self._log.add(Measured(name, self._strategy.learned, "train", -1, self._table[place].title, n), value)
+            self._log.add(Measured(name, self._strategy.n_experiences, "train", -1, self._table[place].title, n), value)
 
     def _shown(self) -> NDArray[np.int64]:
         """The step that reveals each sample of the stream."""
@@ -154,4 +154,4 @@ class Walk:
         return np.concatenate([start + np.arange(count) // size for start, count in zip(starts, counts, strict=True)])
 
     def _add(self, metric: str, index: int, value: float, n: int) -> None:
-        self._log.add(Measured(metric, self._strategy.learned, "train", index, "", n), value)
+        self._log.add(Measured(metric, self._strategy.n_experiences, "train", index, "", n), value)

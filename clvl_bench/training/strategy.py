@@ -24,14 +24,14 @@ from clvl_bench.inputs.features import Inputs
 from clvl_bench.inputs.questions import QuestionInputs
 from clvl_bench.methods._base.adaptation import Adaptation
 from clvl_bench.methods._base.adapter import Adapter, State
-from clvl_bench.methods._base.plugin import Plugin, Reference, Said, Surroundings
+from clvl_bench.methods._base.plugin import Plugin, PluginContext, PseudoLabels, Reference
 from clvl_bench.methods.registry import build_adapter, build_plugin
-from clvl_bench.streams.learner_view import View
+from clvl_bench.streams.learner_view import LearnerView
 from clvl_bench.streams.plan import Plan
 from clvl_bench.training.config import StrategyConfig, TrainConfig
 from clvl_bench.training.losses import masked_cross_entropy
 
-EVAL_BATCH = {"image_features": 1024, "questions": 1024, "question_patches": 128, "given_answers": 1024, "pixels": 128}
+EVAL_BATCH = {"image_features": 1024, "questions": 1024, "question_patches": 128, "answerer_scores": 1024, "pixels": 128}
 """Samples scored together, by what is read. Predictions do not depend on it; time and memory do."""
 
 _CLOCK = ("train_iterations", "train_exp_counter", "total_iterations")
@@ -42,7 +42,7 @@ class IndexLoader:
 
     def __init__(
         self,
-        view: View,
+        view: LearnerView,
         ids: Tensor,
         *,
         batch_size: int,
@@ -57,7 +57,7 @@ class IndexLoader:
 
     def __iter__(self) -> Iterator[list[Tensor]]:
         ids = self._ids if self._order is None else self._ids[self._order()]
-        labels, tasks = torch.from_numpy(self._view.revealed), torch.from_numpy(self._view.plan.tasks)
+        labels, tasks = torch.from_numpy(self._view.visible_labels), torch.from_numpy(self._view.plan.tasks)
         for batch in ids.split(self._batch_size):
             yield [self._view.inputs(batch), labels[batch], batch, tasks[batch]]
 
@@ -80,15 +80,15 @@ class AdaptationStrategy(SupervisedTemplate):
         adapter: Adapter,
         plugins: Sequence[Plugin],
         train: TrainConfig,
-        view: View,
+        view: LearnerView,
         evaluator: EvaluationPlugin,
         seed: int,
         device: str = "cpu",
     ) -> None:
         self.adapter, self.train_config, self.seed = adapter, train, seed
         self.adaptation = Adaptation(adapter, train_classes=train.classes)
-        self.keepers = list(plugins)
-        self.learned = 0
+        self.method_plugins = list(plugins)
+        self.n_experiences = 0
         self._view = view
         super().__init__(
             model=adapter,
@@ -96,7 +96,7 @@ class AdaptationStrategy(SupervisedTemplate):
             criterion=self._cross_entropy,
             train_mb_size=train.batch_size,
             train_epochs=train.epochs if adapter.learns == "gradient" else int(adapter.learns == "closed_form"),
-            eval_mb_size=EVAL_BATCH[view.inputs.reads],
+            eval_mb_size=EVAL_BATCH[view.inputs.input_kind],
             device=device,
             plugins=[self.adaptation, *plugins],
             evaluator=evaluator,
@@ -105,22 +105,22 @@ class AdaptationStrategy(SupervisedTemplate):
     # --- what Avalanche asks of a template ---
 
     def make_train_dataloader(self, **kwargs: Any) -> None:
-        ids, clock, iterations = torch.from_numpy(self.experience.step.ids), self.clock, self.train_config.iterations
+        ids, clock, iterations = torch.from_numpy(self.experience.spec.ids), self.clock, self.train_config.iterations
 
         def order() -> Tensor:
             key = ("order", self.seed, clock.train_exp_counter, clock.train_exp_epochs)
-            rows = rng(*key).permutation(len(ids))[: self.experience.step.epoch_samples]
+            rows = rng(*key).permutation(len(ids))[: self.experience.spec.epoch_samples]
             if iterations is not None:  # the last pass ends where there are enough
                 rows = rows[: (iterations - clock.train_exp_iterations) * self.train_mb_size]
             return torch.from_numpy(rows)
 
-        drawn = self.experience.step.epoch_samples
+        drawn = self.experience.spec.epoch_samples
         self.dataloader: Any = IndexLoader(self._view, ids, batch_size=self.train_mb_size, order=order, samples=drawn)
         if iterations is not None and self.adapter.learns == "gradient":
             self.train_epochs = math.ceil(iterations / len(self.dataloader))
 
     def make_eval_dataloader(self, **kwargs: Any) -> None:
-        self.dataloader = IndexLoader(self._view, torch.from_numpy(self.experience.step.ids), batch_size=self.eval_mb_size)
+        self.dataloader = IndexLoader(self._view, torch.from_numpy(self.experience.spec.ids), batch_size=self.eval_mb_size)
 
     def model_adaptation(self, model: Any = None) -> Any:
         return self.model  # nothing to grow: an adapter grows its own parameters in `begin`
@@ -167,37 +167,37 @@ class AdaptationStrategy(SupervisedTemplate):
 
     def _after_training_exp(self, **kwargs: Any) -> None:
         super()._after_training_exp(**kwargs)
-        self.learned += self.experience.step.covers
+        self.n_experiences += self.experience.spec.covers
 
     # --- what outlives an experience ---
 
     def state(self) -> dict[str, State]:
         """Everything that the next experience depends on."""
         clock = {name: getattr(self.clock, name) for name in _CLOCK}
-        notes = {**clock, "learned": self.learned, "seen": list(self.adaptation.seen)}
-        parts = {f"plugin{number}": plugin.state() for number, plugin in enumerate(self.keepers)}
+        notes = {**clock, "learned": self.n_experiences, "seen": list(self.adaptation.seen)}
+        parts = {f"plugin{number}": plugin.state() for number, plugin in enumerate(self.method_plugins)}
         return {"adapter": self.adapter.state(), "clock": notes, **parts}
 
     def load(self, state: dict[str, State]) -> None:
         """Take up a state that `state` gave."""
         for name in _CLOCK:
             setattr(self.clock, name, state["clock"][name])
-        self.learned, self.adaptation.seen = state["clock"]["learned"], tuple(state["clock"]["seen"])
+        self.n_experiences, self.adaptation.seen = state["clock"]["learned"], tuple(state["clock"]["seen"])
         self.adapter.load(state["adapter"])
-        for number, plugin in enumerate(self.keepers):
+        for number, plugin in enumerate(self.method_plugins):
             plugin.load(state[f"plugin{number}"])
 
     def kept_bytes(self) -> int:
         """Bytes of everything that outlives an experience, but for the public backbone."""
-        return self.adapter.kept_bytes() + sum(plugin.kept_bytes() for plugin in self.keepers)
+        return self.adapter.kept_bytes() + sum(plugin.kept_bytes() for plugin in self.method_plugins)
 
     def kept_samples(self) -> int:
         """Samples of the past that are kept, in whatever form."""
-        return self.adapter.kept_samples() + sum(plugin.kept_samples() for plugin in self.keepers)
+        return self.adapter.kept_samples() + sum(plugin.kept_samples() for plugin in self.method_plugins)
 
-    def pseudo_labels(self) -> list[Said]:
+    def pseudo_labels(self) -> list[PseudoLabels]:
         """What plugins made of the unlabelled samples of the last step or epoch, for the evaluator."""
-        return [said for plugin in self.keepers for said in plugin.said]
+        return [said for plugin in self.method_plugins for said in plugin.pseudo_labels]
 
     # --- inside ---
 
@@ -220,7 +220,7 @@ class AdaptationStrategy(SupervisedTemplate):
 
     def _observe_first(self) -> None:
         with keyed(self.seed, "observe", self.clock.train_exp_counter):
-            loader = IndexLoader(self._view, torch.from_numpy(self.experience.step.ids), batch_size=self.eval_mb_size)
+            loader = IndexLoader(self._view, torch.from_numpy(self.experience.spec.ids), batch_size=self.eval_mb_size)
             for inputs, labels, *_ in loader:
                 self.adapter.observe(inputs, labels.to(inputs.device))
 
@@ -228,7 +228,7 @@ class AdaptationStrategy(SupervisedTemplate):
         """Linear warm-up, then constant or half a cosine down to 0, over the steps of an experience."""
         train = self.train_config
         steps = train.iterations or self.train_epochs * len(self.dataloader)
-        rate = train.lr_of.get(self.experience.step.dataset, train.lr)
+        rate = train.lr_of.get(self.experience.spec.dataset, train.lr)
         if step < train.warmup_steps:
             return rate * (step + 1) / train.warmup_steps
         if train.schedule == "constant":
@@ -247,7 +247,7 @@ def _task_mask(plan: Plan, like: Tensor) -> Tensor:
 def build_strategy(
     config: StrategyConfig,
     backbone: Backbone,
-    view: View,
+    view: LearnerView,
     *,
     evaluator: EvaluationPlugin,
     seed: int,
@@ -268,10 +268,10 @@ def build_strategy(
         Mistake: it needs something that the backbone or the benchmark does not have.
     """
     adapter = build_adapter(config.adapter, backbone, view.plan.table, seed=seed)
-    surroundings = Surroundings(adapter, reference_of(view, backbone, features, teacher), seed, features)
+    context = PluginContext(adapter, reference_of(view, backbone, features, teacher), seed, features)
     return kind(
         adapter=adapter,
-        plugins=[build_plugin(plugin, surroundings) for plugin in config.plugins],
+        plugins=[build_plugin(plugin, context) for plugin in config.plugins],
         train=config.train,
         view=view,
         evaluator=evaluator,
@@ -282,7 +282,7 @@ def build_strategy(
 
 
 def reference_of(
-    view: View, backbone: Backbone, features: Inputs | QuestionInputs | None, teacher: Teacher | None = None
+    view: LearnerView, backbone: Backbone, features: Inputs | QuestionInputs | None, teacher: Teacher | None = None
 ) -> Reference | None:
     """The reference set of a benchmark, where it has one."""
     if features is None or "reference" not in view.plan.streams:

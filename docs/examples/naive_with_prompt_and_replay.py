@@ -18,7 +18,7 @@ from avalanche.training.supervised import Naive
 from clvl_bench.api import avalanche_benchmark
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.methods._base.adaptation import Adaptation
-from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.methods.replay.plugin import Replay
 from clvl_bench.training.evaluation import Accuracy, Forgetting, RecordLogger, ZeroShotAccuracy
@@ -34,7 +34,7 @@ scenario, plan = benchmark.scenario, benchmark.view.plan
 for name, memory in (("prompt", []), ("prompt_replay", [Replay(memory_size=100, seed=0)])):
     torch.manual_seed(0)  # the order of Avalanche's data loaders
     # The adapter is the model. The frozen backbone is no part of it, so its parameters are the learned context alone.
-    adapter = build_adapter(PromptAdapter(), backbone, plan.table, seed=0)
+    adapter = build_adapter(PromptConfig(), backbone, plan.table, seed=0)
     coordinates = {
         "benchmark": "toy_landcover", "label_space": plan.label_space, "strategy": f"naive, {name}",
         "backbone": backbone.name, "seed": 0, "class_order": 0,

@@ -8,7 +8,7 @@ import torch
 from contract.listening import Heard, Moment, evaluate_again
 from contract.tables import small, written
 
-from clvl_bench.inputs.kinds import ASKED
+from clvl_bench.inputs.kinds import QUESTION_INPUTS
 from clvl_bench.methods.registry import adapters
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.files import run_config
@@ -33,7 +33,7 @@ LAST_BITS = 1e-4
 def config_of(strategy: Path, space: str) -> RunConfig:
     """A strategy file on the small stream of a label space."""
     (adapter,) = written(strategy, "adapter")
-    answers = adapters()[adapter["kind"]].reads in ASKED
+    answers = adapters()[adapter["kind"]].input_kind in QUESTION_INPUTS
     benchmark, override = (QUESTIONS if answers else STREAMS)[space]
     sizes = [f"adapter.{name}={size}" for name, size in small(adapter).items()]
     steps = ["train.iterations=3" for train in written(strategy, "train") if "iterations" in train]
@@ -52,7 +52,7 @@ def scored_too_early(heard: Heard) -> list[str]:
 
     The classes of samples are taken from the data, not from the plan.
     """
-    plan, labels = plan_of(heard), heard.prepared.benchmark.truth._labels
+    plan, labels = plan_of(heard), heard.prepared.benchmark.label_store._labels
     train = [set(labels[step.ids].tolist()) for step in plan.streams["train"]]
     datasets: dict[str, set[int]] = {}
     for part in heard.prepared.parts:
@@ -110,7 +110,7 @@ def read_elsewhere(heard: Heard) -> list[str]:
 def swayed_by_neighbours(heard: Heard) -> list[str]:
     """Samples whose scores or prediction change when they are evaluated seven at a time."""
     again = evaluate_again(heard, batch=7)
-    assert again.keys() == {key for key in heard.evaluated if key[0].trained == heard.strategy.learned}
+    assert again.keys() == {key for key in heard.evaluated if key[0].trained == heard.strategy.n_experiences}
     return [
         f"{at}: sample {sample}"
         for (at, sample), scores in again.items()
@@ -121,12 +121,12 @@ def swayed_by_neighbours(heard: Heard) -> list[str]:
 
 def told_otherwise(heard: Heard) -> Callable[[Prepared], None]:
     """Gives every sample whose label had not arrived another class of its own experience: what a second run starts from."""
-    assert heard.revealed is not None
-    hidden, plan = heard.revealed < 0, plan_of(heard)
+    assert heard.visible_labels is not None
+    hidden, plan = heard.visible_labels < 0, plan_of(heard)
     assert hidden.any()
 
     def change(prepared: Prepared) -> None:
-        labels, before = prepared.benchmark.truth._labels, prepared.benchmark.truth._labels.copy()
+        labels, before = prepared.benchmark.label_store._labels, prepared.benchmark.label_store._labels.copy()
         for step in (step for steps in plan.streams.values() for step in steps):
             following = dict(zip(step.classes, (*step.classes[1:], step.classes[0]), strict=True))
             for sample in step.ids[hidden[step.ids]]:

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.rng import keyed
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.inputs.answerer_scores import GivenAnswers
-from clvl_bench.inputs.kinds import ASKED
-from clvl_bench.inputs.questions import Asked, packed, question_rows
+from clvl_bench.inputs.answerer_scores import AnswererScores
+from clvl_bench.inputs.kinds import QUESTION_INPUTS
+from clvl_bench.inputs.questions import QuestionBatch, packed, question_rows
 from clvl_bench.training.losses import masked_cross_entropy
 
 NAMES = ("forest", "wheat field", "annual_crop_land", "river", "lake or sea", "village")
@@ -22,44 +22,44 @@ ALL = tuple(range(len(TABLE)))
 FIRST, SECOND = ALL[:3], ALL[3:]
 
 
-def table_of(reads: str) -> tuple[Candidate, ...]:
+def table_of(input_kind: str) -> tuple[Candidate, ...]:
     """Classes, or answers for those who answer."""
-    return ANSWERS if reads in ASKED else TABLE
+    return ANSWERS if input_kind in QUESTION_INPUTS else TABLE
 
 
-def zeroshot(backbone: Any, reads: str, inputs: Tensor, *, templates: int | None) -> Tensor:
+def zeroshot(backbone: Any, input_kind: str, inputs: Tensor, *, templates: int | None) -> Tensor:
     """What the untouched backbone says of some inputs of `pictures`, from whole sentences."""
-    if reads not in ASKED:
-        features = backbone.image_features(inputs) if reads == "pixels" else inputs
-        return backbone.logit_scale * unit(features) @ backbone.class_features(TABLE, templates=templates).T
+    if input_kind not in QUESTION_INPUTS:
+        features = backbone.image_features(inputs) if input_kind == "pixels" else inputs
+        return backbone.logit_scale * l2_normalize(features) @ backbone.class_features(TABLE, templates=templates).T
     rows = []
-    for row, image in enumerate(unit(inputs[:, : backbone.width])):
+    for row, image in enumerate(l2_normalize(inputs[:, : backbone.width])):
         question = QUESTIONS[row % len(QUESTIONS)]
-        texts = [unit(backbone.text_features(each.prompts_for(question))).mean(dim=0) for each in ANSWERS]
-        rows.append(backbone.logit_scale * unit(torch.stack(texts)) @ image)
+        texts = [l2_normalize(backbone.text_features(each.prompts_for(question))).mean(dim=0) for each in ANSWERS]
+        rows.append(backbone.logit_scale * l2_normalize(torch.stack(texts)) @ image)
     return torch.stack(rows)
 
 
-def pictures(backbone: Any, reads: str, *, count: int = 12, seed: int = 0) -> Tensor:
+def pictures(backbone: Any, input_kind: str, *, count: int = 12, seed: int = 0) -> Tensor:
     """Random pixels; image features near the texts of all classes in turn, so that no class wins them all; or all answers and
     none as they are given in turn."""
     generator = torch.Generator().manual_seed(seed)
-    if reads == "given_answers":
+    if input_kind == "answerer_scores":
         places = np.arange(seed, seed + count) % (len(ANSWERS) + 1) - 1
-        return GivenAnswers(places, len(ANSWERS))(torch.arange(count))
-    if reads == "pixels":
+        return AnswererScores(places, len(ANSWERS))(torch.arange(count))
+    if input_kind == "pixels":
         return torch.randint(0, 256, (count, 3, 40, 40), dtype=torch.uint8, generator=generator)
     texts = backbone.class_features(TABLE)[[row % len(TABLE) for row in range(count)]]
     noise: Tensor = torch.randn(texts.shape, generator=generator) / texts.shape[1] ** 0.5
-    if reads not in ASKED:
+    if input_kind not in QUESTION_INPUTS:
         return 3 * texts + noise
     rows = question_rows(backbone, QUESTIONS)[[row % len(QUESTIONS) for row in range(count)]]
     kinds = torch.arange(count).remainder(len(QUESTIONS)).float()
     image = 3 * texts + noise
-    if reads == "question_patches":
+    if input_kind == "question_patches":
         rest = torch.randn(count, backbone.patch_tokens - 1, backbone.width, generator=generator)
         image = torch.cat([image[:, None], rest], dim=1)
-    return packed(Asked(image, rows[:, : backbone.width], kinds, rows[:, backbone.width :]))
+    return packed(QuestionBatch(image, rows[:, : backbone.width], kinds, rows[:, backbone.width :]))
 
 
 def learn(adapter: Any, inputs: Tensor, classes: tuple[int, ...], *, key: object = "experience") -> None:

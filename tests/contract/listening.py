@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clvl_bench.core.resources import Stopwatch
-from clvl_bench.inputs.answerer_scores import GivenAnswers
+from clvl_bench.inputs.answerer_scores import AnswererScores
 from clvl_bench.inputs.features import Inputs
 from clvl_bench.inputs.questions import QuestionInputs
 from clvl_bench.records.run_folder import Result, RunFolder
@@ -81,8 +81,8 @@ class Ear(SupervisedPlugin):
         strategy = self.listening_to
         if strategy is None:
             return None
-        step = strategy.experience.step
-        return Moment(strategy.is_training, step.stream, step.index, strategy.learned, step.covers)
+        step = strategy.experience.spec
+        return Moment(strategy.is_training, step.stream, step.index, strategy.n_experiences, step.covers)
 
     def before_training(self, strategy: Any, **kwargs: Any) -> None:
         self.listening_to = strategy
@@ -115,11 +115,11 @@ class Ear(SupervisedPlugin):
         self.heard.evaluated.update({(at, sample): row for sample, row in samples})
 
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        at, truth = self.now(), self.heard.prepared.benchmark.truth
+        at, truth = self.now(), self.heard.prepared.benchmark.label_store
         last = len(self.heard.prepared.benchmark.scenario.train_stream) - 1
         self.heard.states.append(state_bits(strategy))
         if self._walk is not None and at.index == min(self._walk, last):
-            self.heard.revealed = truth.revealed.copy()
+            self.heard.visible_labels = truth.visible_labels.copy()
             texts = strategy.adapter.backbone._class_features  # shared by runs: each finds what others asked for
             self.heard.reached = facts(strategy, name="strategy", ignore={id(self), id(self.heard), id(texts)})
         if self._until is not None and at.index == min(self._until, last):
@@ -212,6 +212,6 @@ def _overheard_reads(prepared: Prepared, ear: Ear) -> Iterator[None]:
         return overheard
 
     with pytest.MonkeyPatch.context() as patch:
-        for kind in (Inputs, QuestionInputs, GivenAnswers):
+        for kind in (Inputs, QuestionInputs, AnswererScores):
             patch.setattr(kind, "__call__", overhear(kind.__call__))
         yield

@@ -27,12 +27,12 @@ def config(request):
 
 @pytest.fixture
 def adapter(config, backbone):
-    return build_adapter(config, backbone, table_of(config.reads), seed=0).eval()
+    return build_adapter(config, backbone, table_of(config.input_kind), seed=0).eval()
 
 
 @pytest.fixture
 def inputs(config, backbone):
-    return pictures(backbone, config.reads)
+    return pictures(backbone, config.input_kind)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def bits(module):
 
 def test_at_first_the_logits_are_the_backbones_own_or_the_text_says_why_not(adapter, backbone, config, inputs):
     if adapter.starts_as_zeroshot:
-        expected = zeroshot(backbone, config.reads, inputs, templates=adapter.start_templates)
+        expected = zeroshot(backbone, config.input_kind, inputs, templates=adapter.start_templates)
         assert torch.allclose(logits(adapter, inputs), expected, atol=1e-4)
     else:
         kinds = [kind for kind in type(adapter).__mro__ if issubclass(kind, Adapter) and kind is not Adapter]
@@ -85,12 +85,12 @@ def test_permuted_candidates_have_permuted_logits(learned, inputs):
 
 def test_what_it_learned_goes_through_a_checkpoint_and_on(learned, backbone, config, inputs, tmp_path):
     checkpoint.write(tmp_path, checkpoint.Checkpoint(1, {"adapter": learned.state()}, {}))
-    other = build_adapter(config, backbone, table_of(config.reads), seed=0).eval()
+    other = build_adapter(config, backbone, table_of(config.input_kind), seed=0).eval()
     logits(other, inputs)
     other.load(checkpoint.latest(tmp_path).state["adapter"])
     assert torch.equal(logits(other, inputs), logits(learned, inputs))
     for each in (learned, other):
-        learn(each, pictures(backbone, config.reads, seed=1), SECOND, key="second")
+        learn(each, pictures(backbone, config.input_kind, seed=1), SECOND, key="second")
     assert torch.equal(logits(other, inputs), logits(learned, inputs))
 
 
@@ -129,7 +129,7 @@ def test_it_learns_something(adapter, inputs):
 
 def test_its_start_and_what_it_learns_depend_on_the_seed_alone(adapter, backbone, config, inputs):
     torch.manual_seed(5)
-    again = build_adapter(config, backbone, table_of(config.reads), seed=0).eval()
+    again = build_adapter(config, backbone, table_of(config.input_kind), seed=0).eval()
     for each in (adapter, again):
         learn(each, inputs, FIRST)
     assert torch.equal(logits(adapter, inputs), logits(again, inputs))

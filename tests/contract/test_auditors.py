@@ -135,7 +135,7 @@ def test_the_walk_ends_where_objects_hold_each_other():
 def test_a_planted_label_is_found_and_named(hear, where):
     def plant(strategy, prepared):
         place = functools.reduce(getattr, where.split("."), strategy)
-        held = {7: int(prepared.benchmark.truth._labels[-1])}
+        held = {7: int(prepared.benchmark.label_store._labels[-1])}
         vars(place[0] if isinstance(place, tuple) else place)["noted"] = held
 
     heard = hear(plant, walk=1)

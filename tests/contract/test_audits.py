@@ -17,7 +17,7 @@ from contract.listening import bits, listen
 from contract.reach import differing
 from contract.tables import STRATEGIES, written
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.data.catalog.normalisers import NORMALISERS
 from clvl_bench.data.readers.question_split import QuestionSplit
 from clvl_bench.methods.registry import plugins
@@ -73,7 +73,7 @@ def test_the_backbone_stays_to_the_bit(heard, tiny, untouched):
     assert not any(weight.requires_grad or weight.grad is not None for weight in tiny.towers.parameters())
     some = heard.prepared.benchmark.view.plan.table[:5]
     texts = tiny.text_features([candidate.prompts[0] for candidate in some])
-    assert torch.allclose(tiny.class_features(some, templates=1), unit(texts), atol=1e-6)
+    assert torch.allclose(tiny.class_features(some, templates=1), l2_normalize(texts), atol=1e-6)
 
 
 def test_what_it_reads_stays_to_the_bit(heard, tiny, small_answerers):
@@ -84,7 +84,7 @@ def test_what_it_reads_stays_to_the_bit(heard, tiny, small_answerers):
     pixels = torch.from_numpy(np.stack([tiny.preprocessing(images.image(row)) for row in range(len(images))]))
     assert torch.equal(features.image_features(ids), tiny.image_features(pixels)[rows])
     view, table = heard.prepared.benchmark.view.inputs, heard.prepared.benchmark.view.plan.table
-    if view.reads == "given_answers":
+    if view.input_kind == "answerer_scores":
         answerer = small_answerers[heard.prepared.config.strategy_config.answerer]
         said = [
             answerer.answers(images.image(row), [each.question])[0] for row, each in zip(rows, part.data.questions, strict=True)
@@ -92,11 +92,11 @@ def test_what_it_reads_stays_to_the_bit(heard, tiny, small_answerers):
         names = [candidate.name if candidate.dataset == part.dataset.name else None for candidate in table]
         right = [[NORMALISERS[part.dataset.normaliser](answer) == name for name in names] for answer in said]
         assert torch.equal(view(ids), torch.where(torch.tensor(right), 0.0, -torch.inf))
-    elif view.reads == "question_patches":
+    elif view.input_kind == "question_patches":
         tokens = tiny.patch_features(pixels)[rows].float().flatten(1)
         assert torch.equal(view(ids), torch.cat([tokens, features(ids)[:, tiny.width :]], dim=1))
     else:
-        assert torch.equal(view(ids), pixels if view.reads == "pixels" else features(ids))
+        assert torch.equal(view(ids), pixels if view.input_kind == "pixels" else features(ids))
 
 
 def test_it_reads_the_experience_in_hand_and_the_reference_set_and_nothing_else(heard):
@@ -112,7 +112,7 @@ def test_predictions_do_not_depend_on_who_is_evaluated_beside(heard):
 @FIRST_STREAM
 def test_nothing_within_reach_depends_on_a_label_that_has_not_arrived(heard, tmp_path):
     other = listen(heard.prepared.config, tmp_path, walk=1, until=1, before=told_otherwise(heard))
-    assert np.array_equal(other.revealed, heard.revealed), "the labels that arrived are the same"
+    assert np.array_equal(other.visible_labels, heard.visible_labels), "the labels that arrived are the same"
     assert differing(heard.reached, other.reached) == []
     assert other.states == heard.states[: len(other.states)], "nothing that was learned depends on it"
 

@@ -86,7 +86,9 @@ def steps_of(stream: BenchmarkConfig) -> int:
     if asked.by in ("answer", "dataset"):
         return asked.experiences or len(stream.datasets)
     skills = [
-        skill for name in stream.datasets for skill in asked.groups or [(each,) for each in stream.asked(name).values[asked.by]]
+        skill
+        for name in stream.datasets
+        for skill in asked.groups or [(each,) for each in stream.questions_of(name).values[asked.by]]
     ]
     if asked.concepts == "together":
         return len(skills)

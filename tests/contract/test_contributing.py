@@ -10,7 +10,7 @@ from contract.tables import ROOT
 from pydantic import Field
 
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig, PluginConfig
 from clvl_bench.metrics import continual as metrics
 
@@ -27,7 +27,13 @@ def written(what, **known):
 
 
 def configured(name):
-    known = {"AdapterConfig": AdapterConfig, "PluginConfig": PluginConfig, "ClassVar": ClassVar, "Reads": Reads, "Field": Field}
+    known = {
+        "AdapterConfig": AdapterConfig,
+        "PluginConfig": PluginConfig,
+        "ClassVar": ClassVar,
+        "Reads": InputKind,
+        "Field": Field,
+    }
     return written(f"class {name}(", **known)[name]()
 
 

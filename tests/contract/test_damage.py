@@ -14,7 +14,7 @@ from command import clvl
 from clvl_bench.backbones.catalog import assets
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.cli.main import main
-from clvl_bench.core.cache_dir import home
+from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.data.catalog.listing import find
 from clvl_bench.data.readers.reading import read
@@ -96,7 +96,7 @@ def test_a_flipped_byte_in_any_file_of_the_embedded_backbone_is_named(name, tmp_
 def test_kept_pictures_with_a_flipped_byte_are_named_and_painted_again(empty_home, caplog):
     dataset = find("toy_shapes")
     whole = read(dataset, "test")
-    (kept,) = (home() / "toy").glob("*.npz")
+    (kept,) = (cache_dir() / "toy").glob("*.npz")
     original = kept.read_bytes()
     flip(kept)
     assert kept.read_bytes() != original

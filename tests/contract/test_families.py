@@ -12,7 +12,7 @@ from clvl_bench.backbones.base import TowerBackbone
 from clvl_bench.backbones.layers import LayeredTowers
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.core.errors import Mistake
-from clvl_bench.inputs.kinds import ASKED
+from clvl_bench.inputs.kinds import QUESTION_INPUTS
 from clvl_bench.methods.registry import adapters
 from clvl_bench.runs import setup
 from clvl_bench.runs.files import run_config
@@ -78,7 +78,7 @@ def test_one_experience_under_the_audits(family, path, on_family, tmp_path):
     if adapter["kind"] == "attriclip":  # three contexts stand before a name: some of these towers read 24 tokens
         sizes.append("adapter.context_length=1")
     sizes += ["train.iterations=3" for train in written(path, "train") if "iterations" in train]
-    answers = adapters()[adapter["kind"]].reads in ASKED
+    answers = adapters()[adapter["kind"]].input_kind in QUESTION_INPUTS
     benchmark, stream = ("toy_scans_vqa", SMALL) if answers else ("toy_landcover", ONE)
     # Questions come by type: of fewer, a type may have a single answer, from which nothing is learned.
     config = run_config(benchmark, str(path), limit=120 if answers else 20, overrides=(*stream, *sizes))

@@ -9,13 +9,13 @@ from contract.reach import differing
 from contract.tables import STRATEGIES, small, written
 
 from clvl_bench.core.errors import Mistake
-from clvl_bench.inputs.kinds import ASKED
+from clvl_bench.inputs.kinds import QUESTION_INPUTS
 from clvl_bench.methods.registry import adapters
 from clvl_bench.records.run_folder import RECORDS
 from clvl_bench.runs import runner
 from clvl_bench.runs.files import run_config
 from clvl_bench.streams.plan import steps_of
-from clvl_bench.training.online_runner import Walk
+from clvl_bench.training.online_runner import OnlineRunner
 
 LATE = ("benchmark.online.step_size=4", "benchmark.supervision.delay=2", "benchmark.supervision.label_fraction=0.8")
 STREAM = ("toy_online_few", "benchmark.classes_per_experience=[4, 3, 3]", *LATE)
@@ -28,7 +28,7 @@ def config_of(path, *overrides):
     (adapter,) = written(path, "adapter")
     sizes = [f"adapter.{name}={size}" for name, size in small(adapter).items()]
     seen = [] if adapter["kind"] == "none" else ["train.classes=seen"]
-    benchmark, *stream = ASKING if adapters()[adapter["kind"]].reads in ASKED else STREAM
+    benchmark, *stream = ASKING if adapters()[adapter["kind"]].input_kind in QUESTION_INPUTS else STREAM
     try:
         return run_config(benchmark, str(path), limit=60, overrides=(*SMALL, *stream, *sizes, *seen, *overrides))
     except Mistake:  # test_protocol.py has what it says
@@ -89,15 +89,15 @@ def test_predictions_do_not_depend_on_who_is_evaluated_beside(heard):
 def test_nothing_within_reach_depends_on_a_label_that_has_not_arrived(path, kind, tmp_path, shared_data):
     config = config_of(path, f"benchmark.supervision.kind={kind}")
     heard = listen(config, tmp_path / "one", walk=1, until=1)
-    truth = heard.prepared.benchmark.truth
+    truth = heard.prepared.benchmark.label_store
     steps = len(heard.states)
     came = (truth.arrivals >= 0) & (truth.arrivals < steps)
     came[np.setdiff1d(np.arange(len(truth)), np.concatenate([step.ids for step in plan_of(heard).streams["train"]]))] = False
     if kind == "delay":
-        assert np.array_equal(heard.revealed >= 0, came)
+        assert np.array_equal(heard.visible_labels >= 0, came)
     else:
-        assert (heard.revealed < 0).all(), "a reward reveals no label"
-        heard.revealed = np.where(came, 0, -1)
+        assert (heard.visible_labels < 0).all(), "a reward reveals no label"
+        heard.visible_labels = np.where(came, 0, -1)
     other = listen(config, tmp_path / "other", walk=1, until=1, before=told_otherwise(heard))
     assert differing(heard.reached, other.reached) == []
     assert other.states == heard.states
@@ -123,13 +123,13 @@ def test_killed_at_a_step_it_goes_on_to_the_same_bytes_and_the_same_state(name, 
     config = config_of(path, "benchmark.online.checkpoint_steps=2", f"benchmark.supervision.kind={kind}").model_copy(
         update={"benchmark": "small", "strategy": name}  # the names of all overrides are longer than a file's may be
     )
-    states, walked, finished = [], Walk._step, Walk.finish
+    states, walked, finished = [], OnlineRunner._step, OnlineRunner.finish
 
     def noted(walk):
         states.append(kept({"strategy": walk._strategy.state(), "walk": walk.state()}))
         finished(walk)
 
-    monkeypatch.setattr(Walk, "finish", noted)
+    monkeypatch.setattr(OnlineRunner, "finish", noted)
     undisturbed = runner.run(config, results=tmp_path / "undisturbed", progress=False)
 
     def killed(walk, at):
@@ -137,10 +137,10 @@ def test_killed_at_a_step_it_goes_on_to_the_same_bytes_and_the_same_state(name, 
             raise KeyboardInterrupt
         walked(walk, at)
 
-    monkeypatch.setattr(Walk, "_step", killed)
+    monkeypatch.setattr(OnlineRunner, "_step", killed)
     with pytest.raises(KeyboardInterrupt):
         runner.run(config, results=tmp_path / "killed", progress=False)
-    monkeypatch.setattr(Walk, "_step", walked)
+    monkeypatch.setattr(OnlineRunner, "_step", walked)
     again = runner.run(config, results=tmp_path / "killed", progress=False)
     assert any(place.startswith("strategy/pending/ids") for place in states[0])
     assert states[0] == states[1]

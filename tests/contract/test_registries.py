@@ -9,7 +9,7 @@ from clvl_bench.data.catalog.listing import DATASETS, QUESTION_KINDS, QUESTIONS
 from clvl_bench.data.catalog.sources import Source
 from clvl_bench.data.catalog.vqa_sources import VqaSource
 from clvl_bench.data.readers import vqa
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods.registry import adapters, config_class, plugins
 from clvl_bench.runs.files import check
 
@@ -27,7 +27,7 @@ def test_a_method_is_one_folder_with_its_configuration_and_its_code(kind):
 
 @pytest.mark.parametrize("kind", METHODS)
 def test_every_kind_says_what_it_reads_and_what_it_is(kind):
-    assert METHODS[kind].reads in Reads.__args__
+    assert METHODS[kind].input_kind in InputKind.__args__
     assert METHODS[kind].__doc__
 
 

@@ -150,7 +150,7 @@ def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunConfig:
     (tmp_path / "noise.toml").write_text(ARRAYS)
     write_noise(tmp_path, seed=0)
     config = run_config(str(tmp_path / "noise.toml"), "prompt_replay")
-    keep = runner.Course.keep
+    keep = runner.RunState.keep
 
     def keep_then_stop(course, done):
         keep(course, done)
@@ -158,7 +158,7 @@ def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunConfig:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner.Course, "keep", keep_then_stop)
+        patch.setattr(runner.RunState, "keep", keep_then_stop)
         with pytest.raises(KeyboardInterrupt):
             runner.run(config, results=tmp_path / "interrupted", progress=False)
     assert list(tmp_path.glob("interrupted/runs/*/state/0001"))
@@ -169,8 +169,8 @@ def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunConfig:
 def resumed(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     """Where each run went on."""
     found: list[int | None] = []
-    resume = runner.Course.resume
-    monkeypatch.setattr(runner.Course, "resume", lambda course: found.append(resume(course)) or found[-1])
+    resume = runner.RunState.resume
+    monkeypatch.setattr(runner.RunState, "resume", lambda course: found.append(resume(course)) or found[-1])
     return found
 
 

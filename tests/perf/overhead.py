@@ -20,7 +20,7 @@ import torch
 from avalanche.training.plugins import EvaluationPlugin
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import TowerBackbone, unit
+from clvl_bench.backbones.base import TowerBackbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.runs.files import run_config
@@ -67,32 +67,32 @@ def train_ours(prepared: Prepared) -> float:
 
 def coop(backbone: TowerBackbone, candidates: Sequence[Candidate]) -> Bare:
     """Zhou et al. 2022 (arXiv:2109.01134) in ten lines."""
-    tokens = backbone.tokenise([candidate.prompts[0] for candidate in candidates])
+    tokens = backbone.tokenize([candidate.prompts[0] for candidate in candidates])
     words = backbone.towers.embed(tokens.ids)
     context = nn.Parameter(words[0, 1 : 1 + words_before(backbone, candidates)].clone())
 
     def scores(features: Tensor) -> Tensor:
         embeddings = torch.cat([words[:, :1], context.expand(len(words), -1, -1), words[:, 1 + len(context) :]], dim=1)
-        return backbone.logit_scale * unit(features) @ unit(backbone.towers.text(embeddings, tokens.ends)).T
+        return backbone.logit_scale * l2_normalize(features) @ l2_normalize(backbone.towers.text(embeddings, tokens.ends)).T
 
     return [context], scores
 
 
 def cocoop(backbone: TowerBackbone, candidates: Sequence[Candidate]) -> Bare:
     """Zhou et al. 2022 (arXiv:2203.05557): every sentence of every image through the text tower at once."""
-    tokens = backbone.tokenise([candidate.prompts[0] for candidate in candidates])
+    tokens = backbone.tokenize([candidate.prompts[0] for candidate in candidates])
     words = backbone.towers.embed(tokens.ids)
     context = nn.Parameter(words[0, 1 : 1 + words_before(backbone, candidates)].clone())
     hidden = backbone.width // 16
     net = nn.Sequential(nn.Linear(backbone.width, hidden), nn.ReLU(), nn.Linear(hidden, backbone.token_width))
 
     def scores(features: Tensor) -> Tensor:
-        images = unit(features)
+        images = l2_normalize(features)
         contexts = (context + net(images)[:, None])[:, None].expand(-1, len(words), -1, -1)
         every = words.expand(len(images), -1, -1, -1)
         embeddings = torch.cat([every[:, :, :1], contexts, every[:, :, 1 + len(context) :]], dim=2)
         texts = backbone.towers.text(embeddings.flatten(0, 1), tokens.ends.repeat(len(images)))
-        return backbone.logit_scale * torch.einsum("bp,bcp->bc", images, unit(texts).view(len(images), len(words), -1))
+        return backbone.logit_scale * torch.einsum("bp,bcp->bc", images, l2_normalize(texts).view(len(images), len(words), -1))
 
     return [context, *net.parameters()], scores
 
@@ -105,14 +105,14 @@ def clip_adapter(backbone: TowerBackbone, candidates: Sequence[Candidate]) -> Ba
     )
 
     def scores(features: Tensor) -> Tensor:
-        return backbone.logit_scale * unit(0.2 * net(features) + 0.8 * features) @ texts.T
+        return backbone.logit_scale * l2_normalize(0.2 * net(features) + 0.8 * features) @ texts.T
 
     return [*net.parameters()], scores
 
 
 def words_before(backbone: TowerBackbone, candidates: Sequence[Candidate]) -> int:
     """Tokens before the name in the first template."""
-    return int(backbone.tokenise([candidates[0].templates[0].partition("{}")[0]]).ends[0]) - 1
+    return int(backbone.tokenize([candidates[0].templates[0].partition("{}")[0]]).ends[0]) - 1
 
 
 def train_bare(prepared: Prepared, model: Callable[[TowerBackbone, Sequence[Candidate]], Bare]) -> float:
@@ -123,7 +123,7 @@ def train_bare(prepared: Prepared, model: Callable[[TowerBackbone, Sequence[Cand
     parameters, scores = model(backbone, [view.plan.table[place] for place in step.classes])
     ids, place = torch.from_numpy(step.ids), {label: row for row, label in enumerate(step.classes)}
     features = view.inputs(ids)
-    labels = torch.tensor([place[int(label)] for label in view.revealed[step.ids]])
+    labels = torch.tensor([place[int(label)] for label in view.visible_labels[step.ids]])
     optimizer: torch.optim.Optimizer = (
         torch.optim.SGD(parameters, lr=train.lr, momentum=train.momentum)
         if train.optimizer == "sgd"
@@ -150,9 +150,9 @@ def zscl_bare(prepared: Prepared) -> float:
     student = build_adapter(prepared.config.strategy_config.adapter, prepared.backbone, view.plan.table, seed=0).train()
     ids, others = torch.from_numpy(step.ids), torch.from_numpy(reference.ids)
     place = {label: row for row, label in enumerate(step.classes)}
-    labels = torch.tensor([place[int(label)] for label in view.revealed[step.ids]])
+    labels = torch.tensor([place[int(label)] for label in view.visible_labels[step.ids]])
     table = [view.plan.table[label] for label in reference.classes]
-    texts, teacher = prepared.backbone.class_features(table, templates=1), unit(prepared.features(others))
+    texts, teacher = prepared.backbone.class_features(table, templates=1), l2_normalize(prepared.features(others))
     weights = list(student.parameters())
     previous, mean = ([weight.detach().clone() for weight in weights] for _ in range(2))
     optimizer = torch.optim.AdamW(weights, lr=train.lr, weight_decay=0.0)
@@ -160,10 +160,10 @@ def zscl_bare(prepared: Prepared) -> float:
     start = time.perf_counter()
     for _ in range(train.epochs):
         for rows in torch.randperm(len(ids)).split(train.batch_size):
-            scores = scale * unit(student.image(view.inputs(ids[rows]))) @ student.classifier(step.classes).T
+            scores = scale * l2_normalize(student.image(view.inputs(ids[rows]))) @ student.classifier(step.classes).T
             loss = torch.nn.functional.cross_entropy(scores, labels[rows], label_smoothing=train.label_smoothing)
             some = torch.randperm(len(others))[: train.batch_size]
-            learned = scale * unit(student.image(view.inputs(others[some]))) @ texts.T / 2
+            learned = scale * l2_normalize(student.image(view.inputs(others[some]))) @ texts.T / 2
             known = scale * teacher[some] @ texts.T / 2
             for ours_, theirs in ((learned, known), (learned.T, known.T)):
                 loss = loss + 4 * torch.nn.functional.cross_entropy(ours_, theirs.softmax(dim=-1))
@@ -188,7 +188,7 @@ def train_bare_answers(prepared: Prepared) -> float:
     ids, place = torch.from_numpy(step.ids), {label: row for row, label in enumerate(step.classes)}
     rows_of, width = view.inputs(ids), prepared.backbone.width
     images, questions = rows_of[:, :width], rows_of[:, width : 2 * width]
-    labels = torch.tensor([place[int(label)] for label in view.revealed[step.ids]])
+    labels = torch.tensor([place[int(label)] for label in view.visible_labels[step.ids]])
     texts = prepared.backbone.class_features([view.plan.table[label] for label in step.classes])
     optimizer = torch.optim.AdamW(head.parameters(), lr=train.lr, weight_decay=train.weight_decay)
     steps, done = train.epochs * -(-len(ids) // train.batch_size), 0
@@ -197,7 +197,7 @@ def train_bare_answers(prepared: Prepared) -> float:
         for rows in torch.randperm(len(ids)).split(train.batch_size):
             v, u = head.of_image(images[rows]), head.of_question(questions[rows])
             said = head.fused(torch.cat([v, u, v * u, (v - u).abs()], dim=1))
-            loss = torch.nn.functional.cross_entropy(head.log_scale.exp() * unit(said) @ texts.T, labels[rows])
+            loss = torch.nn.functional.cross_entropy(head.log_scale.exp() * l2_normalize(said) @ texts.T, labels[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.param_groups[0]["lr"] = train.lr * 0.5 * (1 + np.cos(np.pi * done / steps))
@@ -239,7 +239,7 @@ def regress_bare(prepared: Prepared) -> float:
     """The matrix products of ridge regression on ReLU(x R) in float64, in the same batches, and one Cholesky solve."""
     view, batch = prepared.benchmark.view, prepared.config.strategy_config.train.batch_size
     ids = torch.from_numpy(np.concatenate([step.ids for step in view.plan.streams["train"]]))
-    inputs, labels = view.inputs(ids), torch.from_numpy(view.revealed)[ids]
+    inputs, labels = view.inputs(ids), torch.from_numpy(view.visible_labels)[ids]
     projection = torch.randn(WIDTH, RIDGE_FEATURES, dtype=torch.float64)
     gram = torch.zeros(RIDGE_FEATURES, RIDGE_FEATURES, dtype=torch.float64)
     sums = torch.zeros(RIDGE_FEATURES, len(view.plan.table), dtype=torch.float64)
@@ -289,24 +289,24 @@ def main() -> None:
     print("| toy_landcover, tiny | ours / bare: median (range) | ms more a step |\n| --- | ---: | ---: |")
     for strategy, model in (("prompt", coop), ("cocoop", cocoop), ("clip_adapter", clip_adapter)):
         prepared = prepare(run_config("toy_landcover", strategy))
-        prepared.benchmark.truth.reveal_all()
+        prepared.benchmark.label_store.reveal_all()
         train = prepared.config.strategy_config.train
         count = len(prepared.benchmark.view.plan.streams["train"][0].ids)
         steps = train.epochs * -(-count // train.batch_size)
         print(compare(f"{strategy}, warm, {steps} steps", train_ours, partial(train_bare, model=model), prepared, steps))
     prepared = prepare(run_config("toy_landcover", "zscl", overrides=("train.epochs=1",)))
-    prepared.benchmark.truth.reveal_all()
+    prepared.benchmark.label_store.reveal_all()
     steps = -(-count // prepared.config.strategy_config.train.batch_size)
     print(compare(f"zscl, the teacher cached, {steps} steps", train_ours, zscl_bare, prepared, steps))
     prepared = prepare(run_config("toy_scans_vqa", "answers_product", overrides=["train.epochs=5"]))
-    prepared.benchmark.truth.reveal_all()
+    prepared.benchmark.label_store.reveal_all()
     train = prepared.config.strategy_config.train
     count = len(prepared.benchmark.view.plan.streams["train"][0].ids)
     steps = train.epochs * -(-count // train.batch_size)
     print(compare(f"answering questions (toy_scans_vqa), {steps} steps", train_ours, train_bare_answers, prepared, steps))
     with tempfile.TemporaryDirectory() as folder:
         prepared = prepare(run_config(str(features(Path(folder))), "linear"))
-    prepared.benchmark.truth.reveal_all()
+    prepared.benchmark.label_store.reveal_all()
     experiences = len(prepared.benchmark.view.plan.streams["test"])
     what = f"evaluation, {IMAGES} images of width {WIDTH} in {experiences} experiences"
     print(compare(what, evaluate_ours, evaluate_bare, prepared, experiences))
@@ -318,7 +318,7 @@ def ridge() -> str:
     settings = (f"adapter.random_features={RIDGE_FEATURES}", "adapter.ridge=1.0")
     with tempfile.TemporaryDirectory() as folder:
         prepared = prepare(run_config(str(features(Path(folder), images=RIDGE_IMAGES)), "ranpac", overrides=settings))
-    prepared.benchmark.truth.reveal_all()
+    prepared.benchmark.label_store.reveal_all()
     steps = sum(-(-len(step.ids) // 256) for step in prepared.benchmark.view.plan.streams["train"])
     what = f"RanPAC, {RIDGE_FEATURES:,} random features, {RIDGE_IMAGES:,} samples, {steps} steps"
     return compare(what, regress_ours, regress_bare, prepared, steps, rounds=RIDGE_ROUNDS, warm=False)

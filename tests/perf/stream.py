@@ -65,16 +65,16 @@ def main(strategy: str = "naive", steps: int = 100_000) -> None:
     warnings.filterwarnings("ignore")
     from clvl_bench.runs.files import run_config
     from clvl_bench.runs.runner import run
-    from clvl_bench.training.online_runner import Walk
+    from clvl_bench.training.online_runner import OnlineRunner
 
-    marks, walked = [], Walk._step
+    marks, walked = [], OnlineRunner._step
 
     def watched(walk, step):  # type: ignore[no-untyped-def]
         if step.number % (steps // 10) == 0:
             marks.append((step.number, resident_mib(), time.process_time()))
         walked(walk, step)
 
-    Walk._step = watched  # type: ignore[method-assign]
+    OnlineRunner._step = watched  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
         run(run_config(str(write(Path(folder), steps)), strategy), results=Path(folder), progress=False)
         marks.append((steps, resident_mib(), time.process_time()))

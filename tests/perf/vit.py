@@ -128,8 +128,8 @@ def plain_avalanche(folder: Path) -> Callable[[], None]:
     class CoOp(nn.Module):
         def __init__(self, names: list[str]) -> None:
             super().__init__()
-            ids = torch.full((len(names), 77), backbone.tokenise(["a"]).ids[0, -1].item())
-            texts = backbone.tokenise([f"a photo of a {name.replace('_', ' ')}." for name in names])
+            ids = torch.full((len(names), 77), backbone.tokenize(["a"]).ids[0, -1].item())
+            texts = backbone.tokenize([f"a photo of a {name.replace('_', ' ')}." for name in names])
             ids[:, : texts.ids.shape[1]] = texts.ids
             self.ends, self.towers = texts.ends, backbone.towers
             with torch.no_grad():
@@ -183,9 +183,9 @@ def bare(folder: Path, *, cached: bool, warm: bool) -> Callable[[], None]:
     """The loop as one would write it by hand; with `cached` each image is encoded once, with `warm` that was done before."""
     import torch
 
-    from clvl_bench.backbones.base import unit
+    from clvl_bench.backbones.base import l2_normalize
     from clvl_bench.data.catalog.candidate import Candidate
-    from clvl_bench.methods.prompt.config import PromptAdapter
+    from clvl_bench.methods.prompt.config import PromptConfig
     from clvl_bench.methods.registry import build_adapter
 
     backbone, kept = loaded(folder), folder / "bare_features.pt"
@@ -204,13 +204,13 @@ def bare(folder: Path, *, cached: bool, warm: bool) -> Callable[[], None]:
                 torch.save(encoded, kept)
             features.update(zip(streams, torch.load(kept, weights_only=True), strict=True))
         table = [Candidate(name, "stream", ("a photo of a {}.",)) for name in train.names]
-        prompt = build_adapter(PromptAdapter(), backbone, table, seed=0).train()
+        prompt = build_adapter(PromptConfig(), backbone, table, seed=0).train()
         evaluate(prompt, test)
         for group in GROUPS:
             optimizer = torch.optim.SGD(prompt.parameters(), lr=2e-3, momentum=0.9)
             rows = train.rows(group)
             labels = torch.tensor([train.labels[row] - group[0] for row in rows])
-            scores = backbone.logit_scale * unit(images(train, rows)) @ prompt.classifier(group).T
+            scores = backbone.logit_scale * l2_normalize(images(train, rows)) @ prompt.classifier(group).T
             loss = torch.nn.functional.cross_entropy(scores, labels)
             optimizer.zero_grad()
             loss.backward()
@@ -222,7 +222,7 @@ def bare(folder: Path, *, cached: bool, warm: bool) -> Callable[[], None]:
         with torch.no_grad():
             texts = prompt.classifier(tuple(range(CLASSES)))
             for group in GROUPS:
-                (unit(images(test, test.rows(group))) @ texts.T).argmax(dim=1)
+                (l2_normalize(images(test, test.rows(group))) @ texts.T).argmax(dim=1)
 
     return work
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from clvl_bench.data.readers.split import Split
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.plan import make_plan
-from clvl_bench.streams.split_slice import Part
+from clvl_bench.streams.split_slice import SplitSlice
 
 
 def dataset(name: str, classes: int) -> dict:
@@ -15,11 +15,11 @@ def dataset(name: str, classes: int) -> dict:
     return {"source": source, "classes": [f"{name} {number}" for number in range(classes)], "templates": [f"{name} {{}}."]}
 
 
-def parts_of(config: BenchmarkConfig, labels: dict[tuple[str, str], list[int]]) -> tuple[Part, ...]:
+def parts_of(config: BenchmarkConfig, labels: dict[tuple[str, str], list[int]]) -> tuple[SplitSlice, ...]:
     parts, start = [], 0
     for (name, split), values in labels.items():
         data = Split(np.array(values, dtype=np.int64), tuple(map(str, range(len(values)))), "0" * 64)
-        parts.append(Part(config.declared(name), split, data, start))
+        parts.append(SplitSlice(config.declared(name), split, data, start))
         start += len(values)
     return tuple(parts)
 

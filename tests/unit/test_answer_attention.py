@@ -7,7 +7,7 @@ from clvl_bench.cli.estimate import estimate, patch_bytes
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.questions import QuestionInputs
-from clvl_bench.methods.answer_attention.config import AttentionAdapter
+from clvl_bench.methods.answer_attention.config import AttentionConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.runs.files import run_config, shipped
 from clvl_bench.streams.reading import read_parts
@@ -17,7 +17,7 @@ TABLE = tuple(Candidate(name, "d", ("{question} {}.",)) for name in ("yes", "no"
 
 @pytest.fixture
 def head(backbone):
-    return build_adapter(AttentionAdapter(heads=4), backbone, TABLE, seed=0).eval()
+    return build_adapter(AttentionConfig(heads=4), backbone, TABLE, seed=0).eval()
 
 
 @pytest.fixture
@@ -77,4 +77,4 @@ def test_patches_in_memory_are_as_a_dry_run_says(tiny):
 
 def test_heads_that_do_not_divide_the_width_are_refused(backbone):
     with pytest.raises(Mistake, match="divisor"):
-        build_adapter(AttentionAdapter(heads=7), backbone, TABLE, seed=0)
+        build_adapter(AttentionConfig(heads=7), backbone, TABLE, seed=0)

@@ -5,14 +5,14 @@ from collections import Counter
 import pytest
 import torch
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.inputs.questions import Asked, packed, question_rows, unpacked
-from clvl_bench.methods.answer_concat.config import ConcatAdapter
-from clvl_bench.methods.answer_majority.config import MajorityAdapter
-from clvl_bench.methods.answer_product.config import ProductAdapter
-from clvl_bench.methods.answer_ranpac.config import AnswerRanPacAdapter
+from clvl_bench.inputs.questions import QuestionBatch, packed, question_rows, unpacked
+from clvl_bench.methods.answer_concat.config import ConcatConfig
+from clvl_bench.methods.answer_majority.config import MajorityConfig
+from clvl_bench.methods.answer_product.config import ProductConfig
+from clvl_bench.methods.answer_ranpac.config import AnswerRanPacConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.runner import run
@@ -29,7 +29,7 @@ def exclusive_or(backbone, count=64):
     centres = torch.randn(2, backbone.width, generator=generator)
     images = centres[kinds] + 0.1 * torch.randn(count, backbone.width, generator=generator)
     rows = question_rows(backbone, QUESTIONS)[asked]
-    inputs = packed(Asked(images, rows[:, : backbone.width], asked.float(), rows[:, backbone.width :]))
+    inputs = packed(QuestionBatch(images, rows[:, : backbone.width], asked.float(), rows[:, backbone.width :]))
     return inputs, (kinds != asked).long()
 
 
@@ -59,14 +59,14 @@ def test_a_row_comes_apart_as_it_was_put_together(backbone):
 
 def test_a_product_learns_what_a_sum_of_image_and_question_cannot(backbone):
     inputs, targets = exclusive_or(backbone)
-    assert right(trained(ProductAdapter(hidden=32, dropout=0.0), backbone, inputs, targets), inputs, targets) == 1.0
+    assert right(trained(ProductConfig(hidden=32, dropout=0.0), backbone, inputs, targets), inputs, targets) == 1.0
     # The best sum has three of the four kinds of pairs right.
-    assert right(trained(ConcatAdapter(), backbone, inputs, targets), inputs, targets) <= 0.76
+    assert right(trained(ConcatConfig(), backbone, inputs, targets), inputs, targets) <= 0.76
 
 
 def test_the_product_is_its_formula(backbone):
     inputs, _ = exclusive_or(backbone, count=8)
-    head = build_adapter(ProductAdapter(hidden=16), backbone, TABLE, seed=0)
+    head = build_adapter(ProductConfig(hidden=16), backbone, TABLE, seed=0)
     head.begin((0, 1))
     head.end()
     head.eval()
@@ -80,7 +80,7 @@ def test_the_product_is_its_formula(backbone):
         assert torch.allclose(head.logits(inputs, (0, 1)), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("config", [ProductAdapter(sees="question", hidden=32), ConcatAdapter(sees="question")])
+@pytest.mark.parametrize("config", [ProductConfig(sees="question", hidden=32), ConcatConfig(sees="question")])
 def test_a_blind_head_says_the_same_of_every_image(backbone, config):
     inputs, targets = exclusive_or(backbone)
     adapter = trained(config, backbone, inputs, targets, steps=5)
@@ -92,8 +92,8 @@ def test_a_blind_head_says_the_same_of_every_image(backbone, config):
 
 def test_an_answer_that_never_came_has_a_score_in_the_product_and_none_in_the_sum(backbone):
     inputs, targets = exclusive_or(backbone)
-    never = ProductAdapter(hidden=32, unseen="never")
-    configs = (ProductAdapter(hidden=32), ConcatAdapter(), never)
+    never = ProductConfig(hidden=32, unseen="never")
+    configs = (ProductConfig(hidden=32), ConcatConfig(), never)
     heads = [trained(config, backbone, inputs, targets, steps=2) for config in configs]
     with torch.no_grad():
         product, *others = (head.logits(inputs, (0, 1, 2, 3)) for head in heads)
@@ -106,13 +106,13 @@ def test_an_answer_that_never_came_has_a_score_in_the_product_and_none_in_the_su
 def test_answers_that_never_came_may_be_scored_among_themselves_alone(backbone):
     inputs, targets = exclusive_or(backbone)
     scored, apart, never = (
-        trained(ProductAdapter(hidden=32, dropout=0.0, unseen=unseen), backbone, inputs, targets, steps=2)
+        trained(ProductConfig(hidden=32, dropout=0.0, unseen=unseen), backbone, inputs, targets, steps=2)
         for unseen in ("scored", "apart", "never")
     )
     with torch.no_grad():
         assert torch.equal(apart.logits(inputs, (0, 1, 2, 3)), never.logits(inputs, (0, 1, 2, 3)))
         assert torch.equal(apart.logits(inputs, (2, 3)), scored.logits(inputs, (2, 3))), "by the head that learned"
-        untouched = never.ranking.scores(never.asked(inputs), (2, 3))
+        untouched = never.ranking.scores(never.question_batch(inputs), (2, 3))
         assert torch.equal(never.logits(inputs, (2, 3)), untouched)
         assert not torch.allclose(apart.logits(inputs, (2, 3)), untouched)
 
@@ -120,7 +120,7 @@ def test_answers_that_never_came_may_be_scored_among_themselves_alone(backbone):
 def test_majority_says_the_commonest_answer_of_the_type(backbone):
     inputs, _ = exclusive_or(backbone)
     targets = torch.tensor([(0, 0, 1, 3, 0, 1, 3, 3)[row % 8] for row in range(len(inputs))])
-    adapter = build_adapter(MajorityAdapter(), backbone, TABLE, seed=0)
+    adapter = build_adapter(MajorityConfig(), backbone, TABLE, seed=0)
     adapter.begin((0, 1, 3))
     for rows in torch.arange(len(inputs)).split(5):
         adapter.observe(inputs[rows], targets[rows])
@@ -135,7 +135,7 @@ def test_majority_says_the_commonest_answer_of_the_type(backbone):
 
 def test_ranpac_is_ridge_regression_on_the_product_whatever_the_order(backbone):
     inputs, targets = exclusive_or(backbone)
-    config = AnswerRanPacAdapter(random_features=40, ridge=0.1)
+    config = AnswerRanPacConfig(random_features=40, ridge=0.1)
 
     def learned(order):
         adapter = build_adapter(config, backbone, TABLE, seed=0)
@@ -147,8 +147,10 @@ def test_ranpac_is_ridge_regression_on_the_product_whatever_the_order(backbone):
 
     order = torch.arange(len(inputs))
     one, other = learned(order), learned(order.flip(0))
-    v, u = (unit(part.double()) for part in (inputs[:, : backbone.width], inputs[:, backbone.width : 2 * backbone.width]))
-    h = torch.relu(unit(torch.cat([unit(v * u), v, u], dim=1)) @ one.projection.double())
+    v, u = (
+        l2_normalize(part.double()) for part in (inputs[:, : backbone.width], inputs[:, backbone.width : 2 * backbone.width])
+    )
+    h = torch.relu(l2_normalize(torch.cat([l2_normalize(v * u), v, u], dim=1)) @ one.projection.double())
     wanted = torch.nn.functional.one_hot(targets, 2).double()
     weights = torch.linalg.solve(h.T @ h + 0.1 * torch.eye(40, dtype=torch.float64), h.T @ wanted)
     with torch.no_grad():

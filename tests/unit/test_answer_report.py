@@ -11,7 +11,7 @@ from clvl_bench.report import answer_tables, gallery
 from clvl_bench.report.answers import Answered, Score, answered, from_csv, to_csv
 from clvl_bench.report.runs import Origin, Run
 
-ASKED = [
+QUESTION_INPUTS = [
     (10, "CLOSED", "PRES", "yes", True), (11, "CLOSED", "PRES", "no", True), (12, "OPEN", "POS", "normal", True),
     (13, "OPEN", "POS", "<b>lung</b>", False),
 ]  # fmt: skip
@@ -25,7 +25,7 @@ def folder(tmp_path):
     rows = [
         {"id": sample, "dataset": "d", "question": "<script>alert(1)</script>?", "answer": answer, "answer_type": kind,
          "type": what, "organ": "", "modality": "", "seen": seen}
-        for sample, kind, what, answer, seen in ASKED
+        for sample, kind, what, answer, seen in QUESTION_INPUTS
     ]  # fmt: skip
     content = {"answers": TABLE, "questions": rows, "shown": [10, 13]}
     (tmp_path / QUESTIONS).write_text(json.dumps(content))
@@ -34,7 +34,7 @@ def folder(tmp_path):
     for trained, predicted in ((0, [1, 1, 1, 1]), (2, [0, 1, 1, 2])):
         columns = {}
         for experience, rows in ((0, [0, 1]), (1, [2, 3])):
-            for name, values in (("ids", [row[0] for row in ASKED]), ("predicted", predicted), ("true", TRUE)):
+            for name, values in (("ids", [row[0] for row in QUESTION_INPUTS]), ("predicted", predicted), ("true", TRUE)):
                 columns[f"test/{experience}/{name}"] = np.array(values, dtype=np.int32)[rows]
         (tmp_path / "predictions" / f"{trained:04d}.safetensors").write_bytes(save(columns))
     return tmp_path

@@ -18,9 +18,9 @@ from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.data.catalog.listing import find, find_questions
 from clvl_bench.data.readers.reading import read
 from clvl_bench.data.readers.vqa.reading import read_questions
-from clvl_bench.inputs.answerer_scores import GivenAnswers, answers_of
-from clvl_bench.methods._base.adapter import NO_CLASS, best
-from clvl_bench.methods.answer_given.config import GivenAdapter
+from clvl_bench.inputs.answerer_scores import AnswererScores, answers_of
+from clvl_bench.methods._base.adapter import NO_CLASS, predict
+from clvl_bench.methods.answer_given.config import GivenConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.report.answers import CANDIDATE, NO_CANDIDATE, OVERALL, answered
 from clvl_bench.report.runs import of_result
@@ -31,7 +31,7 @@ from clvl_bench.runs.provenance import identity
 from clvl_bench.runs.runner import run
 from clvl_bench.streams.label_store import OUTSIDE
 from clvl_bench.streams.reading import read_parts
-from clvl_bench.streams.vqa.answerer import given_answers
+from clvl_bench.streams.vqa.answerer import answerer_scores
 from clvl_bench.streams.vqa.plan import placed
 
 QUESTIONS = (
@@ -176,7 +176,7 @@ def test_a_picture_that_comes_without_a_question_is_asked_what_is_shown(empty_ho
 def test_nothing_is_asked_about_a_reference_set(empty_home):
     config = run_config("toy_scans_vqa", "answers_blip").benchmark_config
     parts, parrot = read_parts(config, limit=30), Parrot(str)
-    given_answers(config, parts, parrot)
+    answerer_scores(config, parts, parrot)
     (reference,) = (part for part in parts if part.dataset.name == config.reference)
     assert parrot.asked == sum(len(part.data) for part in parts) - len(reference.data)
 
@@ -200,11 +200,11 @@ def test_what_is_said_of_a_picture_is_a_class_by_its_words():
 
 def test_what_is_no_candidate_is_no_class_and_not_the_first_or_nearest_one(tiny):
     table = tuple(Candidate(name, "d", ("{question} {}.",)) for name in ("yes", "no", "left"))
-    adapter = build_adapter(GivenAdapter(), tiny, table, seed=0).eval()
-    inputs = GivenAnswers(np.array([1, OUTSIDE, 2, 0]), 3)(torch.tensor([0, 1, 2, 3]))
+    adapter = build_adapter(GivenConfig(), tiny, table, seed=0).eval()
+    inputs = AnswererScores(np.array([1, OUTSIDE, 2, 0]), 3)(torch.tensor([0, 1, 2, 3]))
     adapter.scored = (0, 1)
-    assert best(adapter(inputs)).tolist() == [1, NO_CLASS, NO_CLASS, 0], "left is no candidate yet"
-    assert best(torch.tensor([[0.1, -torch.inf], [-torch.inf, -5.0]])).tolist() == [0, 1]
+    assert predict(adapter(inputs)).tolist() == [1, NO_CLASS, NO_CLASS, 0], "left is no candidate yet"
+    assert predict(torch.tensor([[0.1, -torch.inf], [-torch.inf, -5.0]])).tolist() == [0, 1]
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods.attriclip.config import AttriClipAdapter
-from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.attriclip.config import AttriClipConfig
+from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "wheat field", "lake", "x"))
@@ -20,12 +20,12 @@ def features(backbone):
 
 
 def build(backbone, **settings):
-    return build_adapter(AttriClipAdapter(**settings), backbone, TABLE, seed=0)
+    return build_adapter(AttriClipConfig(**settings), backbone, TABLE, seed=0)
 
 
 def coop(backbone, context):
     """CoOp with that context."""
-    settings = PromptAdapter(context_init="random", context_length=len(context))
+    settings = PromptConfig(context_init="random", context_length=len(context))
     prompt = build_adapter(settings, backbone, TABLE, seed=0)
     with torch.no_grad():
         prompt.context.copy_(context)
@@ -43,7 +43,7 @@ def test_a_bank_of_one_prompt_is_coop(backbone, features):
 def test_an_image_has_the_prompts_of_the_keys_with_the_largest_products_the_largest_first(backbone, features):
     attriclip = build(backbone, bank_size=5, chosen=2, context_length=3)
     attriclip.keys.mul_(torch.tensor([1.0, 9.0, 1.0, 5.0, 1.0])[:, None])  # products, not cosines
-    for image, row in zip(unit(features), attriclip.logits(features, ALL), strict=True):
+    for image, row in zip(l2_normalize(features), attriclip.logits(features, ALL), strict=True):
         first, second = sorted(range(5), key=lambda key: -float(attriclip.keys[key] @ image))[:2]
         context = torch.cat([attriclip.prompts[first], attriclip.prompts[second]])
         assert torch.allclose(row, coop(backbone, context).logits(image[None], ALL)[0], atol=1e-4)
@@ -59,7 +59,7 @@ def test_images_that_choose_alike_share_their_sentences(backbone, features, monk
     monkeypatch.setattr(backbone.towers, "text_after", overheard)
     with torch.no_grad():
         attriclip.logits(features, ALL)
-    choices = {tuple(row) for row in attriclip.choose(unit(features)).tolist()}
+    choices = {tuple(row) for row in attriclip.choose(l2_normalize(features)).tolist()}
     assert len(choices) < len(features)
     assert sum(encoded) == len(choices) * len(ALL)
 
@@ -96,16 +96,16 @@ def test_prompts_that_say_the_opposite_pay_as_those_that_say_the_same(backbone, 
 def test_the_diversity_loss_is_of_the_prompts_alone_with_a_full_stop(backbone, features):
     attriclip = build(backbone, bank_size=2, chosen=1, context_length=1, key_weight=0.0, diversity_weight=1.0)
     with torch.no_grad():
-        words = [backbone.towers.embed(backbone.tokenise([word]).ids)[0, 1] for word in ("x", "w")]
+        words = [backbone.towers.embed(backbone.tokenize([word]).ids)[0, 1] for word in ("x", "w")]
         attriclip.prompts.copy_(torch.stack(words)[:, None])
-        one, other = unit(backbone.text_features(["x .", "w ."]))
+        one, other = l2_normalize(backbone.text_features(["x .", "w ."]))
     assert attriclip.penalty(features).item() == pytest.approx(abs(float(one @ other)), abs=1e-5)
 
 
 def test_keys_learn_by_the_penalty_and_only_those_that_were_chosen(backbone, features):
     attriclip = build(backbone)
     (attriclip.logits(features, ALL).sum() + attriclip.penalty(features)).backward()
-    chosen = set(attriclip.choose(unit(features)).flatten().tolist())
+    chosen = set(attriclip.choose(l2_normalize(features)).flatten().tolist())
     moved = {key for key, gradient in enumerate(attriclip.keys.grad) if gradient.abs().sum() > 0}
     assert moved == chosen
     assert all(weight.grad is None for weight in backbone.towers.parameters())
@@ -113,4 +113,4 @@ def test_keys_learn_by_the_penalty_and_only_those_that_were_chosen(backbone, fea
 
 def test_more_than_the_bank_holds_cannot_be_chosen():
     with pytest.raises(ValidationError, match="got 4 of a bank of 3"):
-        AttriClipAdapter(bank_size=3, chosen=4)
+        AttriClipConfig(bank_size=3, chosen=4)

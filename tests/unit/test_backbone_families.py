@@ -14,15 +14,15 @@ from PIL import Image
 from small_backbones import BIOMED, COCA_TEXT, FAMILIES, MOBILE, VIT, open_clip_model, siglip_model
 from torch import Tensor
 
-from clvl_bench.backbones.base import sentence_features, unit
+from clvl_bench.backbones.base import l2_normalize, sentence_features
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.backbones.padding import padded
 from clvl_bench.backbones.siglip import SiglipTowers
 from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods.kgcoop.config import KgCoOpAdapter
-from clvl_bench.methods.lora.config import LoraAdapter
-from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.kgcoop.config import KgCoOpConfig
+from clvl_bench.methods.lora.config import LoraConfig
+from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
 
 TEXTS = ["a photo of a forest.", "a river", "an aerial photo of a lake from above in winter.", "x"]
@@ -32,7 +32,7 @@ TRANSFORMERS = [(name, how) for name in ("clip", "legacy_clip", "siglip") for ho
 
 
 @dataclass(frozen=True)
-class Said:
+class PseudoLabels:
     """What the library says of some pixels and of the texts, and how it names its logits."""
 
     images: Tensor
@@ -89,7 +89,7 @@ def library(name, folder, backbone, pixels, how="sdpa"):
         else:
             ids = open_clip.tokenize(TEXTS)
         logits = model.get_logits(inputs, ids)[0]
-        return Said(model.encode_image(inputs), model.encode_text(ids), logits)
+        return PseudoLabels(model.encode_image(inputs), model.encode_text(ids), logits)
     from transformers import CLIPModel, SiglipModel
 
     kind, padding = (SiglipModel, "max_length") if name == "siglip" else (CLIPModel, True)
@@ -97,7 +97,7 @@ def library(name, folder, backbone, pixels, how="sdpa"):
     words = {"max_length": 64} if name == "siglip" else {}
     ids = backbone._tokenizer(TEXTS, padding=padding, return_tensors="pt", **words).input_ids
     images = model.get_image_features(pixel_values=inputs).pooler_output
-    return Said(
+    return PseudoLabels(
         images, model.get_text_features(input_ids=ids).pooler_output, model(input_ids=ids, pixel_values=inputs).logits_per_image
     )
 
@@ -111,7 +111,7 @@ def agrees(backbone, said, pixels):
     images, texts = backbone.image_features(pixels), backbone.text_features(TEXTS)
     assert near(images, said.images)
     assert near(texts, said.texts)
-    assert near(backbone.logit_scale * unit(images) @ unit(texts).T + backbone.logit_bias, said.logits)
+    assert near(backbone.logit_scale * l2_normalize(images) @ l2_normalize(texts).T + backbone.logit_bias, said.logits)
 
 
 def test_features_and_logits_are_the_librarys_own(family, backbone):
@@ -132,7 +132,7 @@ def test_with_either_attention_of_transformers(name, how, written):
 def test_the_text_tower_on_embeddings_says_what_it_says_on_ids(family, backbone):
     if not backbone.towers.reads_embeddings:
         pytest.skip("declared: this text tower reads token ids alone")
-    tokens = backbone.tokenise(TEXTS)
+    tokens = backbone.tokenize(TEXTS)
     said = library(*family, backbone, pixels_for(backbone)).texts
     embeddings = backbone.towers.embed(tokens.ids)
     assert embeddings.shape == (*tokens.ids.shape, backbone.token_width)
@@ -212,7 +212,7 @@ def test_padding_replaces_what_stands_behind_the_end_and_nothing_else():
     assert not whole[1, 3:].any()
 
 
-@pytest.mark.parametrize("config", [PromptAdapter(), KgCoOpAdapter()], ids=lambda config: config.kind)
+@pytest.mark.parametrize("config", [PromptConfig(), KgCoOpConfig()], ids=lambda config: config.kind)
 def test_who_learns_words_refuses_a_tower_that_reads_none_in_one_line(config, written):
     backbone = load_backbone(str(written("closed_text")))
     assert backbone.token_width == 0
@@ -228,10 +228,10 @@ def test_lora_finds_the_projections_of_each_tower_or_says_which_have_none(name, 
     backbone = load_backbone(str(written(name)))
     if allowed is not None:
         with pytest.raises(Mistake, match=f"has none of its own; allowed there: adapter.towers = {allowed}"):
-            build_adapter(LoraAdapter(), backbone, TABLE, seed=0)
+            build_adapter(LoraConfig(), backbone, TABLE, seed=0)
         return
     for towers, inside in (("image", r"vis"), ("text", r"text_model|words")):
-        adapter = build_adapter(LoraAdapter(towers=towers), backbone, TABLE, seed=0)
+        adapter = build_adapter(LoraConfig(towers=towers), backbone, TABLE, seed=0)
         names = [name for name, weight in adapter.named_parameters() if weight.requires_grad]
         assert names
         assert all(re.search(inside, name) for name in names)
@@ -291,7 +291,7 @@ def test_a_copy_with_code_of_its_own_beside_is_read_as_open_clip_published_it(wr
 def test_random_sentences_keep_to_the_vocabulary_whether_or_not_texts_have_a_start(backbone):
     from clvl_bench.methods.lwf.plugin import gibberish
 
-    tokens, edges = gibberish(backbone, 200, 0), backbone.tokenise([""]).ids[0].tolist()
+    tokens, edges = gibberish(backbone, 200, 0), backbone.tokenize([""]).ids[0].tolist()
     assert tokens.ids.shape == (200, 10 + len(edges))
     assert [tokens.ids[:, place].unique().tolist() for place in (*range(len(edges) - 1), -1)] == [[edge] for edge in edges]
     assert tokens.ends.unique().tolist() == [9 + len(edges)]

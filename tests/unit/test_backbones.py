@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from transformers import CLIPModel
 
-from clvl_bench.backbones.base import Towers, unit
+from clvl_bench.backbones.base import Towers, l2_normalize
 from clvl_bench.backbones.catalog import assets
 from clvl_bench.backbones.clip import ClipTowers
 from clvl_bench.backbones.loading import load_backbone
@@ -64,7 +64,7 @@ def test_logits_equal_transformers_own(backbone, reference):
         torch.tensor(backbone.preprocessing.std).view(1, 3, 1, 1),
     )
     expected = reference(pixel_values=(pixels / 255 - mean) / std, **ids_of(backbone, TEXTS)).logits_per_image
-    images, texts = unit(backbone.image_features(pixels)), unit(backbone.text_features(TEXTS))
+    images, texts = l2_normalize(backbone.image_features(pixels)), l2_normalize(backbone.text_features(TEXTS))
     assert torch.allclose(backbone.logit_scale * images @ texts.T, expected, atol=1e-5)
 
 
@@ -80,7 +80,7 @@ def test_features_do_not_depend_on_what_stands_behind_the_end_of_text(backbone):
     together = backbone.text_features(TEXTS)
     alone = torch.cat([backbone.text_features([text]) for text in TEXTS])
     assert torch.allclose(together, alone, atol=1e-5)
-    tokens = backbone.tokenise(TEXTS)
+    tokens = backbone.tokenize(TEXTS)
     padded = torch.cat([tokens.ids, tokens.ids.new_full((len(TEXTS), 9), backbone._tokenizer.eos_token_id)], dim=1)
     uncut = backbone.towers.text(backbone.towers.embed(padded), tokens.ends)
     assert torch.allclose(together, uncut, atol=1e-5)
@@ -91,7 +91,7 @@ def test_features_do_not_depend_on_what_stands_behind_the_end_of_text(backbone):
 
 @torch.no_grad()
 def test_rests_packed_behind_one_beginning_say_what_whole_sentences_say(backbone):
-    tokens = backbone.tokenise(TEXTS)
+    tokens = backbone.tokenize(TEXTS)
     words, cut = backbone.towers.embed(tokens.ids), 2
     assert int(tokens.ends.min()) >= cut
     packed = backbone.towers.text_after(words[:2, :cut], words[:, cut:], tokens.ends - cut)
@@ -103,7 +103,7 @@ def test_rests_packed_behind_one_beginning_say_what_whole_sentences_say(backbone
 
 
 def test_the_end_of_text_is_the_first_of_its_tokens(backbone):
-    tokens = backbone.tokenise(TEXTS)
+    tokens = backbone.tokenize(TEXTS)
     end = backbone._tokenizer.eos_token_id
     for row, place in zip(tokens.ids.tolist(), tokens.ends.tolist(), strict=True):
         assert row.index(end) == place
@@ -111,7 +111,7 @@ def test_the_end_of_text_is_the_first_of_its_tokens(backbone):
 
 
 def test_a_long_text_is_truncated_and_still_ends(backbone):
-    tokens = backbone.tokenise(["forest " * 200])
+    tokens = backbone.tokenize(["forest " * 200])
     assert tokens.ids.shape == (1, 77)
     assert tokens.ids[0, -1] == backbone._tokenizer.eos_token_id
 
@@ -143,8 +143,8 @@ def test_a_random_configuration_has_its_own_logit_scale(backbone):
 @torch.no_grad()
 def test_class_features_are_unit_means_of_units(backbone):
     candidate = Candidate("annual_crop", "d", ("a photo of {}.", "{} from above."))
-    rows = unit(backbone.text_features(["a photo of annual crop.", "annual crop from above."]))
-    assert torch.allclose(backbone.class_features([candidate])[0], unit(rows.mean(dim=0)), atol=1e-6)
+    rows = l2_normalize(backbone.text_features(["a photo of annual crop.", "annual crop from above."]))
+    assert torch.allclose(backbone.class_features([candidate])[0], l2_normalize(rows.mean(dim=0)), atol=1e-6)
     assert torch.allclose(backbone.class_features([candidate], templates=1)[0], rows[0], atol=1e-6)
 
 

@@ -9,15 +9,15 @@ from torch.nn.functional import cosine_similarity, linear, normalize
 
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods.attriclip.config import AttriClipAdapter
-from clvl_bench.methods.cocoop.config import CoCoOpAdapter
-from clvl_bench.methods.coda_prompt.config import CodaPromptAdapter
-from clvl_bench.methods.dualprompt.config import DualPromptAdapter
-from clvl_bench.methods.l2p.config import L2PAdapter
-from clvl_bench.methods.maple.config import MapleAdapter
-from clvl_bench.methods.moe_adapters.config import MoeAdaptersAdapter
+from clvl_bench.methods.attriclip.config import AttriClipConfig
+from clvl_bench.methods.cocoop.config import CoCoOpConfig
+from clvl_bench.methods.coda_prompt.config import CodaPromptConfig
+from clvl_bench.methods.dualprompt.config import DualPromptConfig
+from clvl_bench.methods.l2p.config import L2PConfig
+from clvl_bench.methods.maple.config import MapleConfig
+from clvl_bench.methods.moe_adapters.config import MoeAdaptersConfig
 from clvl_bench.methods.registry import build_adapter
-from clvl_bench.methods.sprompts.config import SPromptsAdapter
+from clvl_bench.methods.sprompts.config import SPromptsConfig
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "wheat field", "annual crop land"))
 ALL = (0, 1, 2)
@@ -29,7 +29,7 @@ class ByHand:
     def __init__(self, folder):
         from transformers import CLIPModel, CLIPTokenizer
 
-        self.backbone, self.tokeniser = load_backbone(str(folder)), CLIPTokenizer.from_pretrained(folder)
+        self.backbone, self.tokenizer = load_backbone(str(folder)), CLIPTokenizer.from_pretrained(folder)
         self.model = CLIPModel.from_pretrained(folder).eval().requires_grad_(False)
         self.scale = self.model.logit_scale.exp().item()
         generator = torch.Generator().manual_seed(0)
@@ -39,7 +39,7 @@ class ByHand:
         self.texts = torch.stack([self.sentence(each.prompts[0]) for each in TABLE])
 
     def words(self, text):
-        return self.model.text_model.embeddings.token_embedding(torch.tensor(self.tokeniser(text)["input_ids"]))
+        return self.model.text_model.embeddings.token_embedding(torch.tensor(self.tokenizer(text)["input_ids"]))
 
     def image(self, row, *, tokens=None, deep=(), prefixes=None, branch=None):
         """[1, width]; `tokens` stand behind the patches, `deep` over them before later layers."""
@@ -120,7 +120,7 @@ def spread(*parameters, by=1.0, seed=0):
 
 @torch.no_grad()
 def test_l2p(clip):
-    l2p = clip.build(L2PAdapter(depth=2, pool_size=7, selected=3, length=4, key_weight=0.5, init="normal")).eval()
+    l2p = clip.build(L2PConfig(depth=2, pool_size=7, selected=3, length=4, key_weight=0.5, init="normal")).eval()
     spread(l2p.keys, l2p.prompts)
     nearest = cosine_similarity(clip.unit[:, None], l2p.keys[None], dim=-1).topk(3)
     images = [
@@ -137,7 +137,7 @@ def test_l2p(clip):
 @torch.no_grad()
 def test_dualprompt_trains_the_last_expert_and_tests_by_the_nearest_key(clip):
     dual = clip.build(
-        DualPromptAdapter(general_depth=1, expert_depth=1, general_length=2, expert_length=4, key_weight=0.5), experiences=3
+        DualPromptConfig(general_depth=1, expert_depth=1, general_length=2, expert_length=4, key_weight=0.5), experiences=3
     )
     spread(*dual.experts, *dual.keys, dual.general)
     cosines = torch.stack([cosine_similarity(clip.unit, key[None]) for key in dual.keys], dim=1)
@@ -153,7 +153,7 @@ def test_dualprompt_trains_the_last_expert_and_tests_by_the_nearest_key(clip):
 
 @torch.no_grad()
 def test_coda_prompt(clip):
-    coda = clip.build(CodaPromptAdapter(components=2, depth=2, length=4, orthogonality=0.3), experiences=2).eval()
+    coda = clip.build(CodaPromptConfig(components=2, depth=2, length=4, orthogonality=0.3), experiences=2).eval()
     spread(*coda.components, *coda.keys, *coda.attention, by=0.3)
     parts, keys, attention = (torch.cat(list(each), dim=1) for each in (coda.components, coda.keys, coda.attention))
     images = []
@@ -171,7 +171,7 @@ def test_coda_prompt(clip):
 
 @torch.no_grad()
 def test_maple(clip):
-    maple = clip.build(MapleAdapter(context_length=2)).eval()
+    maple = clip.build(MapleConfig(context_length=2)).eval()
     spread(maple.context, maple.deep, by=0.5)
     prompts = [maple.context, *maple.deep]
     first, *later = (linear(each, net.weight, net.bias) for each, net in zip(prompts, maple.couplings, strict=True))
@@ -182,7 +182,7 @@ def test_maple(clip):
 
 @torch.no_grad()
 def test_sprompts(clip):
-    member = clip.build(SPromptsAdapter(image_length=3, context_length=4)).train().current
+    member = clip.build(SPromptsConfig(image_length=3, context_length=4)).train().current
     bound = 48**-0.5
     assert 0.9 * bound < member.tokens.abs().max() <= bound
     texts = torch.stack([clip.sentence(f"{each.name}.", context=member.context) for each in TABLE])
@@ -192,7 +192,7 @@ def test_sprompts(clip):
 
 @torch.no_grad()
 def test_cocoop(clip):
-    cocoop = clip.build(CoCoOpAdapter()).eval()
+    cocoop = clip.build(CoCoOpConfig()).eval()
     spread(*cocoop.shift.parameters(), by=0.3)
     (w, b), (w2, b2) = ((layer.weight, layer.bias) for layer in (cocoop.shift[0], cocoop.shift[2]))
     contexts = [cocoop.context + w2 @ torch.relu(w @ image + b) + b2 for image in clip.unit]
@@ -203,7 +203,7 @@ def test_cocoop(clip):
 
 @torch.no_grad()
 def test_attriclip(clip):
-    attri = clip.build(AttriClipAdapter(bank_size=5, chosen=2, context_length=3, key_weight=0.7, diversity_weight=0.4)).eval()
+    attri = clip.build(AttriClipConfig(bank_size=5, chosen=2, context_length=3, key_weight=0.7, diversity_weight=0.4)).eval()
     spread(attri.keys, attri.prompts)
     chosen = (clip.unit @ attri.keys.T).topk(2).indices
     contexts = [torch.cat([attri.prompts[place] for place in places]) for places in chosen]
@@ -219,7 +219,7 @@ def test_attriclip(clip):
 
 @torch.no_grad()
 def test_moe_adapters_route_each_sample_by_its_first_token(clip):
-    moe = clip.build(MoeAdaptersAdapter(experts=4, selected=2, bottleneck=3, dropout=0.0, radius=None))
+    moe = clip.build(MoeAdaptersConfig(experts=4, selected=2, bottleneck=3, dropout=0.0, radius=None))
     moe.observe(clip.pixels, torch.zeros(5, dtype=torch.long))
     moe.end()
     moe.eval()

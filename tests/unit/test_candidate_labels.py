@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, one_hot
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.candidate_labels import partial_loss
 from clvl_bench.methods._base.memory import Memory, insert_labelled
-from clvl_bench.methods._base.plugin import Plugin, Said
+from clvl_bench.methods._base.plugin import Plugin, PseudoLabels
 from clvl_bench.methods.anchored_pl.plugin import AnchoredPl
 from clvl_bench.methods.cpl.plugin import Cpl, likely
 from clvl_bench.methods.grip.plugin import Grip, shared_out
-from clvl_bench.methods.linear.config import LinearAdapter
+from clvl_bench.methods.linear.config import LinearConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.methods.replay.plugin import Replay
 from clvl_bench.methods.upl.plugin import Upl, most_confident
@@ -93,7 +93,7 @@ class Noted(Grip):
 def taught(tiny, *, rounds, epochs):
     """A head away from its start, an experience of six samples without a label, and the plugin after every epoch."""
     table = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("river", "forest"))
-    head = build_adapter(LinearAdapter(), tiny, table, seed=0)
+    head = build_adapter(LinearConfig(), tiny, table, seed=0)
     head.begin((0, 1))
     head.scored = (0, 1)
     head.bias.requires_grad_(False)
@@ -127,7 +127,7 @@ def test_epochs_are_shared_out_among_the_rounds_and_the_last_one_is_reached(tiny
 def test_the_first_targets_are_zero_shots_and_the_next_ones_the_models(tiny):
     *_, (plugin, head, features, _) = taught(tiny, rounds=2, epochs=4)
     (_, first, started), (_, second, moved) = plugin.asked
-    images = tiny.logit_scale * unit(features)
+    images = tiny.logit_scale * l2_normalize(features)
     assert torch.allclose(first, (images @ tiny.class_features(head.table).T).softmax(dim=1), atol=1e-5)
     assert torch.allclose(second, (images @ moved.T).softmax(dim=1), atol=1e-5)
     assert not torch.allclose(first, (images @ started.T).softmax(dim=1), atol=1e-2)
@@ -162,7 +162,7 @@ def test_a_memory_takes_pseudo_labels_for_samples_without_a_label_and_no_others(
 @pytest.mark.parametrize(("wanted", "kept"), [(True, {10: 2, 11: 0}), (False, {10: 2})])
 def test_replay_keeps_what_was_learned_from_by_a_pseudo_label_if_it_is_told_to(wanted, kept):
     said = Plugin()
-    said.said = [Said(*(torch.tensor(column).numpy() for column in ([11, 12], [0, 1], [True, False])))]
+    said.pseudo_labels = [PseudoLabels(*(torch.tensor(column).numpy() for column in ([11, 12], [0, 1], [True, False])))]
     replay = Replay(10, pseudo_labelled=wanted)
     experience = types.SimpleNamespace(dataset=Dataset([2, -1, -1]))
     replay.after_training_exp(types.SimpleNamespace(experience=experience, plugins=[said, replay]))
@@ -185,7 +185,7 @@ def test_anchored_pl_takes_samples_for_classes_of_their_experience_alone():
             experience=types.SimpleNamespace(classes_in_this_experience=[0, 1, -1]),
         )  # fmt: skip
         plugin.before_backward(step)
-        assert plugin.said[0].labels.tolist() == [label]
+        assert plugin.pseudo_labels[0].labels.tolist() == [label]
 
 
 def test_a_tally_counts_precision_by_what_was_said_and_coverage_by_what_is_true():

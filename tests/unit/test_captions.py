@@ -7,7 +7,7 @@ from clvl_bench.data.catalog.listing import find
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.provenance import _captions
 from clvl_bench.streams.reading import captions_of
-from clvl_bench.streams.split_slice import Part
+from clvl_bench.streams.split_slice import SplitSlice
 
 BENCHMARK = """version = 1
 scenario = "joint"
@@ -58,7 +58,7 @@ def test_captions_that_moved_are_the_same_run_and_others_are_another(tmp_path):
 
 def test_their_hash_is_recorded_where_they_are_read():
     config = run_config("toy_landcover", "zscl", overrides=("plugins.distillation.sentences=captions",))
-    part = Part(find("toy_reference"), "train", None, 0)
+    part = SplitSlice(find("toy_reference"), "train", None, 0)
     assert len(_captions(config, part)["captions"]) == 64
     assert _captions(run_config("toy_landcover", "zscl"), part) == {}
-    assert _captions(config, Part(find("toy_shapes"), "test", None, 0)) == {}
+    assert _captions(config, SplitSlice(find("toy_shapes"), "test", None, 0)) == {}

@@ -6,17 +6,17 @@ import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import NearestCentroid
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.backbones.precomputed import PrecomputedBackbone
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.ridge import solve_ridge
-from clvl_bench.methods.ncm.config import NcmAdapter
-from clvl_bench.methods.rail.config import RailAdapter
-from clvl_bench.methods.rail_dual.config import RailDualAdapter
-from clvl_bench.methods.ranpac.config import RanPacAdapter
+from clvl_bench.methods.ncm.config import NcmConfig
+from clvl_bench.methods.rail.config import RailConfig
+from clvl_bench.methods.rail_dual.config import RailDualConfig
+from clvl_bench.methods.ranpac.config import RanPacConfig
 from clvl_bench.methods.registry import build_adapter
-from clvl_bench.methods.slda.config import SldaAdapter
+from clvl_bench.methods.slda.config import SldaConfig
 
 WIDTH, CLASSES = 12, 5
 TABLE = tuple(Candidate(f"c{number}", "d", ("{}",)) for number in range(CLASSES))
@@ -61,10 +61,10 @@ ORDERS = [
 def test_slda_is_batch_lda(backbone, order, sizes, groups):
     features, labels = data()
     slda = learn(
-        build_adapter(SldaAdapter(), backbone, TABLE, seed=0), features, labels, order=order, sizes=sizes, groups=groups
+        build_adapter(SldaConfig(), backbone, TABLE, seed=0), features, labels, order=order, sizes=sizes, groups=groups
     )
-    x = unit(features.double())
-    means = torch.stack([x[labels == place].mean(dim=0) for place in slda.learned])
+    x = l2_normalize(features.double())
+    means = torch.stack([x[labels == place].mean(dim=0) for place in slda.seen_classes])
     centred = x - torch.stack([x[labels == place].mean(dim=0) for place in ALL])[labels]
     assert torch.allclose(slda.means, means, atol=1e-10)
     assert torch.allclose(slda.covariance(), centred.T @ centred / len(x), atol=1e-10)
@@ -73,24 +73,24 @@ def test_slda_is_batch_lda(backbone, order, sizes, groups):
 def test_slda_predicts_what_scikit_learn_does(backbone):
     features, labels = data()
     slda = learn(
-        build_adapter(SldaAdapter(shrinkage=1e-9), backbone, TABLE, seed=0), features, labels, order=range(200), sizes=(16,)
+        build_adapter(SldaConfig(shrinkage=1e-9), backbone, TABLE, seed=0), features, labels, order=range(200), sizes=(16,)
     )
-    x = unit(features.double()).numpy()
+    x = l2_normalize(features.double()).numpy()
     lda = LinearDiscriminantAnalysis(solver="lsqr", priors=[1 / CLASSES] * CLASSES).fit(x, labels.numpy())
     fresh, _ = data(seed=8)
-    expected = lda.predict(unit(fresh.double()).numpy())
+    expected = lda.predict(l2_normalize(fresh.double()).numpy())
     assert slda.logits(fresh, ALL).argmax(dim=1).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize(("order", "sizes", "groups"), ORDERS)
 def test_ranpac_is_ridge_regression_on_all_data(backbone, order, sizes, groups):
     features, labels = data()
-    config = RanPacAdapter(random_features=40, ridge=0.3)
+    config = RanPacConfig(random_features=40, ridge=0.3)
     ranpac = learn(build_adapter(config, backbone, TABLE, seed=0), features, labels, order=order, sizes=sizes, groups=groups)
-    hidden = torch.relu(unit(features.double()) @ ranpac.projection.double())
-    targets = torch.nn.functional.one_hot(labels, CLASSES).double()[:, list(ranpac.learned)]
+    hidden = torch.relu(l2_normalize(features.double()) @ ranpac.projection.double())
+    targets = torch.nn.functional.one_hot(labels, CLASSES).double()[:, list(ranpac.seen_classes)]
     weights = torch.linalg.solve(hidden.T @ hidden + 0.3 * torch.eye(40, dtype=torch.float64), hidden.T @ targets)
-    assert torch.allclose(ranpac.scores(unit(features.double())), hidden @ weights, atol=1e-10)
+    assert torch.allclose(ranpac.scores(l2_normalize(features.double())), hidden @ weights, atol=1e-10)
 
 
 @pytest.mark.parametrize("width", [30, 300], ids=["more samples than features", "more features than samples"])
@@ -98,13 +98,13 @@ def test_ranpac_is_ridge_regression_on_all_data(backbone, order, sizes, groups):
 def test_ranpac_chooses_the_ridge_of_the_smallest_error_on_the_last_fifth(backbone, width, seed):
     features, labels = data(seed)
     ranpac = learn(
-        build_adapter(RanPacAdapter(random_features=width), backbone, TABLE, seed=0),
+        build_adapter(RanPacConfig(random_features=width), backbone, TABLE, seed=0),
         features,
         labels,
         order=range(200),
         sizes=(50,),
     )
-    hidden = ranpac.expand(unit(features.double()))
+    hidden = ranpac.expand(l2_normalize(features.double()))
     targets = torch.nn.functional.one_hot(labels, CLASSES).double()
     fit, judge = slice(0, 160), slice(160, 200)
 
@@ -131,10 +131,10 @@ def test_a_singular_gram_matrix_is_solved_all_the_same():
 
 def test_the_published_recursion_of_slda_depends_on_the_order_and_is_not_batch_lda(backbone):
     features, labels = data()
-    x = unit(features.double())
+    x = l2_normalize(features.double())
 
     def covariance(form, order):
-        slda = build_adapter(SldaAdapter(form=form), backbone, TABLE, seed=0)
+        slda = build_adapter(SldaConfig(form=form), backbone, TABLE, seed=0)
         return learn(slda, features, labels, order=order, sizes=(16,)).covariance()
 
     centred = x - torch.stack([x[labels == place].mean(dim=0) for place in ALL])[labels]
@@ -148,10 +148,10 @@ def test_the_published_recursion_of_slda_depends_on_the_order_and_is_not_batch_l
 def test_the_published_recursion_of_slda_is_that_of_the_paper(backbone):
     """Equation 3 of the paper as its code has it, written out once more: N counts all samples before this one."""
     features, labels = data()
-    slda = build_adapter(SldaAdapter(form="published"), backbone, TABLE, seed=0)
+    slda = build_adapter(SldaConfig(form="published"), backbone, TABLE, seed=0)
     learn(slda, features, labels, order=range(200), sizes=(16,))
     means, counts, sigma = np.zeros((CLASSES, WIDTH)), np.zeros(CLASSES), np.zeros((WIDTH, WIDTH))
-    for n, (x, y) in enumerate(zip(unit(features.double()).numpy(), labels.numpy(), strict=True)):
+    for n, (x, y) in enumerate(zip(l2_normalize(features.double()).numpy(), labels.numpy(), strict=True)):
         sigma = (n * sigma + n / (n + 1) * np.outer(x - means[y], x - means[y])) / (n + 1)
         means[y] += (x - means[y]) / (counts[y] + 1)
         counts[y] += 1
@@ -160,32 +160,39 @@ def test_the_published_recursion_of_slda_is_that_of_the_paper(backbone):
 
 def test_the_nearest_class_mean_is_scikit_learns_on_unit_features(backbone):
     features, labels = data()
-    ncm = learn(build_adapter(NcmAdapter(), backbone, TABLE, seed=0), features, labels, order=range(200), sizes=(16,))
+    ncm = learn(build_adapter(NcmConfig(), backbone, TABLE, seed=0), features, labels, order=range(200), sizes=(16,))
     fresh, _ = data(seed=8)
-    expected = NearestCentroid().fit(unit(features.double()).numpy(), labels.numpy()).predict(unit(fresh.double()).numpy())
+    expected = (
+        NearestCentroid()
+        .fit(l2_normalize(features.double()).numpy(), labels.numpy())
+        .predict(l2_normalize(fresh.double()).numpy())
+    )
     assert ncm.logits(fresh, ALL).argmax(dim=1).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize(("order", "sizes", "groups"), ORDERS)
 def test_rail_is_joint_ridge_regression_on_its_random_features(backbone, order, sizes, groups):
     features, labels = data()
-    rail = build_adapter(RailAdapter(random_features=40), backbone, TABLE, seed=0)
+    rail = build_adapter(RailConfig(random_features=40), backbone, TABLE, seed=0)
     learn(rail, features, labels, order=order, sizes=sizes, groups=groups)
-    hidden = torch.relu(unit(features.double()) @ rail.projection.double())
-    targets = torch.nn.functional.one_hot(labels, CLASSES).double()[:, list(rail.learned)]
+    hidden = torch.relu(l2_normalize(features.double()) @ rail.projection.double())
+    targets = torch.nn.functional.one_hot(labels, CLASSES).double()[:, list(rail.seen_classes)]
     weights = torch.linalg.solve(hidden.T @ hidden + 0.1 * torch.eye(40, dtype=torch.float64), hidden.T @ targets)
-    assert torch.allclose(rail.scores(unit(features.double())), hidden @ weights, atol=1e-10)
+    assert torch.allclose(rail.scores(l2_normalize(features.double())), hidden @ weights, atol=1e-10)
 
 
 @pytest.mark.parametrize(("order", "sizes", "groups"), ORDERS)
 def test_the_dual_with_a_linear_kernel_is_the_primal(backbone, order, sizes, groups):
     """(X'X + lambda I)^-1 X'Y, on unit features themselves, from the other side."""
     features, labels = data()
-    dual = build_adapter(RailDualAdapter(kernel="linear", ridge=0.1), backbone, TABLE, seed=0)
+    dual = build_adapter(RailDualConfig(kernel="linear", ridge=0.1), backbone, TABLE, seed=0)
     learn(dual, features, labels, order=order, sizes=sizes, groups=groups)
-    x, targets = unit(features.double()), torch.nn.functional.one_hot(labels, CLASSES).double()[:, list(dual.learned)]
+    x, targets = (
+        l2_normalize(features.double()),
+        torch.nn.functional.one_hot(labels, CLASSES).double()[:, list(dual.seen_classes)],
+    )
     weights = torch.linalg.solve(x.T @ x + 0.1 * torch.eye(WIDTH, dtype=torch.float64), x.T @ targets)
-    fresh = unit(data(seed=8)[0].double())
+    fresh = l2_normalize(data(seed=8)[0].double())
     assert torch.allclose(dual.scores(fresh), fresh @ weights, atol=1e-10)
 
 
@@ -193,20 +200,20 @@ def test_the_dual_is_scikit_learns_kernel_ridge(backbone):
     from sklearn.kernel_ridge import KernelRidge
 
     features, labels = data()
-    dual = build_adapter(RailDualAdapter(), backbone, TABLE, seed=0)
+    dual = build_adapter(RailDualConfig(), backbone, TABLE, seed=0)
     learn(dual, features, labels, order=range(200), sizes=(16,))
-    targets = np.eye(CLASSES)[labels.numpy()][:, list(dual.learned)]
-    theirs = KernelRidge(alpha=1e-3, kernel="rbf", gamma=0.1).fit(unit(features.double()).numpy(), targets)
-    fresh = unit(data(seed=8)[0].double())
+    targets = np.eye(CLASSES)[labels.numpy()][:, list(dual.seen_classes)]
+    theirs = KernelRidge(alpha=1e-3, kernel="rbf", gamma=0.1).fit(l2_normalize(features.double()).numpy(), targets)
+    fresh = l2_normalize(data(seed=8)[0].double())
     assert np.allclose(dual.scores(fresh).numpy(), theirs.predict(fresh.numpy()), atol=1e-8)
 
 
 EXACT = [
-    SldaAdapter(),
-    NcmAdapter(),
-    RanPacAdapter(random_features=40, ridge=0.3),
-    RailAdapter(random_features=40),
-    RailDualAdapter(),
+    SldaConfig(),
+    NcmConfig(),
+    RanPacConfig(random_features=40, ridge=0.3),
+    RailConfig(random_features=40),
+    RailDualConfig(),
 ]
 KINDS = [config.kind for config in EXACT]
 
@@ -219,13 +226,13 @@ def test_the_final_state_does_not_depend_on_the_order(backbone, config):
     for order, sizes, groups in ORDERS:
         adapter = build_adapter(config, backbone, TABLE, seed=0)
         learner = learn(adapter, features, labels, order=order, sizes=sizes, groups=groups)
-        by_class = [learner.learned.index(place) for place in ALL]
-        scores.append(learner.scores(unit(fresh.double()))[:, by_class])
+        by_class = [learner.seen_classes.index(place) for place in ALL]
+        scores.append(learner.scores(l2_normalize(fresh.double()))[:, by_class])
     for other in scores[1:]:
         assert torch.allclose(other, scores[0], atol=1e-6, rtol=1e-6)
 
 
-@pytest.mark.parametrize("config", [*EXACT, SldaAdapter(form="published")], ids=[*KINDS, "published"])
+@pytest.mark.parametrize("config", [*EXACT, SldaConfig(form="published")], ids=[*KINDS, "published"])
 def test_a_class_keeps_its_zero_shot_score_until_its_first_labelled_sample(backbone, config):
     features, labels = data()
     adapter = learn(
@@ -238,7 +245,7 @@ def test_a_class_keeps_its_zero_shot_score_until_its_first_labelled_sample(backb
     assert torch.equal(adapter.logits(features, ALL), before)
     adapter.begin((3,))
     adapter.observe(features[labels == 2], labels[labels == 2])
-    assert set(adapter.learned) == {0, 1, 2}, "the label of an earlier experience arrived"
+    assert set(adapter.seen_classes) == {0, 1, 2}, "the label of an earlier experience arrived"
     assert not torch.equal(adapter.logits(features, ALL), before)
 
 
@@ -263,7 +270,7 @@ def test_what_zero_shot_gives_to_unseen_classes_stays_zero_shots(backbone, confi
     learner = learn(
         build_adapter(config, backbone, TABLE, seed=0), features, labels, order=range(200), sizes=(20,), groups=((0, 1),)
     )
-    zeroshot = 10.0 * unit(features) @ backbone.class_features(TABLE).T
+    zeroshot = 10.0 * l2_normalize(features) @ backbone.class_features(TABLE).T
     unseen = zeroshot.argmax(dim=1) >= 2
     scores = learner.logits(features, ALL)
     assert unseen.any()
@@ -285,12 +292,12 @@ def test_as_published_an_unseen_class_is_never_predicted(backbone, config):
     assert bool((learner.logits(features, ALL).argmax(dim=1) < 2).all())
 
 
-RAILS = [RailAdapter, RailDualAdapter]
+RAILS = [RailConfig, RailDualConfig]
 
 
 def railed(backbone, kind, fusion):
     features, labels = data()
-    small = {"random_features": 40} if kind is RailAdapter else {}
+    small = {"random_features": 40} if kind is RailConfig else {}
     adapter = build_adapter(kind(fusion=fusion, **small), backbone, TABLE, seed=0)
     return learn(adapter, features, labels, order=range(200), sizes=(20,), groups=((0, 1, 2),)), features
 
@@ -305,10 +312,10 @@ def test_without_a_share_for_the_regression_rail_predicts_as_zero_shot(backbone,
 @pytest.mark.parametrize("kind", RAILS)
 def test_rail_scores_are_the_published_mixture(backbone, kind):
     rail, features = railed(backbone, kind, 0.8)
-    zeroshot = 10.0 * unit(features) @ backbone.class_features(TABLE).T
+    zeroshot = 10.0 * l2_normalize(features) @ backbone.class_features(TABLE).T
     routed = zeroshot.argmax(dim=1) < 3
     regression = torch.zeros(len(features), CLASSES, dtype=torch.float64)
-    regression[:, list(rail.learned)] = rail.scores(unit(features.double()))
+    regression[:, list(rail.seen_classes)] = rail.scores(l2_normalize(features.double()))
     expected = 0.2 * zeroshot.double().softmax(dim=1) + 0.8 * regression
     assert routed.any()
     assert torch.allclose(rail.logits(features, ALL)[routed].double(), expected[routed], atol=1e-5)
@@ -324,7 +331,7 @@ def test_rail_without_texts_is_a_mistake_unless_the_regression_stands_alone(kind
 
 
 def test_the_dual_counts_what_it_keeps(backbone):
-    rail, _ = railed(backbone, RailDualAdapter, 0.8)
+    rail, _ = railed(backbone, RailDualConfig, 0.8)
     kept = 3 * 200 // CLASSES
     assert rail.kept_samples() == kept
     assert rail.kept_bytes() == kept * (WIDTH + 1) * 8

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.backbones.precomputed import PrecomputedBackbone
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods.cocoop.config import CoCoOpAdapter
-from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.cocoop.config import CoCoOpConfig
+from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
 
 TABLE = tuple(
@@ -24,7 +24,7 @@ def features(backbone):
 
 
 def build(backbone, table=TABLE, **settings):
-    return build_adapter(CoCoOpAdapter(**settings), backbone, table, seed=0)
+    return build_adapter(CoCoOpConfig(**settings), backbone, table, seed=0)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def encoded(backbone, monkeypatch):
 
 
 def test_a_shift_of_zero_is_coop_whatever_the_image(backbone, features):
-    cocoop, coop = build(backbone, shift_init="zero"), build_adapter(PromptAdapter(), backbone, TABLE, seed=0)
+    cocoop, coop = build(backbone, shift_init="zero"), build_adapter(PromptConfig(), backbone, TABLE, seed=0)
     with torch.no_grad():
         for adapter in (cocoop, coop):
             adapter.context.add_(0.3)
@@ -52,7 +52,7 @@ def test_a_shift_of_zero_is_coop_whatever_the_image(backbone, features):
 @pytest.mark.parametrize("position", ["end", "middle", "front"])
 def test_each_image_has_the_coop_of_its_own_context(backbone, features, position):
     settings = {"context_init": "random", "context_length": 4, "position": position}
-    cocoop, coop = (build(backbone, **settings), build_adapter(PromptAdapter(**settings), backbone, TABLE, seed=0))
+    cocoop, coop = (build(backbone, **settings), build_adapter(PromptConfig(**settings), backbone, TABLE, seed=0))
     for image, row in zip(features, cocoop.logits(features, ALL), strict=True):
         shift = cocoop.shift(image / image.norm())
         assert shift.abs().max() > 1e-3
@@ -133,14 +133,16 @@ def test_equal_sentences_are_encoded_once_and_cut_behind_the_longest(backbone, f
     with torch.no_grad():
         doubled = build(backbone, TABLE + again).logits(features, tuple(range(2 * len(TABLE))))
     assert torch.equal(doubled[:, : len(TABLE)], doubled[:, len(TABLE) :])
-    longest = backbone.tokenise([f"{candidate.name.replace('_', ' ')}." for candidate in TABLE]).ends.max()
+    longest = backbone.tokenize([f"{candidate.name.replace('_', ' ')}." for candidate in TABLE]).ends.max()
     assert encoded == [(IMAGES, len(TABLE), int(longest))]
 
 
 def test_logits_are_scaled_cosines(backbone, features):
     scores = build(backbone).logits(features, ALL)
     assert scores.abs().max() <= backbone.logit_scale * (1 + 1e-5)
-    assert not torch.allclose(scores, backbone.logit_scale * unit(features) @ backbone.class_features(TABLE).T, atol=1e-3)
+    assert not torch.allclose(
+        scores, backbone.logit_scale * l2_normalize(features) @ backbone.class_features(TABLE).T, atol=1e-3
+    )
 
 
 def test_a_sentence_too_long_for_the_tower_is_refused_in_one_line(backbone):

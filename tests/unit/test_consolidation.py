@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.weights import snapshot, trained
 from clvl_bench.methods.ewc.plugin import Ewc, empirical_fisher, fisher
-from clvl_bench.methods.linear.config import LinearAdapter
-from clvl_bench.methods.lora.config import LoraAdapter
+from clvl_bench.methods.linear.config import LinearConfig
+from clvl_bench.methods.lora.config import LoraConfig
 from clvl_bench.methods.mas.plugin import Mas, sensitivity
-from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.methods.si.plugin import Si
 from clvl_bench.runs import checkpoint
@@ -26,7 +26,7 @@ ALL = (0, 1, 2)
 
 @pytest.fixture
 def linear(backbone):
-    adapter = build_adapter(LinearAdapter(), backbone, TABLE, seed=0)
+    adapter = build_adapter(LinearConfig(), backbone, TABLE, seed=0)
     adapter.begin(ALL)
     return adapter
 
@@ -42,7 +42,7 @@ def near(one, other, **tolerance):
 
 def test_the_fisher_of_logistic_regression_is_its_closed_form(linear, features):
     """Mean over samples of p (1 - p) x^2, for each class and feature."""
-    x = (linear.backbone.logit_scale * unit(features)).double().numpy()
+    x = (linear.backbone.logit_scale * l2_normalize(features)).double().numpy()
     scores = x @ linear.weight.detach().double().numpy().T
     p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     found = fisher(linear, features, ALL)
@@ -52,14 +52,14 @@ def test_the_fisher_of_logistic_regression_is_its_closed_form(linear, features):
 
 def test_the_empirical_fisher_of_logistic_regression_is_its_closed_form(linear, features):
     labels = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1, 1])
-    x = (linear.backbone.logit_scale * unit(features)).double().numpy()
+    x = (linear.backbone.logit_scale * l2_normalize(features)).double().numpy()
     scores = x @ linear.weight.detach().double().numpy().T
     error = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True) - np.eye(3)[labels]
     found = empirical_fisher(linear, features, labels, ALL)
     assert np.allclose(found["weight"], np.einsum("nc,nd->cd", error**2, x**2) / len(x), rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("config", [LoraAdapter(rank=2, dropout=0.5), PromptAdapter()], ids=["lora", "prompt"])
+@pytest.mark.parametrize("config", [LoraConfig(rank=2, dropout=0.5), PromptConfig()], ids=["lora", "prompt"])
 @pytest.mark.parametrize("measure", [fisher, sensitivity])
 def test_importance_does_not_depend_on_the_size_of_batches_nor_on_dropout(backbone, config, measure):
     adapter = build_adapter(config, backbone, TABLE, seed=0)
@@ -67,7 +67,7 @@ def test_importance_does_not_depend_on_the_size_of_batches_nor_on_dropout(backbo
         for weight in trained(adapter).values():
             weight.add_(0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)))
     pixels = torch.randint(0, 256, (5, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    inputs = pixels if config.reads == "pixels" else backbone.image_features(pixels)
+    inputs = pixels if config.input_kind == "pixels" else backbone.image_features(pixels)
     alone, together = (measure(adapter, inputs, ALL, chunk=chunk) for chunk in (1, 5))
     assert near(alone, together, rtol=1e-3, atol=1e-6 * max(value.max().item() for value in alone.values()))
     assert all(bool((value >= 0).all()) for value in alone.values())
@@ -131,7 +131,7 @@ def test_online_ewc_lets_the_old_fisher_fade_and_holds_to_the_latest_weights(lin
 
 
 def test_rows_that_came_since_are_free(backbone, features):
-    linear = build_adapter(LinearAdapter(), backbone, TABLE, seed=0)
+    linear = build_adapter(LinearConfig(), backbone, TABLE, seed=0)
     plugin = Ewc(linear, samples=9)
     linear.begin((0, 1))
     stream(plugin, linear, features, [1], classes=(0, 1))
@@ -165,9 +165,9 @@ def test_a_strong_spring_freezes(linear, features):
 
 def test_mas_of_one_linear_row_is_its_closed_form(backbone, features):
     """|d y^2 / dw| = 2 |y| |x| for y = w x."""
-    linear = build_adapter(LinearAdapter(), backbone, TABLE, seed=0)
+    linear = build_adapter(LinearConfig(), backbone, TABLE, seed=0)
     linear.begin((0,))
-    x = unit(features)
+    x = l2_normalize(features)
     expected = (2 * (x @ linear.weight.detach().T).abs() * x.abs()).mean(dim=0)
     assert torch.allclose(sensitivity(linear, features, (0,))["weight"][0], expected, rtol=1e-4)
 

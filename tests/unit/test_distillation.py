@@ -3,17 +3,17 @@
 import pytest
 import torch
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.backbones.teacher import Teacher
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.plugin import Reference
 from clvl_bench.methods.distillation.plugin import Distillation, distillation_loss
-from clvl_bench.methods.full.config import FullAdapter
-from clvl_bench.methods.kgcoop.config import KgCoOpAdapter
+from clvl_bench.methods.full.config import FullConfig
+from clvl_bench.methods.kgcoop.config import KgCoOpConfig
 from clvl_bench.methods.lora.adapter import Lora
-from clvl_bench.methods.lora.config import LoraAdapter
-from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.lora.config import LoraConfig
+from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.runner import run
@@ -33,13 +33,13 @@ def reference(backbone):
 
 @pytest.mark.parametrize("texts", ["student", "teacher"])
 def test_at_the_teacher_the_gradient_is_zero(backbone, reference, texts):
-    student = build_adapter(FullAdapter(), backbone, TABLE, seed=0).train()
+    student = build_adapter(FullConfig(), backbone, TABLE, seed=0).train()
     Distillation(student, reference, texts=texts).loss(torch.arange(10)).backward()
     assert max(p.grad.abs().max().item() for p in student.parameters() if p.grad is not None) < 1e-5
 
 
 def test_away_from_the_teacher_it_is_not(backbone, reference):
-    student = build_adapter(FullAdapter(), backbone, TABLE, seed=0).train()
+    student = build_adapter(FullConfig(), backbone, TABLE, seed=0).train()
     with torch.no_grad():
         student.towers.visual_projection.weight.add_(0.5 * torch.randn_like(student.towers.visual_projection.weight))
     Distillation(student, reference).loss(torch.arange(10)).backward()
@@ -54,7 +54,7 @@ def test_its_floor_is_the_squared_temperature_times_the_entropy():
 
 
 def test_with_the_teachers_texts_the_text_tower_is_free(backbone, reference):
-    student = build_adapter(FullAdapter(), backbone, TABLE, seed=0).train()
+    student = build_adapter(FullConfig(), backbone, TABLE, seed=0).train()
     Distillation(student, reference, texts="teacher").loss(torch.arange(10)).backward()
     assert all(p.grad is None for p in student.towers.text_model.parameters())
 
@@ -84,7 +84,7 @@ def test_reference_bytes_are_its_images_and_the_teachers_features(backbone, refe
 @pytest.mark.parametrize(("towers", "expected"), [("both", 16), ("image", 8), ("text", 8)])
 def test_lora_trains_two_matrices_a_projection_of_the_named_towers(backbone, towers, expected):
     """Two matrices x two projections x two layers a tower."""
-    lora = build_adapter(LoraAdapter(rank=2, towers=towers), backbone, TABLE, seed=0)
+    lora = build_adapter(LoraConfig(rank=2, towers=towers), backbone, TABLE, seed=0)
     trained = [name for name, p in lora.named_parameters() if p.requires_grad]
     assert len(trained) == expected
     assert all("lora_" in name for name in trained)
@@ -92,7 +92,7 @@ def test_lora_trains_two_matrices_a_projection_of_the_named_towers(backbone, tow
 
 
 def test_lora_merged_equals_lora_beside_the_weights(backbone):
-    lora = Lora(LoraAdapter(rank=2, dropout=0.0), backbone, TABLE, share_weights=False).eval()
+    lora = Lora(LoraConfig(rank=2, dropout=0.0), backbone, TABLE, share_weights=False).eval()
     with torch.no_grad():
         for name, parameter in lora.named_parameters():
             if "lora_B" in name:
@@ -109,7 +109,7 @@ def test_lora_merged_equals_lora_beside_the_weights(backbone):
 
 def test_trained_towers_train_by_the_first_template_and_are_tested_by_all(backbone):
     table = tuple(Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE)
-    towers = build_adapter(FullAdapter(), backbone, table, seed=0)
+    towers = build_adapter(FullConfig(), backbone, table, seed=0)
     with torch.no_grad():
         assert torch.allclose(towers.train().classifier(ALL), backbone.class_features(table, templates=1), atol=1e-5)
         assert torch.allclose(towers.eval().classifier(ALL), backbone.class_features(table), atol=1e-5)
@@ -118,7 +118,7 @@ def test_trained_towers_train_by_the_first_template_and_are_tested_by_all(backbo
 
 def test_kgcoop_without_weight_is_coop_and_its_penalty_starts_at_zero(backbone):
     features = torch.randn(4, backbone.width)
-    coop, kgcoop = (build_adapter(kind(), backbone, TABLE, seed=0).train() for kind in (PromptAdapter, KgCoOpAdapter))
+    coop, kgcoop = (build_adapter(kind(), backbone, TABLE, seed=0).train() for kind in (PromptConfig, KgCoOpConfig))
     kgcoop.begin(ALL)
     assert torch.allclose(kgcoop.logits(features, (0, 1)), coop.logits(features, (0, 1)), atol=1e-5)
     assert kgcoop.penalty(features).item() == pytest.approx(0.0, abs=1e-5)
@@ -126,7 +126,7 @@ def test_kgcoop_without_weight_is_coop_and_its_penalty_starts_at_zero(backbone):
 
 def test_kgcoop_holds_every_class_so_far_near_its_first_template(backbone):
     table = tuple(Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE)
-    kgcoop = build_adapter(KgCoOpAdapter(anchor_weight=1.0), backbone, table, seed=0).train()
+    kgcoop = build_adapter(KgCoOpConfig(anchor_weight=1.0), backbone, table, seed=0).train()
     kgcoop.begin((0, 1))
     kgcoop.begin((2, 3))
     kgcoop.logits(torch.randn(2, backbone.width), (2, 3))
@@ -134,18 +134,18 @@ def test_kgcoop_holds_every_class_so_far_near_its_first_template(backbone):
     with torch.no_grad():
         kgcoop.context.add_(torch.randn_like(kgcoop.context))
     kgcoop.logits(torch.randn(2, backbone.width), (2, 3))
-    anchors = unit(backbone.text_features([each.prompts[0] for each in table]))
+    anchors = l2_normalize(backbone.text_features([each.prompts[0] for each in table]))
     expected = (1 - torch.nn.functional.cosine_similarity(kgcoop.eval().classifier(ALL), anchors)).mean()
     assert kgcoop.penalty(torch.empty(0)).item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_kgcoop_penalises_the_mean_of_one_minus_cosine(backbone):
-    kgcoop = build_adapter(KgCoOpAdapter(anchor_weight=3.0), backbone, TABLE, seed=0).train()
+    kgcoop = build_adapter(KgCoOpConfig(anchor_weight=3.0), backbone, TABLE, seed=0).train()
     kgcoop.begin(ALL)
     with torch.no_grad():
         kgcoop.context.add_(torch.randn_like(kgcoop.context))
     learned = kgcoop.classifier(ALL)
-    anchors = unit(backbone.text_features([candidate.prompts[0] for candidate in TABLE]))
+    anchors = l2_normalize(backbone.text_features([candidate.prompts[0] for candidate in TABLE]))
     expected = 3.0 * (1 - torch.nn.functional.cosine_similarity(learned, anchors)).mean()
     assert kgcoop.penalty(torch.empty(0)).item() == pytest.approx(expected.item(), rel=1e-5)
     assert expected > 0.01

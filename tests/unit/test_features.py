@@ -119,11 +119,11 @@ def test_two_processes_that_build_the_same_features_leave_one_valid_copy(tiny, e
 
 def test_inputs_are_rows_by_sample_id_over_all_splits(tiny, empty_home):
     splits = [split_of(5), split_of(4, seed=1)]
-    for reads in ("image_features", "pixels"):
-        inputs = Inputs(reads, splits, tiny)
+    for input_kind in ("image_features", "pixels"):
+        inputs = Inputs(input_kind, splits, tiny)
         both = inputs(torch.tensor([6, 0, 4]))
-        assert torch.equal(both[0], Inputs(reads, splits[1:], tiny)(torch.tensor([1]))[0])
-        assert torch.equal(both[1:], Inputs(reads, splits[:1], tiny)(torch.tensor([0, 4])))
+        assert torch.equal(both[0], Inputs(input_kind, splits[1:], tiny)(torch.tensor([1]))[0])
+        assert torch.equal(both[1:], Inputs(input_kind, splits[:1], tiny)(torch.tensor([0, 4])))
 
 
 def test_large_pixels_are_decoded_on_demand_and_are_the_same(tiny, empty_home, monkeypatch):

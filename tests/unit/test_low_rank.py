@@ -5,17 +5,17 @@ import torch
 from contract.learning import ALL, FIRST, SECOND, TABLE, learn, logits
 from torch import nn
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.rng import keyed
-from clvl_bench.methods.lora.config import LoraAdapter
-from clvl_bench.methods.lora_merged.config import LoraMergedAdapter
-from clvl_bench.methods.lora_per_experience.config import LoraPerExperienceAdapter
+from clvl_bench.methods.lora.config import LoraConfig
+from clvl_bench.methods.lora_merged.config import LoraMergedConfig
+from clvl_bench.methods.lora_per_experience.config import LoraPerExperienceConfig
 from clvl_bench.methods.moe_adapters.adapter import Expert, Experts, Router
-from clvl_bench.methods.moe_adapters.config import MoeAdaptersAdapter
-from clvl_bench.methods.olora.config import OLoraAdapter
+from clvl_bench.methods.moe_adapters.config import MoeAdaptersConfig
+from clvl_bench.methods.olora.config import OLoraConfig
 from clvl_bench.methods.registry import build_adapter
 
-SMALL = MoeAdaptersAdapter(experts=4, bottleneck=4, radius=None)
+SMALL = MoeAdaptersConfig(experts=4, bottleneck=4, radius=None)
 
 
 def build(config, backbone):
@@ -31,16 +31,16 @@ def trained(adapter, pixels, classes=FIRST, key="experience"):
 
 
 def test_merging_changes_nothing_and_leaves_a_fresh_update(backbone, pixels):
-    lora = trained(build(LoraMergedAdapter(rank=2), backbone), pixels)
+    lora = trained(build(LoraMergedConfig(rank=2), backbone), pixels)
     before = logits(lora, pixels)
     lora.end()
     assert torch.allclose(logits(lora, pixels), before, atol=1e-4)
     assert all(not projection.lora_B["default"].weight.any() for projection in lora.projections)
-    assert not torch.allclose(before, logits(build(LoraMergedAdapter(rank=2), backbone), pixels), atol=1e-2)
+    assert not torch.allclose(before, logits(build(LoraMergedConfig(rank=2), backbone), pixels), atol=1e-2)
 
 
 def test_a_share_of_half_is_half_way_between_the_weights_before_and_after(backbone, pixels):
-    lora = trained(build(LoraMergedAdapter(rank=2, share=0.5), backbone), pixels)
+    lora = trained(build(LoraMergedConfig(rank=2, share=0.5), backbone), pixels)
     first = lora.projections[0]
     before = first.get_base_layer().weight.clone()
     after = before + first.get_delta_weight("default").detach()
@@ -49,7 +49,7 @@ def test_a_share_of_half_is_half_way_between_the_weights_before_and_after(backbo
 
 
 def test_one_experience_of_merged_updates_is_one_of_lora(backbone, pixels):
-    merged, lora = build(LoraMergedAdapter(rank=2), backbone), build(LoraAdapter(rank=2), backbone)
+    merged, lora = build(LoraMergedConfig(rank=2), backbone), build(LoraConfig(rank=2), backbone)
     start = {name: tensor for name, tensor in merged.state().items() if "lora_" in name}
     lora.load(start)
     for adapter in (merged, lora):
@@ -58,7 +58,7 @@ def test_one_experience_of_merged_updates_is_one_of_lora(backbone, pixels):
 
 
 def test_olora_in_its_first_experience_is_lora(backbone, pixels):
-    olora, lora = build(OLoraAdapter(rank=2), backbone), build(LoraAdapter(rank=2), backbone)
+    olora, lora = build(OLoraConfig(rank=2), backbone), build(LoraConfig(rank=2), backbone)
     lora.load({name: tensor for name, tensor in olora.state().items() if "lora_" in name})
     assert olora.penalty(pixels) is None
     for adapter in (olora, lora):
@@ -67,7 +67,7 @@ def test_olora_in_its_first_experience_is_lora(backbone, pixels):
 
 
 def test_orthogonal_directions_cost_nothing_and_the_same_ones_what_they_overlap(backbone, pixels):
-    olora = build(OLoraAdapter(rank=2, orthogonality=0.5), backbone)
+    olora = build(OLoraConfig(rank=2, orthogonality=0.5), backbone)
     olora.begin(FIRST)
     olora.begin(SECOND)
     with torch.no_grad():
@@ -83,7 +83,7 @@ def test_orthogonal_directions_cost_nothing_and_the_same_ones_what_they_overlap(
 
 
 def test_updates_add_up_and_earlier_ones_get_no_gradient(backbone, pixels):
-    olora = build(OLoraAdapter(rank=2), backbone)
+    olora = build(OLoraConfig(rank=2), backbone)
     learn(olora, pixels, FIRST)
     before = logits(olora, pixels)
     olora.begin(SECOND)
@@ -100,7 +100,7 @@ def test_updates_add_up_and_earlier_ones_get_no_gradient(backbone, pixels):
 
 
 def test_an_update_an_experience_leaves_the_earlier_ones_to_the_bit(backbone, pixels):
-    lora = build(LoraPerExperienceAdapter(rank=2), backbone)
+    lora = build(LoraPerExperienceConfig(rank=2), backbone)
     learn(lora, pixels, FIRST)
     with torch.no_grad():
         before = lora.members[0].logits(pixels, ALL)
@@ -111,7 +111,7 @@ def test_an_update_an_experience_leaves_the_earlier_ones_to_the_bit(backbone, pi
 
 
 def test_updates_share_the_frozen_weights_below_them(backbone):
-    lora = build(LoraPerExperienceAdapter(rank=2), backbone)
+    lora = build(LoraPerExperienceConfig(rank=2), backbone)
     lora.begin(FIRST)
     lora.begin(SECOND)
     embeddings = [each.towers.text_model.embeddings.token_embedding.weight for each in lora.members]
@@ -122,7 +122,7 @@ def test_updates_share_the_frozen_weights_below_them(backbone):
 
 def test_untrained_experts_are_zero_shot_whatever_the_route(backbone, pixels):
     moe = build(SMALL, backbone)
-    expected = backbone.logit_scale * unit(backbone.image_features(pixels)) @ backbone.class_features(TABLE).T
+    expected = backbone.logit_scale * l2_normalize(backbone.image_features(pixels)) @ backbone.class_features(TABLE).T
     route = moe.members[0]
     with torch.no_grad():
         for router in route.routers:
@@ -131,7 +131,7 @@ def test_untrained_experts_are_zero_shot_whatever_the_route(backbone, pixels):
 
 
 def test_gates_are_a_share_of_exactly_as_many_experts_as_are_selected():
-    experts = Experts(1, 8, MoeAdaptersAdapter(experts=5, selected=2, bottleneck=2))
+    experts = Experts(1, 8, MoeAdaptersConfig(experts=5, selected=2, bottleneck=2))
     router = Router(experts, 5, 2, torch.device("cpu"))
     nn.init.normal_(router.weight)
     for mode in (True, False):
@@ -146,7 +146,7 @@ def test_gates_are_a_share_of_exactly_as_many_experts_as_are_selected():
 
 def test_gates_are_noisy_while_training_by_as_much_as_the_noise_says():
     """Of equal scores with the noise e (softplus(0) + 0.01), the first of two gates is a sigmoid of the noise's difference."""
-    experts = Experts(1, 8, MoeAdaptersAdapter(experts=2, selected=2, bottleneck=2))
+    experts = Experts(1, 8, MoeAdaptersConfig(experts=2, selected=2, bottleneck=2))
     router = Router(experts, 2, 2, torch.device("cpu"))
     with keyed("noise"):
         gates = router.train().gates(0, torch.randn(20_000, 1, 8))
@@ -156,7 +156,7 @@ def test_gates_are_noisy_while_training_by_as_much_as_the_noise_says():
 
 
 def test_as_many_experts_as_are_selected_are_marked_by_what_the_experience_used_alone():
-    experts = Experts(1, 8, MoeAdaptersAdapter(experts=4, selected=2, bottleneck=2)).train()
+    experts = Experts(1, 8, MoeAdaptersConfig(experts=4, selected=2, bottleneck=2)).train()
 
     def use(*numbers):
         gates = torch.zeros(len(numbers), 4)
@@ -175,7 +175,7 @@ def test_as_many_experts_as_are_selected_are_marked_by_what_the_experience_used_
 
 
 def test_the_mixture_is_the_weighted_sum_of_its_experts():
-    experts = Experts(1, 8, MoeAdaptersAdapter(experts=3, bottleneck=2)).eval()
+    experts = Experts(1, 8, MoeAdaptersConfig(experts=3, bottleneck=2)).eval()
     for weight in experts.parameters():
         nn.init.normal_(weight)
     hidden, gates = torch.randn(4, 3, 8), torch.tensor([[0.3, 0.7, 0], [0, 0.5, 0.5], [1, 0, 0], [0, 0, 1]])

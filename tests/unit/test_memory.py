@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.methods._base.memory import Memory, herding, reservoir
 
 POLICIES = ("reservoir", "class_balanced", "herding")
@@ -102,7 +102,7 @@ def test_a_draw_has_no_sample_twice():
 
 def features_of(count: int, seed: int = 0):
     random = np.random.default_rng(seed)
-    return unit(torch.from_numpy(random.normal(size=(count, 5)) + random.normal(size=5)))
+    return l2_normalize(torch.from_numpy(random.normal(size=(count, 5)) + random.normal(size=5)))
 
 
 def test_the_first_exemplar_is_the_one_nearest_to_the_class_mean():

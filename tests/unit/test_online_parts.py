@@ -11,7 +11,7 @@ from clvl_bench.methods._base.pending import Pending
 from clvl_bench.methods.iwms.plugin import Iwms, Rings
 from clvl_bench.metrics.continual import delay_gap, over_windows, recovered, regret
 from clvl_bench.streams.label_delay import NEVER
-from clvl_bench.streams.label_store import Truth
+from clvl_bench.streams.label_store import LabelStore
 from clvl_bench.streams.online_config import Online
 from clvl_bench.streams.order import in_order, moments
 from clvl_bench.streams.plan import steps_of
@@ -78,16 +78,16 @@ def test_a_stream_is_cut_into_steps_and_none_is_lost():
 
 def test_what_is_due_is_due_once():
     arrivals = np.array([2, NEVER, 0, 2, 9])
-    truth = Truth(np.arange(5), arrivals)
+    truth = LabelStore(np.arange(5), arrivals)
     assert [truth.due(step).tolist() for step in range(4)] == [[2], [], [0, 3], []]
     truth.reveal(np.arange(5))
-    assert truth.revealed.tolist() == [0, -1, 2, 3, 4], "what never arrives is never shown"
+    assert truth.visible_labels.tolist() == [0, -1, 2, 3, 4], "what never arrives is never shown"
 
 
 def test_rewards_say_whether_and_not_what():
-    truth = Truth(np.array([3, 1]), rewarding=True)
+    truth = LabelStore(np.array([3, 1]), rewarding=True)
     assert truth.reward(np.array([0, 1]), np.array([3, 0])).tolist() == [1.0, 0.0]
-    assert truth.revealed.tolist() == [-1, -1]
+    assert truth.visible_labels.tolist() == [-1, -1]
 
 
 def rows(*ids):
@@ -193,11 +193,11 @@ def test_updates_alternate_between_newest_labels_and_random_memory_beside_what_i
         torch.zeros(2, dtype=torch.long),
     ]
     none = [column[:0] for column in new]
-    foreseen = SimpleNamespace(scores=torch.zeros(3, 1), inputs=torch.ones(3, 2))
+    prediction = SimpleNamespace(scores=torch.zeros(3, 1), inputs=torch.ones(3, 2))
     found = []
     for update, batch in enumerate((new, new, new, none)):
         clock = SimpleNamespace(train_iterations=update, train_epoch_iterations=update, train_exp_counter=7)
-        strategy = SimpleNamespace(clock=clock, foreseen=foreseen, mbatch=list(batch))
+        strategy = SimpleNamespace(clock=clock, prediction=prediction, mbatch=list(batch))
         plugin.before_training_iteration(strategy)
         found.append(strategy.mbatch[2].tolist())
     weighted = found[0][2:]

@@ -4,11 +4,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.sentences import word_embeddings
-from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
 
 NAMES = ("forest", "wheat field", "annual_crop_land", "x")
@@ -18,7 +18,7 @@ ALL = tuple(range(len(ABOVE)))
 
 
 def build(backbone, table=ABOVE, seed=0, **settings):
-    return build_adapter(PromptAdapter(**settings), backbone, table, seed=seed)
+    return build_adapter(PromptConfig(**settings), backbone, table, seed=seed)
 
 
 @pytest.fixture
@@ -29,14 +29,14 @@ def features(backbone):
 
 def test_a_context_that_starts_as_the_template_is_zero_shot_with_it(backbone, features):
     prompt = build(backbone)
-    expected = backbone.logit_scale * unit(features) @ backbone.class_features(ABOVE, templates=1).T
+    expected = backbone.logit_scale * l2_normalize(features) @ backbone.class_features(ABOVE, templates=1).T
     assert torch.allclose(prompt.logits(features, ALL), expected, atol=1e-5)
 
 
 def test_a_dataset_with_the_same_words_before_the_name_starts_at_zero_shot_too(backbone, features):
     prompt = build(backbone, table=ABOVE + PLAIN)
     held = (len(ABOVE), len(ABOVE) + 1)
-    expected = backbone.logit_scale * unit(features) @ backbone.class_features(PLAIN, templates=1).T
+    expected = backbone.logit_scale * l2_normalize(features) @ backbone.class_features(PLAIN, templates=1).T
     assert torch.allclose(prompt.logits(features, held), expected, atol=1e-5)
 
 
@@ -49,14 +49,14 @@ def test_each_layout_equals_the_sentence_in_that_order(backbone, features, posit
     with torch.no_grad():
         prompt.context.copy_(word.expand(4, -1))
     texts = [sentence.format(candidate.name) for candidate in PLAIN]
-    expected = backbone.logit_scale * unit(features) @ unit(backbone.text_features(texts)).T
+    expected = backbone.logit_scale * l2_normalize(features) @ l2_normalize(backbone.text_features(texts)).T
     assert torch.allclose(prompt.logits(features, (0, 1)), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("settings", [{"context_length": 4}, {"position": "front"}])
 def test_a_template_has_its_own_length_and_place(settings):
     with pytest.raises(ValidationError, match=r"context_init = .random."):
-        PromptAdapter(**settings)
+        PromptConfig(**settings)
 
 
 def test_only_the_context_has_a_gradient(backbone, features):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.errors import Mistake, RunFailed
 from clvl_bench.core.resources import Stopwatch
 from clvl_bench.records.run_folder import RunFolder
@@ -54,7 +54,7 @@ def test_without_delay_it_is_the_classical_online_setting(tmp_path, monkeypatch)
     """Predict, then one step of AdamW on the same samples: by hand."""
     config = config_of("linear", "train.classes=seen", "train.weight_decay=0", "train.lr=1e-2")
     prepared = prepare(config)
-    plan, truth = prepared.benchmark.view.plan, prepared.benchmark.truth
+    plan, truth = prepared.benchmark.view.plan, prepared.benchmark.label_store
     texts = prepared.backbone.class_features(plan.table)
     weight, bias, optimizer, seen, right = None, None, None, [], 0
     for experience in plan.streams["train"]:
@@ -67,7 +67,7 @@ def test_without_delay_it_is_the_classical_online_setting(tmp_path, monkeypatch)
             torch.nn.Parameter(torch.cat([old[1], torch.zeros(grown)])),
         )
         for number, ids in enumerate(steps_of(experience.ids, 5)):
-            features = unit(prepared.features(torch.from_numpy(ids)))
+            features = l2_normalize(prepared.features(torch.from_numpy(ids)))
             labels = torch.from_numpy(truth.of(ids))
             full, shift = texts[list(plan.task_classes[0])].clone(), torch.zeros(10)
             known = seen if number else seen[: len(old[0])]

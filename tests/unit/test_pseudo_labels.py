@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.rng import keyed
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.augment import strong
 from clvl_bench.methods._base.pseudo_labels import Average
 from clvl_bench.methods.anchored_pl.plugin import AnchoredPl
 from clvl_bench.methods.fixmatch.plugin import FixMatch
-from clvl_bench.methods.linear.config import LinearAdapter
+from clvl_bench.methods.linear.config import LinearConfig
 from clvl_bench.methods.mean_teacher.plugin import MeanTeacher
 from clvl_bench.methods.registry import build_adapter
 
@@ -50,7 +50,7 @@ def test_a_threshold_that_nothing_reaches_leaves_the_labelled_alone(linear, inpu
     assert step.loss.item() == 0.0
     step.loss.backward()
     assert not linear.weight.grad.any()
-    assert not plugin.said[0].kept.any()
+    assert not plugin.pseudo_labels[0].kept.any()
 
 
 def test_without_a_threshold_it_is_self_training_on_what_is_most_probable(linear, inputs):
@@ -167,7 +167,7 @@ def test_a_ramped_average_is_at_first_the_plain_mean_of_where_the_weights_were(l
 
 @pytest.fixture
 def adapter(tiny):
-    adapter = build_adapter(LinearAdapter(), tiny, TABLE, seed=0)
+    adapter = build_adapter(LinearConfig(), tiny, TABLE, seed=0)
     adapter.begin((0, 1, 2))
     adapter.scored = (0, 1, 2)
     return adapter.train()
@@ -187,7 +187,7 @@ def anchored(adapter, **settings):
 
 def test_alone_the_anchor_is_zero_shot_whatever_was_trained(adapter, features, tiny):
     plugin, scored = anchored(adapter), torch.ones(6, 3, dtype=torch.bool)
-    expected = (tiny.logit_scale * unit(features) @ tiny.class_features(TABLE).T).softmax(dim=1)
+    expected = (tiny.logit_scale * l2_normalize(features) @ tiny.class_features(TABLE).T).softmax(dim=1)
     with torch.no_grad():
         adapter.weight[0] += 10.0
     plugin.after_update(types.SimpleNamespace(model=adapter))
@@ -202,7 +202,7 @@ def test_logits_of_the_anchor_and_of_the_average_are_mixed_by_their_share(adapte
     with torch.no_grad():
         adapter.weight[0] += 1.0
     plugin.after_update(types.SimpleNamespace(model=adapter))
-    images = tiny.logit_scale * unit(features)
+    images = tiny.logit_scale * l2_normalize(features)
     averaged = images @ (0.75 * start + 0.25 * adapter.weight.detach()).T
     mixed = 0.7 * images @ tiny.class_features(TABLE).T + 0.3 * averaged
     found = plugin.targets(features, scored, share=0.3)
@@ -224,7 +224,7 @@ def test_what_is_hardly_above_chance_does_not_pass(adapter, features):
     for margin in (0.0, float(confidence.median()) * 3, 3.1):
         plugin = anchored(adapter, keep=1.0, margin=margin)
         plugin.before_backward(step_of(adapter, features, torch.full((6,), -1), experience=0))
-        assert plugin.said[0].kept.tolist() == (confidence >= margin / 3).tolist()
+        assert plugin.pseudo_labels[0].kept.tolist() == (confidence >= margin / 3).tolist()
 
 
 def test_a_window_forgets_what_came_before_it(adapter):
@@ -241,7 +241,7 @@ def test_no_gradient_flows_through_pseudo_labels(adapter, features):
     assert not plugin.targets(features, scored, share=0.5).requires_grad
     step = step_of(adapter, features, torch.full((6,), -1))
     plugin.before_backward(step)
-    labels = torch.from_numpy(plugin.said[0].labels)
+    labels = torch.from_numpy(plugin.pseudo_labels[0].labels)
     expected = nn.functional.cross_entropy(adapter(features), labels)
     assert torch.allclose(torch.autograd.grad(step.loss, adapter.weight)[0], torch.autograd.grad(expected, adapter.weight)[0])
 

@@ -39,4 +39,4 @@ def test_what_has_no_label_is_learned_from(tiny, plugin):
     plain, _ = trained(tiny)
     weight, labels = trained(tiny, plugin)
     assert not torch.equal(weight, plain)
-    assert sum(len(said.ids) for said in plugin.said) == (labels < 0).sum(), "of the last epoch, each once"
+    assert sum(len(said.ids) for said in plugin.pseudo_labels) == (labels < 0).sum(), "of the last epoch, each once"

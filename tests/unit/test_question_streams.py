@@ -14,10 +14,10 @@ from clvl_bench.data.readers.split import Split
 from clvl_bench.data.readers.vqa.reading import read_questions
 from clvl_bench.runs.files import load, run_config
 from clvl_bench.streams.label_store import OUTSIDE
-from clvl_bench.streams.split_slice import Part
-from clvl_bench.streams.vqa.groups import groups
+from clvl_bench.streams.split_slice import SplitSlice
+from clvl_bench.streams.vqa.groups import question_groups
 from clvl_bench.streams.vqa.plan import plan_of
-from clvl_bench.streams.vqa.samples import exhibits
+from clvl_bench.streams.vqa.samples import vqa_samples
 
 TRAIN = [
     ("i0", "is it left?", "Yes", "CLOSED", "POS", "HEAD"),
@@ -45,7 +45,7 @@ def parts():
         names = tuple(sorted({row[0] for row in rows}))
         images = Split(labels=np.zeros(len(names), dtype=np.int64), keys=names, fingerprint=split, hashes=names)
         questions = [Question(*row) for row in rows]
-        found.append(Part(known, split, question_split(questions, images), start))
+        found.append(SplitSlice(known, split, question_split(questions, images), start))
         start += len(rows)
     return tuple(found)
 
@@ -54,7 +54,7 @@ def parts():
 def toy_parts():
     toys = find_questions("toy_scans_vqa")
     data = {split: read_questions(toys, split) for split in ("train", "test")}
-    return Part(toys, "train", data["train"], 0), Part(toys, "test", data["test"], len(data["train"]))
+    return SplitSlice(toys, "train", data["train"], 0), SplitSlice(toys, "test", data["test"], len(data["train"]))
 
 
 def config(**questions):
@@ -132,7 +132,7 @@ def test_concepts_in_turn_cut_each_skill_and_lose_no_question():
 def test_each_skill_draws_an_order_of_its_concepts():
     def order(seed: int) -> list[str]:
         stream = load("benchmark", "toy_scans_vqa_concepts", [f"class_order_seed={seed}", "zeroshot=[]"])
-        return [group.name for group in groups(stream, stream.questions, {})]
+        return [group.name for group in question_groups(stream, stream.questions, {})]
 
     drawn = order(0)[-3:]
     assert sorted(name.rsplit(" ", 1)[1] for name in drawn) == sorted(find_questions("toy_scans_vqa").values["modality"])
@@ -144,7 +144,7 @@ def test_a_run_says_which_test_questions_are_of_held_out_combinations():
     read = toy_parts()
     for name, combined in (("toy_scans_vqa_combinations", True), ("toy_scans_vqa", False)):
         stream = load("benchmark", name, ["zeroshot=[]"]).model_copy(update={"reference": None})
-        shown = exhibits(plan_of(stream, read)[0], read, stream.questions)
+        shown = vqa_samples(plan_of(stream, read)[0], read, stream.questions)
         rows = shown.questions["questions"]
         if combined:
             pairs = {(row["type"], row["modality"]) for row in rows if row["held_out"]}
@@ -188,7 +188,7 @@ def test_another_class_order_is_another_order_of_experiences():
 def test_validation_holds_back_whole_images():
     toys = find_questions("toy_scans_vqa")
     data = {split: read_questions(toys, split) for split in ("train", "test")}
-    read = (Part(toys, "train", data["train"], 0), Part(toys, "test", data["test"], len(data["train"])))
+    read = (SplitSlice(toys, "train", data["train"], 0), SplitSlice(toys, "test", data["test"], len(data["train"])))
     stream = load("benchmark", "toy_scans_vqa", ["zeroshot=[]", "valid_fraction=0.3"]).model_copy(update={"reference": None})
     plan, _ = plan_of(stream, read)
     train, valid = (np.concatenate([step.ids for step in plan.streams[name]]) for name in ("train", "valid"))

@@ -3,7 +3,7 @@ words split by the published pattern, the pair of lowest rank merged first; byte
 
 import pytest
 
-from clvl_bench.backbones.importing import write_tokeniser
+from clvl_bench.backbones.importing import write_tokenizer
 
 IDS = {
     "a photo of a cat.": [49406, 320, 1125, 539, 320, 2368, 269, 49407],
@@ -35,7 +35,7 @@ def folder(real_data, tmp_path_factory):
     if not vocabulary.is_file():
         pytest.skip(f"no real vocabulary at {vocabulary}; set CLVL_TEST_DATA")
     place = tmp_path_factory.mktemp("tokeniser")
-    write_tokeniser(place, vocabulary)
+    write_tokenizer(place, vocabulary)
     return place
 
 

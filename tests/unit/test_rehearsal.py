@@ -8,16 +8,16 @@ import torch
 from avalanche.training.plugins import EvaluationPlugin
 from torch.nn.functional import cross_entropy
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.backbones.precomputed import PrecomputedBackbone
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import parse
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods.derpp.plugin import Derpp
 from clvl_bench.methods.icarl.plugin import Icarl
-from clvl_bench.methods.linear.config import LinearAdapter
+from clvl_bench.methods.linear.config import LinearConfig
 from clvl_bench.methods.registry import build_adapter
-from clvl_bench.methods.replay.config import ReplayPlugin
+from clvl_bench.methods.replay.config import ReplayConfig
 from clvl_bench.runs import runner
 from clvl_bench.runs.files import load, run_config
 from clvl_bench.runs.setup import prepare
@@ -35,7 +35,7 @@ def streams(shared_home):
         prepared = {"image_features": prepare(run_config("toy_landcover", "linear", limit=LIMIT))}
         prepared["pixels"] = prepare(run_config("toy_landcover", "finetune", limit=LIMIT))
     for each in prepared.values():
-        each.benchmark.truth.reveal_all()
+        each.benchmark.label_store.reveal_all()
     return prepared
 
 
@@ -43,7 +43,7 @@ def strategy(streams, *plugins, adapter="linear", **train):
     settings = {"classes": "seen", "epochs": 1, "batch_size": 16, **train}
     content = {"version": 1, "adapter": {"kind": adapter}, "plugins": plugins, "train": settings}
     config = parse(StrategyConfig, content, file="s.toml")
-    on = streams[config.reads]
+    on = streams[config.input_kind]
     evaluator = EvaluationPlugin(collect_all=False)
     return build_strategy(config, on.backbone, on.benchmark.view, evaluator=evaluator, seed=0), on.benchmark.scenario
 
@@ -90,9 +90,9 @@ STORED = {
 }
 
 
-def stream_bytes(streams, reads):
+def stream_bytes(streams, input_kind):
     """Of all training inputs, as they are read."""
-    view = streams[reads].benchmark.view
+    view = streams[input_kind].benchmark.view
     return sum(view.inputs(torch.from_numpy(step.ids)).nbytes for step in view.plan.streams["train"])
 
 
@@ -104,7 +104,7 @@ def test_a_budget_is_kept_to_the_byte_after_every_experience(streams, stored, sh
     kept = []
 
     def measure(built):
-        (keeper,) = built.keepers
+        (keeper,) = built.method_plugins
         tensors = [value for value in keeper.state().values() if isinstance(value, torch.Tensor)]
         assert keeper.kept_bytes() == sum(len(tensor.numpy().tobytes()) for tensor in tensors) <= budget
         assert keeper.kept_samples() == built.kept_samples() == (len(tensors[0]) if tensors else 0)
@@ -181,7 +181,7 @@ def random(*shape, seed=0):
 def adapter():
     text = ([candidate.name for candidate in TABLE], random(CLASSES, WIDTH, seed=9))
     made = build_adapter(
-        LinearAdapter(), PrecomputedBackbone(name="x", logit_scale=SCALE, width=WIDTH, text={"d": text}), TABLE, seed=0
+        LinearConfig(), PrecomputedBackbone(name="x", logit_scale=SCALE, width=WIDTH, text={"d": text}), TABLE, seed=0
     )
     made.begin((0, 1))
     made.scored = (0, 1)
@@ -281,11 +281,11 @@ def test_with_everything_kept_icarl_classifies_by_class_means(adapter):
     icarl = Icarl(adapter, 1000)
     labels, inputs = torch.arange(60) % 3, random(60, WIDTH) + 2 * random(3, WIDTH, seed=4)[torch.arange(60) % 3]
     icarl.memory.insert(labels, lambda rows: (inputs[rows], labels[rows], rows, torch.zeros_like(rows)))
-    means = unit(torch.stack([unit(inputs.double())[labels == place].mean(dim=0) for place in range(3)]))
+    means = l2_normalize(torch.stack([l2_normalize(inputs.double())[labels == place].mean(dim=0) for place in range(3)]))
     fresh = random(40, WIDTH, seed=5)
     scores = torch.full((40, CLASSES), -torch.inf)
     scores[:, :3] = 0.0
-    expected = (unit(fresh.double()) @ means.T).argmax(dim=1)
+    expected = (l2_normalize(fresh.double()) @ means.T).argmax(dim=1)
     assert torch.equal(icarl.by_means(fresh, scores).argmax(dim=1), expected)
 
 
@@ -304,10 +304,10 @@ def test_classes_without_exemplars_and_other_candidates_stay_the_models(adapter)
 
 def test_icarl_notes_what_the_model_said_before_its_first_update(streams):
     built, scenario = strategy(streams, {"kind": "icarl", "memory_size": 20}, lr=0.1)
-    (icarl,) = built.keepers
+    (icarl,) = built.method_plugins
     built.train(scenario.train_stream[0], eval_streams=[])
     seen, view = built.adaptation.seen, streams["image_features"].benchmark.view
-    samples = torch.tensor([*scenario.train_stream[1].step.ids.tolist(), *icarl.memory.columns[2].tolist()])
+    samples = torch.tensor([*scenario.train_stream[1].spec.ids.tolist(), *icarl.memory.columns[2].tolist()])
     with torch.no_grad():
         expected = built.adapter.logits(view.inputs(samples), seen)
     found, distilled = [], icarl.distilled
@@ -379,7 +379,7 @@ def test_gdumb_forgets_all_but_its_memory_before_each_training(streams):
 
 def test_gdumb_trains_on_its_memory_and_on_all_of_it(streams):
     built, scenario = strategy(streams, {"kind": "gdumb", "memory_size": 40}, epochs=2)
-    (gdumb,) = built.keepers
+    (gdumb,) = built.method_plugins
     trained = []
     gdumb.before_training_iteration = lambda doing, **other: trained.append(doing.mbatch[2])
     for experience in scenario.train_stream:
@@ -397,7 +397,7 @@ def test_gdumb_beside_an_adapter_that_grows_by_experiences_is_a_mistake(streams,
 @pytest.mark.parametrize("other", ["replay", "icarl"])
 def test_derpp_stands_behind_whatever_else_is_rehearsed(streams, other):
     plugins = [{"kind": other, "memory_size": 20}, {"kind": "derpp", "memory_size": 20}]
-    assert learn(streams, *plugins).keepers[1].kept_samples() == 20
+    assert learn(streams, *plugins).method_plugins[1].kept_samples() == 20
     with pytest.raises(Mistake, match=f"got 'derpp' before '{other}'"):
         strategy(streams, *reversed(plugins))
 
@@ -422,6 +422,6 @@ def test_an_override_of_one_bound_takes_the_place_of_the_other(tmp_path, field, 
 @pytest.mark.parametrize("bound", [{}, {"memory_size": 7}, {"memory_bytes": 7000}])
 def test_a_bound_survives_the_way_to_a_worker(bound):
     """Grids hand a run to another process as JSON, defaults included."""
-    plugin = ReplayPlugin(**bound)
-    assert ReplayPlugin.model_validate_json(plugin.model_dump_json()) == plugin
+    plugin = ReplayConfig(**bound)
+    assert ReplayConfig.model_validate_json(plugin.model_dump_json()) == plugin
     assert plugin.samples == bound.get("memory_size", 500)

@@ -8,10 +8,10 @@ import torch
 from contract.learning import ALL, TABLE, learn, logits
 from sklearn.cluster import KMeans
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.methods._base.selector import NOBODY, Selector, kmeans, lloyd
-from clvl_bench.methods._base.selector_config import SelectorSettings
-from clvl_bench.methods.prompt_per_experience.config import PromptPerExperienceAdapter
+from clvl_bench.methods._base.selector_config import SelectorConfig
+from clvl_bench.methods.prompt_per_experience.config import PromptPerExperienceConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.training.evaluation import SelectorAccuracy
 
@@ -23,7 +23,7 @@ def groups(count=3, size=40, spread=0.05, width=8):
 
 
 def learned(data, **settings):
-    selector = Selector(SelectorSettings(**settings), data.shape[-1])
+    selector = Selector(SelectorConfig(**settings), data.shape[-1])
     for experience, samples in enumerate(data):
         selector.observe(3 * samples, torch.arange(len(samples)) % 2)
         selector.close(experience)
@@ -46,7 +46,7 @@ def test_the_start_spreads_over_separate_groups():
 def test_where_centroids_begin_depends_on_the_seed():
     samples, found = torch.randn(200, 6, generator=torch.Generator().manual_seed(0)), []
     for seed in (0, 0, 1):
-        selector = Selector(SelectorSettings(), 6, seed=seed)
+        selector = Selector(SelectorConfig(), 6, seed=seed)
         selector.observe(samples, torch.zeros(200, dtype=torch.long))
         selector.close(0)
         found.append(selector.centroids)
@@ -71,25 +71,25 @@ def test_separate_experiences_are_told_apart(selector, distance):
 
 def test_class_means_are_the_means_of_what_has_a_label():
     data = groups(count=1)
-    selector = Selector(SelectorSettings(selector="class_mean"), 8)
+    selector = Selector(SelectorConfig(selector="class_mean"), 8)
     labels = torch.tensor([4, 2, -1, 4] * 10)
     selector.observe(data[0], labels)
     selector.close(0)
-    expected = torch.stack([unit(data[0])[labels == label].mean(dim=0) for label in (2, 4)])
+    expected = torch.stack([l2_normalize(data[0])[labels == label].mean(dim=0) for label in (2, 4)])
     assert torch.allclose(selector.centroids, expected, atol=1e-6)
 
 
 def test_l1_and_l2_may_choose_otherwise():
     """Differences [3, 0] and [2, 2]: 3 < 4 as sums, 9 > 8 as squares."""
     for distance, expected in (("l1", 0), ("l2", 1)):
-        selector = Selector(SelectorSettings(distance=distance), 2)
+        selector = Selector(SelectorConfig(distance=distance), 2)
         selector.centroids, selector.owners = torch.tensor([[4.0, 0.0], [3.0, 2.0]]), torch.tensor([0, 1])
         selector.reaches = torch.full((2,), torch.inf)
         assert int(selector.choices(torch.tensor([[1.0, 0.0]]))) == expected
 
 
 def test_nobody_is_chosen_before_an_experience_has_ended():
-    assert Selector(SelectorSettings(), 8).choices(torch.ones(2, 8)).tolist() == [NOBODY, NOBODY]
+    assert Selector(SelectorConfig(), 8).choices(torch.ones(2, 8)).tolist() == [NOBODY, NOBODY]
 
 
 def test_a_radius_covers_its_share_of_the_experience_and_leaves_the_strange_to_nobody():
@@ -103,7 +103,7 @@ def test_a_radius_covers_its_share_of_the_experience_and_leaves_the_strange_to_n
 
 def test_a_context_of_the_own_experience_scores_a_sample(backbone):
     """Each sample's logits are those of the member chosen for it, alone."""
-    adapter = build_adapter(PromptPerExperienceAdapter(), backbone, TABLE, seed=0).eval()
+    adapter = build_adapter(PromptPerExperienceConfig(), backbone, TABLE, seed=0).eval()
     generator = torch.Generator().manual_seed(0)
     near = [torch.eye(backbone.width)[axis] + 0.05 * torch.randn(12, backbone.width, generator=generator) for axis in (0, 1)]
     learn(adapter, near[0], (0, 1, 2))
@@ -117,7 +117,7 @@ def test_a_context_of_the_own_experience_scores_a_sample(backbone):
 
 
 def test_with_one_experience_it_is_the_adapter_that_trained(backbone):
-    adapter = build_adapter(PromptPerExperienceAdapter(), backbone, TABLE, seed=0)
+    adapter = build_adapter(PromptPerExperienceConfig(), backbone, TABLE, seed=0)
     inputs = torch.randn(6, backbone.width, generator=torch.Generator().manual_seed(0))
     learn(adapter, inputs, ALL)
     with torch.no_grad():
@@ -125,7 +125,7 @@ def test_with_one_experience_it_is_the_adapter_that_trained(backbone):
 
 
 def test_what_nobody_is_chosen_for_is_zero_shot(backbone):
-    adapter = build_adapter(PromptPerExperienceAdapter(radius=0.9, context_init="random"), backbone, TABLE, seed=0)
+    adapter = build_adapter(PromptPerExperienceConfig(radius=0.9, context_init="random"), backbone, TABLE, seed=0)
     learn(adapter, torch.eye(backbone.width)[0] + 0.01 * torch.rand(8, backbone.width), ALL)
     strange = torch.eye(backbone.width)[5:7]
     expected = backbone.logit_scale * strange @ backbone.class_features(TABLE).T

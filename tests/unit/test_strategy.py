@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from clvl_bench.streams.label_store import HIDDEN, Targets, Truth
+from clvl_bench.streams.label_store import HIDDEN, LabelStore, Targets
 from clvl_bench.training.losses import masked_cross_entropy
 
 INF = float("inf")
@@ -35,25 +35,25 @@ def test_labels_that_have_not_arrived_do_not_count():
 
 
 def test_truth_shows_nothing_before_it_is_told_to():
-    truth = Truth(np.array([3, 1, 2, 0]))
-    targets = Targets(truth.revealed, np.array([1, 2]))
+    truth = LabelStore(np.array([3, 1, 2, 0]))
+    targets = Targets(truth.visible_labels, np.array([1, 2]))
     assert list(targets) == [HIDDEN, HIDDEN]
-    with truth.shown(np.array([1])):
+    with truth.temporarily_visible(np.array([1])):
         assert list(targets) == [1, HIDDEN]
     assert list(targets) == [HIDDEN, HIDDEN]
     truth.reveal(np.array([2]))
     assert list(targets) == [HIDDEN, 2]
     assert targets[0:2] == [HIDDEN, 2]
-    with truth.shown(np.array([1, 2])):
+    with truth.temporarily_visible(np.array([1, 2])):
         pass
     assert list(targets) == [HIDDEN, 2], "what was revealed for good stays"
 
 
 def test_labels_are_hidden_again_when_an_evaluation_fails():
-    truth = Truth(np.array([3, 1]))
-    with pytest.raises(RuntimeError, match="boom"), truth.shown(np.array([0, 1])):
+    truth = LabelStore(np.array([3, 1]))
+    with pytest.raises(RuntimeError, match="boom"), truth.temporarily_visible(np.array([0, 1])):
         raise RuntimeError("boom")
-    assert truth.revealed.tolist() == [HIDDEN, HIDDEN]
+    assert truth.visible_labels.tolist() == [HIDDEN, HIDDEN]
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def strategy(tiny):
 
 def rates(strategy, prepared, number=0):
     experience = prepared.benchmark.scenario.train_stream[number]
-    prepared.benchmark.truth.reveal(experience.step.ids)
+    prepared.benchmark.label_store.reveal(experience.spec.ids)
     seen = []
     step = strategy.optimizer_step
 

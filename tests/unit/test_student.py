@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.plugin import Surroundings
-from clvl_bench.methods.clip_kd.config import ClipKdPlugin
+from clvl_bench.methods._base.plugin import PluginContext
+from clvl_bench.methods.clip_kd.config import ClipKdConfig
 from clvl_bench.methods.clip_kd.plugin import ClipKd, affinity_mimicking, feature_distillation, interactive, relational
-from clvl_bench.methods.linear.config import LinearAdapter
+from clvl_bench.methods.linear.config import LinearConfig
 from clvl_bench.methods.registry import build_adapter, build_plugin
-from clvl_bench.methods.student.config import StudentAdapter
+from clvl_bench.methods.student.config import StudentConfig
 
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.", "{}.")) for name in ("forest", "lake", "boat", "car"))
 ALL = (0, 1, 2, 3)
@@ -24,12 +24,12 @@ def pixels():
 
 
 def student(backbone, **settings):
-    return build_adapter(StudentAdapter(**settings), backbone, TABLE, seed=0)
+    return build_adapter(StudentConfig(**settings), backbone, TABLE, seed=0)
 
 
 def test_where_student_and_teacher_agree_no_loss_has_a_gradient_but_that_of_the_labels(backbone, pixels):
     texts = backbone.class_features(TABLE, templates=1)
-    features = unit(backbone.image_features(pixels)).requires_grad_()
+    features = l2_normalize(backbone.image_features(pixels)).requires_grad_()
     labels = torch.tensor([-1, -1, -1, -1])
     plugin = ClipKd(student(backbone), lambda ids: features, fd=2000, icl=1, crd=1, affinity=1)
     (gradient,) = torch.autograd.grad(plugin.loss(features, features.detach(), texts, labels), [features])
@@ -59,8 +59,8 @@ def test_with_one_image_a_class_icl_is_the_papers_loss_over_pairs():
 
 def test_the_loss_is_the_weighted_sum_of_its_four_parts(backbone, pixels):
     texts = backbone.class_features(TABLE, templates=1)
-    teacher, labels = unit(backbone.image_features(pixels)), torch.tensor([0, 1, -1, 3])
-    own = unit(teacher + 0.5 * torch.randn(teacher.shape, generator=torch.Generator().manual_seed(1)))
+    teacher, labels = l2_normalize(backbone.image_features(pixels)), torch.tensor([0, 1, -1, 3])
+    own = l2_normalize(teacher + 0.5 * torch.randn(teacher.shape, generator=torch.Generator().manual_seed(1)))
     parts = [
         ClipKd(student(backbone), None, **{each: float(each == name) for each in ("fd", "icl", "crd", "affinity")})
         .loss(own, teacher, texts, labels)
@@ -82,8 +82,8 @@ def test_icl_learns_from_known_labels_alone():
 
 def test_feature_distillation_does_not_see_lengths(backbone, pixels):
     learned = student(backbone).image(pixels)
-    teacher = unit(backbone.image_features(pixels))
-    once, again = feature_distillation(unit(learned), teacher), feature_distillation(unit(7 * learned), teacher)
+    teacher = l2_normalize(backbone.image_features(pixels))
+    once, again = feature_distillation(l2_normalize(learned), teacher), feature_distillation(l2_normalize(7 * learned), teacher)
     assert once.item() == pytest.approx(again.item(), rel=1e-5)
 
 
@@ -107,7 +107,7 @@ def test_a_student_trains_by_the_first_template_and_is_tested_by_all(backbone):
 
 def test_fused_what_was_never_learned_is_the_teachers_and_what_was_is_a_mean(backbone, pixels):
     fused, alone = student(backbone, fusion=0.25).eval(), student(backbone).eval()
-    teacher = backbone.logit_scale * unit(backbone.image_features(pixels)) @ backbone.class_features(TABLE).T
+    teacher = backbone.logit_scale * l2_normalize(backbone.image_features(pixels)) @ backbone.class_features(TABLE).T
     with torch.no_grad():
         assert torch.allclose(fused.logits(pixels, ALL), teacher, atol=1e-4)
         fused.begin((1, 2))
@@ -117,7 +117,7 @@ def test_fused_what_was_never_learned_is_the_teachers_and_what_was_is_a_mean(bac
 
 
 def test_clip_kd_wants_a_student_with_an_image_tower_and_a_teacher(backbone):
-    head = build_adapter(LinearAdapter(), backbone, TABLE, seed=0)
+    head = build_adapter(LinearConfig(), backbone, TABLE, seed=0)
     for adapter, teacher in ((head, backbone.image_features), (student(backbone), None)):
         with pytest.raises(Mistake, match="clip_kd"):
-            build_plugin(ClipKdPlugin(), Surroundings(adapter, None, 0, teacher))
+            build_plugin(ClipKdConfig(), PluginContext(adapter, None, 0, teacher))

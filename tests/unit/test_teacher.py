@@ -4,14 +4,14 @@ import pytest
 import torch
 from small_backbones import VIT, open_clip_model, write_clip
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.backbones.teacher import Projection, Teacher
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.plugin import Reference
 from clvl_bench.methods.distillation.plugin import Distillation
-from clvl_bench.methods.full.config import FullAdapter
+from clvl_bench.methods.full.config import FullConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.summary import mixture
@@ -40,7 +40,7 @@ def taught(student, teacher):
 
 def check_losses(backbone, teacher, texts):
     """Losses are finite and away from 0, gradients are in the student and nowhere else."""
-    student = build_adapter(FullAdapter(), backbone, TABLE, seed=0).train()
+    student = build_adapter(FullConfig(), backbone, TABLE, seed=0).train()
     plugin = Distillation(student, taught(backbone, teacher), texts=texts)
     loss = plugin.loss(torch.arange(12))
     assert torch.isfinite(loss)
@@ -86,16 +86,20 @@ def test_the_projection_is_ridge_regression_on_unit_features():
 
     generator = torch.Generator().manual_seed(0)
     student, teacher = torch.randn(50, 6, generator=generator), torch.randn(50, 9, generator=generator)
-    expected = Ridge(alpha=1e-3 * 50 / 6, fit_intercept=False).fit(unit(student).double(), unit(teacher).double()).coef_.T
+    expected = (
+        Ridge(alpha=1e-3 * 50 / 6, fit_intercept=False)
+        .fit(l2_normalize(student).double(), l2_normalize(teacher).double())
+        .coef_.T
+    )
     projection = Projection(student, teacher)
     assert torch.allclose(projection.weight.double(), torch.from_numpy(expected), atol=1e-5)
-    assert torch.allclose(projection(student), unit(student) @ projection.weight)
+    assert torch.allclose(projection(student), l2_normalize(student) @ projection.weight)
 
 
 def test_a_linear_map_between_widths_is_found():
-    student = unit(torch.randn(200, 4))
-    teacher = unit(student @ torch.linalg.qr(torch.randn(9, 4))[0].T)
-    assert torch.allclose(unit(Projection(student, teacher, ridge=1e-9)(student)), teacher, atol=1e-4)
+    student = l2_normalize(torch.randn(200, 4))
+    teacher = l2_normalize(student @ torch.linalg.qr(torch.randn(9, 4))[0].T)
+    assert torch.allclose(l2_normalize(Projection(student, teacher, ridge=1e-9)(student)), teacher, atol=1e-4)
 
 
 def test_a_run_names_its_teacher_and_the_report_says_that_weights_differ(tmp_path, student_backbone, wide, monkeypatch):

@@ -9,8 +9,8 @@ from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import parse
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.weights import snapshot
-from clvl_bench.methods.linear.config import LinearAdapter
-from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.linear.config import LinearConfig
+from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.methods.task_vectors.plugin import TaskVectors
 from clvl_bench.methods.weight_average.plugin import WeightAverage
@@ -23,7 +23,7 @@ TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest",
 
 @pytest.fixture
 def prompt(backbone):
-    return build_adapter(PromptAdapter(), backbone, TABLE, seed=0)
+    return build_adapter(PromptConfig(), backbone, TABLE, seed=0)
 
 
 def move(adapter, seed):
@@ -72,13 +72,13 @@ def test_wise_ft_with_the_zero_shot_anchor_remembers_the_start_and_with_the_prev
 
 
 def test_wise_ft_follows_a_head_that_grows(backbone):
-    linear = build_adapter(LinearAdapter(), backbone, TABLE, seed=0)
+    linear = build_adapter(LinearConfig(), backbone, TABLE, seed=0)
     plugin, starts = WiseFt(linear, alpha=0.5), {}
     for classes in ((0, 1), (2, 3)):
         linear.begin(classes)
-        starts |= {place: linear.weight[linear.learned.index(place)].detach().clone() for place in classes}
+        starts |= {place: linear.weight[linear.seen_classes.index(place)].detach().clone() for place in classes}
         learned = experience(plugin, linear, classes[0])
-    expected = 0.5 * torch.stack([starts[place] for place in linear.learned]) + 0.5 * learned["weight"]
+    expected = 0.5 * torch.stack([starts[place] for place in linear.seen_classes]) + 0.5 * learned["weight"]
     assert torch.allclose(linear.weight, expected, atol=1e-6)
 
 

@@ -7,19 +7,19 @@ import pytest
 import torch
 from contract.learning import ANSWERS
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.backbones.teacher import Teacher
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.plugin import Reference, Surroundings
-from clvl_bench.methods.answer_concat.config import ConcatAdapter
-from clvl_bench.methods.answer_prompt.config import AnswerPromptAdapter
-from clvl_bench.methods.distillation.config import DistillationPlugin
+from clvl_bench.methods._base.plugin import PluginContext, Reference
+from clvl_bench.methods.answer_concat.config import ConcatConfig
+from clvl_bench.methods.answer_prompt.config import AnswerPromptConfig
+from clvl_bench.methods.distillation.config import DistillationConfig
 from clvl_bench.methods.distillation.plugin import Distillation, both_directions, distillation_loss
-from clvl_bench.methods.full.config import FullAdapter
-from clvl_bench.methods.linear.config import LinearAdapter
-from clvl_bench.methods.lora.config import LoraAdapter
-from clvl_bench.methods.lwf.config import LwfPlugin
+from clvl_bench.methods.full.config import FullConfig
+from clvl_bench.methods.linear.config import LinearConfig
+from clvl_bench.methods.lora.config import LoraConfig
+from clvl_bench.methods.lwf.config import LwfConfig
 from clvl_bench.methods.lwf.plugin import Lwf, gibberish
 from clvl_bench.methods.registry import build_adapter, build_plugin
 
@@ -40,7 +40,7 @@ def reference(backbone, pixels):
 
 
 def student(backbone, *, moved=0.0):
-    adapter = build_adapter(FullAdapter(), backbone, TABLE, seed=0).train()
+    adapter = build_adapter(FullConfig(), backbone, TABLE, seed=0).train()
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for projection in (adapter.towers.visual_projection, adapter.towers.text_projection):
@@ -99,19 +99,21 @@ def test_a_larger_weight_leaves_a_smaller_drift_on_the_reference(backbone, refer
         optimizer = torch.optim.Adam(adapter.towers.visual_projection.parameters(), lr=1e-3)
         for _ in range(20):
             optimizer.zero_grad()
-            features = unit(adapter.image(reference.inputs(reference.ids)))
+            features = l2_normalize(adapter.image(reference.inputs(reference.ids)))
             (features[:, 0].sum() + weight * plugin.loss(torch.arange(8))).backward()
             optimizer.step()
-        drifts.append((unit(adapter.image(reference.inputs(reference.ids))) - unit(reference.features)).norm().item())
+        drifts.append(
+            (l2_normalize(adapter.image(reference.inputs(reference.ids))) - l2_normalize(reference.features)).norm().item()
+        )
     assert drifts == sorted(drifts, reverse=True)
 
 
 def test_captions_are_kept_and_counted_and_must_be_there(backbone, reference):
     without = replace(reference, captions=())
     assert reference.kept_bytes() - without.kept_bytes() == sum(map(len, CAPTIONS))
-    surroundings = Surroundings(student(backbone), without, 0)
+    context = PluginContext(student(backbone), without, 0)
     with pytest.raises(Mistake, match="captions"):
-        build_plugin(DistillationPlugin(sentences="captions"), surroundings)
+        build_plugin(DistillationConfig(sentences="captions"), context)
 
 
 def test_part_of_a_reference_set_is_drawn_by_the_seed(reference):
@@ -152,14 +154,14 @@ def test_lwf_has_no_gradient_where_the_experience_began_and_one_where_it_has_com
 def test_lwf_notes_the_model_as_it_trains_whatever_it_was_used_for_before(backbone, pixels):
     """A step scores a class by its first template, testing by all of them; and what is noted has no chance in it."""
     table = tuple(Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE)
-    full = build_adapter(FullAdapter(), backbone, table, seed=0).eval()
+    full = build_adapter(FullConfig(), backbone, table, seed=0).eval()
     plugin = Lwf(full, texts="student")
     strategy = begun(plugin, pixels)
     full.train()
     plugin.before_backward(strategy)
     strategy.loss.backward()
     assert steepest(full) < 1e-4
-    lora = build_adapter(LoraAdapter(dropout=0.9), backbone, table, seed=0).train()
+    lora = build_adapter(LoraConfig(dropout=0.9), backbone, table, seed=0).train()
     with torch.no_grad():
         for name, weight in lora.named_parameters():
             if "lora_B" in name:
@@ -175,11 +177,11 @@ def test_lwf_equals_its_formula(backbone, pixels):
     plugin = Lwf(adapter, weight=5.0)
     strategy = begun(plugin, pixels)
     with torch.no_grad():
-        teacher_images, texts = unit(adapter.image(pixels)), adapter.classifier((0, 1))
+        teacher_images, texts = l2_normalize(adapter.image(pixels)), adapter.classifier((0, 1))
         adapter.towers.visual_projection.weight.mul_(1 + torch.rand(adapter.towers.visual_projection.weight.shape))
     plugin.before_backward(strategy)
     scale = backbone.logit_scale
-    expected = 5 * both_directions(scale * teacher_images @ texts.T, scale * unit(adapter.image(pixels)) @ texts.T, 2.0)
+    expected = 5 * both_directions(scale * teacher_images @ texts.T, scale * l2_normalize(adapter.image(pixels)) @ texts.T, 2.0)
     assert strategy.loss.item() == pytest.approx(expected.item(), rel=1e-4)
 
 
@@ -191,19 +193,19 @@ def test_lwf_without_weight_is_fine_tuning(backbone, pixels):
 
 
 def test_lwf_on_a_head_wants_the_students_texts(backbone):
-    head = build_adapter(LinearAdapter(), backbone, TABLE, seed=0)
+    head = build_adapter(LinearConfig(), backbone, TABLE, seed=0)
     with pytest.raises(Mistake, match="texts"):
-        build_plugin(LwfPlugin(), Surroundings(head, None, 0))
+        build_plugin(LwfConfig(), PluginContext(head, None, 0))
 
 
-@pytest.mark.parametrize("config", [ConcatAdapter(), AnswerPromptAdapter()])
+@pytest.mark.parametrize("config", [ConcatConfig(), AnswerPromptConfig()])
 def test_lwf_on_answers_without_texts_of_classes_wants_the_students_texts(backbone, config):
     with pytest.raises(Mistake, match=r"does not learn image features; set plugins\.lwf\.texts"):
-        build_plugin(LwfPlugin(), Surroundings(build_adapter(config, backbone, ANSWERS, seed=0), None, 0))
+        build_plugin(LwfConfig(), PluginContext(build_adapter(config, backbone, ANSWERS, seed=0), None, 0))
 
 
 def test_random_sentences_are_ten_tokens_between_start_and_end(backbone):
-    tokens, edge = gibberish(backbone, 50, 0), backbone.tokenise([""]).ids[0]
+    tokens, edge = gibberish(backbone, 50, 0), backbone.tokenize([""]).ids[0]
     assert tokens.ids.shape == (50, 12)
     assert set(tokens.ids[:, 0].tolist()) == {int(edge[0])}
     assert set(tokens.ids[:, 11].tolist()) == {int(edge[-1])}

@@ -28,7 +28,7 @@ class Parts:
     """What a folder of weights becomes: the model, its tokeniser and its own processing of images."""
 
     model: Any
-    tokeniser: Any
+    tokenizer: Any
     images: Any
 
 
@@ -58,7 +58,7 @@ class Answerer(ABC):
         self.name, self.family, self.weights_sha256 = name, family, weights_sha256
         self.key = sha256(to_json({"files": dict(hashes), "how": self.how}))
         self._model = parts.model.eval().requires_grad_(False)
-        self._tokeniser, self._images, self._context_length = parts.tokeniser, parts.images, context_length
+        self._tokeniser, self._images, self._context_length = parts.tokenizer, parts.images, context_length
 
     @abstractmethod
     def look(self, pixels: Mapping[str, Tensor]) -> Any:

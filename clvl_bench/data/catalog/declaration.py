@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.core.schema import Strict
+from clvl_bench.core.schema import Schema
 from clvl_bench.data.catalog.prompts import OWN, prompts_of
 from clvl_bench.data.catalog.sources import Source
 
@@ -19,7 +19,7 @@ DuplicatesPolicy = Literal["report", "error", "skip"]
 """What to do about test images that are among the training images as well: count them, stop, or leave them out of the test."""
 
 
-class ImageDataset(Strict):
+class ImageDataset(Schema):
     """An image classification dataset.
 
     `labels` are the names in the data, in the order of the label numbers; `classes` the names in prompts, in the same

@@ -5,13 +5,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.core.schema import Strict
+from clvl_bench.core.schema import Schema
 
 DamagePolicy = Literal["error", "skip"]
 """What to do about images that cannot be decoded: stop, or leave them out and say so in the record."""
 
 
-class _Parquet(Strict):
+class _Parquet(Schema):
     """Parquet files; `files` maps a split to a glob pattern. A cell of `image` holds an encoded image, bare or as `bytes`."""
 
     files: dict[str, str]
@@ -35,7 +35,7 @@ class ParquetSource(_Parquet):
     path: Path
 
 
-class ToyPart(Strict):
+class ToyPart(Schema):
     """A part of a toy world, how many of its pictures, and the sha256 of their bytes and labels."""
 
     part: str
@@ -43,7 +43,7 @@ class ToyPart(Strict):
     sha256: str
 
 
-class ToySource(Strict):
+class ToySource(Schema):
     """Pictures painted by the project's own generator."""
 
     kind: Literal["toy"] = "toy"
@@ -51,14 +51,14 @@ class ToySource(Strict):
     parts: dict[str, ToyPart]
 
 
-class Rendering(Strict):
+class Rendering(Schema):
     """How bands of 16 bits become RGB: three bands, counted from 1, and the value that becomes white (255)."""
 
     bands: tuple[int, int, int]
     white: float = Field(gt=0)
 
 
-class FolderSource(Strict):
+class FolderSource(Schema):
     """Images in class folders: `train/Class/*.jpg` and `test/Class/*.jpg`, or `Class/*.jpg` and a rule for splitting.
 
     The rule is a share for testing, or `split_file`: the path of a JSON file in CoOp's layout, or a table from split to
@@ -88,7 +88,7 @@ class FolderSource(Strict):
         return self
 
 
-class ArraysSource(Strict):
+class ArraysSource(Schema):
     """A .npz file; `splits` maps a split to the names of its images (uint8, RGB [n, height, width, 3] or grey
     [n, height, width]) and labels [n] or [n, 1]."""
 
@@ -97,7 +97,7 @@ class ArraysSource(Strict):
     splits: dict[str, tuple[str, str]]
 
 
-class FeaturesSource(Strict):
+class FeaturesSource(Schema):
     """Precomputed image features of one backbone in a .npz file, and its text feature of each class in a .npy file.
 
     `splits` maps a split to one or more pairs of names (features [n, width], labels [n]), joined in this order.
@@ -112,7 +112,7 @@ class FeaturesSource(Strict):
     logit_scale: float = Field(100.0, gt=0)
 
 
-class OwnCopySource(Strict):
+class OwnCopySource(Schema):
     """A dataset that the user brings: no commit of it is pinned here, so there is nothing to fetch.
 
     `like` is the published layout; a benchmark file names the copy in the same words.

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.core.schema import Strict
+from clvl_bench.core.schema import Schema
 from clvl_bench.data.catalog.declaration import Domain
 from clvl_bench.data.catalog.prompts import OWN
 from clvl_bench.data.catalog.vqa_sources import VqaSource
@@ -24,7 +24,7 @@ NONE = "not stated"
 _LISTS = Path(__file__).parent / "answer_lists"
 
 
-class VqaDataset(Strict):
+class VqaDataset(Schema):
     """Images, questions about them, and answers.
 
     `partitions` are the named ways to split it, with the number of questions of each part as published or counted; the

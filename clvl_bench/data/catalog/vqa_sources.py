@@ -9,18 +9,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from clvl_bench.core.schema import Strict
+from clvl_bench.core.schema import Schema
 from clvl_bench.data.catalog.sources import DamagePolicy, ToyPart
 
 
-class _Copy(Strict):
+class _Copy(Schema):
     """A folder of one's own in a published layout."""
 
     path: Path | None = None
     on_damage: DamagePolicy = "error"
 
 
-class ToyQuestionsSource(Strict):
+class ToyQuestionsSource(Schema):
     """Questions that follow from the facts of a toy world's pictures."""
 
     kind: Literal["toy_questions"] = "toy_questions"

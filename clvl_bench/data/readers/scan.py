@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image as Pillow
 
-from clvl_bench.core.cache_dir import home
+from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.errors import Damage
 from clvl_bench.core.files import sha256, to_json, write_atomically
 from clvl_bench.core.ticker import Ticker
@@ -56,7 +56,7 @@ def scan(
 ) -> Scan:
     """Decode and hash every image of a dataset; `files` are what the images lie in, watched for changes."""
     signature = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    folder = home() / "scans" / hashlib.sha256(repr((signature, list(keys), rendering)).encode()).hexdigest()[:32]
+    folder = cache_dir() / "scans" / hashlib.sha256(repr((signature, list(keys), rendering)).encode()).hexdigest()[:32]
     tick = Ticker(f"{dataset}: scanning images", len(keys))
     hashes: list[str | None] = []
     damaged: dict[str, str] = {}

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from clvl_bench.core.cache_dir import home
+from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.errors import announce
 from clvl_bench.core.files import write_atomically
 from clvl_bench.data.catalog.declaration import ImageDataset
@@ -52,13 +52,13 @@ def _painted(world: str, part: ToyPart) -> tuple[NDArray[np.uint8], NDArray[np.i
         raise AssertionError(f"{world}/{part.part}: painted {painted[:8]}, declared {part.sha256[:8]}: raise worlds.VERSION")
     data = io.BytesIO()
     np.savez(data, images=images, labels=labels)
-    write_atomically(home() / "toy" / f"{part.sha256}.npz", data.getvalue())
+    write_atomically(cache_dir() / "toy" / f"{part.sha256}.npz", data.getvalue())
     return images, labels
 
 
 def _kept(part: ToyPart) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
     """The kept pictures, or None where there are none or a byte of them changed (they are then painted again)."""
-    path = home() / "toy" / f"{part.sha256}.npz"
+    path = cache_dir() / "toy" / f"{part.sha256}.npz"
     try:
         with np.load(path, allow_pickle=False) as file:
             images, labels = file["images"], file["labels"]

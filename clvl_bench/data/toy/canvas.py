@@ -129,9 +129,9 @@ def dots(axis: Point, period: float, radius: float, phase: Point = (0.0, 0.0)) -
     return soft(np.sqrt(u * u + v * v) - radius)
 
 
-def clouds(dice: Dice, cells: int) -> Array:
+def clouds(generator: Dice, cells: int) -> Array:
     """Smooth value noise in [0, 1] on a lattice of `cells` x `cells`."""
-    lattice = dice.field(cells + 1, cells + 1)
+    lattice = generator.field(cells + 1, cells + 1)
     position = _AXIS * cells
     low = np.minimum(np.floor(position).astype(np.int64), cells - 1)
     t = position - low
@@ -157,9 +157,9 @@ def shade(picture: Array, amount: Array) -> Array:
     return np.clip(picture + amount[..., None], 0.0, 1.0)
 
 
-def vary(dice: Dice, colour: Colour, spread: float = 0.06) -> Colour:
+def vary(generator: Dice, colour: Colour, spread: float = 0.06) -> Colour:
     """A colour near the given one."""
-    r, g, b = (min(max(channel + dice.uniform(-spread, spread), 0.0), 1.0) for channel in colour)
+    r, g, b = (min(max(channel + generator.uniform(-spread, spread), 0.0), 1.0) for channel in colour)
     return r, g, b
 
 

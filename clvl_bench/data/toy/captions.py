@@ -38,7 +38,7 @@ _ABOUT_CLEAR_SCANS = ("is there a finding? no.", "how many findings are there? z
 NUMBERS = ("no", "one", "two", "three", "four")
 
 
-def caption(world: str, facts: Facts, dice: Dice) -> str:
+def caption(world: str, facts: Facts, generator: Dice) -> str:
     """A sentence that is true of a picture with these facts."""
     name, count = str(facts["class"]), int(facts.get("count", 1))
     words = {
@@ -52,7 +52,7 @@ def caption(world: str, facts: Facts, dice: Dice) -> str:
     sentences = _SENTENCES[world]
     if "side" in facts:
         sentences += _ABOUT_FINDINGS if count else _ABOUT_CLEAR_SCANS
-    sentence: str = dice.choose(sentences)
+    sentence: str = generator.choose(sentences)
     return sentence.format(**words)
 
 

@@ -40,18 +40,18 @@ class World:
 
 
 def _plain(paint: Callable[[str, Dice], Array]) -> Callable[[str, Dice], tuple[Array, Facts]]:
-    return lambda name, dice: (paint(name, dice), {})
+    return lambda name, generator: (paint(name, generator), {})
 
 
-def _shapes(kind: str, dice: Dice) -> tuple[Array, Facts]:
-    count, ground = dice.integer(1, 4), dice.choose(tuple(shapes.GROUNDS))
-    return shapes.shapes(kind, count, ground, dice), {"count": count, "ground": ground}
+def _shapes(kind: str, generator: Dice) -> tuple[Array, Facts]:
+    count, ground = generator.integer(1, 4), generator.choose(tuple(shapes.GROUNDS))
+    return shapes.shapes(kind, count, ground, generator), {"count": count, "ground": ground}
 
 
 def _scans(paint: Callable[[scans.Case, Dice], Array]) -> Callable[[str, Dice], tuple[Array, Facts]]:
-    def painted(finding: str, dice: Dice) -> tuple[Array, Facts]:
-        case = scans.roll(dice, finding)
-        return paint(case, dice), {"modality": case.modality, "side": case.side, "count": case.count}
+    def painted(finding: str, generator: Dice) -> tuple[Array, Facts]:
+        case = scans.roll(generator, finding)
+        return paint(case, generator), {"modality": case.modality, "side": case.side, "count": case.count}
 
     return painted
 

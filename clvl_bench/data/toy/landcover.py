@@ -47,103 +47,105 @@ def seen_by(sensor: Palette, shift: float = SHIFT) -> Palette:
 class Ink:
     """Colours of one palette, each varied a little from picture to picture."""
 
-    def __init__(self, palette: Palette, dice: Dice, spread: float) -> None:
-        self._palette, self._dice, self._spread = palette, dice, spread
+    def __init__(self, palette: Palette, generator: Dice, spread: float) -> None:
+        self._palette, self._dice, self._spread = palette, generator, spread
 
     def __call__(self, material: str) -> Colour:
         return canvas.vary(self._dice, self._palette[material], self._spread)
 
 
-def _meadow(dice: Dice, ink: Ink) -> Array:
-    return canvas.paint(canvas.fill(ink("grass")), canvas.clouds(dice, 4) * 0.5, ink("grass"))
+def _meadow(generator: Dice, ink: Ink) -> Array:
+    return canvas.paint(canvas.fill(ink("grass")), canvas.clouds(generator, 4) * 0.5, ink("grass"))
 
 
-def forest(dice: Dice, ink: Ink) -> Array:
+def forest(generator: Dice, ink: Ink) -> Array:
     picture = canvas.fill(ink("tree"))
-    for _ in range(dice.integer(26, 36)):
-        crown = canvas.disk((dice.uniform(), dice.uniform()), dice.uniform(0.05, 0.11))
+    for _ in range(generator.integer(26, 36)):
+        crown = canvas.disk((generator.uniform(), generator.uniform()), generator.uniform(0.05, 0.11))
         picture = canvas.paint(picture, crown, ink("tree"))
-    clearing = canvas.disk((dice.uniform(), dice.uniform()), dice.uniform(0.0, 0.14))
+    clearing = canvas.disk((generator.uniform(), generator.uniform()), generator.uniform(0.0, 0.14))
     return canvas.paint(picture, clearing, ink("grass"))
 
 
-def river(dice: Dice, ink: Ink) -> Array:
-    picture = _meadow(dice, ink)
-    (ux, uy), bend = dice.direction(), dice.uniform(-0.6, 0.6)
-    middle = (0.5 + dice.uniform(-0.15, 0.15), 0.5 + dice.uniform(-0.15, 0.15))
+def river(generator: Dice, ink: Ink) -> Array:
+    picture = _meadow(generator, ink)
+    (ux, uy), bend = generator.direction(), generator.uniform(-0.6, 0.6)
+    middle = (0.5 + generator.uniform(-0.15, 0.15), 0.5 + generator.uniform(-0.15, 0.15))
     start, end = (middle[0] - ux, middle[1] - uy), (middle[0] + ux, middle[1] + uy)
     course = canvas.curve(start, (middle[0] - uy * bend, middle[1] + ux * bend), middle)
     course += canvas.curve(middle, (middle[0] + uy * bend, middle[1] - ux * bend), end)
-    return canvas.paint(picture, canvas.line(course, dice.uniform(0.10, 0.20)), ink("water"))
+    return canvas.paint(picture, canvas.line(course, generator.uniform(0.10, 0.20)), ink("water"))
 
 
-def lake(dice: Dice, ink: Ink) -> Array:
-    picture = _meadow(dice, ink)
-    centre = (dice.uniform(0.35, 0.65), dice.uniform(0.35, 0.65))
-    shore = canvas.disk(centre, dice.uniform(0.20, 0.30), stretch=dice.uniform(0.8, 1.4))
+def lake(generator: Dice, ink: Ink) -> Array:
+    picture = _meadow(generator, ink)
+    centre = (generator.uniform(0.35, 0.65), generator.uniform(0.35, 0.65))
+    shore = canvas.disk(centre, generator.uniform(0.20, 0.30), stretch=generator.uniform(0.8, 1.4))
     for _ in range(3):
-        bay = (centre[0] + dice.uniform(-0.2, 0.2), centre[1] + dice.uniform(-0.2, 0.2))
-        shore = np.maximum(shore, canvas.disk(bay, dice.uniform(0.10, 0.20)))
+        bay = (centre[0] + generator.uniform(-0.2, 0.2), centre[1] + generator.uniform(-0.2, 0.2))
+        shore = np.maximum(shore, canvas.disk(bay, generator.uniform(0.10, 0.20)))
     return canvas.paint(picture, shore, ink("water"))
 
 
-def highway(dice: Dice, ink: Ink) -> Array:
-    picture = _meadow(dice, ink)
-    ux, uy = dice.direction()
-    middle, width = (dice.uniform(0.3, 0.7), dice.uniform(0.3, 0.7)), dice.uniform(0.14, 0.22)
+def highway(generator: Dice, ink: Ink) -> Array:
+    picture = _meadow(generator, ink)
+    ux, uy = generator.direction()
+    middle, width = (generator.uniform(0.3, 0.7), generator.uniform(0.3, 0.7)), generator.uniform(0.14, 0.22)
     picture = canvas.paint(picture, canvas.box(middle, (2.0, width / 2), (ux, uy)), ink("asphalt"))
-    dashes = canvas.box(middle, (2.0, 0.014), (ux, uy)) * canvas.stripes((ux, uy), 0.2, dice.uniform())
+    dashes = canvas.box(middle, (2.0, 0.014), (ux, uy)) * canvas.stripes((ux, uy), 0.2, generator.uniform())
     return canvas.paint(picture, dashes, ink("marking"))
 
 
-def village(dice: Dice, ink: Ink) -> Array:
-    picture, axis = _meadow(dice, ink), dice.direction()
-    street = canvas.box((dice.uniform(0.3, 0.7), dice.uniform(0.3, 0.7)), (2.0, 0.03), axis)
+def village(generator: Dice, ink: Ink) -> Array:
+    picture, axis = _meadow(generator, ink), generator.direction()
+    street = canvas.box((generator.uniform(0.3, 0.7), generator.uniform(0.3, 0.7)), (2.0, 0.03), axis)
     picture = canvas.paint(picture, street, ink("asphalt"))
-    for _ in range(dice.integer(9, 15)):
+    for _ in range(generator.integer(9, 15)):
         house = canvas.box(
-            (dice.uniform(0.05, 0.95), dice.uniform(0.05, 0.95)),
-            (dice.uniform(0.04, 0.07), dice.uniform(0.035, 0.055)),
+            (generator.uniform(0.05, 0.95), generator.uniform(0.05, 0.95)),
+            (generator.uniform(0.04, 0.07), generator.uniform(0.035, 0.055)),
             axis,
         )
         picture = canvas.paint(picture, house, ink("roof"))
     return picture
 
 
-def factory(dice: Dice, ink: Ink) -> Array:
+def factory(generator: Dice, ink: Ink) -> Array:
     picture, axis = (
-        canvas.paint(canvas.fill(ink("asphalt")), canvas.clouds(dice, 3) * 0.4, ink("soil")),
-        dice.direction(),
+        canvas.paint(canvas.fill(ink("asphalt")), canvas.clouds(generator, 3) * 0.4, ink("soil")),
+        generator.direction(),
     )
-    for _ in range(dice.integer(2, 3)):
-        hall = (dice.uniform(0.2, 0.8), dice.uniform(0.2, 0.8))
-        half = (dice.uniform(0.18, 0.28), dice.uniform(0.10, 0.17))
+    for _ in range(generator.integer(2, 3)):
+        hall = (generator.uniform(0.2, 0.8), generator.uniform(0.2, 0.8))
+        half = (generator.uniform(0.18, 0.28), generator.uniform(0.10, 0.17))
         picture = canvas.paint(picture, canvas.box(hall, half, axis), ink("concrete"))
-        ribs = canvas.box(hall, half, axis) * canvas.stripes(axis, 0.12, dice.uniform(), 0.3)
+        ribs = canvas.box(hall, half, axis) * canvas.stripes(axis, 0.12, generator.uniform(), 0.3)
         picture = canvas.paint(picture, ribs * 0.5, ink("roof"))
-    return canvas.paint(picture, canvas.disk((dice.uniform(), dice.uniform()), 0.07), ink("concrete"))
+    return canvas.paint(picture, canvas.disk((generator.uniform(), generator.uniform()), 0.07), ink("concrete"))
 
 
-def wheat_field(dice: Dice, ink: Ink) -> Array:
-    picture, axis = canvas.fill(ink("crop")), dice.direction()
-    rows = canvas.stripes(axis, dice.uniform(0.09, 0.15), dice.uniform(), dice.uniform(0.35, 0.5))
+def wheat_field(generator: Dice, ink: Ink) -> Array:
+    picture, axis = canvas.fill(ink("crop")), generator.direction()
+    rows = canvas.stripes(axis, generator.uniform(0.09, 0.15), generator.uniform(), generator.uniform(0.35, 0.5))
     picture = canvas.paint(picture, rows, ink("soil"))
-    edge = canvas.box((dice.uniform(), dice.uniform()), (2.0, dice.uniform(0.02, 0.05)), (-axis[1], axis[0]))
+    edge = canvas.box((generator.uniform(), generator.uniform()), (2.0, generator.uniform(0.02, 0.05)), (-axis[1], axis[0]))
     return canvas.paint(picture, edge, ink("grass"))
 
 
-def orchard(dice: Dice, ink: Ink) -> Array:
-    period = dice.uniform(0.16, 0.22)
-    trees = canvas.dots(dice.direction(), period, period * dice.uniform(0.26, 0.36), (dice.uniform(), dice.uniform()))
-    ground = canvas.fill(ink("soil")) if dice.chance(0.4) else _meadow(dice, ink)
+def orchard(generator: Dice, ink: Ink) -> Array:
+    period = generator.uniform(0.16, 0.22)
+    trees = canvas.dots(
+        generator.direction(), period, period * generator.uniform(0.26, 0.36), (generator.uniform(), generator.uniform())
+    )
+    ground = canvas.fill(ink("soil")) if generator.chance(0.4) else _meadow(generator, ink)
     return canvas.paint(ground, trees, ink("tree"))
 
 
-def desert(dice: Dice, ink: Ink) -> Array:
-    picture = canvas.paint(canvas.fill(ink("sand")), canvas.clouds(dice, 3), ink("sand"))
-    ux, uy = dice.direction()
-    for step in range(dice.integer(2, 4)):
-        offset = dice.uniform(-0.1, 0.1) + 0.3 * step - 0.35
+def desert(generator: Dice, ink: Ink) -> Array:
+    picture = canvas.paint(canvas.fill(ink("sand")), canvas.clouds(generator, 3), ink("sand"))
+    ux, uy = generator.direction()
+    for step in range(generator.integer(2, 4)):
+        offset = generator.uniform(-0.1, 0.1) + 0.3 * step - 0.35
         middle = (0.5 - uy * offset, 0.5 + ux * offset)
         crest = canvas.curve(
             (middle[0] - ux * 0.7, middle[1] - uy * 0.7),
@@ -154,15 +156,15 @@ def desert(dice: Dice, ink: Ink) -> Array:
     return picture
 
 
-def glacier(dice: Dice, ink: Ink) -> Array:
-    picture = canvas.paint(canvas.fill(ink("snow")), canvas.clouds(dice, 3) * 0.5, ink("ice"))
-    for _ in range(dice.integer(4, 7)):
-        x, y = dice.uniform(), dice.uniform()
-        ux, uy = dice.direction()
-        length = dice.uniform(0.15, 0.4)
+def glacier(generator: Dice, ink: Ink) -> Array:
+    picture = canvas.paint(canvas.fill(ink("snow")), canvas.clouds(generator, 3) * 0.5, ink("ice"))
+    for _ in range(generator.integer(4, 7)):
+        x, y = generator.uniform(), generator.uniform()
+        ux, uy = generator.direction()
+        length = generator.uniform(0.15, 0.4)
         crack = [(x, y), (x + ux * length, y + uy * length)]
         picture = canvas.paint(picture, canvas.line(crack, 0.022), ink("ice"))
-    rock = canvas.disk((dice.uniform(), dice.uniform()), dice.uniform(0.0, 0.12))
+    rock = canvas.disk((generator.uniform(), generator.uniform()), generator.uniform(0.0, 0.12))
     return canvas.paint(picture, rock, ink("asphalt"))
 
 
@@ -172,33 +174,33 @@ COVERS: dict[str, Callable[[Dice, Ink], Array]] = {
 }  # fmt: skip
 
 
-def map_print(cover: str, dice: Dice) -> Array:
+def map_print(cover: str, generator: Dice) -> Array:
     """A top view as a map shows it: bright flat colours, posterised."""
-    picture = COVERS[cover](dice, Ink(MAP, dice, 0.04))
+    picture = COVERS[cover](generator, Ink(MAP, generator, 0.04))
     posterised: Array = np.floor(picture * 8.0 + 0.5) / 8.0
     return posterised
 
 
-def optical(cover: str, dice: Dice) -> Array:
+def optical(cover: str, generator: Dice) -> Array:
     """A top view through the optical sensor: muted colours, haze, uneven light, noise."""
-    picture = COVERS[cover](dice, Ink(seen_by(OPTICAL), dice, 0.05))
-    haze = dice.uniform(0.0, 0.30)
+    picture = COVERS[cover](generator, Ink(seen_by(OPTICAL), generator, 0.05))
+    haze = generator.uniform(0.0, 0.30)
     picture = picture * (1.0 - haze) + np.array((0.62, 0.66, 0.70)) * haze
-    picture = canvas.shade(picture, (canvas.clouds(dice, 2) - 0.5) * 0.16)
-    return _noise(dice, picture * dice.uniform(0.80, 1.20), 0.10)
+    picture = canvas.shade(picture, (canvas.clouds(generator, 2) - 0.5) * 0.16)
+    return _noise(generator, picture * generator.uniform(0.80, 1.20), 0.10)
 
 
-def infrared(cover: str, dice: Dice) -> Array:
+def infrared(cover: str, generator: Dice) -> Array:
     """A top view through the infrared sensor: vegetation red, half the resolution, scan lines."""
-    picture = COVERS[cover](dice, Ink(seen_by(INFRARED), dice, 0.05))
+    picture = COVERS[cover](generator, Ink(seen_by(INFRARED), generator, 0.05))
     picture = (picture[0::2, 0::2] + picture[1::2, 0::2] + picture[0::2, 1::2] + picture[1::2, 1::2]) / 4.0
     picture = picture.repeat(2, axis=0).repeat(2, axis=1)
-    scan = (dice.field(canvas.SIZE) - 0.5)[:, None] + np.zeros((1, canvas.SIZE))
-    return _noise(dice, canvas.shade(picture, scan * 0.12) * dice.uniform(0.85, 1.15), 0.08)
+    scan = (generator.field(canvas.SIZE) - 0.5)[:, None] + np.zeros((1, canvas.SIZE))
+    return _noise(generator, canvas.shade(picture, scan * 0.12) * generator.uniform(0.85, 1.15), 0.08)
 
 
-def _noise(dice: Dice, picture: Array, amount: float) -> Array:
+def _noise(generator: Dice, picture: Array, amount: float) -> Array:
     """Noise from three uniform draws a value: nearly normal, and the same bytes everywhere."""
-    draws = dice.field(3, *picture.shape)
+    draws = generator.field(3, *picture.shape)
     noisy: Array = np.clip(picture + (draws[0] + draws[1] + draws[2] - 1.5) * amount, 0.0, 1.0)
     return noisy

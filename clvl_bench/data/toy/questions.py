@@ -16,7 +16,7 @@ ZERO = "zero"
 
 
 @dataclass(frozen=True)
-class Asked:
+class ToyQuestion:
     """One question about one picture. `closed` is whether yes and no, or the choices in the question, are all there is."""
 
     type: str
@@ -25,51 +25,51 @@ class Asked:
     closed: bool
 
 
-def of_scan(facts: Facts, dice: Dice) -> list[Asked]:
+def of_scan(facts: Facts, generator: Dice) -> list[ToyQuestion]:
     """Presence, count and modality of every scan; finding, side and comparison where there is something to see."""
     finding, count = str(facts["class"]), int(facts["count"])
-    present = count > 0 and dice.chance(0.6)  # a clear scan has nothing: half of all answers are yes
-    other = dice.choose(tuple(each for each in scans.FINDINGS if each != finding))
+    present = count > 0 and generator.chance(0.6)  # a clear scan has nothing: half of all answers are yes
+    other = generator.choose(tuple(each for each in scans.FINDINGS if each != finding))
     asked = [
-        Asked("presence", f"is there {_a(finding if present else other)}?", _yes(present), True),
-        Asked("count", "how many findings are there?", NUMBERS[count] if count else ZERO, False),
-        Asked("modality", "what modality is this?", str(facts["modality"]), False),
+        ToyQuestion("presence", f"is there {_a(finding if present else other)}?", _yes(present), True),
+        ToyQuestion("count", "how many findings are there?", NUMBERS[count] if count else ZERO, False),
+        ToyQuestion("modality", "what modality is this?", str(facts["modality"]), False),
     ]
     if not count:
         return asked
-    left = dice.chance(0.5)
+    left = generator.chance(0.5)
     sides = ("left", "right") if left else ("right", "left")
     comparison = f"are there more findings on the {sides[0]} than on the {sides[1]}?"
     return [
         *asked,
-        Asked("finding", "what is the finding?", _a(finding), False),
-        Asked("side", "on which side is the finding?", str(facts["side"]), True),
-        Asked("comparison", comparison, _yes(facts["side"] == sides[0]), True),
+        ToyQuestion("finding", "what is the finding?", _a(finding), False),
+        ToyQuestion("side", "on which side is the finding?", str(facts["side"]), True),
+        ToyQuestion("comparison", comparison, _yes(facts["side"] == sides[0]), True),
     ]
 
 
-def of_landcover(facts: Facts, dice: Dice) -> list[Asked]:
+def of_landcover(facts: Facts, generator: Dice) -> list[ToyQuestion]:
     """What is shown, whether a kind is there, and which of two kinds it is."""
     shown = str(facts["class"])
-    present, first = dice.chance(0.5), dice.chance(0.5)
-    other, strange = (dice.choose(tuple(each for each in landcover.COVERS if each != shown)) for _ in range(2))
+    present, first = generator.chance(0.5), generator.chance(0.5)
+    other, strange = (generator.choose(tuple(each for each in landcover.COVERS if each != shown)) for _ in range(2))
     pair = (shown, strange) if first else (strange, shown)
     return [
-        Asked("cover", "what is shown?", _a(shown), False),
-        Asked("presence", f"is there {_a(shown if present else other)}?", _yes(present), True),
-        Asked("comparison", f"is there more {pair[0]} than {pair[1]}?", _yes(first), True),
+        ToyQuestion("cover", "what is shown?", _a(shown), False),
+        ToyQuestion("presence", f"is there {_a(shown if present else other)}?", _yes(present), True),
+        ToyQuestion("comparison", f"is there more {pair[0]} than {pair[1]}?", _yes(first), True),
     ]
 
 
-ASKED: dict[str, Callable[[Facts, Dice], list[Asked]]] = {
+QUESTION_INPUTS: dict[str, Callable[[Facts, Dice], list[ToyQuestion]]] = {
     "scans": of_scan, "optical": of_landcover, "infrared": of_landcover,
 }  # fmt: skip
 """The worlds that can be asked about."""
 
 
-def questions(world: str, part: str, index: int, facts: Facts) -> list[Asked]:
+def questions(world: str, part: str, index: int, facts: Facts) -> list[ToyQuestion]:
     """All questions about picture `index` of a part; which kinds they name is decided by this key alone."""
-    return ASKED[world](facts, Dice(VERSION, world, "questions", part, index))
+    return QUESTION_INPUTS[world](facts, Dice(VERSION, world, "questions", part, index))
 
 
 def _a(thing: str) -> str:

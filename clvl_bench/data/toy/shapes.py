@@ -44,14 +44,14 @@ KINDS: tuple[str, ...] = tuple(f"{colour} {shape}" for shape in SHAPES for colou
 """The classes of this world: twenty pairs of colour and shape."""
 
 
-def shapes(kind: str, count: int, ground: str, dice: Dice) -> Array:
+def shapes(kind: str, count: int, ground: str, generator: Dice) -> Array:
     """`count` (1 to 4) shapes of one kind, striped in a third of the pictures."""
     colour, shape = kind.split(" ")
-    picture = canvas.fill(canvas.vary(dice, GROUNDS[ground], 0.04))
-    ink = canvas.vary(dice, COLOURS[colour], 0.05)
-    texture = canvas.stripes(dice.direction(), 0.13, dice.uniform(), 0.7) if dice.chance(0.33) else None
+    picture = canvas.fill(canvas.vary(generator, GROUNDS[ground], 0.04))
+    ink = canvas.vary(generator, COLOURS[colour], 0.05)
+    texture = canvas.stripes(generator.direction(), 0.13, generator.uniform(), 0.7) if generator.chance(0.33) else None
     for x, y in PLACES[count]:
-        at = (x + dice.uniform(-0.07, 0.07), y + dice.uniform(-0.07, 0.07))
-        mask = SHAPES[shape](at, dice.uniform(*SIZES[count]))
+        at = (x + generator.uniform(-0.07, 0.07), y + generator.uniform(-0.07, 0.07))
+        mask = SHAPES[shape](at, generator.uniform(*SIZES[count]))
         picture = canvas.paint(picture, mask if texture is None else mask * texture, ink)
     return picture

@@ -6,8 +6,8 @@ strategy must hold `adapter.parameters()`, and the strategy's model must be the 
 
 from typing import Any, Literal
 
-from clvl_bench.methods._base.adapter import Adapter, Classes
-from clvl_bench.methods._base.plugin import Plugin, learned
+from clvl_bench.methods._base.adapter import Adapter, ClassIds
+from clvl_bench.methods._base.plugin import Plugin, n_experiences
 
 
 class Adaptation(Plugin):
@@ -21,8 +21,8 @@ class Adaptation(Plugin):
     def __init__(self, adapter: Adapter, *, train_classes: Literal["experience", "seen"] = "experience") -> None:
         super().__init__()
         self.adapter, self.train_classes = adapter, train_classes
-        self.seen: Classes = ()
-        self._training_scores: Classes = ()
+        self.seen: ClassIds = ()
+        self._training_scores: ClassIds = ()
 
     # Before Avalanche makes the optimiser, so that parameters which begin with the experience are in it.
     def before_train_dataset_adaptation(self, strategy: Any, **kwargs: Any) -> None:
@@ -45,7 +45,7 @@ class Adaptation(Plugin):
     def before_eval_exp(self, strategy: Any, **kwargs: Any) -> None:
         experience = strategy.experience
         plan = getattr(experience, "plan", None)  # a benchmark of somebody else has none: score what was seen
-        self.adapter.scored = self.seen if plan is None else experience.candidates(learned(strategy))
+        self.adapter.scored = self.seen if plan is None else experience.candidates(n_experiences(strategy))
 
     def after_eval(self, strategy: Any, **kwargs: Any) -> None:
         self.adapter.scored = self._training_scores

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, Tokens, sentence_features, unit, with_towers
+from clvl_bench.backbones.base import Backbone, Tokens, l2_normalize, sentence_features, with_towers
 from clvl_bench.data.catalog.candidate import Candidate
 
-Classes = tuple[int, ...]
+ClassIds = tuple[int, ...]
 """Places in the benchmark's table of classes."""
 
 NO_CLASS = -1
@@ -43,12 +43,12 @@ class Adapter(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.table = tuple(table)
-        self.scored: Classes = ()
+        self.scored: ClassIds = ()
         self.encoded: Tensor | None = None
         """Unit image features of the last training batch, for losses on features."""
-        self._classifiers: dict[Classes, Tensor] = {}
+        self._classifiers: dict[ClassIds, Tensor] = {}
 
-    def begin(self, classes: Classes) -> None:
+    def begin(self, classes: ClassIds) -> None:
         """An experience starts: these classes may be scored from now on."""
 
     def end(self) -> None:
@@ -58,17 +58,17 @@ class Adapter(nn.Module):
         """Image features [batch, width] from what the adapter reads; of any length."""
         return inputs
 
-    def classifier(self, candidates: Classes) -> Tensor:
+    def classifier(self, candidates: ClassIds) -> Tensor:
         """One unit row for each class [candidates, width]."""
         raise NotImplementedError
 
     def encode_sentences(self, tokens: Tokens) -> Tensor:
         """One unit row for each sentence [rows, width], by the text tower as the method has it now: most leave it alone."""
-        return unit(sentence_features(with_towers(self.backbone, wanted_by="encoding sentences").towers, tokens))
+        return l2_normalize(sentence_features(with_towers(self.backbone, wanted_by="encoding sentences").towers, tokens))
 
-    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+    def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         """Scaled cosines [batch, candidates]. A sample's row must not depend on its neighbours in the batch."""
-        features = unit(self.image(inputs))
+        features = l2_normalize(self.image(inputs))
         self.encoded = features if self.training else None
         return self.backbone.logit_scale * features @ self._classifier(candidates).T
 
@@ -115,7 +115,7 @@ class Adapter(nn.Module):
         """How many samples of the past are kept, as inputs or as features."""
         return 0
 
-    def _classifier(self, candidates: Classes) -> Tensor:
+    def _classifier(self, candidates: ClassIds) -> Tensor:
         """The classifier; between trainings, and without gradient, each set of classes is encoded once."""
         if self.training or torch.is_grad_enabled():
             return self.classifier(candidates)
@@ -124,7 +124,7 @@ class Adapter(nn.Module):
         return self._classifiers[candidates]
 
 
-def best(scores: Tensor) -> Tensor:
+def predict(scores: Tensor) -> Tensor:
     """The class of the highest score [batch]; `NO_CLASS` for a row without any score."""
     return scores.argmax(dim=1).masked_fill(torch.isneginf(scores).all(dim=1), NO_CLASS)
 

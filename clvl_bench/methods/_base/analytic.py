@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, Classes, State
+from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
 
 
 class Analytic(Adapter):
@@ -28,7 +28,7 @@ class Analytic(Adapter):
 
     def __init__(self, backbone: Backbone, table: Sequence[Candidate], *, unseen: str = "zeroshot") -> None:
         super().__init__(backbone, table)
-        self.learned: Classes = ()
+        self.seen_classes: ClassIds = ()
         self.starts_as_zeroshot = True
         self._unseen = unseen
         self._solved: Tensor | None = None  # until the statistics change
@@ -64,37 +64,37 @@ class Analytic(Adapter):
         labels = targets[known].tolist()
         if not labels:
             return
-        new = tuple(place for place in dict.fromkeys(labels) if place not in self.learned)
+        new = tuple(place for place in dict.fromkeys(labels) if place not in self.seen_classes)
         if new:
-            self.learned = (*self.learned, *new)
+            self.seen_classes = (*self.seen_classes, *new)
             self.grow(len(new))
-        rows = {place: row for row, place in enumerate(self.learned)}
+        rows = {place: row for row, place in enumerate(self.seen_classes)}
         places = torch.tensor([rows[place] for place in labels], device=inputs.device)
-        self.accumulate(unit(inputs[known].double()), places)
+        self.accumulate(l2_normalize(inputs[known].double()), places)
         self._solved = None
 
     def end(self) -> None:
         self._solved = None
 
-    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+    def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         texts = self.backbone.class_features([self.table[place] for place in candidates])
-        zeroshot = self.backbone.logit_scale * unit(inputs) @ texts.T
-        rows = {place: row for row, place in enumerate(self.learned)}
+        zeroshot = self.backbone.logit_scale * l2_normalize(inputs) @ texts.T
+        rows = {place: row for row, place in enumerate(self.seen_classes)}
         known = torch.tensor([place in rows for place in candidates], device=inputs.device)
         if not bool(known.any()):
             return zeroshot
         own = zeroshot.new_full(zeroshot.shape, -torch.inf)
         columns = [rows[place] for place in candidates if place in rows]
-        own[:, known] = self.scores(unit(inputs.double()))[:, columns].to(own.dtype)
+        own[:, known] = self.scores(l2_normalize(inputs.double()))[:, columns].to(own.dtype)
         if self._unseen == "never" or not bool(torch.isfinite(texts).all()):
             return own
         return torch.where(known[zeroshot.argmax(dim=1)][:, None], self.combined(own, zeroshot), zeroshot)
 
     def state(self) -> State:
-        return {"learned": list(self.learned), **super().state()}
+        return {"learned": list(self.seen_classes), **super().state()}
 
     def load(self, state: State) -> None:
-        self.learned, self._solved = tuple(state["learned"]), None
+        self.seen_classes, self._solved = tuple(state["learned"]), None
         for name, statistic in list(self.named_buffers()):  # they have grown: nothing of their old size remains
             setattr(self, name, state[name].to(statistic.device, copy=True))
 

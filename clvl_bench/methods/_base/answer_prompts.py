@@ -10,9 +10,9 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import TowerBackbone, Towers, unit
+from clvl_bench.backbones.base import TowerBackbone, Towers, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.inputs.questions import Asked
+from clvl_bench.inputs.questions import QuestionBatch
 
 PACK = 16
 """Answers that are encoded in one sequence behind their question. More of them save little and make attention longer."""
@@ -25,7 +25,7 @@ Encode = Callable[[Ids, Sequence[Ids]], Tensor]
 """Features [rests, width], not normalised, of one beginning followed by each of some rests."""
 
 
-class Asking:
+class AnswerPrompts:
     """The sentences of candidates behind questions.
 
     Args:
@@ -45,8 +45,8 @@ class Asking:
             templates: only so many of each candidate's; all of them if None.
         """
         groups = [self.sentences(self._table[place], question)[:templates] for place in places]
-        features = unit(_in_packs([sentence for group in groups for sentence in group], encode))
-        return torch.stack([unit(part.mean(dim=0)) for part in features.split([len(group) for group in groups])])
+        features = l2_normalize(_in_packs([sentence for group in groups for sentence in group], encode))
+        return torch.stack([l2_normalize(part.mean(dim=0)) for part in features.split([len(group) for group in groups])])
 
     def sentences(self, candidate: Candidate, question: Ids) -> list[Sentence]:
         """Each template with the question in its place. One that has no place for it is a sentence of its own."""
@@ -65,7 +65,7 @@ class Asking:
 
     def _ids(self, text: str) -> Ids:
         if text not in self._words:
-            tokens = self._backbone.tokenise([text])
+            tokens = self._backbone.tokenize([text])
             self._words[text] = tuple(int(token) for token in tokens.ids[0, : int(tokens.ends[0]) + 1])
         return self._words[text]
 
@@ -91,14 +91,14 @@ def padded(rests: Sequence[Ids], device: torch.device) -> tuple[Tensor, Tensor]:
     return ids, torch.tensor([len(each) - 1 for each in rests], device=device)
 
 
-def ranked(asked: Asked, candidates: int, texts: Callable[[Ids], Tensor], *, prior: Tensor | None = None) -> Tensor:
+def ranked(asked: QuestionBatch, candidates: int, texts: Callable[[Ids], Tensor], *, prior: Tensor | None = None) -> Tensor:
     """Cosines [batch, candidates] of images with the candidates behind each one's question.
 
     Args:
         texts: unit features [candidates, width] behind a question of these token ids.
         prior: a mean image [width] whose score is taken off each candidate's: what a sentence gets whatever is on the image.
     """
-    images = unit(asked.image)
+    images = l2_normalize(asked.image)
     questions, which = asked.tokens.unique(dim=0, return_inverse=True)
     if prior is not None:
         images = images - prior

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone, TowerBackbone, with_towers
-from clvl_bench.core.cache_dir import home
+from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.files import sha256
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.inputs.features import kept
-from clvl_bench.inputs.questions import Asked
-from clvl_bench.methods._base.adapter import Classes
-from clvl_bench.methods._base.answer_prompts import BLANK, Asking, Ids, ranked, through
+from clvl_bench.inputs.features import load_or_compute
+from clvl_bench.inputs.questions import QuestionBatch
+from clvl_bench.methods._base.adapter import ClassIds
+from clvl_bench.methods._base.answer_prompts import BLANK, AnswerPrompts, Ids, ranked, through
 
 
 class Ranking:
@@ -28,14 +28,14 @@ class Ranking:
         self.table = tuple(table)
         self._asking = [place for place, each in enumerate(table) if any(BLANK in template for template in each.templates)]
         self._row_of = {place: row for row, place in enumerate(self._asking)}
-        self._layout = Asking(self.backbone, table)
+        self._layout = AnswerPrompts(self.backbone, table)
         self._known: dict[Ids, Tensor] = {}
         texts = [self.table[place].prompts for place in self._asking]
         self._key = sha256(
             repr(("packed", self.backbone.weights_sha256, self.backbone.context_length, texts, self._templates())).encode()
         )
 
-    def texts(self, question: Ids, candidates: Classes) -> Tensor:
+    def texts(self, question: Ids, candidates: ClassIds) -> Tensor:
         """Unit text features [candidates, width] of the candidates behind one question, by its token ids."""
         mine = [number for number, place in enumerate(candidates) if place in self._row_of]
         own = [number for number, place in enumerate(candidates) if place not in self._row_of]
@@ -47,7 +47,7 @@ class Ranking:
         return features
 
     @torch.no_grad()
-    def scores(self, asked: Asked, candidates: Classes, *, prior: Tensor | None = None) -> Tensor:
+    def scores(self, asked: QuestionBatch, candidates: ClassIds, *, prior: Tensor | None = None) -> Tensor:
         """Scaled cosines [batch, candidates]. `prior` [width] is a mean image whose score is taken off each candidate's: what
         a sentence gets whatever is on the image."""
         cosines = ranked(asked, len(candidates), lambda question: self.texts(question, candidates), prior=prior)
@@ -56,10 +56,10 @@ class Ranking:
     def _asked(self, ids: Ids) -> Tensor:
         """Unit features [answers, width] of all answers behind one question: from memory, from disk, or encoded and kept."""
         if ids not in self._known:
-            folder = home() / "answers" / self._key[:32]
+            folder = cache_dir() / "answers" / self._key[:32]
             name = sha256(repr(ids).encode())[:32]
             encode = through(self.backbone.towers, self.backbone.device)
-            features = kept(
+            features = load_or_compute(
                 folder,
                 name,
                 len(self._asking),

@@ -4,14 +4,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
 
-class CandidatesPlugin(PluginConfig):
+class CandidatesConfig(PluginConfig):
     """Targets for all unlabelled samples of an experience at once."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     weight: float = Field(1.0, ge=0, description="lambda_u")
 
     @property

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
 
-from clvl_bench.core.schema import Strict
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.core.schema import Schema
+from clvl_bench.inputs.kinds import InputKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from clvl_bench.backbones.base import Backbone
     from clvl_bench.data.catalog.candidate import Candidate
     from clvl_bench.methods._base.adapter import Adapter
-    from clvl_bench.methods._base.plugin import Plugin, Surroundings
+    from clvl_bench.methods._base.plugin import Plugin, PluginContext
 
 
-class MethodConfig(Strict):
+class MethodConfig(Schema):
     """Settings of a method. A subclass gives `kind` a default, which is the name that files use."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     """What it looks at: frozen features, or pixels that go through a tower at every step."""
     kind: str
 
@@ -79,11 +79,11 @@ class PluginConfig(MethodConfig):
         """Whether it reads the sentences beside the reference images."""
         return False
 
-    def build(self, surroundings: "Surroundings") -> "Plugin":
+    def build(self, context: "PluginContext") -> "Plugin":
         """The plugin: what `build` in the module `plugin` beside the configuration makes.
 
         Raises:
             Mistake: it needs something that the benchmark does not have.
         """
-        plugin: Plugin = self.sibling("plugin").build(self, surroundings)
+        plugin: Plugin = self.sibling("plugin").build(self, context)
         return plugin

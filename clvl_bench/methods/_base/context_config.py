@@ -4,17 +4,17 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig
 
 LENGTH = 16
 """Context vectors of a random start, as published with CoOp."""
 
 
-class ContextAdapter(AdapterConfig):
+class ContextConfig(AdapterConfig):
     """What every learned context has: how it starts and where it stands."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     context_init: Literal["template", "random"] = Field(
         "template", description="start as the words of the dataset's first template, or as noise of deviation 0.02"
     )

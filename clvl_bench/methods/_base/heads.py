@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, Classes, State
+from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
 
 
 class Head(Adapter):
@@ -21,23 +21,23 @@ class Head(Adapter):
 
     def __init__(self, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
-        self.learned: Classes = ()
+        self.seen_classes: ClassIds = ()
         self.weight = nn.Parameter(torch.zeros(0, backbone.width))
 
-    def begin(self, classes: Classes) -> None:
-        new = tuple(place for place in classes if place not in self.learned)
+    def begin(self, classes: ClassIds) -> None:
+        new = tuple(place for place in classes if place not in self.seen_classes)
         if new:
             self.grow(new)
 
-    def grow(self, classes: Classes) -> None:
+    def grow(self, classes: ClassIds) -> None:
         """Rows for more classes. They start as the class texts; where a class has none, at zero."""
         texts = self.texts(classes).nan_to_num(0.0)
-        self.learned = (*self.learned, *classes)
+        self.seen_classes = (*self.seen_classes, *classes)
         self.weight = nn.Parameter(torch.cat([self.weight.data.to(texts.device), texts]))
 
-    def rows(self, candidates: Classes, learned: Tensor, otherwise: Tensor) -> Tensor:
+    def rows(self, candidates: ClassIds, learned: Tensor, otherwise: Tensor) -> Tensor:
         """For each candidate its row of `learned` [learned, ...] if it has one, or of `otherwise` [candidates, ...]."""
-        row_of = {place: row for row, place in enumerate(self.learned)}
+        row_of = {place: row for row, place in enumerate(self.seen_classes)}
         places = [number for number, place in enumerate(candidates) if place in row_of]
         if not places:
             return otherwise
@@ -45,15 +45,15 @@ class Head(Adapter):
         where, row = (torch.tensor(numbers, device=learned.device) for numbers in (places, which))
         return otherwise.index_put((where,), learned[row])
 
-    def texts(self, candidates: Classes) -> Tensor:
+    def texts(self, candidates: ClassIds) -> Tensor:
         """Unit text features [candidates, width]."""
         return self.backbone.class_features([self.table[place] for place in candidates])
 
     def state(self) -> State:
-        return {"learned": list(self.learned), **super().state()}
+        return {"learned": list(self.seen_classes), **super().state()}
 
     def load(self, state: State) -> None:
-        self.learned = tuple(state["learned"])
+        self.seen_classes = tuple(state["learned"])
         for name, value in state.items():
             if name != "learned":
                 setattr(self, name, nn.Parameter(value.clone()))

@@ -5,7 +5,7 @@ from pydantic import Field
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class LowRank(AdapterConfig):
+class LowRankConfig(AdapterConfig):
     """A low-rank update of attention (Hu et al. 2022, arXiv:2106.09685)."""
 
     rank: int = Field(8, ge=1)

@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.rng import rng
 from clvl_bench.methods._base.adapter import Adapter, State, tensor_bytes
 
-Policy = Literal["reservoir", "class_balanced", "herding"]
+MemoryPolicy = Literal["reservoir", "class_balanced", "herding"]
 Ints = NDArray[np.int64]
 Read = Callable[[Tensor], tuple[Tensor, ...]]
 """Samples by their row: inputs, labels, and the rest."""
@@ -89,7 +89,7 @@ class Memory:
     """
 
     def __init__(
-        self, size: int, policy: Policy, *, seed: int, max_bytes: int | None = None, features: Features | None = None
+        self, size: int, policy: MemoryPolicy, *, seed: int, max_bytes: int | None = None, features: Features | None = None
     ) -> None:
         if policy == "herding" and features is None:
             raise ValueError("policy 'herding' chooses by features, and none were given; pass features=")
@@ -221,7 +221,7 @@ def features_by(adapter: Adapter) -> Features:
         if training:
             adapter.eval()
         device = next(adapter.parameters(), torch.empty(0)).device
-        rows = [unit(adapter.image(part.to(device))).double().cpu() for part in inputs.split(CHUNK)]
+        rows = [l2_normalize(adapter.image(part.to(device))).double().cpu() for part in inputs.split(CHUNK)]
         if training:
             adapter.train()
         return torch.cat(rows)

@@ -4,17 +4,17 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
 BOUNDS = ("memory_size", "memory_bytes")
 """A memory has one of these; an override of one takes the place of the other."""
 
 
-class MemoryPlugin(PluginConfig):
+class MemoryConfig(PluginConfig):
     """What rehearses samples of the past: how many it keeps, or how many bytes of them."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     memory_size: int | None = Field(
         None, ge=0, description="samples kept, over all classes; 500 where nothing is said of bytes either"
     )

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.core.rng import keyed
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, Classes, State
+from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
 from clvl_bench.methods._base.selector import NOBODY, FrozenFeatures, Selector
-from clvl_bench.methods._base.selector_config import SelectorSettings
+from clvl_bench.methods._base.selector_config import SelectorConfig
 
 
 class PerExperience(Adapter):
@@ -29,7 +29,7 @@ class PerExperience(Adapter):
 
     def __init__(
         self,
-        settings: SelectorSettings,
+        settings: SelectorConfig,
         backbone: Backbone,
         table: Sequence[Candidate],
         *,
@@ -50,7 +50,7 @@ class PerExperience(Adapter):
         member: Adapter = self.members[-1]  # type: ignore[assignment]
         return member
 
-    def begin(self, classes: Classes) -> None:
+    def begin(self, classes: ClassIds) -> None:
         if self._begun:  # the first has been there from the start
             self._add()
         self._begun += 1
@@ -69,13 +69,13 @@ class PerExperience(Adapter):
     def image(self, inputs: Tensor) -> Tensor:
         return self.current.image(inputs)
 
-    def classifier(self, candidates: Classes) -> Tensor:
+    def classifier(self, candidates: ClassIds) -> Tensor:
         return self.current.classifier(candidates)
 
     def penalty(self, inputs: Tensor) -> Tensor | None:
         return self.current.penalty(inputs)
 
-    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+    def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         """Training goes through the member that trains; otherwise each sample through the member chosen for it."""
         if self.training:
             return self.current.logits(inputs, candidates)
@@ -88,10 +88,10 @@ class PerExperience(Adapter):
                 scores = scores.index_put((rows,), member.logits(inputs[rows], candidates))
         return scores
 
-    def untouched(self, inputs: Tensor, candidates: Classes) -> Tensor:
+    def untouched(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         """Zero-shot logits [batch, candidates]."""
         texts = self.backbone.class_features([self.table[place] for place in candidates])
-        return self.backbone.logit_scale * unit(self._features(inputs)) @ texts.T
+        return self.backbone.logit_scale * l2_normalize(self._features(inputs)) @ texts.T
 
     def train(self, mode: bool = True) -> "PerExperience":
         self._features.forget()

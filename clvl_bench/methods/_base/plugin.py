@@ -16,12 +16,12 @@ from torch import Tensor
 from clvl_bench.backbones.teacher import Teacher
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.rng import rng
-from clvl_bench.methods._base.adapter import Adapter, Classes, State
+from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
 from clvl_bench.methods._base.policy import Policy
 
 
 @dataclass(frozen=True)
-class Said:
+class PseudoLabels:
     """Pseudo-labels of some unlabelled samples, and which of them are learned from: all [n]. For the evaluator."""
 
     ids: NDArray[np.int64]
@@ -34,7 +34,7 @@ class Plugin(SupervisedPlugin):
 
     wants_unlabelled: bool = False
     """Online: samples whose label is not there yet belong into the minibatch, with the label -1."""
-    said: Sequence[Said] = ()
+    pseudo_labels: Sequence[PseudoLabels] = ()
     """What it made of the unlabelled samples of the last step or epoch."""
     policy: Policy | None = None
     """Online, where the choice of a class is rewarded: how this plugin, which learns from rewards, chooses."""
@@ -71,7 +71,7 @@ class Reference:
     ids: Tensor
     inputs: Callable[[Tensor], Tensor]
     features: Tensor
-    classes: Classes
+    classes: ClassIds
     teacher: Teacher
     untouched: Tensor
     captions: tuple[str, ...] = ()
@@ -92,7 +92,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class PluginContext:
     """What a plugin may be built from: the adapter it helps, the reference set where the benchmark has one, the seed, and
     what the frozen image tower says [n, width] about samples by their ids."""
 
@@ -115,6 +115,6 @@ def refuse_without_gradient(kind: str, adapter: Adapter) -> None:
         )
 
 
-def learned(strategy: Any) -> int:
+def n_experiences(strategy: Any) -> int:
     """How many experiences of the stream a strategy has learned: the suite's own count, else Avalanche's clock."""
-    return int(getattr(strategy, "learned", strategy.clock.train_exp_counter))
+    return int(getattr(strategy, "n_experiences", strategy.clock.train_exp_counter))

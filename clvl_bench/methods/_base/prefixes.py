@@ -14,10 +14,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.backbones.layers import Insert, with_layers
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, Classes
+from clvl_bench.methods._base.adapter import Adapter, ClassIds
 from clvl_bench.methods._base.selector import FrozenFeatures
 
 
@@ -53,12 +53,12 @@ class PrefixTuned(Adapter):
 
     def queries(self, inputs: Tensor) -> Tensor:
         """Unit image features of the untouched backbone [batch, width], without a gradient."""
-        return unit(self._features(inputs))
+        return l2_normalize(self._features(inputs))
 
     def image(self, inputs: Tensor) -> Tensor:
         return self._through(inputs, Prefixes(self.prefixes(self.queries(inputs))))
 
-    def classifier(self, candidates: Classes) -> Tensor:
+    def classifier(self, candidates: ClassIds) -> Tensor:
         return self.backbone.class_features([self.table[place] for place in candidates])
 
     def train(self, mode: bool = True) -> "PrefixTuned":

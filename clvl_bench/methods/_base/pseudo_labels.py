@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, unit
+from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize
 from clvl_bench.methods._base.adapter import Adapter, State, tensor_bytes
-from clvl_bench.methods._base.plugin import Plugin, Said
+from clvl_bench.methods._base.plugin import Plugin, PseudoLabels
 
 
 class Unlabelled(Plugin):
@@ -30,10 +30,10 @@ class Unlabelled(Plugin):
     def __init__(self, weight: float) -> None:
         super().__init__()
         self.weight = weight
-        self.said: list[Said] = []
+        self.pseudo_labels: list[PseudoLabels] = []
 
     def before_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
-        self.said = []
+        self.pseudo_labels = []
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
         rows = torch.nonzero(strategy.mb_y < 0).flatten()
@@ -48,7 +48,7 @@ class Unlabelled(Plugin):
         """For the evaluator: what the rows were taken for, and which of them were learned from."""
         if len(strategy.mbatch) > 3:
             ids = strategy.mbatch[2][rows]
-            self.said.append(Said(*(column.detach().cpu().numpy() for column in (ids, labels, kept))))
+            self.pseudo_labels.append(PseudoLabels(*(column.detach().cpu().numpy() for column in (ids, labels, kept))))
 
 
 def student_scores(strategy: Any, rows: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ def zeroshot_scores(adapter: Adapter, inputs: Tensor, places: list[int]) -> Tens
     """What the untouched backbone says of some inputs among some places of the table [n, places]."""
     backbone = adapter.backbone
     texts = backbone.class_features([adapter.table[place] for place in places])
-    scores: Tensor = backbone.logit_scale * unit(frozen_features(backbone, inputs)) @ texts.T
+    scores: Tensor = backbone.logit_scale * l2_normalize(frozen_features(backbone, inputs)) @ texts.T
     return scores
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, unit, with_towers
+from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize, with_towers
 from clvl_bench.core.rng import rng
-from clvl_bench.methods._base.selector_config import SelectorSettings
+from clvl_bench.methods._base.selector_config import SelectorConfig
 
 NOBODY = -1
 """The choice for a sample that belongs to no experience."""
@@ -28,7 +28,7 @@ class Selector(nn.Module):
     owners: Tensor
     reaches: Tensor
 
-    def __init__(self, settings: SelectorSettings, width: int, *, seed: int = 0) -> None:
+    def __init__(self, settings: SelectorConfig, width: int, *, seed: int = 0) -> None:
         super().__init__()
         self._settings, self._seed = settings, seed
         self._features: list[Tensor] = []
@@ -40,7 +40,7 @@ class Selector(nn.Module):
     def observe(self, features: Tensor, targets: Tensor) -> None:
         """Features [batch, width] of the experience in hand, and their classes [batch], -1 where not known."""
         device = self.centroids.device
-        self._features.append(unit(features.detach()).to(device))
+        self._features.append(l2_normalize(features.detach()).to(device))
         self._labels.append(targets.to(device))
 
     def close(self, experience: int) -> None:
@@ -65,7 +65,7 @@ class Selector(nn.Module):
         nobody = torch.full((len(features),), NOBODY, device=features.device)
         if not len(self.centroids):
             return nobody
-        distances = self._distances(unit(features), self.centroids)
+        distances = self._distances(l2_normalize(features), self.centroids)
         nearest = distances.masked_fill(distances > self.reaches, torch.inf).min(dim=1)
         return torch.where(torch.isinf(nearest.values), nobody, self.owners[nearest.indices])
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class SelectorSettings(AdapterConfig):
+class SelectorConfig(AdapterConfig):
     """Which experience a test sample belongs to, by frozen image features (Wang et al. 2022, S-Prompts)."""
 
     adds_parts: ClassVar[bool] = True

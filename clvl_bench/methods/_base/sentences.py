@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from clvl_bench.backbones.base import TowerBackbone, unit
+from clvl_bench.backbones.base import TowerBackbone, l2_normalize
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Classes
-from clvl_bench.methods._base.context_config import ContextAdapter
+from clvl_bench.methods._base.adapter import ClassIds
+from clvl_bench.methods._base.context_config import ContextConfig
 
 PACK = 16
 """Sentences that share one encoded beginning. More of them save little and make attention longer."""
@@ -79,16 +79,16 @@ class Sentences:
                 f"the longest class sentence has {longest} tokens, {length} of them learned, but {backbone.name} reads "
                 f"{backbone.context_length}; learn {longest - backbone.context_length} fewer"
             )
-        self._layouts: dict[Classes, Layout] = {}
+        self._layouts: dict[ClassIds, Layout] = {}
 
-    def features(self, candidates: Classes, context: Tensor) -> Tensor:
+    def features(self, candidates: ClassIds, context: Tensor) -> Tensor:
         """Unit text features [candidates, width] with one context [length, token width], or one for each candidate."""
         layout = self._layout(candidates)
         if context.ndim == 2:
             return self._encode(layout, context.expand(len(layout.ends), -1, -1))[layout.row_of]
         return self._encode(layout.rows(layout.row_of), context)
 
-    def cosines(self, images: Tensor, candidates: Classes, contexts: Tensor, context_of: Tensor, *, chunk: int) -> Tensor:
+    def cosines(self, images: Tensor, candidates: ClassIds, contexts: Tensor, context_of: Tensor, *, chunk: int) -> Tensor:
         """Cosines [batch, candidates] of unit features [batch, width], each image with one of some contexts.
 
         Every sentence goes through the tower with every context, at most `chunk` of these pairs at a time. With a gradient and
@@ -119,7 +119,7 @@ class Sentences:
             behind = first + self._length
             beginnings = torch.cat([part.words[:1, :first].expand(len(group), -1, -1), contexts], dim=1)
             towers = self._backbone.towers
-            return unit(towers.text_after(beginnings, part.words[:, behind:], part.ends - behind)).transpose(0, 1)
+            return l2_normalize(towers.text_after(beginnings, part.words[:, behind:], part.ends - behind)).transpose(0, 1)
         repeated = layout.rows(rows.repeat_interleave(len(group)))
         return self._encode(repeated, contexts.repeat(len(rows), 1, 1)).view(len(rows), len(group), -1)
 
@@ -127,15 +127,15 @@ class Sentences:
         """Unit text features of rows, each with its context [rows, length, token width]."""
         rows = torch.arange(len(layout.ends), device=contexts.device)[:, None]
         embeddings = layout.words.index_put((rows, layout.gaps), contexts)
-        return unit(self._text(embeddings, layout.ends))
+        return l2_normalize(self._text(embeddings, layout.ends))
 
-    def _layout(self, candidates: Classes) -> Layout:
+    def _layout(self, candidates: ClassIds) -> Layout:
         """The sentences of some classes; those of the last ones asked for are kept."""
         if candidates not in self._layouts:
             self._layouts = {candidates: self._laid_out(candidates)}
         return self._layouts[candidates]
 
-    def _laid_out(self, candidates: Classes) -> Layout:
+    def _laid_out(self, candidates: ClassIds) -> Layout:
         prefix, end = self._backbone.prefix, self._backbone.end
         first = len(prefix)
         before, behind = self._before, self._length - self._before
@@ -165,7 +165,7 @@ def _cosines(images: Tensor, texts: Tensor, context_of: Tensor) -> Tensor:
 
 def word_ids(backbone: TowerBackbone, text: str) -> tuple[int, ...]:
     """Token ids of a text without what stands before and behind every text."""
-    tokens = backbone.tokenise([text])
+    tokens = backbone.tokenize([text])
     return tuple(tokens.ids[0, len(backbone.prefix) : int(tokens.ends[0])].tolist())
 
 
@@ -185,7 +185,7 @@ def first_words(table: Sequence[Candidate]) -> str:
     return table[0].templates[0].partition("{}")[0]
 
 
-def first_context(config: ContextAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> Tensor:
+def first_context(config: ContextConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> Tensor:
     """What a context [context, token width] starts as: the words before the name in the first template, or noise."""
     if config.context_init == "random":
         return noise(backbone, config.context_length)

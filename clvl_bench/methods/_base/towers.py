@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Tokens, TowerBackbone, unit
+from clvl_bench.backbones.base import Tokens, TowerBackbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, Classes
+from clvl_bench.methods._base.adapter import Adapter, ClassIds
 
 
 class MovingTexts(Adapter):
@@ -21,22 +21,22 @@ class MovingTexts(Adapter):
 
     def __init__(self, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
-        self.tokenise = backbone.tokenise
+        self.tokenize = backbone.tokenize
 
     @abstractmethod
     def text(self, tokens: Tokens) -> Tensor:
         """Text features [rows, width] as of now, not normalised."""
 
-    def classifier(self, candidates: Classes) -> Tensor:
+    def classifier(self, candidates: ClassIds) -> Tensor:
         classes = [self.table[place] for place in candidates]
         if self.training:
-            return self.encode_sentences(self.tokenise([candidate.prompts[0] for candidate in classes]))
-        features = self.encode_sentences(self.tokenise([prompt for candidate in classes for prompt in candidate.prompts]))
+            return self.encode_sentences(self.tokenize([candidate.prompts[0] for candidate in classes]))
+        features = self.encode_sentences(self.tokenize([prompt for candidate in classes for prompt in candidate.prompts]))
         parts = features.split([len(candidate.prompts) for candidate in classes])
-        return unit(torch.stack([unit(part.mean(dim=0)) for part in parts]))
+        return l2_normalize(torch.stack([l2_normalize(part.mean(dim=0)) for part in parts]))
 
     def encode_sentences(self, tokens: Tokens) -> Tensor:
-        return unit(torch.cat([self.text(chunk) for chunk in tokens.chunks()]))
+        return l2_normalize(torch.cat([self.text(chunk) for chunk in tokens.chunks()]))
 
 
 class TrainedTowers(MovingTexts):

@@ -4,14 +4,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
 
-class AnchoredPlPlugin(PluginConfig):
+class AnchoredPlConfig(PluginConfig):
     """Pseudo-labels of the zero-shot model and an average of the learner, passed class by class."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "anchored_pl"
     weight: float = Field(1.0, ge=0, description="lambda_u")
     share: float = Field(0.5, ge=0, le=1, description="of the averaged learner, from the second experience on")

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from clvl_bench.methods._base.adapter import Adapter, State
-from clvl_bench.methods._base.plugin import Surroundings, learned, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext, n_experiences, refuse_without_gradient
 from clvl_bench.methods._base.pseudo_labels import Average, Unlabelled, hard_loss, own_classes, student_scores, zeroshot_scores
-from clvl_bench.methods.anchored_pl.config import AnchoredPlPlugin
+from clvl_bench.methods.anchored_pl.config import AnchoredPlConfig
 
 
 class AnchoredPl(Unlabelled):
@@ -58,7 +58,7 @@ class AnchoredPl(Unlabelled):
         inputs, scored = strategy.mb_x[rows], torch.isfinite(strategy.mb_output[rows].detach())
         if self.among == "experience":
             scored &= torch.isin(torch.arange(scored.shape[1]), own_classes(strategy)).to(scored.device)
-        confidence, labels = self.targets(inputs, scored, share=self.share if learned(strategy) else 0.0).max(dim=1)
+        confidence, labels = self.targets(inputs, scored, share=self.share if n_experiences(strategy) else 0.0).max(dim=1)
         chance = 1 / scored.sum(dim=1)
         kept = self.passes(confidence, labels) & (confidence >= self.margin * chance)
         self.says(strategy, rows, labels, kept)
@@ -101,7 +101,7 @@ class AnchoredPl(Unlabelled):
         return self.average.kept_bytes() + window
 
 
-def build(config: AnchoredPlPlugin, surroundings: Surroundings) -> AnchoredPl:
-    refuse_without_gradient(config.kind, surroundings.adapter)
+def build(config: AnchoredPlConfig, context: PluginContext) -> AnchoredPl:
+    refuse_without_gradient(config.kind, context.adapter)
     settings = config.model_dump(exclude={"kind"})
-    return AnchoredPl(surroundings.adapter, **settings)
+    return AnchoredPl(context.adapter, **settings)

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, unit, with_towers
+from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize, with_towers
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.inputs.questions import Asked, unpacked_patches
-from clvl_bench.methods._base.adapter import Classes
-from clvl_bench.methods._base.answer_adapter import Answering
-from clvl_bench.methods.answer_attention.config import AttentionAdapter
+from clvl_bench.inputs.questions import QuestionBatch, unpacked_patches
+from clvl_bench.methods._base.adapter import ClassIds
+from clvl_bench.methods._base.answer_adapter import AnswerAdapter
+from clvl_bench.methods.answer_attention.config import AttentionConfig
 
 FIRST_SCALE = 10.0
 
@@ -41,10 +41,10 @@ class Look(nn.Module):
         return moved
 
 
-class Attention(Answering):
+class Attention(AnswerAdapter):
     """`layers` looks at the patches, then a cosine with the answers' texts times a learned scale."""
 
-    def __init__(self, config: AttentionAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: AttentionConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
         if backbone.width % config.heads:
             name, width = backbone.name, backbone.width
@@ -54,15 +54,15 @@ class Attention(Answering):
         self.said = nn.Sequential(nn.LayerNorm(backbone.width), nn.Linear(backbone.width, backbone.width))
         self.log_scale = nn.Parameter(torch.tensor(FIRST_SCALE).log())
 
-    def asked(self, inputs: Tensor) -> Asked:
+    def question_batch(self, inputs: Tensor) -> QuestionBatch:
         return unpacked_patches(inputs, self.backbone.width, self._tokens)[0]
 
-    def answer(self, inputs: Tensor, candidates: Classes) -> Tensor:
+    def answer(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         asked, patches = unpacked_patches(inputs, self.backbone.width, self._tokens)
         keep = torch.ones(patches.shape[:2], dtype=torch.bool, device=patches.device)
         if self.training and self._patch_dropout:
             keep[:, 1:] = torch.rand(keep[:, 1:].shape, device=keep.device) >= self._patch_dropout
-        scores = self.log_scale.exp() * unit(self.look(asked.question, patches, keep)) @ self._classifier(candidates).T
+        scores = self.log_scale.exp() * l2_normalize(self.look(asked.question, patches, keep)) @ self._classifier(candidates).T
         return self.given(scores, candidates, self._unseen)
 
     def look(self, question: Tensor, patches: Tensor, keep: Tensor) -> Tensor:
@@ -73,9 +73,9 @@ class Attention(Answering):
         said: Tensor = self.said(query[:, 0])
         return said
 
-    def classifier(self, candidates: Classes) -> Tensor:
+    def classifier(self, candidates: ClassIds) -> Tensor:
         return self.backbone.class_features([self.table[place] for place in candidates])
 
 
-def build(config: AttentionAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Attention:
+def build(config: AttentionConfig, backbone: Backbone, table: Sequence[Candidate]) -> Attention:
     return Attention(config, with_towers(backbone, wanted_by="the adapter 'answer_attention'"), table)

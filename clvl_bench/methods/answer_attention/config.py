@@ -4,15 +4,15 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.answer_config import _UNSEEN, Unseen
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class AttentionAdapter(AdapterConfig):
+class AttentionConfig(AdapterConfig):
     """Cross-attention: the question looks at the patches of the image, answers are text embeddings (fp16 patches in memory)."""
 
-    reads: ClassVar[Reads] = "question_patches"
+    input_kind: ClassVar[InputKind] = "question_patches"
     kind: str = "answer_attention"
     unseen: Unseen = Field("scored", description=_UNSEEN)
     layers: int = Field(2, ge=1)

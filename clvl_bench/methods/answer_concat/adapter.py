@@ -10,35 +10,39 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Classes
-from clvl_bench.methods._base.answer_adapter import Answering
-from clvl_bench.methods.answer_concat.config import ConcatAdapter
+from clvl_bench.methods._base.adapter import ClassIds
+from clvl_bench.methods._base.answer_adapter import AnswerAdapter
+from clvl_bench.methods.answer_concat.config import ConcatConfig
 
 
-class Concat(Answering):
+class Concat(AnswerAdapter):
     """`weight` [arrived, width or 2 width] and `bias` [arrived], at first zero; scores are scaled as the backbone's cosines."""
 
     weight: nn.Parameter
     bias: nn.Parameter
 
-    def __init__(self, config: ConcatAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: ConcatConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
         self._blind = config.sees == "question"
         width = backbone.width if self._blind else 2 * backbone.width
         self.weight, self.bias = nn.Parameter(torch.zeros(0, width)), nn.Parameter(torch.zeros(0))
 
-    def grow(self, answers: Classes) -> None:
+    def grow(self, answers: ClassIds) -> None:
         weight, bias = self.weight.data, self.bias.data
         self.weight = nn.Parameter(torch.cat([weight, weight.new_zeros(len(answers), weight.shape[1])]))
         self.bias = nn.Parameter(torch.cat([bias, bias.new_zeros(len(answers))]))
 
-    def answer(self, inputs: Tensor, candidates: Classes) -> Tensor:
-        asked = self.asked(inputs)
-        seen = unit(asked.question) if self._blind else torch.cat([unit(asked.image), unit(asked.question)], dim=1)
+    def answer(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
+        asked = self.question_batch(inputs)
+        seen = (
+            l2_normalize(asked.question)
+            if self._blind
+            else torch.cat([l2_normalize(asked.image), l2_normalize(asked.question)], dim=1)
+        )
         return self.spread(self.backbone.logit_scale * seen @ self.weight.T + self.bias, candidates)
 
 
-def build(config: ConcatAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Concat:
+def build(config: ConcatConfig, backbone: Backbone, table: Sequence[Candidate]) -> Concat:
     return Concat(config, backbone, table)

@@ -11,20 +11,20 @@ from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, Classes
-from clvl_bench.methods.answer_given.config import GivenAdapter
+from clvl_bench.methods._base.adapter import Adapter, ClassIds
+from clvl_bench.methods.answer_given.config import GivenConfig
 
 
-class Given(Adapter):
+class AnswerGiven(Adapter):
     """Nothing is trained. Inputs are the scores of all candidates [batch, table] (see `given`)."""
 
     learns = "nothing"
     starts_as_zeroshot = False
     abstains = True
 
-    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+    def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         return inputs[:, list(candidates)]
 
 
-def build(config: GivenAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Given:
-    return Given(backbone, table)
+def build(config: GivenConfig, backbone: Backbone, table: Sequence[Candidate]) -> AnswerGiven:
+    return AnswerGiven(backbone, table)

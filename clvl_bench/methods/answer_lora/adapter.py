@@ -12,25 +12,25 @@ from torch import Tensor
 from clvl_bench.backbones.base import Backbone, TowerBackbone, with_towers
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.questions import unpacked
-from clvl_bench.methods._base.adapter import Classes
-from clvl_bench.methods._base.answer_prompts import Asking, Ids, ranked, through
-from clvl_bench.methods.answer_lora.config import AnswerLoraAdapter
+from clvl_bench.methods._base.adapter import ClassIds
+from clvl_bench.methods._base.answer_prompts import AnswerPrompts, Ids, ranked, through
+from clvl_bench.methods.answer_lora.config import AnswerLoraConfig
 from clvl_bench.methods.lora.adapter import Lora
-from clvl_bench.methods.lora.config import LoraAdapter
+from clvl_bench.methods.lora.config import LoraConfig
 
 
 class AnswerLora(Lora):
     """Reads questions; training takes the first template of an answer, testing all of them."""
 
-    def __init__(self, config: AnswerLoraAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
-        settings = LoraAdapter(rank=config.rank, alpha=config.alpha, dropout=config.dropout, towers="text")
+    def __init__(self, config: AnswerLoraConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+        settings = LoraConfig(rank=config.rank, alpha=config.alpha, dropout=config.dropout, towers="text")
         super().__init__(settings, backbone, table)
-        self.asking = Asking(backbone, table)
+        self.asking = AnswerPrompts(backbone, table)
 
     def image(self, inputs: Tensor) -> Tensor:
         return unpacked(inputs, self.backbone.width).image
 
-    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+    def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         encode, templates = through(self.towers, inputs.device), 1 if self.training else None
 
         def texts(question: Ids) -> Tensor:
@@ -40,5 +40,5 @@ class AnswerLora(Lora):
         return self.backbone.logit_scale * ranked(asked, len(candidates), texts)
 
 
-def build(config: AnswerLoraAdapter, backbone: Backbone, table: Sequence[Candidate]) -> AnswerLora:
+def build(config: AnswerLoraConfig, backbone: Backbone, table: Sequence[Candidate]) -> AnswerLora:
     return AnswerLora(config, with_towers(backbone, wanted_by="the adapter 'answer_lora'"), table)

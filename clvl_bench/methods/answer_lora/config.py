@@ -2,12 +2,12 @@
 
 from typing import ClassVar
 
-from clvl_bench.inputs.kinds import Reads
-from clvl_bench.methods._base.low_rank_config import LowRank
+from clvl_bench.inputs.kinds import InputKind
+from clvl_bench.methods._base.low_rank_config import LowRankConfig
 
 
-class AnswerLoraAdapter(LowRank):
+class AnswerLoraConfig(LowRankConfig):
     """LoRA in the text tower, which learns what a question with an answer behind it looks like."""
 
-    reads: ClassVar[Reads] = "questions"
+    input_kind: ClassVar[InputKind] = "questions"
     kind: str = "answer_lora"

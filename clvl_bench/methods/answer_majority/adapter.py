@@ -11,12 +11,12 @@ from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Classes
-from clvl_bench.methods._base.answer_adapter import Answering
-from clvl_bench.methods.answer_majority.config import MajorityAdapter
+from clvl_bench.methods._base.adapter import ClassIds
+from clvl_bench.methods._base.answer_adapter import AnswerAdapter
+from clvl_bench.methods.answer_majority.config import MajorityConfig
 
 
-class Majority(Answering):
+class Majority(AnswerAdapter):
     """`counts` [types, arrived]: how often each answer was given to a question of each type. A type that never came is
     answered as all together are."""
 
@@ -27,19 +27,19 @@ class Majority(Answering):
         super().__init__(backbone, table)
         self.register_buffer("counts", torch.zeros(0, 0, dtype=torch.float64))
 
-    def grow(self, answers: Classes) -> None:
+    def grow(self, answers: ClassIds) -> None:
         self._room(1, len(self.arrived))  # a row to read from before anything was observed
 
     def observe(self, inputs: Tensor, targets: Tensor) -> None:
-        kinds = self.asked(inputs).type.long()
+        kinds = self.question_batch(inputs).type.long()
         place = {answer: row for row, answer in enumerate(self.arrived)}
         for kind, target in zip(kinds.tolist(), targets.tolist(), strict=True):
             if target >= 0:
                 self._room(kind + 1, len(self.arrived))
                 self.counts[kind, place[target]] += 1
 
-    def answer(self, inputs: Tensor, candidates: Classes) -> Tensor:
-        asked = self.asked(inputs)
+    def answer(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
+        asked = self.question_batch(inputs)
         known, overall = self.counts.sum(dim=1) > 0, self.counts.sum(dim=0)
         kinds = asked.type.long()
         inside = kinds < len(self.counts)
@@ -59,5 +59,5 @@ class Majority(Answering):
         self.counts[: len(old), : old.shape[1]] = old
 
 
-def build(config: MajorityAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Majority:
+def build(config: MajorityConfig, backbone: Backbone, table: Sequence[Candidate]) -> Majority:
     return Majority(backbone, table)

@@ -11,20 +11,20 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Classes
-from clvl_bench.methods._base.answer_adapter import Answering
-from clvl_bench.methods.answer_product.config import ProductAdapter
+from clvl_bench.methods._base.adapter import ClassIds
+from clvl_bench.methods._base.answer_adapter import AnswerAdapter
+from clvl_bench.methods.answer_product.config import ProductConfig
 
 FIRST_SCALE = 10.0
 """s at the start: of a cosine, as steep as a softmax over a few dozen answers needs."""
 
 
-class Product(Answering):
+class Product(AnswerAdapter):
     """v = W_v LN(image), u = W_q LN(question); r = MLP(LN[v; u; v u; |v - u|]); score s cos(r, text of the answer)."""
 
-    def __init__(self, config: ProductAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: ProductConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
         width, hidden = backbone.width, config.hidden
         self._blind, self._unseen = config.sees == "question", config.unseen
@@ -41,18 +41,18 @@ class Product(Answering):
         if self._blind:
             self.of_image.requires_grad_(False)
 
-    def answer(self, inputs: Tensor, candidates: Classes) -> Tensor:
-        asked = self.asked(inputs)
+    def answer(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
+        asked = self.question_batch(inputs)
         image = torch.ones_like(asked.image) if self._blind else asked.image
         v, u = self.of_image(image), self.of_question(asked.question)
         said = self.fused(torch.cat([v, u, v * u, (v - u).abs()], dim=1))
-        scores = self.log_scale.exp() * unit(said) @ self._classifier(candidates).T
+        scores = self.log_scale.exp() * l2_normalize(said) @ self._classifier(candidates).T
         return self.given(scores, candidates, self._unseen)
 
-    def classifier(self, candidates: Classes) -> Tensor:
+    def classifier(self, candidates: ClassIds) -> Tensor:
         """The answers' own texts, one unit row each [candidates, width]: frozen."""
         return self.backbone.class_features([self.table[place] for place in candidates])
 
 
-def build(config: ProductAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Product:
+def build(config: ProductConfig, backbone: Backbone, table: Sequence[Candidate]) -> Product:
     return Product(config, backbone, table)

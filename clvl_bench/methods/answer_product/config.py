@@ -4,15 +4,15 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.answer_config import _UNSEEN, Sees, Unseen
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class ProductAdapter(AdapterConfig):
+class ProductConfig(AdapterConfig):
     """A gated product of image and question features, scored against the texts of answers: unseen ones have a score."""
 
-    reads: ClassVar[Reads] = "questions"
+    input_kind: ClassVar[InputKind] = "questions"
     kind: str = "answer_product"
     sees: Sees = Field("both", description="question: the blind baseline, which sees no image")
     unseen: Unseen = Field("scored", description=_UNSEEN)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from clvl_bench.backbones.base import Backbone, TowerBackbone, with_embeddings
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.questions import unpacked
-from clvl_bench.methods._base.adapter import Adapter, Classes
-from clvl_bench.methods._base.answer_prompts import Asking, Ids, padded, ranked
+from clvl_bench.methods._base.adapter import Adapter, ClassIds
+from clvl_bench.methods._base.answer_prompts import AnswerPrompts, Ids, padded, ranked
 from clvl_bench.methods._base.sentences import word_embeddings
-from clvl_bench.methods.answer_prompt.config import AnswerPromptAdapter
+from clvl_bench.methods.answer_prompt.config import AnswerPromptConfig
 
 
 class AnswerPrompt(Adapter):
@@ -25,16 +25,16 @@ class AnswerPrompt(Adapter):
     backbone: TowerBackbone
     starts_as_zeroshot = False
 
-    def __init__(self, config: AnswerPromptAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: AnswerPromptConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
         self.asking = nn.Parameter(_first(backbone, "question:", config.context_length))
         self.answering = nn.Parameter(_first(backbone, "answer:", config.context_length))
-        self.layout = Asking(backbone, table, reserved=2 * config.context_length)
+        self.layout = AnswerPrompts(backbone, table, reserved=2 * config.context_length)
 
     def image(self, inputs: Tensor) -> Tensor:
         return unpacked(inputs, self.backbone.width).image
 
-    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+    def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         def texts(question: Ids) -> Tensor:
             return self.layout.features(candidates, question, self._encode, templates=1 if self.training else None)
 
@@ -57,5 +57,5 @@ def _first(backbone: TowerBackbone, words: str, length: int) -> Tensor:
     return known.repeat(-(-length // len(known)), 1)[:length].clone()
 
 
-def build(config: AnswerPromptAdapter, backbone: Backbone, table: Sequence[Candidate]) -> AnswerPrompt:
+def build(config: AnswerPromptConfig, backbone: Backbone, table: Sequence[Candidate]) -> AnswerPrompt:
     return AnswerPrompt(config, with_embeddings(backbone, wanted_by="the adapter 'answer_prompt'"), table)

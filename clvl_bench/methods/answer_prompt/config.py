@@ -4,13 +4,13 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class AnswerPromptAdapter(AdapterConfig):
+class AnswerPromptConfig(AdapterConfig):
     """Learned words before the question and before the answer of a ranked sentence (CoOp in two places)."""
 
-    reads: ClassVar[Reads] = "questions"
+    input_kind: ClassVar[InputKind] = "questions"
     kind: str = "answer_prompt"
     context_length: int = Field(4, ge=1, description="learned words in each of the two places")

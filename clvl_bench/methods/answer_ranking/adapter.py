@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.questions import unpacked
-from clvl_bench.methods._base.adapter import Adapter, Classes
+from clvl_bench.methods._base.adapter import Adapter, ClassIds
 from clvl_bench.methods._base.answer_ranking import Ranking
-from clvl_bench.methods.answer_ranking.config import RankingAdapter
+from clvl_bench.methods.answer_ranking.config import RankingConfig
 
 
 class AnswerRanking(Adapter):
@@ -23,7 +23,7 @@ class AnswerRanking(Adapter):
     total: Tensor
     count: Tensor
 
-    def __init__(self, config: RankingAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: RankingConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
         self.learns = "closed_form" if config.remove_prior else "nothing"
         self.ranking = Ranking(backbone, table)
@@ -35,13 +35,13 @@ class AnswerRanking(Adapter):
         return unpacked(inputs, self.backbone.width).image
 
     def observe(self, inputs: Tensor, targets: Tensor) -> None:
-        self.total += unit(self.image(inputs).double()).sum(dim=0)
+        self.total += l2_normalize(self.image(inputs).double()).sum(dim=0)
         self.count += len(inputs)
 
-    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+    def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         prior = (self.total / self.count).float() if self.learns == "closed_form" and self.count else None
         return self.ranking.scores(unpacked(inputs, self.backbone.width), candidates, prior=prior)
 
 
-def build(config: RankingAdapter, backbone: Backbone, table: Sequence[Candidate]) -> AnswerRanking:
+def build(config: RankingConfig, backbone: Backbone, table: Sequence[Candidate]) -> AnswerRanking:
     return AnswerRanking(config, backbone, table)

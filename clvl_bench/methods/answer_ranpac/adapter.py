@@ -9,22 +9,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.questions import unpacked
-from clvl_bench.methods._base.adapter import Classes
+from clvl_bench.methods._base.adapter import ClassIds
 from clvl_bench.methods._base.answer_ranking import Ranking
-from clvl_bench.methods.answer_ranpac.config import AnswerRanPacAdapter
+from clvl_bench.methods.answer_ranpac.config import AnswerRanPacConfig
 from clvl_bench.methods.ranpac.adapter import RanPac
-from clvl_bench.methods.ranpac.config import RanPacAdapter
+from clvl_bench.methods.ranpac.config import RanPacConfig
 
 
 class AnswerRanPac(RanPac):
     """Scores of learned answers; until one of the candidates is learned the untouched backbone answers."""
 
-    def __init__(self, config: AnswerRanPacAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: AnswerRanPacConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(
-            RanPacAdapter(random_features=config.random_features, ridge=config.ridge, unseen="never"), backbone, table
+            RanPacConfig(random_features=config.random_features, ridge=config.ridge, unseen="never"), backbone, table
         )
         self.ranking = Ranking(backbone, table)
         self.projection = torch.randn(3 * backbone.width, config.random_features)
@@ -35,21 +35,21 @@ class AnswerRanPac(RanPac):
     def observe(self, inputs: Tensor, targets: Tensor) -> None:
         super().observe(self._together(inputs), targets)
 
-    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
-        known = [number for number, place in enumerate(candidates) if place in self.learned]
+    def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
+        known = [number for number, place in enumerate(candidates) if place in self.seen_classes]
         if not known:
             return self.ranking.scores(unpacked(inputs, self.backbone.width), candidates)
-        columns = [self.learned.index(candidates[number]) for number in known]
+        columns = [self.seen_classes.index(candidates[number]) for number in known]
         own = inputs.new_full((len(inputs), len(candidates)), -torch.inf)
-        own[:, known] = self.scores(unit(self._together(inputs)))[:, columns].to(own.dtype)
+        own[:, known] = self.scores(l2_normalize(self._together(inputs)))[:, columns].to(own.dtype)
         return own
 
     def _together(self, inputs: Tensor) -> Tensor:
         """[batch, 3 width]: the three parts weigh alike."""
         asked = unpacked(inputs.double(), self.backbone.width)
-        v, u = unit(asked.image), unit(asked.question)
-        return torch.cat([unit(v * u), v, u], dim=1)
+        v, u = l2_normalize(asked.image), l2_normalize(asked.question)
+        return torch.cat([l2_normalize(v * u), v, u], dim=1)
 
 
-def build(config: AnswerRanPacAdapter, backbone: Backbone, table: Sequence[Candidate]) -> AnswerRanPac:
+def build(config: AnswerRanPacConfig, backbone: Backbone, table: Sequence[Candidate]) -> AnswerRanPac:
     return AnswerRanPac(config, backbone, table)

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, unit, with_embeddings
+from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize, with_embeddings
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, Classes
+from clvl_bench.methods._base.adapter import Adapter, ClassIds
 from clvl_bench.methods._base.sentences import Sentences, noise
-from clvl_bench.methods.attriclip.config import AttriClipAdapter
+from clvl_bench.methods.attriclip.config import AttriClipConfig
 
 NAMELESS = Candidate("", "", ("{}.",))
 """What a prompt says by itself, before no name."""
@@ -29,7 +29,7 @@ class AttriClip(Adapter):
 
     starts_as_zeroshot = False
 
-    def __init__(self, config: AttriClipAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: AttriClipConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
         self.keys = nn.Parameter(torch.randn(config.bank_size, backbone.width, device=backbone.device) * 0.02)
         self.prompts = nn.Parameter(noise(backbone, config.bank_size, config.context_length))
@@ -42,16 +42,16 @@ class AttriClip(Adapter):
         """The keys [batch, chosen] of the largest products with unit images, the largest first."""
         return (images @ self.keys.T).topk(self._chosen, dim=1).indices
 
-    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
-        images = unit(inputs)
+    def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
+        images = l2_normalize(inputs)
         choices, choice_of = self.choose(images).unique(dim=0, return_inverse=True)
         contexts = self.prompts[choices].flatten(1, 2)  # [choices, chosen * context, token width]
         return self.backbone.logit_scale * self.sentences.cosines(images, candidates, contexts, choice_of, chunk=self._chunk)
 
     def penalty(self, inputs: Tensor) -> Tensor:
         """Keys come near the images that chose them, and prompts say different things."""
-        images = unit(inputs)
-        near = (images[:, None] * unit(self.keys)[self.choose(images)]).sum(dim=-1).mean()
+        images = l2_normalize(inputs)
+        near = (images[:, None] * l2_normalize(self.keys)[self.choose(images)]).sum(dim=-1).mean()
         loss: Tensor = self._key_weight * (1 - near)
         if len(self.prompts) == 1:
             return loss
@@ -60,5 +60,5 @@ class AttriClip(Adapter):
         return loss + self._diversity_weight * (said @ said.T)[others].abs().mean()
 
 
-def build(config: AttriClipAdapter, backbone: Backbone, table: Sequence[Candidate]) -> AttriClip:
+def build(config: AttriClipConfig, backbone: Backbone, table: Sequence[Candidate]) -> AttriClip:
     return AttriClip(config, with_embeddings(backbone, wanted_by="the adapter 'attriclip'"), table)

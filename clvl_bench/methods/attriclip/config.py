@@ -4,14 +4,14 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class AttriClipAdapter(AdapterConfig):
+class AttriClipConfig(AdapterConfig):
     """AttriCLIP: each image chooses prompts from a learned bank (Wang et al. 2023, arXiv:2305.11488)."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "attriclip"
     bank_size: int = Field(10, ge=1, description="prompts in the bank, each with a key")
     chosen: int = Field(3, ge=1, description="prompts that an image chooses")

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from clvl_bench.backbones.base import Backbone, with_texts
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, Classes
-from clvl_bench.methods.clip_adapter.config import ClipAdapter as ClipAdapterConfig
+from clvl_bench.methods._base.adapter import Adapter, ClassIds
+from clvl_bench.methods.clip_adapter.config import ClipAdapterConfig
 
 
 class ClipAdapter(Adapter):
@@ -37,7 +37,7 @@ class ClipAdapter(Adapter):
         adapted: Tensor = self._ratio * self.bottleneck(inputs) + (1 - self._ratio) * inputs
         return adapted
 
-    def classifier(self, candidates: Classes) -> Tensor:
+    def classifier(self, candidates: ClassIds) -> Tensor:
         return self.backbone.class_features([self.table[place] for place in candidates])
 
 

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.errors import Mistake
 from clvl_bench.methods._base.adapter import Adapter
-from clvl_bench.methods._base.plugin import Plugin, Surroundings, refuse_without_gradient
-from clvl_bench.methods.clip_kd.config import ClipKdPlugin
+from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
+from clvl_bench.methods.clip_kd.config import ClipKdConfig
 
 
 class ClipKd(Plugin):
@@ -49,11 +49,11 @@ class ClipKd(Plugin):
     def after_forward(self, strategy: Any, **kwargs: Any) -> None:
         """The features of the forward pass that there was; an adapter with logits of its own kind is asked for them again."""
         encoded = self.adapter.encoded
-        self._student = unit(self.adapter.image(strategy.mb_x)) if encoded is None else encoded
+        self._student = l2_normalize(self.adapter.image(strategy.mb_x)) if encoded is None else encoded
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
         # What a memory rehearses belongs to earlier experiences; the teacher is asked about this one's images alone.
-        own = torch.isin(strategy.mbatch[2].cpu(), torch.from_numpy(strategy.experience.step.ids))
+        own = torch.isin(strategy.mbatch[2].cpu(), torch.from_numpy(strategy.experience.spec.ids))
         if not bool(own.any()):
             return
         classes = tuple(strategy.experience.classes_in_this_experience)
@@ -61,7 +61,7 @@ class ClipKd(Plugin):
         texts = self.adapter.backbone.class_features(table, templates=1)
         labels = strategy.mb_y[own.to(strategy.device)]
         places = torch.tensor([classes.index(label) if label in classes else -1 for label in labels.tolist()])
-        teacher = unit(self.teacher(strategy.mbatch[2].cpu()[own])).to(strategy.device)
+        teacher = l2_normalize(self.teacher(strategy.mbatch[2].cpu()[own])).to(strategy.device)
         # A plugin may have sent samples of its own through the same forward pass, behind the batch (DER++).
         student = self._student[: len(own)][own.to(strategy.device)]
         strategy.loss = strategy.loss + self.loss(student, teacher, texts, places.to(strategy.device))
@@ -116,13 +116,13 @@ def _cross_entropy(student: Tensor, teacher: Tensor) -> Tensor:
     return -(teacher.softmax(dim=-1) * student.log_softmax(dim=-1)).sum(dim=-1).mean()
 
 
-def build(config: ClipKdPlugin, surroundings: Surroundings) -> ClipKd:
-    adapter = surroundings.adapter
+def build(config: ClipKdConfig, context: PluginContext) -> ClipKd:
+    adapter = context.adapter
     refuse_without_gradient(config.kind, adapter)
     if type(adapter).image is Adapter.image:
         raise Mistake("plugin 'clip_kd' teaches image features, and this adapter does not learn any; use student, full or lora")
-    if surroundings.teacher is None:
+    if context.teacher is None:
         raise Mistake("plugin 'clip_kd' needs the frozen tower's features of the stream; run it through the suite's runner")
     return ClipKd(
-        adapter, surroundings.teacher, fd=config.fd, icl=config.icl, crd=config.crd, affinity=config.affinity
+        adapter, context.teacher, fd=config.fd, icl=config.icl, crd=config.crd, affinity=config.affinity
     )  # fmt: skip

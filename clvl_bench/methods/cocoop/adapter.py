@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, unit, with_embeddings
+from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize, with_embeddings
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, Classes
+from clvl_bench.methods._base.adapter import Adapter, ClassIds
 from clvl_bench.methods._base.sentences import Sentences, first_context
-from clvl_bench.methods.cocoop.config import CoCoOpAdapter
+from clvl_bench.methods.cocoop.config import CoCoOpConfig
 
 NARROWING = 16
 """The hidden layer of the net is that many times narrower than the features, as published."""
@@ -31,7 +31,7 @@ class CoCoOp(Adapter):
 
     start_templates = 1
 
-    def __init__(self, config: CoCoOpAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: CoCoOpConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
         self.starts_as_zeroshot = config.context_init == "template" and config.shift_init == "zero"
         self.context = nn.Parameter(first_context(config, backbone, table).clone())
@@ -45,12 +45,12 @@ class CoCoOp(Adapter):
         self.sentences = Sentences(backbone, table, length=len(self.context), position=config.position)
         self._chunk = config.chunk
 
-    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
-        images = unit(inputs)
+    def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
+        images = l2_normalize(inputs)
         contexts = self.context + self.shift(images)[:, None]  # [batch, context, token width]
         context_of = torch.arange(len(images), device=images.device)
         return self.backbone.logit_scale * self.sentences.cosines(images, candidates, contexts, context_of, chunk=self._chunk)
 
 
-def build(config: CoCoOpAdapter, backbone: Backbone, table: Sequence[Candidate]) -> CoCoOp:
+def build(config: CoCoOpConfig, backbone: Backbone, table: Sequence[Candidate]) -> CoCoOp:
     return CoCoOp(config, with_embeddings(backbone, wanted_by="the adapter 'cocoop'"), table)

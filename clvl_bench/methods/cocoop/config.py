@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from clvl_bench.methods._base.context_config import ContextAdapter
+from clvl_bench.methods._base.context_config import ContextConfig
 
 
-class CoCoOpAdapter(ContextAdapter):
+class CoCoOpConfig(ContextConfig):
     """CoCoOp: a learned context that every image shifts (Zhou et al. 2022, arXiv:2203.05557)."""
 
     kind: str = "cocoop"

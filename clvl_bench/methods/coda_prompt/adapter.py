@@ -12,19 +12,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.core.errors import RunFailed
 from clvl_bench.core.rng import keyed
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Classes, State
+from clvl_bench.methods._base.adapter import ClassIds, State
 from clvl_bench.methods._base.prefixes import PrefixTuned
-from clvl_bench.methods.coda_prompt.config import CodaPromptAdapter
+from clvl_bench.methods.coda_prompt.config import CodaPromptConfig
 
 
 class CodaPrompt(PrefixTuned):
     """For each experience `components` [layers, n, length * tower width], `keys` and `attention` [layers, n, width]."""
 
-    def __init__(self, config: CodaPromptAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: CodaPromptConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table, wanted_by="the adapter 'coda_prompt'")
         self._config = config
         self._depth = min(config.depth, self.layers)
@@ -33,7 +33,7 @@ class CodaPrompt(PrefixTuned):
         self._begun = 0
         self._add()
 
-    def begin(self, classes: Classes) -> None:
+    def begin(self, classes: ClassIds) -> None:
         """More components, unless these are the first.
 
         Raises:
@@ -45,8 +45,8 @@ class CodaPrompt(PrefixTuned):
 
     def weights(self, queries: Tensor) -> Tensor:
         """alpha [batch, layers, components]: cosines of keys and of queries times attention."""
-        attended = unit(queries[:, None, None] * torch.cat(list(self.attention), dim=1))
-        return torch.einsum("blkw,lkw->blk", attended, unit(torch.cat(list(self.keys), dim=1)))
+        attended = l2_normalize(queries[:, None, None] * torch.cat(list(self.attention), dim=1))
+        return torch.einsum("blkw,lkw->blk", attended, l2_normalize(torch.cat(list(self.keys), dim=1)))
 
     def prefixes(self, queries: Tensor) -> dict[int, Tensor]:
         mixed = torch.einsum("blk,lkd->bld", self.weights(queries), torch.cat(list(self.components), dim=1))
@@ -114,5 +114,5 @@ def orthonormal(past: Tensor | None, count: int, width: int) -> Tensor:
     return rows
 
 
-def build(config: CodaPromptAdapter, backbone: Backbone, table: Sequence[Candidate]) -> CodaPrompt:
+def build(config: CodaPromptConfig, backbone: Backbone, table: Sequence[Candidate]) -> CodaPrompt:
     return CodaPrompt(config, backbone, table)

@@ -4,14 +4,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class CodaPromptAdapter(AdapterConfig):
+class CodaPromptConfig(AdapterConfig):
     """CODA-Prompt: prompts mixed from components by attention (Smith et al. 2023, arXiv:2211.13218)."""
 
-    reads: ClassVar[Reads] = "pixels"
+    input_kind: ClassVar[InputKind] = "pixels"
     adds_parts: ClassVar[bool] = True
     kind: str = "coda_prompt"
     components: int = Field(10, ge=1, description="new ones an experience (published: 100 over 10 experiences)")

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Classes
+from clvl_bench.methods._base.adapter import ClassIds
 from clvl_bench.methods._base.heads import Head
-from clvl_bench.methods.cosine.config import CosineAdapter
+from clvl_bench.methods.cosine.config import CosineConfig
 
 SMALLEST = 1e-12
 """Length below which a row counts as zero: a class without a text starts so."""
@@ -22,12 +22,12 @@ SMALLEST = 1e-12
 class Cosine(Head):
     """Logits are scale * unit features @ unit weight'."""
 
-    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+    def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         weight = self.rows(candidates, self.weight, self.texts(candidates))
         length = weight.norm(dim=-1, keepdim=True).clamp(min=SMALLEST)
-        scores: Tensor = self.backbone.logit_scale * unit(inputs) @ (weight / length).T
+        scores: Tensor = self.backbone.logit_scale * l2_normalize(inputs) @ (weight / length).T
         return scores
 
 
-def build(config: CosineAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Cosine:
+def build(config: CosineConfig, backbone: Backbone, table: Sequence[Candidate]) -> Cosine:
     return Cosine(backbone, table)

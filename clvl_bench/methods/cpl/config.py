@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from clvl_bench.methods._base.candidate_labels_config import CandidatesPlugin
+from clvl_bench.methods._base.candidate_labels_config import CandidatesConfig
 
 
-class CplPlugin(CandidatesPlugin):
+class CplConfig(CandidatesConfig):
     """CPL: sets of candidate labels (Zhang et al. 2024, arXiv:2406.10502)."""
 
     kind: str = "cpl"

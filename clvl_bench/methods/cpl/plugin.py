@@ -13,8 +13,8 @@ from torch import Tensor
 
 from clvl_bench.methods._base.adapter import Adapter
 from clvl_bench.methods._base.candidate_labels import Candidates
-from clvl_bench.methods._base.plugin import Surroundings, refuse_without_gradient
-from clvl_bench.methods.cpl.config import CplPlugin
+from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
+from clvl_bench.methods.cpl.config import CplConfig
 
 
 class Cpl(Candidates):
@@ -38,6 +38,6 @@ def likely(probabilities: Tensor, theta: float) -> Tensor:
     return torch.zeros_like(probabilities, dtype=torch.bool).scatter(1, order, before < theta)
 
 
-def build(config: CplPlugin, surroundings: Surroundings) -> Cpl:
-    refuse_without_gradient(config.kind, surroundings.adapter)
-    return Cpl(surroundings.adapter, **config.model_dump(exclude={"kind"}))
+def build(config: CplConfig, context: PluginContext) -> Cpl:
+    refuse_without_gradient(config.kind, context.adapter)
+    return Cpl(context.adapter, **config.model_dump(exclude={"kind"}))

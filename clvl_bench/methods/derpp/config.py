@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from clvl_bench.methods._base.memory_config import MemoryPlugin
+from clvl_bench.methods._base.memory_config import MemoryConfig
 
 
-class DerppPlugin(MemoryPlugin):
+class DerppConfig(MemoryConfig):
     """DER++: a reservoir rehearsed by label and by past logits (Buzzega et al. 2020, arXiv:2004.07211)."""
 
     kind: str = "derpp"

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 
-from clvl_bench.methods._base.adapter import Adapter, Classes, State
+from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
 from clvl_bench.methods._base.memory import Memory
-from clvl_bench.methods._base.plugin import Plugin, Surroundings, refuse_without_gradient
-from clvl_bench.methods.derpp.config import DerppPlugin
+from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
+from clvl_bench.methods.derpp.config import DerppConfig
 
 
 class Derpp(Plugin):
@@ -46,7 +46,7 @@ class Derpp(Plugin):
         super().__init__()
         self.memory = Memory(memory_size, "reservoir", seed=seed, max_bytes=memory_bytes)
         self.alpha, self.beta, self.batch_size = alpha, beta, batch_size
-        self.classes: Classes = ()
+        self.classes: ClassIds = ()
         """The columns of the kept cosines, in order of appearance."""
         self._scale = adapter.backbone.logit_scale
         self._current: list[Tensor] = []
@@ -113,14 +113,14 @@ class Derpp(Plugin):
         return len(self.memory)
 
 
-def build(config: DerppPlugin, surroundings: Surroundings) -> Derpp:
-    refuse_without_gradient(config.kind, surroundings.adapter)
+def build(config: DerppConfig, context: PluginContext) -> Derpp:
+    refuse_without_gradient(config.kind, context.adapter)
     return Derpp(
-        surroundings.adapter,
+        context.adapter,
         config.samples,
         memory_bytes=config.memory_bytes,
         alpha=config.alpha,
         beta=config.beta,
         batch_size=config.batch_size,
-        seed=surroundings.seed,
+        seed=context.seed,
     )

@@ -15,13 +15,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Tokens, unit, with_towers
+from clvl_bench.backbones.base import Tokens, l2_normalize, with_towers
 from clvl_bench.backbones.teacher import Projection
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.rng import rng
 from clvl_bench.methods._base.adapter import Adapter
-from clvl_bench.methods._base.plugin import Plugin, Reference, Surroundings, refuse_without_gradient
-from clvl_bench.methods.distillation.config import DistillationPlugin
+from clvl_bench.methods._base.plugin import Plugin, PluginContext, Reference, refuse_without_gradient
+from clvl_bench.methods.distillation.config import DistillationConfig
 
 Directions = Literal["both", "images", "texts"]
 
@@ -72,7 +72,7 @@ class Distillation(Plugin):
             towers = with_towers(adapter.backbone, wanted_by="the plugin 'distillation' with captions")
             self._teacher_texts = reference.teacher.captions(reference.captions)
             if texts == "student":
-                self._tokens = towers.tokenise(reference.captions)
+                self._tokens = towers.tokenize(reference.captions)
         else:
             candidates = [adapter.table[place] for place in reference.classes]
             # One template, as a training step of the towers scores classes; encoded once.
@@ -97,15 +97,15 @@ class Distillation(Plugin):
         scale, own, texts = self.reference.teacher.logit_scale, self.adapter.backbone.logit_scale, self._teacher_texts
         inputs = self.reference.inputs(self.reference.ids[rows])
         if self.texts == "teacher":
-            student = scale * unit(self._projection(self.adapter.image(inputs))) @ texts.T
+            student = scale * l2_normalize(self._projection(self.adapter.image(inputs))) @ texts.T
         elif self._tokens is None:
             student = self.adapter.logits(inputs, self.reference.classes)
         else:
             chosen = torch.arange(len(texts)) if captions is None else captions
             texts = texts[chosen.to(texts.device)]
             learned = self.adapter.encode_sentences(self._tokens[chosen.to(self._tokens.ids.device)])
-            student = own * unit(self.adapter.image(inputs)) @ learned.T
-        teacher = scale * unit(self.reference.features[rows.to(self.reference.features.device)]) @ texts.T
+            student = own * l2_normalize(self.adapter.image(inputs)) @ learned.T
+        teacher = scale * l2_normalize(self.reference.features[rows.to(self.reference.features.device)]) @ texts.T
         return both_directions(teacher, student, self.temperature, directions=self.directions)
 
     def kept_bytes(self) -> int:
@@ -137,18 +137,18 @@ def _some(count: int, size: int, *key: object) -> Tensor:
     return torch.from_numpy(rng(*key).choice(count, size=min(size, count), replace=False))
 
 
-def build(config: DistillationPlugin, surroundings: Surroundings) -> Distillation:
-    refuse_without_gradient(config.kind, surroundings.adapter)
-    if surroundings.reference is None:
+def build(config: DistillationConfig, context: PluginContext) -> Distillation:
+    refuse_without_gradient(config.kind, context.adapter)
+    if context.reference is None:
         raise Mistake("plugin 'distillation' needs a reference set; add reference = \"...\" to the benchmark")
-    if config.sentences == "captions" and not surroundings.reference.captions:
+    if config.sentences == "captions" and not context.reference.captions:
         raise Mistake(
             "plugin 'distillation' is to use captions, and the reference set has none; name a text file of them, "
             'captions = "..." in its table [dataset.<name>], or set sentences = "classes"'
         )
     return Distillation(
-        surroundings.adapter,
-        surroundings.reference.some(config.reference_size, surroundings.seed),
+        context.adapter,
+        context.reference.some(config.reference_size, context.seed),
         weight=config.weight,
         temperature=config.temperature,
         batch_size=config.batch_size,
@@ -156,5 +156,5 @@ def build(config: DistillationPlugin, surroundings: Surroundings) -> Distillatio
         sentences=config.sentences,
         captions_a_step=config.captions_a_step,
         directions=config.directions,
-        seed=surroundings.seed,
+        seed=context.seed,
     )

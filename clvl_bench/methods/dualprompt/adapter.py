@@ -12,18 +12,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.core.rng import keyed
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Classes, State
+from clvl_bench.methods._base.adapter import ClassIds, State
 from clvl_bench.methods._base.prefixes import PrefixTuned
-from clvl_bench.methods.dualprompt.config import DualPromptAdapter
+from clvl_bench.methods.dualprompt.config import DualPromptConfig
 
 
 class DualPrompt(PrefixTuned):
     """`general` [layers, length, tower width]; for each experience an expert of the same form and a key [width]."""
 
-    def __init__(self, config: DualPromptAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: DualPromptConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table, wanted_by="the adapter 'dualprompt'")
         self._config = config
         first = min(config.general_depth, self.layers - 1)
@@ -35,7 +35,7 @@ class DualPrompt(PrefixTuned):
         self._begun = 0
         self._add()
 
-    def begin(self, classes: Classes) -> None:
+    def begin(self, classes: ClassIds) -> None:
         if self._begun:  # the first expert has been there from the start
             self._add()
         self._begun += 1
@@ -53,7 +53,7 @@ class DualPrompt(PrefixTuned):
 
     def penalty(self, inputs: Tensor) -> Tensor:
         """`key_weight` times the mean of 1 - cosine between the samples and the expert's key."""
-        return self._config.key_weight * (1 - self.queries(inputs) @ unit(self.keys[-1])).mean()
+        return self._config.key_weight * (1 - self.queries(inputs) @ l2_normalize(self.keys[-1])).mean()
 
     def state(self) -> State:
         return {"begun": self._begun, **super().state()}
@@ -65,7 +65,7 @@ class DualPrompt(PrefixTuned):
         super().load({name: value for name, value in state.items() if name != "begun"})
 
     def _nearest(self, queries: Tensor) -> Tensor:
-        return (queries @ unit(torch.stack(list(self.keys))).T).argmax(dim=1)
+        return (queries @ l2_normalize(torch.stack(list(self.keys))).T).argmax(dim=1)
 
     def _add(self) -> None:
         for past in (*self.experts, *self.keys):
@@ -76,5 +76,5 @@ class DualPrompt(PrefixTuned):
             self.keys.append(self.start(self.backbone.width, init=self._config.init))
 
 
-def build(config: DualPromptAdapter, backbone: Backbone, table: Sequence[Candidate]) -> DualPrompt:
+def build(config: DualPromptConfig, backbone: Backbone, table: Sequence[Candidate]) -> DualPrompt:
     return DualPrompt(config, backbone, table)

@@ -4,14 +4,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class DualPromptAdapter(AdapterConfig):
+class DualPromptConfig(AdapterConfig):
     """DualPrompt: a general prompt, and an expert prompt for each experience (Wang et al. 2022, arXiv:2204.04799)."""
 
-    reads: ClassVar[Reads] = "pixels"
+    input_kind: ClassVar[InputKind] = "pixels"
     adds_parts: ClassVar[bool] = True
     kind: str = "dualprompt"
     general_length: int = Field(6, ge=0, multiple_of=2, description="half keys and half values")

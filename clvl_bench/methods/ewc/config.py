@@ -4,14 +4,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
 
-class EwcPlugin(PluginConfig):
+class EwcConfig(PluginConfig):
     """EWC: weights are held by their Fisher information, exact per sample (Kirkpatrick et al. 2017, arXiv:1612.00796)."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     compares_weights: ClassVar[bool] = True
     kind: str = "ewc"
     strength: float = Field(1000.0, ge=0, description="lambda, on half of the weighted squared distance")

@@ -14,11 +14,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from clvl_bench.methods._base.adapter import Adapter, Classes
+from clvl_bench.methods._base.adapter import Adapter, ClassIds
 from clvl_bench.methods._base.consolidation import CHUNK, Consolidation, drawn, squared_gradients
-from clvl_bench.methods._base.plugin import Surroundings, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
 from clvl_bench.methods._base.weights import Weights, snapshot
-from clvl_bench.methods.ewc.config import EwcPlugin
+from clvl_bench.methods.ewc.config import EwcConfig
 
 
 class Ewc(Consolidation):
@@ -67,7 +67,7 @@ class Ewc(Consolidation):
             self.importance[name] = total
 
 
-def fisher(adapter: Adapter, inputs: Tensor, classes: Classes, *, chunk: int = CHUNK) -> Weights:
+def fisher(adapter: Adapter, inputs: Tensor, classes: ClassIds, *, chunk: int = CHUNK) -> Weights:
     """Diagonal of E_x sum_c p(c|x) (d log p(c|x) / d theta)^2 over the samples, p over these classes."""
 
     def outputs(part: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,7 +77,7 @@ def fisher(adapter: Adapter, inputs: Tensor, classes: Classes, *, chunk: int = C
     return squared_gradients(adapter, inputs, outputs, chunk=chunk)
 
 
-def empirical_fisher(adapter: Adapter, inputs: Tensor, labels: Tensor, classes: Classes, *, chunk: int = CHUNK) -> Weights:
+def empirical_fisher(adapter: Adapter, inputs: Tensor, labels: Tensor, classes: ClassIds, *, chunk: int = CHUNK) -> Weights:
     """The same with the labels [n] (places in the table) in the place of the model's own probabilities."""
     places = torch.tensor([[label == place for place in classes] for label in labels.tolist()], device=labels.device)
     left = iter(places.reshape(-1, len(classes)).float().split(chunk))
@@ -88,14 +88,14 @@ def empirical_fisher(adapter: Adapter, inputs: Tensor, labels: Tensor, classes: 
     return squared_gradients(adapter, inputs, outputs, chunk=chunk)
 
 
-def build(config: EwcPlugin, surroundings: Surroundings) -> Ewc:
-    refuse_without_gradient(config.kind, surroundings.adapter)
+def build(config: EwcConfig, context: PluginContext) -> Ewc:
+    refuse_without_gradient(config.kind, context.adapter)
     return Ewc(
-        surroundings.adapter,
+        context.adapter,
         strength=config.strength,
         form=config.form,
         gamma=config.gamma,
         fisher=config.fisher,
         samples=config.samples,
-        seed=surroundings.seed,
+        seed=context.seed,
     )

@@ -4,14 +4,14 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
 
-class FeedbackPlugin(PluginConfig):
+class FeedbackConfig(PluginConfig):
     """Learns from rewards for the chosen class; where labels arrive, from these (likelihood, IPS or REINFORCE). Online."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     needs_online: ClassVar[bool] = True
     kind: str = "feedback"
     loss: Literal["likelihood", "ips", "reinforce"] = "likelihood"

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clvl_bench.methods._base.adapter import Classes, State
+from clvl_bench.methods._base.adapter import ClassIds, State
 from clvl_bench.methods._base.memory import Memory
-from clvl_bench.methods._base.plugin import Plugin, Surroundings
+from clvl_bench.methods._base.plugin import Plugin, PluginContext
 from clvl_bench.methods._base.policy import Policy
-from clvl_bench.methods.feedback.config import FeedbackPlugin
+from clvl_bench.methods.feedback.config import FeedbackConfig
 
 SUREST = 1 - 1e-6
 """The largest probability that log(1 - pi) is taken of."""
@@ -56,13 +56,13 @@ class Feedback(Plugin):
         config: loss, policy, memory.
     """
 
-    def __init__(self, config: FeedbackPlugin, *, seed: int = 0) -> None:
+    def __init__(self, config: FeedbackConfig, *, seed: int = 0) -> None:
         super().__init__()
         self.config = config
         self.policy = Policy(config.policy, config.epsilon)
         self.memory = Memory(config.memory_size, "reservoir", seed=seed)
         self.baseline = 0.0
-        self._scored: Classes = ()
+        self._scored: ClassIds = ()
         self._rows: tuple[Tensor, ...] = ()
 
     @property
@@ -82,7 +82,7 @@ class Feedback(Plugin):
         inputs, actions, propensities, rewards, ids, tasks = rows
         self._rows = (actions, propensities, rewards)
         strategy.mbatch = [inputs, torch.full_like(actions, -1), ids, tasks]
-        self._scored = tuple(dict.fromkeys((*self._scored, *strategy.foreseen.candidates)))
+        self._scored = tuple(dict.fromkeys((*self._scored, *strategy.prediction.candidates)))
         strategy.adapter.scored = self._scored  # also an action outside the classes of now has a probability
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
@@ -119,5 +119,5 @@ def _columns(feedback: Any) -> tuple[Tensor, ...]:
     return feedback.inputs, feedback.actions, feedback.propensities, feedback.rewards, feedback.ids, feedback.tasks
 
 
-def build(config: FeedbackPlugin, surroundings: Surroundings) -> Feedback:
-    return Feedback(config, seed=surroundings.seed)
+def build(config: FeedbackConfig, context: PluginContext) -> Feedback:
+    return Feedback(config, seed=context.seed)

@@ -4,14 +4,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
 
-class FixMatchPlugin(PluginConfig):
+class FixMatchConfig(PluginConfig):
     """FixMatch, or with `flexible` FlexMatch (Sohn et al. 2020, arXiv:2001.07685; Zhang et al. 2021, arXiv:2110.08263)."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "fixmatch"
     weight: float = Field(1.0, ge=0, description="lambda_u")
     tau: float = Field(0.95, ge=0, description="least confidence; above 1 no pseudo-label is learned from")

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from clvl_bench.methods._base.adapter import State
-from clvl_bench.methods._base.plugin import Surroundings, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
 from clvl_bench.methods._base.pseudo_labels import Unlabelled, hard_loss, student_scores
-from clvl_bench.methods.fixmatch.config import FixMatchPlugin
+from clvl_bench.methods.fixmatch.config import FixMatchConfig
 
 
 class FixMatch(Unlabelled):
@@ -59,6 +59,6 @@ class FixMatch(Unlabelled):
         return self.counts.numel() * self.counts.element_size()
 
 
-def build(config: FixMatchPlugin, surroundings: Surroundings) -> FixMatch:
-    refuse_without_gradient(config.kind, surroundings.adapter)
+def build(config: FixMatchConfig, context: PluginContext) -> FixMatch:
+    refuse_without_gradient(config.kind, context.adapter)
     return FixMatch(weight=config.weight, tau=config.tau, flexible=config.flexible, momentum=config.count_momentum)

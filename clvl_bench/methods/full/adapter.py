@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from clvl_bench.backbones.base import Backbone, TowerBackbone, with_towers
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.towers import TrainedTowers
-from clvl_bench.methods.full.config import FullAdapter
+from clvl_bench.methods.full.config import FullConfig
 
 
 class FineTuned(TrainedTowers):
@@ -19,5 +19,5 @@ class FineTuned(TrainedTowers):
         self.towers.requires_grad_(True)
 
 
-def build(config: FullAdapter, backbone: Backbone, table: Sequence[Candidate]) -> FineTuned:
+def build(config: FullConfig, backbone: Backbone, table: Sequence[Candidate]) -> FineTuned:
     return FineTuned(with_towers(backbone, wanted_by="the adapter 'full'"), table)

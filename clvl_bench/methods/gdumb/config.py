@@ -1,9 +1,9 @@
 """Settings of `gdumb`."""
 
-from clvl_bench.methods._base.memory_config import MemoryPlugin
+from clvl_bench.methods._base.memory_config import MemoryConfig
 
 
-class GdumbPlugin(MemoryPlugin):
+class GdumbConfig(MemoryConfig):
     """GDumb: a fresh model for each experience, trained on a balanced memory alone (Prabhu et al. 2020)."""
 
     kind: str = "gdumb"

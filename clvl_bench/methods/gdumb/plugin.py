@@ -11,10 +11,10 @@ from typing import Any
 
 from torch import Tensor
 
-from clvl_bench.methods._base.adapter import Adapter, Classes, State
+from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
 from clvl_bench.methods._base.memory import Memory, insert_labelled
-from clvl_bench.methods._base.plugin import Plugin, Surroundings, refuse_without_gradient
-from clvl_bench.methods.gdumb.config import GdumbPlugin
+from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
+from clvl_bench.methods.gdumb.config import GdumbConfig
 
 
 class Gdumb(Plugin):
@@ -30,7 +30,7 @@ class Gdumb(Plugin):
         super().__init__()
         self.adapter = adapter
         self.memory = Memory(memory_size, "class_balanced", seed=seed, max_bytes=memory_bytes)
-        self.seen: Classes = ()
+        self.seen: ClassIds = ()
         # Made anew from the seed in every process, so that it is neither kept nor counted.
         self._fresh = {name: value.clone() if isinstance(value, Tensor) else value for name, value in adapter.state().items()}
 
@@ -74,6 +74,6 @@ class _Loader:
         yield from map(list, zip(*(column.split(self._batch_size) for column in columns), strict=True))
 
 
-def build(config: GdumbPlugin, surroundings: Surroundings) -> Gdumb:
-    refuse_without_gradient(config.kind, surroundings.adapter)
-    return Gdumb(surroundings.adapter, config.samples, memory_bytes=config.memory_bytes, seed=surroundings.seed)
+def build(config: GdumbConfig, context: PluginContext) -> Gdumb:
+    refuse_without_gradient(config.kind, context.adapter)
+    return Gdumb(context.adapter, config.samples, memory_bytes=config.memory_bytes, seed=context.seed)

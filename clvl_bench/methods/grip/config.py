@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from clvl_bench.methods._base.candidate_labels_config import CandidatesPlugin
+from clvl_bench.methods._base.candidate_labels_config import CandidatesConfig
 
 
-class GripPlugin(CandidatesPlugin):
+class GripConfig(CandidatesConfig):
     """GRIP: rounds of class-balanced pseudo-labels, each from a fresh start (Menghini et al. 2023, arXiv:2306.01669)."""
 
     kind: str = "grip"

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from clvl_bench.methods._base.adapter import Adapter
 from clvl_bench.methods._base.candidate_labels import Candidates
-from clvl_bench.methods._base.plugin import Surroundings, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
 from clvl_bench.methods._base.weights import Weights, put, snapshot
-from clvl_bench.methods.grip.config import GripPlugin
+from clvl_bench.methods.grip.config import GripConfig
 
 
 class Grip(Candidates):
@@ -58,6 +58,6 @@ def shared_out(probabilities: Tensor, most: int) -> Tensor:
     return sets
 
 
-def build(config: GripPlugin, surroundings: Surroundings) -> Grip:
-    refuse_without_gradient(config.kind, surroundings.adapter)
-    return Grip(surroundings.adapter, weight=config.weight, rounds=config.rounds)
+def build(config: GripConfig, context: PluginContext) -> Grip:
+    refuse_without_gradient(config.kind, context.adapter)
+    return Grip(context.adapter, weight=config.weight, rounds=config.rounds)

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from clvl_bench.methods._base.memory_config import MemoryPlugin
+from clvl_bench.methods._base.memory_config import MemoryConfig
 
 
-class IcarlPlugin(MemoryPlugin):
+class IcarlConfig(MemoryConfig):
     """iCaRL: herded exemplars, distillation, nearest exemplar mean (Rebuffi et al. 2017, arXiv:1611.07725)."""
 
     kind: str = "icarl"

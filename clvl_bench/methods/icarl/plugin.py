@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import unit
-from clvl_bench.methods._base.adapter import Adapter, Classes, State
+from clvl_bench.backbones.base import l2_normalize
+from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
 from clvl_bench.methods._base.memory import CHUNK, features_by, reader
-from clvl_bench.methods._base.plugin import Surroundings, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
 from clvl_bench.methods._base.weights import without_dropout
 from clvl_bench.methods.distillation.plugin import distillation_loss
-from clvl_bench.methods.icarl.config import IcarlPlugin
+from clvl_bench.methods.icarl.config import IcarlConfig
 from clvl_bench.methods.replay.plugin import Replay
 
 NEVER = -1e4
@@ -62,7 +62,7 @@ class Icarl(Replay):
         )
         self.adapter = adapter
         self.weight, self.temperature, self.nearest_mean = weight, temperature, nearest_mean
-        self.seen: Classes = ()
+        self.seen: ClassIds = ()
         self._said = torch.empty(0)
         self._row_of: dict[int, int] = {}
         self._means: tuple[list[int], Tensor] | None = None
@@ -105,7 +105,7 @@ class Icarl(Replay):
         if self._means is None:
             features, labels = self._features(self.memory.columns[0]), self.memory.labels
             classes = labels.unique().tolist()
-            self._means = classes, unit(torch.stack([features[labels == place].mean(dim=0) for place in classes]))
+            self._means = classes, l2_normalize(torch.stack([features[labels == place].mean(dim=0) for place in classes]))
         return self._means
 
     def by_means(self, inputs: Tensor, scores: Tensor) -> Tensor:
@@ -125,15 +125,15 @@ class Icarl(Replay):
         super().load(state)
 
 
-def build(config: IcarlPlugin, surroundings: Surroundings) -> Icarl:
-    refuse_without_gradient(config.kind, surroundings.adapter)
+def build(config: IcarlConfig, context: PluginContext) -> Icarl:
+    refuse_without_gradient(config.kind, context.adapter)
     return Icarl(
-        surroundings.adapter,
+        context.adapter,
         config.samples,
         memory_bytes=config.memory_bytes,
         batch_size=config.batch_size,
         weight=config.weight,
         temperature=config.temperature,
         nearest_mean=config.classify == "exemplars",
-        seed=surroundings.seed,
+        seed=context.seed,
     )

@@ -4,14 +4,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
 
-class IwmsPlugin(PluginConfig):
+class IwmsConfig(PluginConfig):
     """IWMS: rehearsal of what resembles the unlabelled samples of now (Csaba et al. 2024, arXiv:2312.00923). Online."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     needs_online: ClassVar[bool] = True
     kind: str = "iwms"
     memory_size: int = Field(65536, ge=1, description="samples kept, over all classes, the newest of each")

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import unit
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.rng import rng
 from clvl_bench.methods._base.adapter import State, tensor_bytes
-from clvl_bench.methods._base.plugin import Plugin, Surroundings, refuse_without_gradient
-from clvl_bench.methods.iwms.config import IwmsPlugin
+from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
+from clvl_bench.methods.iwms.config import IwmsConfig
 
 FEATURES = 4
 """The column of unit features behind inputs, labels, sample ids and tasks."""
@@ -79,7 +79,7 @@ class Iwms(Plugin):
             return
         clock = strategy.clock
         if clock.train_epoch_iterations == 0:  # once a step
-            seen, key = strategy.foreseen, (self._seed, clock.train_exp_counter)
+            seen, key = strategy.prediction, (self._seed, clock.train_exp_counter)
             chosen = self.draw(seen.scores, self._features(seen.inputs), *key)
             self._weighted = self.memory.rows(chosen)[:FEATURES]
         others = tuple(strategy.mbatch)
@@ -128,12 +128,12 @@ class Iwms(Plugin):
         return tensor_bytes(self.state())
 
 
-def build(config: IwmsPlugin, surroundings: Surroundings) -> Iwms:
-    refuse_without_gradient(config.kind, surroundings.adapter)
-    adapter = surroundings.adapter
+def build(config: IwmsConfig, context: PluginContext) -> Iwms:
+    refuse_without_gradient(config.kind, context.adapter)
+    adapter = context.adapter
 
     @torch.no_grad()
     def features(inputs: Tensor) -> Tensor:
-        return unit(inputs if inputs.ndim == 2 else adapter.image(inputs))
+        return l2_normalize(inputs if inputs.ndim == 2 else adapter.image(inputs))
 
-    return Iwms(config.memory_size, temperature=config.temperature, features=features, seed=surroundings.seed)
+    return Iwms(config.memory_size, temperature=config.temperature, features=features, seed=context.seed)

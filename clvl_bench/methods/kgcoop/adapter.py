@@ -13,24 +13,24 @@ from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone, TowerBackbone, with_embeddings
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Classes, State
-from clvl_bench.methods.kgcoop.config import KgCoOpAdapter
+from clvl_bench.methods._base.adapter import ClassIds, State
+from clvl_bench.methods.kgcoop.config import KgCoOpConfig
 from clvl_bench.methods.prompt.adapter import Prompt
 
 
 class KgCoOp(Prompt):
     """CoOp, and `weight` times the mean of 1 - cosine between learned and hand-written class texts."""
 
-    def __init__(self, config: KgCoOpAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: KgCoOpConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
         super().__init__(config, backbone, table)
         self.weight = config.anchor_weight
-        self.seen: Classes = ()
+        self.seen: ClassIds = ()
         self._learned = torch.empty(0)
 
-    def begin(self, classes: Classes) -> None:
+    def begin(self, classes: ClassIds) -> None:
         self.seen = tuple(dict.fromkeys((*self.seen, *classes)))
 
-    def classifier(self, candidates: Classes) -> Tensor:
+    def classifier(self, candidates: ClassIds) -> Tensor:
         """While training, all seen classes go through the text tower at once: the penalty needs them as well."""
         if not self.training or not set(candidates) <= set(self.seen):
             return super().classifier(candidates)
@@ -49,5 +49,5 @@ class KgCoOp(Prompt):
         super().load({name: value for name, value in state.items() if name != "seen"})
 
 
-def build(config: KgCoOpAdapter, backbone: Backbone, table: Sequence[Candidate]) -> KgCoOp:
+def build(config: KgCoOpConfig, backbone: Backbone, table: Sequence[Candidate]) -> KgCoOp:
     return KgCoOp(config, with_embeddings(backbone, wanted_by="the adapter 'kgcoop'"), table)

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.prompt.config import PromptConfig
 
 
-class KgCoOpAdapter(PromptAdapter):
+class KgCoOpConfig(PromptConfig):
     """KgCoOp: CoOp whose class texts are held near those of the template (Yao et al. 2023, arXiv:2303.13283)."""
 
     kind: str = "kgcoop"

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.prefixes import PrefixTuned
-from clvl_bench.methods.l2p.config import L2PAdapter
+from clvl_bench.methods.l2p.config import L2PConfig
 
 
 class L2P(PrefixTuned):
     """`prompts` [layers, pool, length, tower width] and `keys` [pool, width]."""
 
-    def __init__(self, config: L2PAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: L2PConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table, wanted_by="the adapter 'l2p'")
         depth = min(config.depth, self.layers)
         self.prompts = self.start(depth, config.pool_size, config.length, self.tower_width, init=config.init)
@@ -29,7 +29,7 @@ class L2P(PrefixTuned):
 
     def nearest(self, queries: Tensor) -> tuple[Tensor, Tensor]:
         """Cosines of the selected keys with unit queries, and their places in the pool, both [batch, selected]."""
-        cosines, places = (queries @ unit(self.keys).T).topk(self._selected, dim=1)
+        cosines, places = (queries @ l2_normalize(self.keys).T).topk(self._selected, dim=1)
         return cosines, places
 
     def prefixes(self, queries: Tensor) -> dict[int, Tensor]:
@@ -46,5 +46,5 @@ class L2P(PrefixTuned):
         return self._key_weight * (1 - cosines).sum(dim=1).mean()
 
 
-def build(config: L2PAdapter, backbone: Backbone, table: Sequence[Candidate]) -> L2P:
+def build(config: L2PConfig, backbone: Backbone, table: Sequence[Candidate]) -> L2P:
     return L2P(config, backbone, table)

@@ -4,14 +4,14 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class L2PAdapter(AdapterConfig):
+class L2PConfig(AdapterConfig):
     """L2P: prompts chosen from a pool by keys (Wang et al. 2022, arXiv:2112.08654; as prefixes, "L2P++")."""
 
-    reads: ClassVar[Reads] = "pixels"
+    input_kind: ClassVar[InputKind] = "pixels"
     kind: str = "l2p"
     pool_size: int = Field(30, ge=1)
     selected: int = Field(5, ge=1, description="prompts that a sample takes")

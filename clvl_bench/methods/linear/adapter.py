@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Classes
+from clvl_bench.methods._base.adapter import ClassIds
 from clvl_bench.methods._base.heads import Head
-from clvl_bench.methods.linear.config import LinearAdapter
+from clvl_bench.methods.linear.config import LinearConfig
 
 
 class Linear(Head):
@@ -25,15 +25,15 @@ class Linear(Head):
         super().__init__(backbone, table)
         self.bias = nn.Parameter(torch.zeros(0))
 
-    def grow(self, classes: Classes) -> None:
+    def grow(self, classes: ClassIds) -> None:
         super().grow(classes)
         self.bias = nn.Parameter(torch.cat([self.bias.data, self.bias.data.new_zeros(len(classes))]))
 
-    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+    def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         weight = self.rows(candidates, self.weight, self.texts(candidates))
         bias = self.rows(candidates, self.bias, inputs.new_zeros(len(candidates)))
-        return self.backbone.logit_scale * unit(inputs) @ weight.T + bias
+        return self.backbone.logit_scale * l2_normalize(inputs) @ weight.T + bias
 
 
-def build(config: LinearAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Linear:
+def build(config: LinearConfig, backbone: Backbone, table: Sequence[Candidate]) -> Linear:
     return Linear(backbone, table)

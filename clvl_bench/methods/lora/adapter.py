@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from peft import LoraConfig, inject_adapter_in_model
+from peft import LoraConfig as PeftLoraConfig
+from peft import inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor
 
@@ -17,14 +18,14 @@ from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import State
 from clvl_bench.methods._base.towers import TrainedTowers
-from clvl_bench.methods.lora.config import LoraAdapter
+from clvl_bench.methods.lora.config import LoraConfig
 
 
 class Lora(TrainedTowers):
     """Frozen towers with low-rank updates; only the updates train and are kept."""
 
     def __init__(
-        self, config: LoraAdapter, backbone: TowerBackbone, table: Sequence[Candidate], *, share_weights: bool = True
+        self, config: LoraConfig, backbone: TowerBackbone, table: Sequence[Candidate], *, share_weights: bool = True
     ) -> None:
         super().__init__(backbone, table, share_weights=share_weights)
         self._settings = {
@@ -37,7 +38,7 @@ class Lora(TrainedTowers):
         """One more update of that name beside each projection."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several updates are what is wanted
-            inject_adapter_in_model(LoraConfig(**self._settings), self.towers, adapter_name=name)
+            inject_adapter_in_model(PeftLoraConfig(**self._settings), self.towers, adapter_name=name)
 
     @property
     def projections(self) -> list[Any]:
@@ -56,7 +57,7 @@ class Lora(TrainedTowers):
         return {name: parameter.detach() for name, parameter in self.named_parameters() if "lora_" in name}
 
 
-def _targets(config: LoraAdapter, backbone: TowerBackbone) -> str:
+def _targets(config: LoraConfig, backbone: TowerBackbone) -> str:
     """A regular expression of the modules to adapt. (A suffix alone would match both towers whatever was asked for.)"""
     known = backbone.towers.query_and_value
     wanted: tuple[Literal["image", "text"], ...] = ("image", "text") if config.towers == "both" else (config.towers,)
@@ -69,5 +70,5 @@ def _targets(config: LoraAdapter, backbone: TowerBackbone) -> str:
     return "|".join(known[tower] for tower in wanted)
 
 
-def build(config: LoraAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Lora:
+def build(config: LoraConfig, backbone: Backbone, table: Sequence[Candidate]) -> Lora:
     return Lora(config, with_towers(backbone, wanted_by="the adapter 'lora'"), table)

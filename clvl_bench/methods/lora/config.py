@@ -2,13 +2,13 @@
 
 from typing import ClassVar, Literal
 
-from clvl_bench.inputs.kinds import Reads
-from clvl_bench.methods._base.low_rank_config import LowRank
+from clvl_bench.inputs.kinds import InputKind
+from clvl_bench.methods._base.low_rank_config import LowRankConfig
 
 
-class LoraAdapter(LowRank):
+class LoraConfig(LowRankConfig):
     """LoRA: a low-rank update of the attention of both towers (Hu et al. 2022, arXiv:2106.09685)."""
 
-    reads: ClassVar[Reads] = "pixels"
+    input_kind: ClassVar[InputKind] = "pixels"
     kind: str = "lora"
     towers: Literal["both", "image", "text"] = "both"

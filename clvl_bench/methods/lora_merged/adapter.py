@@ -15,13 +15,13 @@ from clvl_bench.core.rng import keyed
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import State
 from clvl_bench.methods.lora.adapter import Lora
-from clvl_bench.methods.lora_merged.config import LoraMergedAdapter
+from clvl_bench.methods.lora_merged.config import LoraMergedConfig
 
 
 class LoraMerged(Lora):
     """Projections of its own, as buffers because no gradient moves them, and one update beside each."""
 
-    def __init__(self, config: LoraMergedAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: LoraMergedConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
         super().__init__(config, backbone, table, share_weights=False)
         self._share = config.share
         self._start = int(torch.randint(2**31, ()))
@@ -54,5 +54,5 @@ class LoraMerged(Lora):
         return {**super()._updates(), **merged}
 
 
-def build(config: LoraMergedAdapter, backbone: Backbone, table: Sequence[Candidate]) -> LoraMerged:
+def build(config: LoraMergedConfig, backbone: Backbone, table: Sequence[Candidate]) -> LoraMerged:
     return LoraMerged(config, with_towers(backbone, wanted_by="the adapter 'lora_merged'"), table)

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from clvl_bench.methods.lora.config import LoraAdapter
+from clvl_bench.methods.lora.config import LoraConfig
 
 
-class LoraMergedAdapter(LoraAdapter):
+class LoraMergedConfig(LoraConfig):
     """LoRA merged into the weights after each experience (Hu et al. 2022; Wortsman et al. 2022, arXiv:2109.01903)."""
 
     kind: str = "lora_merged"

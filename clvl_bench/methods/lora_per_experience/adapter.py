@@ -11,10 +11,10 @@ from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.per_experience import PerExperience
 from clvl_bench.methods._base.selector import FrozenFeatures
 from clvl_bench.methods.lora.adapter import Lora
-from clvl_bench.methods.lora_per_experience.config import LoraPerExperienceAdapter
+from clvl_bench.methods.lora_per_experience.config import LoraPerExperienceConfig
 
 
-def build(config: LoraPerExperienceAdapter, backbone: Backbone, table: Sequence[Candidate]) -> PerExperience:
+def build(config: LoraPerExperienceConfig, backbone: Backbone, table: Sequence[Candidate]) -> PerExperience:
     name = "the adapter 'lora_per_experience'"
     towers = with_towers(backbone, wanted_by=name)
     features = FrozenFeatures(backbone, pixels=True, wanted_by=name)

@@ -4,14 +4,14 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
 
-class LwfPlugin(PluginConfig):
+class LwfConfig(PluginConfig):
     """LwF in ZSCL's form: held near the model before the experience (Li & Hoiem 2016, arXiv:1606.09282)."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "lwf"
     weight: float = Field(1.0, ge=0)
     temperature: float = Field(2.0, gt=0)

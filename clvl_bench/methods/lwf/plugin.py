@@ -12,15 +12,15 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Tokens, TowerBackbone, unit, with_towers
+from clvl_bench.backbones.base import Tokens, TowerBackbone, l2_normalize, with_towers
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.rng import rng
 from clvl_bench.methods._base.adapter import Adapter
 from clvl_bench.methods._base.memory import reader
-from clvl_bench.methods._base.plugin import Plugin, Surroundings, refuse_without_gradient
+from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
 from clvl_bench.methods._base.weights import without_dropout
 from clvl_bench.methods.distillation.plugin import both_directions
-from clvl_bench.methods.lwf.config import LwfPlugin
+from clvl_bench.methods.lwf.config import LwfConfig
 
 FROZEN = (
     "plugin 'lwf' compares with the teacher's texts, and this adapter does not learn image features; "
@@ -94,7 +94,7 @@ class Lwf(Plugin):
         """[batch, texts], of the adapter as it is now."""
         if self.texts == "student":
             return self.adapter.logits(inputs, self._classes)
-        return self.adapter.backbone.logit_scale * unit(self.adapter.image(inputs)) @ self._teacher_texts.T
+        return self.adapter.backbone.logit_scale * l2_normalize(self.adapter.image(inputs)) @ self._teacher_texts.T
 
     def _texts(self, experience: int) -> Tensor:
         """Unit rows [texts, width]."""
@@ -107,7 +107,7 @@ class Lwf(Plugin):
 def gibberish(backbone: TowerBackbone, count: int, *key: object, length: int = 10) -> Tokens:
     """Sentences of `length` token ids [count, ...] drawn uniformly from the vocabulary, between the start of text, where the
     tokeniser has one, and its end."""
-    *start, end = backbone.tokenise([""]).ids[0].tolist()
+    *start, end = backbone.tokenize([""]).ids[0].tolist()
     drawn = torch.from_numpy(rng("gibberish", *key).integers(_vocabulary(backbone), size=(count, length)))
     edges = [torch.full((count, 1), token) for token in (*start, end)]
     ids = torch.cat([*edges[:-1], drawn, edges[-1]], dim=1).to(backbone.device)
@@ -120,8 +120,8 @@ def _vocabulary(backbone: TowerBackbone) -> int:
     return max(part.num_embeddings for part in tables if isinstance(part, nn.Embedding))
 
 
-def build(config: LwfPlugin, surroundings: Surroundings) -> Lwf:
-    adapter = surroundings.adapter
+def build(config: LwfConfig, context: PluginContext) -> Lwf:
+    adapter = context.adapter
     refuse_without_gradient(config.kind, adapter)
     own = type(adapter).image is not Adapter.image and type(adapter).classifier is not Adapter.classifier
     if config.texts == "teacher" and not own:
@@ -134,5 +134,5 @@ def build(config: LwfPlugin, surroundings: Surroundings) -> Lwf:
         texts=config.texts,
         sentences=config.sentences,
         random_sentences=config.random_sentences,
-        seed=surroundings.seed,
+        seed=context.seed,
     )

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from clvl_bench.backbones.base import Backbone, TowerBackbone
 from clvl_bench.backbones.layers import Insert, LayeredTowers, with_layers
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, Classes
+from clvl_bench.methods._base.adapter import Adapter, ClassIds
 from clvl_bench.methods._base.sentences import Sentences, first_context, first_words, noise, word_ids
-from clvl_bench.methods.maple.config import MapleAdapter
-from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.maple.config import MapleConfig
+from clvl_bench.methods.prompt.config import PromptConfig
 
 
 class DeepPrompts(Insert):
@@ -51,12 +51,10 @@ class Maple(Adapter):
 
     start_templates = 1
 
-    def __init__(
-        self, config: MapleAdapter, backbone: TowerBackbone, towers: LayeredTowers, table: Sequence[Candidate]
-    ) -> None:
+    def __init__(self, config: MapleConfig, backbone: TowerBackbone, towers: LayeredTowers, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
         if config.context_init == "template":
-            start, kept = first_context(PromptAdapter(), backbone, table), word_ids(backbone, first_words(table))
+            start, kept = first_context(PromptConfig(), backbone, table), word_ids(backbone, first_words(table))
         else:
             start, kept = noise(backbone, config.context_length), ()
         length = min(config.context_length, len(start))
@@ -70,7 +68,7 @@ class Maple(Adapter):
         ).to(backbone.device)
         self._frozen, self._image, self._text = backbone.image_features, towers.image_through, towers.text_through
 
-    def classifier(self, candidates: Classes) -> Tensor:
+    def classifier(self, candidates: ClassIds) -> Tensor:
         return self._sentences.features(candidates, self.context)
 
     def image(self, inputs: Tensor) -> Tensor:
@@ -84,6 +82,6 @@ class Maple(Adapter):
         return self._text(embeddings, ends, DeepPrompts(torch.cat([self.context[None], self.deep]), at=1))
 
 
-def build(config: MapleAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Maple:
+def build(config: MapleConfig, backbone: Backbone, table: Sequence[Candidate]) -> Maple:
     found, towers = with_layers(backbone, wanted_by="the adapter 'maple'")
     return Maple(config, found, towers, table)

@@ -4,14 +4,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class MapleAdapter(AdapterConfig):
+class MapleConfig(AdapterConfig):
     """MaPLe: deep prompts in both towers, coupled (Khattak et al. 2023, arXiv:2210.03117)."""
 
-    reads: ClassVar[Reads] = "pixels"
+    input_kind: ClassVar[InputKind] = "pixels"
     kind: str = "maple"
     context_length: int = Field(2, ge=1, le=64, description="learned tokens; after a template, at most as many as its words")
     context_init: Literal["template", "random"] = Field(

@@ -10,11 +10,11 @@ from typing import Any
 
 from torch import Tensor
 
-from clvl_bench.methods._base.adapter import Adapter, Classes
+from clvl_bench.methods._base.adapter import Adapter, ClassIds
 from clvl_bench.methods._base.consolidation import CHUNK, Consolidation, absolute_gradients, drawn
-from clvl_bench.methods._base.plugin import Surroundings, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
 from clvl_bench.methods._base.weights import Weights
-from clvl_bench.methods.mas.config import MasPlugin
+from clvl_bench.methods.mas.config import MasConfig
 
 
 class Mas(Consolidation):
@@ -33,7 +33,7 @@ class Mas(Consolidation):
         return sensitivity(self.adapter, inputs, tuple(strategy.experience.classes_in_this_experience))
 
 
-def sensitivity(adapter: Adapter, inputs: Tensor, classes: Classes, *, chunk: int = CHUNK) -> Weights:
+def sensitivity(adapter: Adapter, inputs: Tensor, classes: ClassIds, *, chunk: int = CHUNK) -> Weights:
     """Mean over the samples of |d (sum over classes of the squared cosine) / d theta|."""
 
     def outputs(part: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,6 +44,6 @@ def sensitivity(adapter: Adapter, inputs: Tensor, classes: Classes, *, chunk: in
     return absolute_gradients(adapter, inputs, outputs, chunk=chunk)
 
 
-def build(config: MasPlugin, surroundings: Surroundings) -> Mas:
-    refuse_without_gradient(config.kind, surroundings.adapter)
-    return Mas(surroundings.adapter, strength=config.strength, samples=config.samples, seed=surroundings.seed)
+def build(config: MasConfig, context: PluginContext) -> Mas:
+    refuse_without_gradient(config.kind, context.adapter)
+    return Mas(context.adapter, strength=config.strength, samples=config.samples, seed=context.seed)

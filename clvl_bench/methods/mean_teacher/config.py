@@ -4,14 +4,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
 
-class MeanTeacherPlugin(PluginConfig):
+class MeanTeacherConfig(PluginConfig):
     """Mean teacher: agreement with a moving average of the weights (Tarvainen & Valpola 2017, arXiv:1703.01780)."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "mean_teacher"
     weight: float = Field(10.0, ge=0)
     momentum: float = Field(0.999, ge=0, le=1)

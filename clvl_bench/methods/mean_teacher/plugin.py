@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from clvl_bench.methods._base.adapter import State
-from clvl_bench.methods._base.plugin import Surroundings, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
 from clvl_bench.methods._base.pseudo_labels import Average, Unlabelled, student_scores
-from clvl_bench.methods.mean_teacher.config import MeanTeacherPlugin
+from clvl_bench.methods.mean_teacher.config import MeanTeacherConfig
 
 
 class MeanTeacher(Unlabelled):
@@ -51,6 +51,6 @@ class MeanTeacher(Unlabelled):
         return self.teacher.kept_bytes()
 
 
-def build(config: MeanTeacherPlugin, surroundings: Surroundings) -> MeanTeacher:
-    refuse_without_gradient(config.kind, surroundings.adapter)
+def build(config: MeanTeacherConfig, context: PluginContext) -> MeanTeacher:
+    refuse_without_gradient(config.kind, context.adapter)
     return MeanTeacher(weight=config.weight, momentum=config.momentum, ramp_steps=config.ramp_steps)

@@ -17,11 +17,11 @@ from torch.nn.functional import softplus
 from clvl_bench.backbones.base import Backbone, Tokens, TowerBackbone
 from clvl_bench.backbones.layers import Insert, LayeredTowers, with_layers
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Classes, State
+from clvl_bench.methods._base.adapter import ClassIds, State
 from clvl_bench.methods._base.per_experience import PerExperience
 from clvl_bench.methods._base.selector import FrozenFeatures
 from clvl_bench.methods._base.towers import MovingTexts
-from clvl_bench.methods.moe_adapters.config import MoeAdaptersAdapter
+from clvl_bench.methods.moe_adapters.config import MoeAdaptersConfig
 
 LEAST_NOISE = 0.01
 
@@ -47,7 +47,7 @@ class Experts(nn.Module):
 
     frozen: Tensor
 
-    def __init__(self, layers: int, width: int, config: MoeAdaptersAdapter) -> None:
+    def __init__(self, layers: int, width: int, config: MoeAdaptersConfig) -> None:
         super().__init__()
         self.width, self.layers = width, layers
         self._selected = config.selected
@@ -117,7 +117,7 @@ class Route(MovingTexts):
 
     def __init__(
         self,
-        config: MoeAdaptersAdapter,
+        config: MoeAdaptersConfig,
         backbone: TowerBackbone,
         towers: LayeredTowers,
         table: Sequence[Candidate],
@@ -143,7 +143,7 @@ class MoeAdapters(PerExperience):
     """Shared `experts` of the image and of the text tower; a `Route` for each experience."""
 
     def __init__(
-        self, config: MoeAdaptersAdapter, backbone: TowerBackbone, towers: LayeredTowers, table: Sequence[Candidate]
+        self, config: MoeAdaptersConfig, backbone: TowerBackbone, towers: LayeredTowers, table: Sequence[Candidate]
     ) -> None:
         image = Experts(towers.image_layers, towers.image_width, config).to(backbone.device)
         text = Experts(towers.text_layers, backbone.token_width, config).to(backbone.device)
@@ -157,7 +157,7 @@ class MoeAdapters(PerExperience):
         )
         self.experts = nn.ModuleList([image, text])
 
-    def begin(self, classes: Classes) -> None:
+    def begin(self, classes: ClassIds) -> None:
         super().begin(classes)
         for tower in self._towers():
             tower.hold_frozen()
@@ -180,6 +180,6 @@ class MoeAdapters(PerExperience):
         return list(self.experts)  # type: ignore[arg-type]
 
 
-def build(config: MoeAdaptersAdapter, backbone: Backbone, table: Sequence[Candidate]) -> MoeAdapters:
+def build(config: MoeAdaptersConfig, backbone: Backbone, table: Sequence[Candidate]) -> MoeAdapters:
     found, towers = with_layers(backbone, wanted_by="the adapter 'moe_adapters'")
     return MoeAdapters(config, found, towers, table)

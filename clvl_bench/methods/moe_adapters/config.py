@@ -4,14 +4,14 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.inputs.kinds import Reads
-from clvl_bench.methods._base.selector_config import SelectorSettings
+from clvl_bench.inputs.kinds import InputKind
+from clvl_bench.methods._base.selector_config import SelectorConfig
 
 
-class MoeAdaptersAdapter(SelectorSettings):
+class MoeAdaptersConfig(SelectorConfig):
     """MoE-Adapters: experts in every layer, a router for each experience (Yu et al. 2024, arXiv:2403.11549)."""
 
-    reads: ClassVar[Reads] = "pixels"
+    input_kind: ClassVar[InputKind] = "pixels"
     kind: str = "moe_adapters"
     experts: int = Field(22, ge=2, description="of each layer of each tower (published: 22 for 11 tasks)")
     selected: int = Field(2, ge=1, description="experts that a sample is routed to, and that are frozen behind an experience")

@@ -14,7 +14,7 @@ from torch import Tensor
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.analytic import Analytic, grown, with_one
-from clvl_bench.methods.ncm.config import NcmAdapter
+from clvl_bench.methods.ncm.config import NcmConfig
 
 
 class Ncm(Analytic):
@@ -23,7 +23,7 @@ class Ncm(Analytic):
     sums: Tensor
     counts: Tensor
 
-    def __init__(self, config: NcmAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: NcmConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table, unseen=config.unseen)
         self.register_buffer("sums", torch.zeros(0, backbone.width, dtype=torch.float64))
         self.register_buffer("counts", torch.zeros(0, dtype=torch.float64))
@@ -33,7 +33,7 @@ class Ncm(Analytic):
 
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
         self.sums.index_add_(0, labels, features)
-        self.counts += torch.bincount(labels, minlength=len(self.learned))
+        self.counts += torch.bincount(labels, minlength=len(self.seen_classes))
 
     def expand(self, features: Tensor) -> Tensor:
         return with_one(features)
@@ -44,5 +44,5 @@ class Ncm(Analytic):
         return torch.cat([means, -0.5 * means.square().sum(dim=0, keepdim=True)])
 
 
-def build(config: NcmAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Ncm:
+def build(config: NcmConfig, backbone: Backbone, table: Sequence[Candidate]) -> Ncm:
     return Ncm(config, backbone, table)

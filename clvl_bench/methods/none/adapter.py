@@ -9,8 +9,8 @@ from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, Classes
-from clvl_bench.methods.none.config import NoneAdapter
+from clvl_bench.methods._base.adapter import Adapter, ClassIds
+from clvl_bench.methods.none.config import NoneConfig
 
 
 class ZeroShot(Adapter):
@@ -18,9 +18,9 @@ class ZeroShot(Adapter):
 
     learns = "nothing"
 
-    def classifier(self, candidates: Classes) -> Tensor:
+    def classifier(self, candidates: ClassIds) -> Tensor:
         return self.backbone.class_features([self.table[place] for place in candidates])
 
 
-def build(config: NoneAdapter, backbone: Backbone, table: Sequence[Candidate]) -> ZeroShot:
+def build(config: NoneConfig, backbone: Backbone, table: Sequence[Candidate]) -> ZeroShot:
     return ZeroShot(backbone, table)

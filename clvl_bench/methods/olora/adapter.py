@@ -14,22 +14,22 @@ from torch import Tensor
 from clvl_bench.backbones.base import Backbone, TowerBackbone, with_towers
 from clvl_bench.core.rng import keyed
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Classes, State
+from clvl_bench.methods._base.adapter import ClassIds, State
 from clvl_bench.methods.lora.adapter import Lora
-from clvl_bench.methods.olora.config import OLoraAdapter
+from clvl_bench.methods.olora.config import OLoraConfig
 
 
 class OLora(Lora):
     """Updates "default", "1", "2", ... on each projection, all of them active; the last one trains."""
 
-    def __init__(self, config: OLoraAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: OLoraConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
         super().__init__(config, backbone, table)
         self._weight = config.orthogonality
         self._start = int(torch.randint(2**31, ()))
         self._names = ["default"]
         self._begun = 0
 
-    def begin(self, classes: Classes) -> None:
+    def begin(self, classes: ClassIds) -> None:
         if self._begun:  # the first has been there from the start
             self._add()
         self._begun += 1
@@ -67,5 +67,5 @@ class OLora(Lora):
         self.train(self.training)  # what is new begins in training mode
 
 
-def build(config: OLoraAdapter, backbone: Backbone, table: Sequence[Candidate]) -> OLora:
+def build(config: OLoraConfig, backbone: Backbone, table: Sequence[Candidate]) -> OLora:
     return OLora(config, with_towers(backbone, wanted_by="the adapter 'olora'"), table)

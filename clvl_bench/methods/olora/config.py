@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from clvl_bench.methods.lora.config import LoraAdapter
+from clvl_bench.methods.lora.config import LoraConfig
 
 
-class OLoraAdapter(LoraAdapter):
+class OLoraConfig(LoraConfig):
     """O-LoRA: updates that add up, each orthogonal to those before (Wang et al. 2023, arXiv:2310.14152)."""
 
     adds_parts: ClassVar[bool] = True

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from clvl_bench.backbones.base import Backbone, TowerBackbone, with_embeddings
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, Classes
+from clvl_bench.methods._base.adapter import Adapter, ClassIds
 from clvl_bench.methods._base.sentences import Sentences, first_context
-from clvl_bench.methods.prompt.config import PromptAdapter
+from clvl_bench.methods.prompt.config import PromptConfig
 
 
 class Prompt(Adapter):
@@ -25,17 +25,17 @@ class Prompt(Adapter):
 
     start_templates = 1
 
-    def __init__(self, config: PromptAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: PromptConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
         self.starts_as_zeroshot = config.context_init == "template"
         start = first_context(config, backbone, table)
         self.context = nn.Parameter(start.expand(len(table), -1, -1).clone() if config.class_specific else start.clone())
         self.sentences = Sentences(backbone, table, length=len(start), position=config.position)
 
-    def classifier(self, candidates: Classes) -> Tensor:
+    def classifier(self, candidates: ClassIds) -> Tensor:
         context = self.context if self.context.ndim == 2 else self.context[list(candidates)]
         return self.sentences.features(candidates, context)
 
 
-def build(config: PromptAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Prompt:
+def build(config: PromptConfig, backbone: Backbone, table: Sequence[Candidate]) -> Prompt:
     return Prompt(config, with_embeddings(backbone, wanted_by="the adapter 'prompt'"), table)

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from clvl_bench.methods._base.context_config import ContextAdapter
+from clvl_bench.methods._base.context_config import ContextConfig
 
 
-class PromptAdapter(ContextAdapter):
+class PromptConfig(ContextConfig):
     """CoOp: learned context words, everything else frozen (Zhou et al. 2022, arXiv:2109.01134)."""
 
     kind: str = "prompt"

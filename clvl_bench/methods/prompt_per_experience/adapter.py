@@ -12,10 +12,10 @@ from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.per_experience import PerExperience
 from clvl_bench.methods._base.selector import FrozenFeatures
 from clvl_bench.methods.prompt.adapter import Prompt
-from clvl_bench.methods.prompt_per_experience.config import PromptPerExperienceAdapter
+from clvl_bench.methods.prompt_per_experience.config import PromptPerExperienceConfig
 
 
-def build(config: PromptPerExperienceAdapter, backbone: Backbone, table: Sequence[Candidate]) -> PerExperience:
+def build(config: PromptPerExperienceConfig, backbone: Backbone, table: Sequence[Candidate]) -> PerExperience:
     name = "the adapter 'prompt_per_experience'"
     towers = with_embeddings(backbone, wanted_by=name)
     features = FrozenFeatures(backbone, pixels=False, wanted_by=name)

@@ -15,13 +15,13 @@ from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.fusion import fused, refuse_without_texts
 from clvl_bench.methods._base.ridge import RandomRidge
-from clvl_bench.methods.rail.config import RailAdapter
+from clvl_bench.methods.rail.config import RailConfig
 
 
 class Rail(RandomRidge):
     """R is uniform in +-1 / sqrt(width), torch's start of a linear layer; lambda and the fusion are fixed."""
 
-    def __init__(self, config: RailAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: RailConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         bound = backbone.width**-0.5
         projection = torch.empty(backbone.width, config.random_features).uniform_(-bound, bound)
         super().__init__(backbone, table, projection=projection, ridge=config.ridge)
@@ -31,6 +31,6 @@ class Rail(RandomRidge):
         return fused(own, zeroshot, self._fusion)
 
 
-def build(config: RailAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Rail:
+def build(config: RailConfig, backbone: Backbone, table: Sequence[Candidate]) -> Rail:
     refuse_without_texts(backbone, table, config.fusion)
     return Rail(config, backbone, table)

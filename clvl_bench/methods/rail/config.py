@@ -4,14 +4,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class RailAdapter(AdapterConfig):
+class RailConfig(AdapterConfig):
     """RAIL, primal: ridge regression on random features, fused with zero-shot (Xu et al. 2024, arXiv:2406.18868)."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "rail"
     random_features: int = Field(15000, ge=1, description="width of the random hidden layer")
     ridge: float = Field(0.1, gt=0, description="lambda")

@@ -16,7 +16,7 @@ from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.analytic import Analytic
 from clvl_bench.methods._base.fusion import fused, refuse_without_texts
 from clvl_bench.methods._base.ridge import solve_ridge
-from clvl_bench.methods.rail_dual.config import RailDualAdapter
+from clvl_bench.methods.rail_dual.config import RailDualConfig
 
 
 class RailDual(Analytic):
@@ -25,7 +25,7 @@ class RailDual(Analytic):
     features: Tensor
     labels: Tensor
 
-    def __init__(self, config: RailDualAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: RailDualConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
         self._kernel, self._gamma, self._ridge, self._fusion = config.kernel, config.gamma, config.ridge, config.fusion
         self.register_buffer("features", torch.zeros(0, backbone.width, dtype=torch.float64))
@@ -46,7 +46,7 @@ class RailDual(Analytic):
         return torch.exp(-self._gamma * (lengths - 2 * products))
 
     def solve(self) -> Tensor:
-        targets = torch.nn.functional.one_hot(self.labels, len(self.learned)).double()
+        targets = torch.nn.functional.one_hot(self.labels, len(self.seen_classes)).double()
         return solve_ridge(self.expand(self.features), targets, self._ridge)
 
     def combined(self, own: Tensor, zeroshot: Tensor) -> Tensor:
@@ -56,6 +56,6 @@ class RailDual(Analytic):
         return len(self.labels)
 
 
-def build(config: RailDualAdapter, backbone: Backbone, table: Sequence[Candidate]) -> RailDual:
+def build(config: RailDualConfig, backbone: Backbone, table: Sequence[Candidate]) -> RailDual:
     refuse_without_texts(backbone, table, config.fusion)
     return RailDual(config, backbone, table)

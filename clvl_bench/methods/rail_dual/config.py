@@ -4,14 +4,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class RailDualAdapter(AdapterConfig):
+class RailDualConfig(AdapterConfig):
     """RAIL, dual: kernel ridge regression on all features so far, fused with zero-shot (Xu et al. 2024)."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "rail_dual"
     kernel: Literal["rbf", "linear"] = "rbf"
     gamma: float = Field(0.1, gt=0, description="of the rbf kernel: exp(-gamma |x - z|^2)")

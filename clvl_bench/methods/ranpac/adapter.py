@@ -14,7 +14,7 @@ from torch import Tensor
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.ridge import RandomRidge
-from clvl_bench.methods.ranpac.config import RanPacAdapter
+from clvl_bench.methods.ranpac.config import RanPacConfig
 
 RIDGES = tuple(10.0**exponent for exponent in range(-8, 9))
 
@@ -22,7 +22,7 @@ RIDGES = tuple(10.0**exponent for exponent in range(-8, 9))
 class RanPac(RandomRidge):
     """R is standard normal; lambda is chosen anew when an experience ends, unless it is fixed."""
 
-    def __init__(self, config: RanPacAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: RanPacConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         projection = torch.randn(backbone.width, config.random_features)
         super().__init__(backbone, table, projection=projection, ridge=config.ridge or 1.0, unseen=config.unseen)
         self._fixed_ridge = config.ridge
@@ -47,7 +47,7 @@ class RanPac(RandomRidge):
             return float(self.ridge)
         expanded = self.expand(features)
         fit, judge = expanded[:fitted], expanded[fitted:]
-        targets = torch.nn.functional.one_hot(labels, len(self.learned)).double()
+        targets = torch.nn.functional.one_hot(labels, len(self.seen_classes)).double()
         # One factorisation serves all lambdas, of the smaller side: samples x samples or features x features.
         if fitted <= fit.shape[1]:
             values, vectors = torch.linalg.eigh(fit @ fit.T)
@@ -61,5 +61,5 @@ class RanPac(RandomRidge):
         return RIDGES[errors.index(min(errors))]
 
 
-def build(config: RanPacAdapter, backbone: Backbone, table: Sequence[Candidate]) -> RanPac:
+def build(config: RanPacConfig, backbone: Backbone, table: Sequence[Candidate]) -> RanPac:
     return RanPac(config, backbone, table)

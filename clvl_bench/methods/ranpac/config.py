@@ -4,14 +4,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class RanPacAdapter(AdapterConfig):
+class RanPacConfig(AdapterConfig):
     """RanPAC: ridge regression on random features (McDonnell et al. 2023, arXiv:2307.02251)."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "ranpac"
     random_features: int = Field(10000, ge=1, description="M, the width of the random projection")
     ridge: float | None = Field(None, gt=0, description="lambda; chosen on a fifth of each experience if left out")

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from clvl_bench.methods._base.memory_config import MemoryPlugin
+from clvl_bench.methods._base.memory_config import MemoryConfig
 
 
-class ReplayPlugin(MemoryPlugin):
+class ReplayConfig(MemoryConfig):
     """Rehearsal of a small memory beside each batch (reservoir: Vitter 1985; Chaudhry et al. 2019, arXiv:1902.10486)."""
 
     kind: str = "replay"

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from clvl_bench.methods._base.adapter import State
-from clvl_bench.methods._base.memory import Features, Memory, Policy, features_by, insert_labelled
-from clvl_bench.methods._base.plugin import Plugin, Surroundings, refuse_without_gradient
-from clvl_bench.methods.replay.config import ReplayPlugin
+from clvl_bench.methods._base.memory import Features, Memory, MemoryPolicy, features_by, insert_labelled
+from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
+from clvl_bench.methods.replay.config import ReplayConfig
 
 
 class Replay(Plugin):
@@ -31,7 +31,7 @@ class Replay(Plugin):
         memory_size: int = 500,
         *,
         memory_bytes: int | None = None,
-        policy: Policy = "class_balanced",
+        policy: MemoryPolicy = "class_balanced",
         batch_size: int | None = None,
         pseudo_labelled: bool = False,
         seed: int = 0,
@@ -73,19 +73,19 @@ class Replay(Plugin):
 
 def _passed(strategy: Any) -> dict[int, int]:
     """Pseudo-labels that plugins learned from in the last epoch, by sample id."""
-    said = [each for plugin in strategy.plugins if isinstance(plugin, Plugin) for each in plugin.said]
+    said = [each for plugin in strategy.plugins if isinstance(plugin, Plugin) for each in plugin.pseudo_labels]
     passed = [(each.ids[each.kept].tolist(), each.labels[each.kept].tolist()) for each in said]
     return {sample: label for ids, labels in passed for sample, label in zip(ids, labels, strict=True)}
 
 
-def build(config: ReplayPlugin, surroundings: Surroundings) -> Replay:
-    refuse_without_gradient(config.kind, surroundings.adapter)
+def build(config: ReplayConfig, context: PluginContext) -> Replay:
+    refuse_without_gradient(config.kind, context.adapter)
     return Replay(
         config.samples,
         memory_bytes=config.memory_bytes,
         policy=config.policy,
         batch_size=config.batch_size,
         pseudo_labelled=config.pseudo_labelled,
-        seed=surroundings.seed,
-        features=features_by(surroundings.adapter),
+        seed=context.seed,
+        features=features_by(context.adapter),
     )

@@ -4,14 +4,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
 
-class SiPlugin(PluginConfig):
+class SiConfig(PluginConfig):
     """SI: weights are held by how much each lowered the loss on its way (Zenke et al. 2017, arXiv:1703.04200)."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     compares_weights: ClassVar[bool] = True
     kind: str = "si"
     strength: float = Field(0.1, ge=0, description="c")

@@ -11,9 +11,9 @@ import torch
 
 from clvl_bench.methods._base.adapter import Adapter
 from clvl_bench.methods._base.consolidation import Consolidation
-from clvl_bench.methods._base.plugin import Surroundings, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
 from clvl_bench.methods._base.weights import Weights, snapshot, trained
-from clvl_bench.methods.si.config import SiPlugin
+from clvl_bench.methods.si.config import SiConfig
 
 
 class Si(Consolidation):
@@ -54,6 +54,6 @@ class Si(Consolidation):
         return found
 
 
-def build(config: SiPlugin, surroundings: Surroundings) -> Si:
-    refuse_without_gradient(config.kind, surroundings.adapter)
-    return Si(surroundings.adapter, strength=config.strength, damping=config.damping)
+def build(config: SiConfig, context: PluginContext) -> Si:
+    refuse_without_gradient(config.kind, context.adapter)
+    return Si(context.adapter, strength=config.strength, damping=config.damping)

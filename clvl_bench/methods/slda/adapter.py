@@ -16,7 +16,7 @@ from torch import Tensor
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.analytic import Analytic, grown, with_one
-from clvl_bench.methods.slda.config import SldaAdapter
+from clvl_bench.methods.slda.config import SldaConfig
 
 
 class Slda(Analytic):
@@ -26,7 +26,7 @@ class Slda(Analytic):
     counts: Tensor
     scatter: Tensor
 
-    def __init__(self, config: SldaAdapter, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: SldaConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table, unseen=config.unseen)
         self._shrinkage = config.shrinkage
         self._form = config.form
@@ -77,5 +77,5 @@ class Slda(Analytic):
         return torch.cat([weights, -0.5 * (self.means.T * weights).sum(dim=0, keepdim=True)])
 
 
-def build(config: SldaAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Slda:
+def build(config: SldaConfig, backbone: Backbone, table: Sequence[Candidate]) -> Slda:
     return Slda(config, backbone, table)

@@ -4,14 +4,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class SldaAdapter(AdapterConfig):
+class SldaConfig(AdapterConfig):
     """SLDA: streaming linear discriminant analysis (Hayes & Kanan 2020, arXiv:1909.01520)."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "slda"
     form: Literal["exact", "published"] = Field(
         "exact", description="the batch estimate whatever the order, or the released code's recursion"

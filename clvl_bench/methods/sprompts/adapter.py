@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from clvl_bench.backbones.base import Backbone, TowerBackbone
 from clvl_bench.backbones.layers import Insert, LayeredTowers, with_layers
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.context_config import ContextAdapter
+from clvl_bench.methods._base.context_config import ContextConfig
 from clvl_bench.methods._base.per_experience import PerExperience
 from clvl_bench.methods._base.selector import FrozenFeatures
 from clvl_bench.methods.prompt.adapter import Prompt
-from clvl_bench.methods.prompt.config import PromptAdapter
-from clvl_bench.methods.sprompts.config import SPromptsAdapter
+from clvl_bench.methods.prompt.config import PromptConfig
+from clvl_bench.methods.sprompts.config import SPromptsConfig
 
 
 class ImageTokens(Insert):
@@ -37,9 +37,9 @@ class DomainPrompts(Prompt):
     """A context, and tokens in the image tower. These take attention from the patches: no start is zero-shot's."""
 
     def __init__(
-        self, config: SPromptsAdapter, backbone: TowerBackbone, towers: LayeredTowers, table: Sequence[Candidate]
+        self, config: SPromptsConfig, backbone: TowerBackbone, towers: LayeredTowers, table: Sequence[Candidate]
     ) -> None:
-        words = PromptAdapter(**config.model_dump(include=set(ContextAdapter.model_fields)))
+        words = PromptConfig(**config.model_dump(include=set(ContextConfig.model_fields)))
         super().__init__(words, backbone, table)
         self.starts_as_zeroshot = False
         self._through = towers.image_through  # the frozen towers themselves are no part of the module
@@ -51,7 +51,7 @@ class DomainPrompts(Prompt):
         return self._through(inputs, ImageTokens(self.tokens))
 
 
-def build(config: SPromptsAdapter, backbone: Backbone, table: Sequence[Candidate]) -> PerExperience:
+def build(config: SPromptsConfig, backbone: Backbone, table: Sequence[Candidate]) -> PerExperience:
     name = "the adapter 'sprompts'"
     found, towers = with_layers(backbone, wanted_by=name)
     features = FrozenFeatures(backbone, pixels=True, wanted_by=name)

@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, Towers, unit, with_towers
+from clvl_bench.backbones.base import Backbone, TowerBackbone, Towers, l2_normalize, with_towers
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, Classes, State
-from clvl_bench.methods.student.config import StudentAdapter
+from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
+from clvl_bench.methods.student.config import StudentConfig
 
 
 class Student(Adapter):
@@ -32,10 +32,10 @@ class Student(Adapter):
 
     starts_as_zeroshot = False
 
-    def __init__(self, config: StudentAdapter, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, config: StudentConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table)
         self.teacher, self.fusion = backbone, config.fusion
-        self.learned: Classes = ()
+        self.seen_classes: ClassIds = ()
         self.tower: nn.Module
         if config.tower == "convolutional":
             mean, std = backbone.preprocessing.mean, backbone.preprocessing.std
@@ -43,29 +43,29 @@ class Student(Adapter):
         else:
             self.tower = Inherited(backbone.towers, config.layers, name=backbone.name)
 
-    def begin(self, classes: Classes) -> None:
-        self.learned = tuple(dict.fromkeys((*self.learned, *classes)))
+    def begin(self, classes: ClassIds) -> None:
+        self.seen_classes = tuple(dict.fromkeys((*self.seen_classes, *classes)))
 
     def image(self, inputs: Tensor) -> Tensor:
         features: Tensor = self.tower(inputs)
         return features
 
-    def classifier(self, candidates: Classes) -> Tensor:
+    def classifier(self, candidates: ClassIds) -> Tensor:
         return self.backbone.class_features([self.table[place] for place in candidates], templates=1 if self.training else None)
 
-    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
+    def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         own = super().logits(inputs, candidates)
         if self.training or not self.fusion:
             return own
-        teacher = self.backbone.logit_scale * unit(self.teacher.image_features(inputs)) @ self._classifier(candidates).T
-        known = torch.tensor([place in self.learned for place in candidates], device=own.device)
+        teacher = self.backbone.logit_scale * l2_normalize(self.teacher.image_features(inputs)) @ self._classifier(candidates).T
+        known = torch.tensor([place in self.seen_classes for place in candidates], device=own.device)
         return torch.where(known, (1 - self.fusion) * own + self.fusion * teacher, teacher)
 
     def state(self) -> State:
-        return {"learned": list(self.learned), **super().state()}
+        return {"learned": list(self.seen_classes), **super().state()}
 
     def load(self, state: State) -> None:
-        self.learned = tuple(state["learned"])
+        self.seen_classes = tuple(state["learned"])
         super().load({name: value for name, value in state.items() if name != "learned"})
 
 
@@ -121,5 +121,5 @@ class Inherited(nn.Module):
         return features
 
 
-def build(config: StudentAdapter, backbone: Backbone, table: Sequence[Candidate]) -> Student:
+def build(config: StudentConfig, backbone: Backbone, table: Sequence[Candidate]) -> Student:
     return Student(config, with_towers(backbone, wanted_by="the adapter 'student'"), table)

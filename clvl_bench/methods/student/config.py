@@ -4,14 +4,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig
 
 
-class StudentAdapter(AdapterConfig):
+class StudentConfig(AdapterConfig):
     """An image tower of its own, read against the teacher's texts (Yang et al. 2024, CLIP-KD, arXiv:2307.12732)."""
 
-    reads: ClassVar[Reads] = "pixels"
+    input_kind: ClassVar[InputKind] = "pixels"
     kind: str = "student"
     tower: Literal["convolutional", "inherited"] = Field(
         "convolutional", description="a small network with a random start, or the teacher's tower with layers left out"

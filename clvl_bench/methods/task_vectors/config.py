@@ -4,14 +4,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
 
-class TaskVectorsPlugin(PluginConfig):
+class TaskVectorsConfig(PluginConfig):
     """Task arithmetic: the start and the sum of what was learned from it (Ilharco et al. 2023, arXiv:2212.04089)."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     compares_weights: ClassVar[bool] = True
     kind: str = "task_vectors"
     scaling: float = Field(0.4, ge=0, description="of the sum; the paper chooses it on validation data")

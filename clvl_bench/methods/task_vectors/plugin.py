@@ -9,9 +9,9 @@ draw of minibatches, the order of experiences does not matter.
 from typing import Any
 
 from clvl_bench.methods._base.adapter import Adapter, State, tensor_bytes
-from clvl_bench.methods._base.plugin import Plugin, Surroundings, refuse_without_gradient
+from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
 from clvl_bench.methods._base.weights import Weights, grown, put, snapshot
-from clvl_bench.methods.task_vectors.config import TaskVectorsPlugin
+from clvl_bench.methods.task_vectors.config import TaskVectorsConfig
 
 
 class TaskVectors(Plugin):
@@ -50,6 +50,6 @@ class TaskVectors(Plugin):
         return tensor_bytes(self.state())
 
 
-def build(config: TaskVectorsPlugin, surroundings: Surroundings) -> TaskVectors:
-    refuse_without_gradient(config.kind, surroundings.adapter)
-    return TaskVectors(surroundings.adapter, scaling=config.scaling)
+def build(config: TaskVectorsConfig, context: PluginContext) -> TaskVectors:
+    refuse_without_gradient(config.kind, context.adapter)
+    return TaskVectors(context.adapter, scaling=config.scaling)

@@ -12,10 +12,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone, unit
+from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, Classes, State
-from clvl_bench.methods.tip_adapter.config import TipAdapter as TipAdapterConfig
+from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
+from clvl_bench.methods.tip_adapter.config import TipAdapterConfig
 
 
 class TipAdapter(Adapter):
@@ -38,7 +38,7 @@ class TipAdapter(Adapter):
     def observe(self, inputs: Tensor, targets: Tensor) -> None:
         arrived = targets >= 0
         draws = torch.rand(len(targets), dtype=torch.float64).to(inputs.device)
-        new = (unit(inputs), targets, draws)
+        new = (l2_normalize(inputs), targets, draws)
         keys, classes, draws = (
             torch.cat([old.data.to(inputs.device), column[arrived]])
             for old, column in zip((self.keys, self.classes, self.draws), new, strict=True)
@@ -50,8 +50,8 @@ class TipAdapter(Adapter):
         kept = order[rank < self._shots].sort().values
         self._hold(keys[kept], classes[kept], draws[kept])
 
-    def logits(self, inputs: Tensor, candidates: Classes) -> Tensor:
-        images, texts = unit(inputs), self.backbone.class_features([self.table[place] for place in candidates])
+    def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
+        images, texts = l2_normalize(inputs), self.backbone.class_features([self.table[place] for place in candidates])
         column_of = torch.full((len(self.table),), -1, device=inputs.device)
         column_of[list(candidates)] = torch.arange(len(candidates), device=inputs.device)
         columns = column_of[self.classes]

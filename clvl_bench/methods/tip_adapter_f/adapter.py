@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from clvl_bench.backbones.base import Backbone, with_texts
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods.tip_adapter.adapter import TipAdapter
-from clvl_bench.methods.tip_adapter_f.config import TipAdapterF as TipAdapterFConfig
+from clvl_bench.methods.tip_adapter_f.config import TipAdapterFConfig
 
 
 class TipAdapterF(TipAdapter):

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from clvl_bench.methods.tip_adapter.config import TipAdapter
+from clvl_bench.methods.tip_adapter.config import TipAdapterConfig
 
 
-class TipAdapterF(TipAdapter):
+class TipAdapterFConfig(TipAdapterConfig):
     """Tip-Adapter-F: the cache's keys follow the gradient (Zhang et al. 2022, arXiv:2207.09519)."""
 
     adds_parts: ClassVar[bool] = True

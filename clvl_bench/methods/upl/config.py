@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from clvl_bench.methods._base.candidate_labels_config import CandidatesPlugin
+from clvl_bench.methods._base.candidate_labels_config import CandidatesConfig
 
 
-class UplPlugin(CandidatesPlugin):
+class UplConfig(CandidatesConfig):
     """UPL: the most confident samples of each class that zero-shot predicts (Huang et al. 2022, arXiv:2204.03649)."""
 
     kind: str = "upl"

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from clvl_bench.methods._base.adapter import Adapter
 from clvl_bench.methods._base.candidate_labels import Candidates
-from clvl_bench.methods._base.plugin import Surroundings, refuse_without_gradient
-from clvl_bench.methods.upl.config import UplPlugin
+from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
+from clvl_bench.methods.upl.config import UplConfig
 
 
 class Upl(Candidates):
@@ -35,6 +35,6 @@ def most_confident(probabilities: Tensor, top: int) -> Tensor:
     return sets
 
 
-def build(config: UplPlugin, surroundings: Surroundings) -> Upl:
-    refuse_without_gradient(config.kind, surroundings.adapter)
-    return Upl(surroundings.adapter, weight=config.weight, top=config.top)
+def build(config: UplConfig, context: PluginContext) -> Upl:
+    refuse_without_gradient(config.kind, context.adapter)
+    return Upl(context.adapter, weight=config.weight, top=config.top)

@@ -4,14 +4,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
 
-class WeightAveragePlugin(PluginConfig):
+class WeightAverageConfig(PluginConfig):
     """ZSCL's weight ensemble: the mean of the weights along each experience (Zheng et al. 2023, arXiv:2303.06628)."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     compares_weights: ClassVar[bool] = True
     kind: str = "weight_average"
     every: int = Field(100, ge=0, description="steps from one point of the mean to the next; 0 takes no mean")

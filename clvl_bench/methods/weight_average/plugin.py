@@ -9,9 +9,9 @@ now; it starts at the experience's first weights and takes in those after its fi
 from typing import Any, Literal
 
 from clvl_bench.methods._base.adapter import Adapter
-from clvl_bench.methods._base.plugin import Plugin, Surroundings, refuse_without_gradient
+from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
 from clvl_bench.methods._base.weights import Weights, put, snapshot
-from clvl_bench.methods.weight_average.config import WeightAveragePlugin
+from clvl_bench.methods.weight_average.config import WeightAverageConfig
 
 
 class WeightAverage(Plugin):
@@ -47,6 +47,6 @@ class WeightAverage(Plugin):
         self._mean = {}
 
 
-def build(config: WeightAveragePlugin, surroundings: Surroundings) -> WeightAverage:
-    refuse_without_gradient(config.kind, surroundings.adapter)
-    return WeightAverage(surroundings.adapter, every=config.every, average=config.average, decay=config.decay)
+def build(config: WeightAverageConfig, context: PluginContext) -> WeightAverage:
+    refuse_without_gradient(config.kind, context.adapter)
+    return WeightAverage(context.adapter, every=config.every, average=config.average, decay=config.decay)

@@ -7,9 +7,9 @@ values before the experience, summed over all parameters as in the released code
 from typing import Any
 
 from clvl_bench.methods._base.adapter import Adapter
-from clvl_bench.methods._base.plugin import Plugin, Surroundings, refuse_without_gradient
+from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
 from clvl_bench.methods._base.weights import Weights, snapshot, squared_distance
-from clvl_bench.methods.weight_l2.config import WeightL2Plugin
+from clvl_bench.methods.weight_l2.config import WeightL2Config
 
 
 class WeightL2(Plugin):
@@ -30,6 +30,6 @@ class WeightL2(Plugin):
         self._previous = {}
 
 
-def build(config: WeightL2Plugin, surroundings: Surroundings) -> WeightL2:
-    refuse_without_gradient(config.kind, surroundings.adapter)
-    return WeightL2(surroundings.adapter, weight=config.weight)
+def build(config: WeightL2Config, context: PluginContext) -> WeightL2:
+    refuse_without_gradient(config.kind, context.adapter)
+    return WeightL2(context.adapter, weight=config.weight)

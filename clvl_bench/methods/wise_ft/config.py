@@ -4,14 +4,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from clvl_bench.inputs.kinds import Reads
+from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
 
-class WiseFtPlugin(PluginConfig):
+class WiseFtConfig(PluginConfig):
     """WiSE-FT: weights between the learned ones and an anchor's (Wortsman et al. 2022, arXiv:2109.01903)."""
 
-    reads: ClassVar[Reads] = "image_features"
+    input_kind: ClassVar[InputKind] = "image_features"
     compares_weights: ClassVar[bool] = True
     kind: str = "wise_ft"
     anchor: Literal["zeroshot", "previous"] = Field(

@@ -9,9 +9,9 @@ interpolated, whatever the adapter is. (With LoRA these are the two factors, who
 from typing import Any, Literal
 
 from clvl_bench.methods._base.adapter import Adapter, State, tensor_bytes
-from clvl_bench.methods._base.plugin import Plugin, Surroundings, refuse_without_gradient
+from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
 from clvl_bench.methods._base.weights import Weights, grown, put, snapshot
-from clvl_bench.methods.wise_ft.config import WiseFtPlugin
+from clvl_bench.methods.wise_ft.config import WiseFtConfig
 
 
 class WiseFt(Plugin):
@@ -47,6 +47,6 @@ class WiseFt(Plugin):
         return tensor_bytes(self.state())
 
 
-def build(config: WiseFtPlugin, surroundings: Surroundings) -> WiseFt:
-    refuse_without_gradient(config.kind, surroundings.adapter)
-    return WiseFt(surroundings.adapter, anchor=config.anchor, alpha=config.alpha)
+def build(config: WiseFtConfig, context: PluginContext) -> WiseFt:
+    refuse_without_gradient(config.kind, context.adapter)
+    return WiseFt(context.adapter, anchor=config.anchor, alpha=config.alpha)

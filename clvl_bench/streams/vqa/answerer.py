@@ -6,14 +6,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from clvl_bench.backbones.answerers.base import Answerer
-from clvl_bench.inputs.answerer_scores import GivenAnswers, answers_of
+from clvl_bench.inputs.answerer_scores import AnswererScores, answers_of
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.label_store import OUTSIDE
-from clvl_bench.streams.split_slice import Part
+from clvl_bench.streams.split_slice import SplitSlice
 from clvl_bench.streams.vqa.plan import answer_table, placed
 
 
-def given_answers(config: BenchmarkConfig, parts: Sequence[Part], answerer: Answerer, *, device: str = "cpu") -> GivenAnswers:
+def answerer_scores(
+    config: BenchmarkConfig, parts: Sequence[SplitSlice], answerer: Answerer, *, device: str = "cpu"
+) -> AnswererScores:
     """The candidate that was said of each sample of a stream of questions, held-out pictures included.
 
     A reference set is there to be learned from, which nobody does here: nothing is asked about it.
@@ -27,4 +29,4 @@ def given_answers(config: BenchmarkConfig, parts: Sequence[Part], answerer: Answ
         else np.full(len(part.data), OUTSIDE, dtype=np.int64)
         for part in parts
     ]
-    return GivenAnswers(np.concatenate(said), len(table), device=device)
+    return AnswererScores(np.concatenate(said), len(table), device=device)

@@ -4,12 +4,12 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.core.schema import Strict
+from clvl_bench.core.schema import Schema
 
 Track = Literal["closed", "open"]
 
 
-class QuestionsConfig(Strict):
+class QuestionsConfig(Schema):
     """The table `[questions]` of a benchmark whose scenario is question_incremental."""
 
     track: Track = Field(

@@ -14,7 +14,7 @@ Belongs = Callable[[Question, int], bool]
 
 
 @dataclass(frozen=True)
-class Group:
+class QuestionGroup:
     """The questions of one experience: of which dataset, what tables call them, which ones, and the values that it joins."""
 
     dataset: str
@@ -23,26 +23,30 @@ class Group:
     values: tuple[str, ...] = ()
 
 
-def groups(config: BenchmarkConfig, questions: QuestionsConfig, places: dict[str, dict[str, int]]) -> list[Group]:
+def question_groups(
+    config: BenchmarkConfig, questions: QuestionsConfig, places: dict[str, dict[str, int]]
+) -> list[QuestionGroup]:
     """The experiences in their order; with a class_order_seed other than 0 those of each dataset are shuffled."""
     seed = config.class_order_seed
-    found: list[Group] = []
+    found: list[QuestionGroup] = []
     for name in config.datasets:
         if questions.by == "dataset":
-            found.append(Group(name, name, lambda question, place: True))
+            found.append(QuestionGroup(name, name, lambda question, place: True))
         elif questions.by == "answer":
             found += _by_answer(name, questions, seed, places[name])
         else:
-            found += _by_property(config.asked(name), questions, seed)
+            found += _by_property(config.questions_of(name), questions, seed)
     return found
 
 
-def _by_property(dataset: VqaDataset, questions: QuestionsConfig, seed: int) -> list[Group]:
+def _by_property(dataset: VqaDataset, questions: QuestionsConfig, seed: int) -> list[QuestionGroup]:
     """One experience for each group of values of `by`, or for each of its concepts."""
     assert questions.by != "dataset"
     assert questions.by != "answer"
     values = questions.groups or tuple((value,) for value in dataset.values[questions.by])
-    skills = [Group(dataset.name, f"{dataset.name}/{'+'.join(group)}", _has(questions.by, group), group) for group in values]
+    skills = [
+        QuestionGroup(dataset.name, f"{dataset.name}/{'+'.join(group)}", _has(questions.by, group), group) for group in values
+    ]
     if seed:
         skills = [skills[row] for row in rng("question order", seed).permutation(len(skills))]
     if questions.concepts == "together":
@@ -52,7 +56,9 @@ def _by_property(dataset: VqaDataset, questions: QuestionsConfig, seed: int) -> 
     return [each for skill in skills for each in _concept_by_concept(skill, concepts, questions, seed)]
 
 
-def _concept_by_concept(skill: Group, concepts: Sequence[str], questions: QuestionsConfig, seed: int) -> list[Group]:
+def _concept_by_concept(
+    skill: QuestionGroup, concepts: Sequence[str], questions: QuestionsConfig, seed: int
+) -> list[QuestionGroup]:
     """The inner loop of Zhang et al. 2023 (VQACL): the concepts of a skill one after the other, in an order of its own.
 
     With the last one come the questions that name no concept, or one that this skill is never trained on.
@@ -70,7 +76,7 @@ def _concept_by_concept(skill: Group, concepts: Sequence[str], questions: Questi
             and (_concept(question, questions) == concept or (last and _concept(question, questions) not in others))
         )
 
-    return [Group(skill.dataset, f"{skill.name} {concept}", holds(concept), skill.values) for concept in order]
+    return [QuestionGroup(skill.dataset, f"{skill.name} {concept}", holds(concept), skill.values) for concept in order]
 
 
 def _concept(question: Question, questions: QuestionsConfig) -> str:
@@ -95,7 +101,7 @@ def _has(field: str, values: Sequence[str]) -> Belongs:
     return lambda question, place: getattr(question, field) in values
 
 
-def _by_answer(name: str, questions: QuestionsConfig, seed: int, places: dict[str, int]) -> list[Group]:
+def _by_answer(name: str, questions: QuestionsConfig, seed: int, places: dict[str, int]) -> list[QuestionGroup]:
     """Equal parts of the answers, shuffled; a question whose answer is outside them falls to a part by its own words."""
     count = questions.experiences or 1
     order = rng("answer order", seed).permutation(sorted(places.values())).tolist()
@@ -104,4 +110,4 @@ def _by_answer(name: str, questions: QuestionsConfig, seed: int, places: dict[st
     def holds(number: int) -> Belongs:
         return lambda question, place: part.get(place, seed_of("outside", question.image, question.question) % count) == number
 
-    return [Group(name, f"{name}/answers {number + 1} of {count}", holds(number)) for number in range(count)]
+    return [QuestionGroup(name, f"{name}/answers {number + 1} of {count}", holds(number)) for number in range(count)]

@@ -18,22 +18,24 @@ from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.readers.question_split import Question, QuestionSplit
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.label_store import OUTSIDE
-from clvl_bench.streams.plan import Plan, Step, labels_of, make_plan
+from clvl_bench.streams.plan import ExperienceSpec, Plan, labels_of, make_plan
 from clvl_bench.streams.reading import of
 from clvl_bench.streams.shape import Ids
-from clvl_bench.streams.split_slice import Part
+from clvl_bench.streams.split_slice import SplitSlice
 from clvl_bench.streams.vqa.config import QuestionsConfig
-from clvl_bench.streams.vqa.groups import Belongs, groups, trainable
+from clvl_bench.streams.vqa.groups import Belongs, question_groups, trainable
 
 
-def plan_of(config: BenchmarkConfig, parts: Sequence[Part]) -> tuple[Plan, NDArray[np.int64]]:
+def plan_of(config: BenchmarkConfig, parts: Sequence[SplitSlice]) -> tuple[Plan, NDArray[np.int64]]:
     """The plan of a benchmark of either kind, and its truth [samples]."""
     if config.questions is None:
         return make_plan(config, parts)
     return question_plan(config, config.questions, parts)
 
 
-def question_plan(config: BenchmarkConfig, questions: QuestionsConfig, parts: Sequence[Part]) -> tuple[Plan, NDArray[np.int64]]:
+def question_plan(
+    config: BenchmarkConfig, questions: QuestionsConfig, parts: Sequence[SplitSlice]
+) -> tuple[Plan, NDArray[np.int64]]:
     """The plan of a stream of questions, and its truth: the place of each sample's answer in the table, or OUTSIDE.
 
     Raises:
@@ -42,7 +44,7 @@ def question_plan(config: BenchmarkConfig, questions: QuestionsConfig, parts: Se
     table, places = answer_table(config, questions, parts)
     truth = np.concatenate([_places(part, places[part.dataset.name]) for part in parts])
     train, valid, test = [], [], []
-    for index, group in enumerate(groups(config, questions, places)):
+    for index, group in enumerate(question_groups(config, questions, places)):
         learned = _held(of(parts, group.dataset, "train"), truth, trainable(group.holds, questions))
         held_back = _held_back(of(parts, group.dataset, "train"), learned, fraction=config.valid_fraction)
         tested = _held(of(parts, group.dataset, "test"), truth, group.holds)
@@ -51,24 +53,26 @@ def question_plan(config: BenchmarkConfig, questions: QuestionsConfig, parts: Se
                 f"questions: the experience {group.name} has no questions to learn from or to be tested on; join groups"
             )
         classes = tuple(np.unique(truth[learned[~held_back]]).tolist())
-        train.append(Step("train", index, group.name, classes, learned[~held_back]))
-        valid.append(Step("valid", index, group.name, classes, learned[held_back]))
-        test.append(Step("test", index, group.name, classes, tested))
+        train.append(ExperienceSpec("train", index, group.name, classes, learned[~held_back]))
+        valid.append(ExperienceSpec("valid", index, group.name, classes, learned[held_back]))
+        test.append(ExperienceSpec("test", index, group.name, classes, tested))
     zeroshot = [
-        Step("zeroshot", index, name, tuple(places[name].values()), _all(of(parts, name, "test")))
+        ExperienceSpec("zeroshot", index, name, tuple(places[name].values()), _all(of(parts, name, "test")))
         for index, name in enumerate(config.zeroshot)
     ]
     streams = {"train": tuple(train), "valid": tuple(valid), "test": tuple(test), "zeroshot": tuple(zeroshot)}
     if config.reference is not None:
         name = config.reference
-        streams["reference"] = (Step("reference", 0, name, tuple(places[name].values()), _all(of(parts, name, "train"))),)
+        streams["reference"] = (
+            ExperienceSpec("reference", 0, name, tuple(places[name].values()), _all(of(parts, name, "train"))),
+        )
     tasks = np.concatenate([np.full(len(part.data), config.named.index(part.dataset.name)) for part in parts])
     task_classes = tuple(tuple(places[name].values()) for name in config.named)
     return Plan(config.label_space, table, streams, tasks.astype(np.int64), task_classes), truth.astype(np.int64)
 
 
 def answer_table(
-    config: BenchmarkConfig, questions: QuestionsConfig, parts: Sequence[Part]
+    config: BenchmarkConfig, questions: QuestionsConfig, parts: Sequence[SplitSlice]
 ) -> tuple[tuple[Candidate, ...], dict[str, dict[str, int]]]:
     """The candidates, and for each dataset the place of each string that counts as one of its answers.
 
@@ -94,12 +98,12 @@ def answer_table(
     return tuple(rows.values()), places
 
 
-def _questions(part: Part) -> tuple[Question, ...]:
+def _questions(part: SplitSlice) -> tuple[Question, ...]:
     assert isinstance(part.data, QuestionSplit)
     return part.data.questions
 
 
-def _places(part: Part, places: dict[str, int]) -> NDArray[np.int64]:
+def _places(part: SplitSlice, places: dict[str, int]) -> NDArray[np.int64]:
     if not isinstance(part.dataset, VqaDataset):
         return np.array(list(places.values()), dtype=np.int64)[labels_of(part)]
     return placed(part.dataset, [each.answer for each in _questions(part)], places)
@@ -116,14 +120,14 @@ def placed(dataset: VqaDataset | ImageDataset, answers: Sequence[str], places: d
     return np.array([known.get(NORMALISERS[convention](answer), OUTSIDE) for answer in answers], dtype=np.int64)
 
 
-def _held(part: Part, truth: NDArray[np.int64], holds: Belongs) -> Ids:
+def _held(part: SplitSlice, truth: NDArray[np.int64], holds: Belongs) -> Ids:
     ids = _all(part)
     places = truth[ids].tolist()
     mask = [holds(question, place) for question, place in zip(_questions(part), places, strict=True)]
     return ids[np.array(mask, dtype=np.bool_)]
 
 
-def _held_back(part: Part, ids: Ids, *, fraction: float) -> NDArray[np.bool_]:
+def _held_back(part: SplitSlice, ids: Ids, *, fraction: float) -> NDArray[np.bool_]:
     """The validation share: all questions about some images, drawn by content."""
     assert isinstance(part.data, QuestionSplit)
     identities = part.data.images.hashes or part.data.images.keys
@@ -132,5 +136,5 @@ def _held_back(part: Part, ids: Ids, *, fraction: float) -> NDArray[np.bool_]:
     return mask
 
 
-def _all(part: Part) -> Ids:
+def _all(part: SplitSlice) -> Ids:
     return np.arange(part.start, part.start + len(part.data), dtype=np.int64)

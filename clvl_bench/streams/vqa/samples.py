@@ -17,7 +17,7 @@ from clvl_bench.data.catalog.normalisers import NORMALISERS
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.readers.question_split import Question, QuestionSplit
 from clvl_bench.streams.plan import Plan
-from clvl_bench.streams.split_slice import Part
+from clvl_bench.streams.split_slice import SplitSlice
 from clvl_bench.streams.vqa.config import QuestionsConfig
 from clvl_bench.streams.vqa.groups import held_out
 
@@ -28,14 +28,14 @@ SIDE = 112
 
 
 @dataclass(frozen=True)
-class Exhibits:
+class VqaSamples:
     """`questions` is plain content for a JSON file; `pictures` [shown, SIDE, SIDE, 3] go with its `shown` sample ids."""
 
     questions: dict[str, Any]
     pictures: NDArray[np.uint8]
 
 
-def exhibits(plan: Plan, parts: Sequence[Part], questions: QuestionsConfig | None) -> Exhibits | None:
+def vqa_samples(plan: Plan, parts: Sequence[SplitSlice], questions: QuestionsConfig | None) -> VqaSamples | None:
     """Of the test questions of a stream; None of one that classifies images."""
     if questions is None:
         return None
@@ -50,15 +50,15 @@ def exhibits(plan: Plan, parts: Sequence[Part], questions: QuestionsConfig | Non
         "shown": shown,
     }
     pictures = np.stack([_thumbnail(_part(asked, sample), sample) for sample in shown])
-    return Exhibits(content, pictures)
+    return VqaSamples(content, pictures)
 
 
-def _given(asked: Sequence[Part]) -> set[str]:
+def _given(asked: Sequence[SplitSlice]) -> set[str]:
     """The answers of the train parts of the stream, as they are compared."""
     return {_answer(part, each) for part in asked if part.split == "train" for each in _questions(part)}
 
 
-def _row(sample: int, part: Part, given: set[str], questions: QuestionsConfig) -> dict[str, Any]:
+def _row(sample: int, part: SplitSlice, given: set[str], questions: QuestionsConfig) -> dict[str, Any]:
     """What scoring groups a question by; of a stream with held-out combinations also whether it is of one."""
     question = _questions(part)[sample - part.start]
     facts = {name: value for name, value in asdict(question).items() if name != "image"}
@@ -77,7 +77,7 @@ def _chosen(rows: Sequence[dict[str, Any]]) -> list[int]:
     return sorted(sample for sample, _ in zip(turns, range(SHOWN), strict=False))
 
 
-def _thumbnail(part: Part, sample: int) -> NDArray[np.uint8]:
+def _thumbnail(part: SplitSlice, sample: int) -> NDArray[np.uint8]:
     """The picture, shrunk into a square with grey around it."""
     data = part.data
     assert isinstance(data, QuestionSplit)
@@ -90,19 +90,19 @@ def _thumbnail(part: Part, sample: int) -> NDArray[np.uint8]:
     return np.asarray(square, dtype=np.uint8)
 
 
-def _part(asked: Sequence[Part], sample: int) -> Part:
+def _part(asked: Sequence[SplitSlice], sample: int) -> SplitSlice:
     return next(part for part in asked if part.start <= sample < part.start + len(part.data))
 
 
-def _questions(part: Part) -> tuple[Question, ...]:
+def _questions(part: SplitSlice) -> tuple[Question, ...]:
     assert isinstance(part.data, QuestionSplit)
     return part.data.questions
 
 
-def _declared(part: Part) -> VqaDataset:
+def _declared(part: SplitSlice) -> VqaDataset:
     assert isinstance(part.dataset, VqaDataset)
     return part.dataset
 
 
-def _answer(part: Part, question: Question) -> str:
+def _answer(part: SplitSlice, question: Question) -> str:
     return NORMALISERS[_declared(part).normaliser](question.answer)
