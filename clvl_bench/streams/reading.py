@@ -7,7 +7,7 @@ from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import HubSource
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.readers.question_split import QuestionSplit
-from clvl_bench.data.readers.reading import is_here, read
+from clvl_bench.data.readers.reading import is_here, read_split
 from clvl_bench.data.readers.split import Split
 from clvl_bench.data.readers.vqa.reading import read_questions
 from clvl_bench.streams.config import BenchmarkConfig
@@ -66,7 +66,7 @@ def captions_of(dataset: ImageDataset | VqaDataset) -> tuple[str, ...]:
 
 def _read(dataset: ImageDataset | VqaDataset, split: str, config: BenchmarkConfig) -> Split | QuestionSplit:
     if isinstance(dataset, ImageDataset):
-        return read(dataset, split)
+        return read_split(dataset, split)
     assert config.questions is not None
     partition = config.questions.split if config.questions.split in dataset.partitions else "official"
     return read_questions(dataset, split, partition=partition)

@@ -92,7 +92,7 @@ def steps_of(stream: BenchmarkConfig) -> int:
     ]
     if asked.concepts == "together":
         return len(skills)
-    (dataset,) = map(stream.asked, stream.datasets)
+    (dataset,) = map(stream.questions_of, stream.datasets)
     concepts = dataset.values[asked.concept]
     return sum(any((value, concept) not in asked.held_out for value in skill) for skill in skills for concept in concepts)
 

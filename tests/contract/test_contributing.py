@@ -31,7 +31,7 @@ def configured(name):
         "AdapterConfig": AdapterConfig,
         "PluginConfig": PluginConfig,
         "ClassVar": ClassVar,
-        "Reads": InputKind,
+        "InputKind": InputKind,
         "Field": Field,
     }
     return written(f"class {name}(", **known)[name]()

@@ -17,7 +17,7 @@ from clvl_bench.cli.main import main
 from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.data.catalog.listing import find
-from clvl_bench.data.readers.reading import read
+from clvl_bench.data.readers.reading import read_split
 from clvl_bench.runs import checkpoint
 from clvl_bench.runs.checkpoint import Checkpoint
 from clvl_bench.runs.files import run_config
@@ -95,13 +95,13 @@ def test_a_flipped_byte_in_any_file_of_the_embedded_backbone_is_named(name, tmp_
 
 def test_kept_pictures_with_a_flipped_byte_are_named_and_painted_again(empty_home, caplog):
     dataset = find("toy_shapes")
-    whole = read(dataset, "test")
+    whole = read_split(dataset, "test")
     (kept,) = (cache_dir() / "toy").glob("*.npz")
     original = kept.read_bytes()
     flip(kept)
     assert kept.read_bytes() != original
     assert not caplog.messages
-    again = read(dataset, "test")
+    again = read_split(dataset, "test")
     assert caplog.messages == [f"clvl-bench: {kept}: is not what was written; its pictures are painted again"]
     assert all(np.array_equal(again.image(row), whole.image(row)) for row in range(len(whole)))
     assert np.array_equal(again.labels, whole.labels)

@@ -16,7 +16,7 @@ from clvl_bench.core.errors import Damage, Missing, Mistake
 from clvl_bench.core.files import file_sha256
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.data.catalog.listing import find, find_questions
-from clvl_bench.data.readers.reading import read
+from clvl_bench.data.readers.reading import read_split
 from clvl_bench.data.readers.vqa.reading import read_questions
 from clvl_bench.inputs.answerer_scores import AnswererScores, answers_of
 from clvl_bench.methods._base.adapter import NO_CLASS, predict
@@ -169,7 +169,7 @@ def test_every_question_is_asked_once_ever(empty_home):
 
 
 def test_a_picture_that_comes_without_a_question_is_asked_what_is_shown(empty_home):
-    split = read(find("toy_shapes"), "test").first(10, 5)
+    split = read_split(find("toy_shapes"), "test").first(10, 5)
     assert answers_of(split, Parrot(str)) == ["what is shown?"] * len(split)
 
 

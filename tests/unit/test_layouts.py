@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from clvl_bench.core.errors import Damage, Missing, Mistake
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import ArraysSource, FolderSource, HubSource, OwnCopySource, ParquetSource, Source
-from clvl_bench.data.readers.reading import is_here, read
+from clvl_bench.data.readers.reading import is_here, read_split
 
 LABELS = ("Pasture", "AnnualCrop", "Sea_Lake")
 """Not sorted: label numbers follow the declaration, not the alphabet."""
@@ -142,7 +142,7 @@ LAYOUTS = [as_split_folders, as_coop, as_text_lists, as_flat_coop, as_parquet, a
 @pytest.mark.parametrize("split", ["train", "valid", "test"])
 def test_the_same_images_have_one_fingerprint_in_every_layout(tmp_path, monkeypatch, world, split):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "as_hub"))
-    splits = {layout.__name__: read(declared(layout(tmp_path / layout.__name__, world)), split) for layout in LAYOUTS}
+    splits = {layout.__name__: read_split(declared(layout(tmp_path / layout.__name__, world)), split) for layout in LAYOUTS}
     assert len({found.fingerprint for found in splits.values()}) == 1, {k: v.fingerprint[:8] for k, v in splits.items()}
     truth = {
         np.broadcast_to(pixels.reshape(6, 5, -1), (6, 5, 3)).tobytes(): LABELS.index(label)
@@ -153,10 +153,10 @@ def test_the_same_images_have_one_fingerprint_in_every_layout(tmp_path, monkeypa
 
 
 def test_another_label_of_one_image_is_another_fingerprint(tmp_path, world):
-    before = read(declared(as_arrays(tmp_path / "before", world)), "test").fingerprint
+    before = read_split(declared(as_arrays(tmp_path / "before", world)), "test").fingerprint
     label, pixels = world["test"][0]
     world["test"][0] = (next(other for other in LABELS if other != label), pixels)
-    assert read(declared(as_arrays(tmp_path / "after", world)), "test").fingerprint != before
+    assert read_split(declared(as_arrays(tmp_path / "after", world)), "test").fingerprint != before
 
 
 def test_files_that_a_list_names_and_the_folder_lacks_are_counted_in_one_line(tmp_path, world):
@@ -164,20 +164,20 @@ def test_files_that_a_list_names_and_the_folder_lacks_are_counted_in_one_line(tm
     for file in (tmp_path / "2750" / "Pasture").glob("*_test*"):
         file.unlink()
     with pytest.raises(Missing, match=r"dataset.eurosat.source.split_file: 3 of the 9 files .*: Pasture/Pasture_test\d"):
-        read(declared(source), "test")
-    assert len(read(declared(source), "train")) == 12
+        read_split(declared(source), "test")
+    assert len(read_split(declared(source), "train")) == 12
 
 
 def test_a_list_without_a_split_is_a_mistake(tmp_path, world):
     source = as_text_lists(tmp_path, {"train": world["train"], "test": world["test"]})
     with pytest.raises(Mistake, match="split_file: unknown split 'valid': allowed: train, test"):
-        read(declared(source), "valid")
+        read_split(declared(source), "valid")
 
 
 def test_a_class_that_nobody_declared_is_a_mistake(tmp_path, world):
     source = as_coop(tmp_path, world)
     with pytest.raises(Mistake, match="is of the class 'Sea_Lake Land', which is not declared"):
-        read(declared(source, name="fields", labels=LABELS[:2], classes=CLASSES[:2]), "test")
+        read_split(declared(source, name="fields", labels=LABELS[:2], classes=CLASSES[:2]), "test")
 
 
 def test_a_bare_name_that_two_class_folders_have_is_a_mistake(tmp_path, world):
@@ -186,19 +186,19 @@ def test_a_bare_name_that_two_class_folders_have_is_a_mistake(tmp_path, world):
         (tmp_path / "tif" / label / "1.png").write_bytes(png(np.zeros((2, 2, 3), np.uint8)))
     (tmp_path / "eurosat-test.txt").write_text("1.tif\n")
     with pytest.raises(Mistake, match="'1' stands for 3 files"):
-        read(declared(source), "test")
+        read_split(declared(source), "test")
 
 
 def test_a_list_that_is_not_the_published_one_is_refused_with_both_hashes(tmp_path, world):
     source = as_text_lists(tmp_path, world)
     pinned = {"test": hashlib.sha256((tmp_path / "eurosat-test.txt").read_bytes()).hexdigest()}
     source = source.model_copy(update={"split_sha256": pinned})
-    assert len(read(declared(source), "test")) == 9
+    assert len(read_split(declared(source), "test")) == 9
     with (tmp_path / "eurosat-test.txt").open("a") as file:
         file.write("\n")
     now = hashlib.sha256((tmp_path / "eurosat-test.txt").read_bytes()).hexdigest()
     with pytest.raises(Damage, match=f"split_file.test: .* its sha256 is {now}, published is {pinned['test']}"):
-        read(declared(source), "test")
+        read_split(declared(source), "test")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"test": [1, 2]}', '{"test": [["a.jpg"]]}'])
@@ -206,7 +206,7 @@ def test_a_list_in_another_layout_is_damage(tmp_path, world, content):
     source = as_coop(tmp_path, world)
     (tmp_path / "split_zhou.json").write_text(content)
     with pytest.raises(Damage, match=r"split_file: 'split_zhou\.json'"):
-        read(declared(source), "test")
+        read_split(declared(source), "test")
 
 
 @pytest.mark.parametrize(("change", "says"), [
@@ -217,25 +217,25 @@ def test_a_list_in_another_layout_is_damage(tmp_path, world, content):
 def test_a_column_or_split_that_is_not_there_is_a_mistake(tmp_path, world, change, says):
     source = as_parquet(tmp_path, world).model_copy(update=change)
     with pytest.raises(Mistake, match=says):
-        read(declared(source), "train")
+        read_split(declared(source), "train")
 
 
 def test_a_pattern_that_no_file_has_is_missing_data(tmp_path, world):
     source = as_parquet(tmp_path, world).model_copy(update={"files": {"train": "validation-*.parquet"}})
     with pytest.raises(Missing, match=r"no file of .* is called 'validation-"):
-        read(declared(source), "train")
+        read_split(declared(source), "train")
 
 
 def test_parquet_with_other_classes_is_damage(tmp_path, world):
     source = as_parquet(tmp_path, world)
     with pytest.raises(Damage, match=r"AnnualCrop, Pasture, Sea Lake; 'AnnualCrop' is not declared; .* set labels in"):
-        read(declared(source, name="fields", labels=(LABELS[0], "River", LABELS[2]), classes=("a", "b", "c")), "train")
+        read_split(declared(source, name="fields", labels=(LABELS[0], "River", LABELS[2]), classes=("a", "b", "c")), "train")
 
 
 def test_a_folder_above_the_files_gives_no_class(tmp_path, world):
     source = as_flat_coop(tmp_path, world)
     (tmp_path / "jpg").rename(tmp_path / "Pasture")
-    found = read(declared(source.model_copy(update={"path": tmp_path / "Pasture"})), "test")
+    found = read_split(declared(source.model_copy(update={"path": tmp_path / "Pasture"})), "test")
     assert np.bincount(found.labels).tolist() == [3, 3, 3]
 
 
@@ -245,28 +245,28 @@ def test_parquet_whose_labels_are_names_or_bare_numbers_is_read(tmp_path, world)
     found = []
     for values in ([label for label, _ in world["test"]], [LABELS.index(label) for label, _ in world["test"]]):
         pq.write_table(pa.table({"image": cells, "label": values}), tmp_path / "test.parquet")
-        found.append(read(declared(ParquetSource(path=tmp_path, files={"test": "test.parquet"})), "test").fingerprint)
-    assert found[0] == found[1] == read(declared(as_split_folders(tmp_path / "folders", world)), "test").fingerprint
+        found.append(read_split(declared(ParquetSource(path=tmp_path, files={"test": "test.parquet"})), "test").fingerprint)
+    assert found[0] == found[1] == read_split(declared(as_split_folders(tmp_path / "folders", world)), "test").fingerprint
 
 
 def test_a_label_beyond_the_classes_is_a_mistake(tmp_path, world):
     cells = pa.array([png(pixels) for _, pixels in world["test"]])
     pq.write_table(pa.table({"image": cells, "label": list(range(len(cells)))}), tmp_path / "test.parquet")
     with pytest.raises(Mistake, match="label runs from 0 to 8; the dataset declares 3 classes"):
-        read(declared(ParquetSource(path=tmp_path, files={"test": "test.parquet"})), "test")
+        read_split(declared(ParquetSource(path=tmp_path, files={"test": "test.parquet"})), "test")
 
 
 def test_another_number_of_images_than_published_is_damage_with_the_way_out(tmp_path, world):
     source = as_coop(tmp_path, world)
     with pytest.raises(Damage, match=r"has 12 samples, published are 13; .* set splits = \{\} in \[dataset.eurosat\]"):
-        read(declared(source, splits={"train": 13}), "train")
+        read_split(declared(source, splits={"train": 13}), "train")
 
 
 def test_a_dataset_that_nobody_brought_is_missing_and_says_how_to_name_a_copy():
     source = OwnCopySource(like=FolderSource(path="AID", test_fraction=0.2))
     told = r'\[dataset.eurosat\] source = \{ kind = "folder", path = "AID", test_fraction = 0.2 \}'
     with pytest.raises(Missing, match=told):
-        read(declared(source, title="EuroSAT"), "train")
+        read_split(declared(source, title="EuroSAT"), "train")
     assert not is_here(declared(source))
     assert is_here(declared(source.like)), "a copy that was named: clvl-bench list says so of a user's own benchmark"
 
@@ -285,12 +285,12 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path, what):
         link.rmdir()
         link.symlink_to(outside / "Pasture")
     with pytest.raises(Mistake, match="is a link that leaves"):
-        read(declared(FolderSource(path=inside)), "train")
+        read_split(declared(FolderSource(path=inside)), "train")
     (link / "1.png").unlink(missing_ok=True) if what == "a file" else link.unlink()
     link.mkdir(exist_ok=True)
     (link / "0.png").unlink(missing_ok=True)
     (link / "0.png").symlink_to(inside / "test" / "Pasture" / "0.png")
-    assert len(read(declared(FolderSource(path=inside)), "train")) == 3, "a link inside is a file like any other"
+    assert len(read_split(declared(FolderSource(path=inside)), "train")) == 3, "a link inside is a file like any other"
 
 
 @pytest.mark.parametrize("seed", [0, 42])
@@ -309,7 +309,7 @@ def test_random_split_is_the_draw_that_torch_makes_of_torchvisions_image_folder(
     source = FolderSource(path=top, test_fraction=0.2, split_seed=seed, split_draw="random_split")
     for split, part in zip(("train", "test"), drawn, strict=True):
         theirs = {str(Path(listed.samples[row][0]).relative_to(top)) for row in part.indices}
-        assert set(read(declared(source), split).keys) == theirs
+        assert set(read_split(declared(source), split).keys) == theirs
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from clvl_bench.core.errors import Damage
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import FolderSource, Rendering
 from clvl_bench.data.readers.bands import read_bands, render
-from clvl_bench.data.readers.reading import read
+from clvl_bench.data.readers.reading import read_split
 
 NATURAL = Rendering(bands=(4, 3, 2), white=2750)
 TILES = np.random.default_rng(0).integers(0, 65536, (7, 5, 6), dtype=np.uint16)
@@ -91,13 +91,13 @@ def test_real_tiles_and_their_pictures_are_the_same_dataset(real_data, empty_hom
     tiles = ImageDataset(source=FolderSource(path=top / "tif13", test_fraction=0.2, render=NATURAL), **declared)
     pictures = ImageDataset(source=FolderSource(path=top / "rgb_0_2750", test_fraction=0.2), **declared)
     for split, size in (("train", 80), ("test", 20)):
-        assert read(tiles, split).fingerprint == read(pictures, split).fingerprint
-        assert len(read(tiles, split)) == size
+        assert read_split(tiles, split).fingerprint == read_split(pictures, split).fingerprint
+        assert len(read_split(tiles, split)) == size
 
 
 def test_tiles_without_a_rendering_are_refused_in_one_line(real_data, empty_home, caplog):
     source = FolderSource(path=real_data / "eurosat100" / "tif13", test_fraction=0.2)
     classes = tuple(sorted(folder.name for folder in source.path.iterdir()))
     with pytest.raises(Damage, match=r"100 of 100 images cannot be decoded: .*has 13 bands; set render in its source"):
-        read(ImageDataset(source=source, classes=classes), "train")
+        read_split(ImageDataset(source=source, classes=classes), "train")
     assert not caplog.messages

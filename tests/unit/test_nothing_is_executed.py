@@ -17,7 +17,7 @@ from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.core.errors import Damage
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import ArraysSource
-from clvl_bench.data.readers.reading import read
+from clvl_bench.data.readers.reading import read_split
 
 
 class Evil:
@@ -100,7 +100,7 @@ def test_objects_in_arrays_are_refused(tmp_path, canary):
     np.savez(tmp_path / "a.npz", x=objects, y=np.zeros(2, dtype=np.int64))
     source = ArraysSource(path=tmp_path / "a.npz", splits={"test": ("x", "y")})
     with pytest.raises(Damage, match=r"a\.npz: cannot be read"):
-        read(ImageDataset(name="a", source=source, classes=("b", "c")), "test")
+        read_split(ImageDataset(name="a", source=source, classes=("b", "c")), "test")
     assert not canary.exists()
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from clvl_bench.core.errors import Damage
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import FolderSource
-from clvl_bench.data.readers.reading import read
+from clvl_bench.data.readers.reading import read_split
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 9, 3), dtype=np.uint8)
 
@@ -76,7 +76,7 @@ def folder(tmp_path, empty_home):
 @pytest.mark.parametrize("name", READ)
 def test_what_can_be_shown_is_read_as_rgb(folder, name):
     content, expected = READ[name]
-    split = read(folder(name, content), "train")
+    split = read_split(folder(name, content), "train")
     row = next(number for number, key in enumerate(split.keys) if key.endswith(name))
     assert np.array_equal(split.image(row), expected)
     assert split.skipped == 0
@@ -85,7 +85,7 @@ def test_what_can_be_shown_is_read_as_rgb(folder, name):
 @pytest.mark.parametrize("name", DAMAGED)
 def test_damage_stops_by_default_and_is_named_and_counted(folder, name):
     with pytest.raises(Damage) as caught:
-        read(folder(name, DAMAGED[name]), "train")
+        read_split(folder(name, DAMAGED[name]), "train")
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith("birds: 1 of 3 images cannot be decoded: train/wren/" + name)
@@ -94,7 +94,7 @@ def test_damage_stops_by_default_and_is_named_and_counted(folder, name):
 
 @pytest.mark.parametrize("name", DAMAGED)
 def test_skipped_damage_is_counted_and_is_other_data(folder, name):
-    split = read(folder(name, DAMAGED[name], "skip"), "train")
+    split = read_split(folder(name, DAMAGED[name], "skip"), "train")
     assert (len(split), split.skipped) == (2, 1)
 
 
@@ -102,14 +102,14 @@ def test_a_loading_script_beside_images_is_not_run(folder, tmp_path):
     trap = f"open({str(tmp_path / 'canary')!r}, 'w')\n"
     dataset = folder("birds.py", trap.encode())
     (tmp_path / "birds" / "birds.py").write_text(trap)
-    assert len(read(dataset, "train")) == 2
+    assert len(read_split(dataset, "train")) == 2
     assert not (tmp_path / "canary").exists()
 
 
 def test_an_empty_class_folder_is_a_class_without_images_and_a_foreign_one_is_refused(folder, tmp_path):
     dataset = folder("more.png", saved(RGB, "PNG"))
     (tmp_path / "birds" / "train" / "kite" / "good.png").unlink()
-    assert read(dataset, "train").labels.tolist() == [0, 0]
+    assert read_split(dataset, "train").labels.tolist() == [0, 0]
     (tmp_path / "birds" / "train" / "gull").mkdir()
     with pytest.raises(Exception, match="the folder 'gull' is not among them"):
-        read(dataset, "train")
+        read_split(dataset, "train")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import ArraysSource, FolderSource, HubSource, ParquetSource, Source
-from clvl_bench.data.readers.reading import read
+from clvl_bench.data.readers.reading import read_split
 from clvl_bench.records.rows import Record
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.files import load
@@ -65,8 +65,8 @@ def test_rsscn7_as_class_folders_and_as_parquet(tmp_path, real_data, empty_home,
                 numbers.append(number)
         as_parquet(tmp_path / "parquet", split, images[::-1], numbers[::-1])
     for split, count in (("train", 140), ("test", 70)):
-        folders = read(declared("scenes", labels, FolderSource(path=tmp_path / "folders")), split)
-        other = read(declared("scenes", labels, parquet), split)
+        folders = read_split(declared("scenes", labels, FolderSource(path=tmp_path / "folders")), split)
+        other = read_split(declared("scenes", labels, parquet), split)
         assert len(folders) == len(other) == count
         assert folders.fingerprint == other.fingerprint
         assert all(np.array_equal(folders.image(row), other.image(row)) for row in range(0, count, 10))
@@ -101,7 +101,7 @@ def test_cifar10_as_arrays_as_class_folders_and_as_parquet(tmp_path, real_data, 
     )
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     for split in data:
-        found = [read(declared("things", labels, source), split) for source in sources]
+        found = [read_split(declared("things", labels, source), split) for source in sources]
         assert {len(each) for each in found} == {len(data[split][1])}
         assert len({each.fingerprint for each in found}) == 1
     rows = [records(declared("things", labels, source), tmp_path / source.kind) for source in sources]

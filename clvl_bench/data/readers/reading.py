@@ -10,7 +10,7 @@ from clvl_bench.data.readers.hub import snapshot
 from clvl_bench.data.readers.split import Split
 
 
-def read(dataset: ImageDataset, split: str) -> Split:
+def read_split(dataset: ImageDataset, split: str) -> Split:
     """One split of a dataset, in canonical order.
 
     Raises:

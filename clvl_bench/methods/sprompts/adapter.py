@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from clvl_bench.backbones.base import Backbone, TowerBackbone
 from clvl_bench.backbones.layers import Insert, LayeredTowers, with_layers
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.context_config import ContextConfig
 from clvl_bench.methods._base.per_experience import PerExperience
 from clvl_bench.methods._base.selector import FrozenFeatures
 from clvl_bench.methods.prompt.adapter import Prompt
@@ -39,7 +38,7 @@ class DomainPrompts(Prompt):
     def __init__(
         self, config: SPromptsConfig, backbone: TowerBackbone, towers: LayeredTowers, table: Sequence[Candidate]
     ) -> None:
-        words = PromptConfig(**config.model_dump(include=set(ContextConfig.model_fields)))
+        words = PromptConfig(**config.model_dump(include={"context_init", "context_length", "position"}))
         super().__init__(words, backbone, table)
         self.starts_as_zeroshot = False
         self._through = towers.image_through  # the frozen towers themselves are no part of the module
