@@ -1,4 +1,6 @@
-"""clvl_bench: continual adaptation of vision-language models, run, measured and compared on one stream."""
+"""clvl_bench: continual adaptation of vision-language models, run, measured and compared on one
+stream.
+"""
 
 from clvl_bench.core import compat
 

@@ -9,10 +9,14 @@ from clvl_bench.streams.reading import read_parts
 
 
 def avalanche_benchmark(
-    name: str, backbone: Backbone, *, input_kind: InputKind = "image_features", limit: int | None = None
+    name: str,
+    backbone: Backbone,
+    *,
+    input_kind: InputKind = "image_features",
+    limit: int | None = None,
 ) -> Benchmark:
-    """A benchmark by name or path for use without our runner, under Avalanche's own strategies: all labels are there, but
-    those that its supervision withholds for good (-1).
+    """A benchmark by name or path for use without our runner, under Avalanche's own strategies: all
+    labels are there, but those that its supervision withholds for good (-1).
 
     Raises:
         Mistake, Missing, Damage: the file or its data are not as they should be.

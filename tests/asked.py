@@ -14,4 +14,6 @@ def asked(backbone: Any) -> Tensor:
     """[3, packed]: image features, the first question's row, the second's, the first's."""
     rows = question_rows(backbone, QUESTIONS)[[0, 1, 0]]
     images = torch.randn(3, backbone.width, generator=torch.Generator().manual_seed(0))
-    return packed(QuestionBatch(images, rows[:, : backbone.width], torch.zeros(3), rows[:, backbone.width :]))
+    return packed(
+        QuestionBatch(images, rows[:, : backbone.width], torch.zeros(3), rows[:, backbone.width :])
+    )

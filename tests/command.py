@@ -1,4 +1,6 @@
-"""Runs the command line as a user does, in a process of its own; or in this one, where that is enough."""
+"""Runs the command line as a user does, in a process of its own; or in this one, where that is
+enough.
+"""
 
 import contextlib
 import io
@@ -15,7 +17,9 @@ def clvl(
 ) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "clvl_bench", *map(str, arguments)]
     env = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", **environment}
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False
+    )
 
 
 def clvl_here(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -36,4 +40,6 @@ def clvl_here(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]
             main()
         except SystemExit as end:
             code = end.code
-    return subprocess.CompletedProcess(["clvl-bench", *map(str, arguments)], int(code or 0), out.getvalue(), err.getvalue())
+    return subprocess.CompletedProcess(
+        ["clvl-bench", *map(str, arguments)], int(code or 0), out.getvalue(), err.getvalue()
+    )

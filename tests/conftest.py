@@ -1,4 +1,6 @@
-"""Fixtures shared by all tests: one thread, no network, a home of their own, small backbones written in published layouts."""
+"""Fixtures shared by all tests: one thread, no network, a home of their own, small backbones
+written in published layouts.
+"""
 
 import os
 from collections.abc import Callable
@@ -37,7 +39,9 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real data for testing (CLVL_TEST_DATA, or ../shared/data beside the checkout)."""
+    """The folder of real data for testing (CLVL_TEST_DATA, or ../shared/data beside the
+    checkout).
+    """
     folder = Path(os.environ.get("CLVL_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"no real data for testing at {folder}; set CLVL_TEST_DATA")
@@ -54,7 +58,9 @@ def tiny():  # type: ignore[no-untyped-def]
 
 @pytest.fixture(scope="session")
 def random_clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Writes a small random CLIP in transformers' published layout; keyword arguments go into its text configuration."""
+    """Writes a small random CLIP in transformers' published layout; keyword arguments go into its
+    text configuration.
+    """
 
     def write(**text: int) -> Path:
         from small_backbones import write_clip

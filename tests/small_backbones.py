@@ -1,4 +1,6 @@
-"""Small random backbones of each family, written in exactly the layout in which such weights are published."""
+"""Small random backbones of each family, written in exactly the layout in which such weights are
+published.
+"""
 
 import json
 from collections.abc import Callable
@@ -9,13 +11,28 @@ import pytest
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 CORPUS = [
-    "a photo of a forest", "an aerial photo of a river", "a satellite photo of annual crop land", "a chest x-ray of a lung",
-    "a drawing of a boat", "highway and residential area", "pneumonia in the left lobe", "the lake from above in winter",
-]  # fmt: skip
+    "a photo of a forest",
+    "an aerial photo of a river",
+    "a satellite photo of annual crop land",
+    "a chest x-ray of a lung",
+    "a drawing of a boat",
+    "highway and residential area",
+    "pneumonia in the left lobe",
+    "the lake from above in winter",
+]
 
 
-def write_clip(folder: Path, *, text: dict[str, Any] | None = None, seed: int = 0, projection: int = 24, **whole: Any) -> Path:
-    """transformers' CLIP; `text` goes into its text configuration. Towers of different widths, as TinyCLIP's are."""
+def write_clip(
+    folder: Path,
+    *,
+    text: dict[str, Any] | None = None,
+    seed: int = 0,
+    projection: int = 24,
+    **whole: Any,
+) -> Path:
+    """transformers' CLIP; `text` goes into its text configuration. Towers of different widths, as
+    TinyCLIP's are.
+    """
     import shutil
 
     import torch
@@ -24,11 +41,18 @@ def write_clip(folder: Path, *, text: dict[str, Any] | None = None, seed: int = 
     from clvl_bench.backbones.catalog import assets
 
     tokenizer = CLIPTokenizer.from_pretrained(assets())
-    words = {"vocab_size": len(tokenizer), "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    words = {
+        "vocab_size": len(tokenizer),
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
     size = {
-        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
         "projection_dim": projection,
-    }  # fmt: skip
+    }
     config = CLIPConfig(
         text_config={**size, **words, "max_position_embeddings": 77, **(text or {})},
         vision_config={**size, "hidden_size": 48, "image_size": 40, "patch_size": 8},
@@ -43,17 +67,29 @@ def write_clip(folder: Path, *, text: dict[str, Any] | None = None, seed: int = 
 
 
 def write_legacy_clip(folder: Path) -> Path:
-    """As OpenAI's: weights in pytorch_model.bin with their `position_ids`, `eos_token_id = 2`, the older preprocessing."""
+    """As OpenAI's: weights in pytorch_model.bin with their `position_ids`, `eos_token_id = 2`, the
+    older preprocessing.
+    """
     import torch
     from safetensors.torch import load_file
 
-    write_clip(folder, text={"eos_token_id": 2, "bos_token_id": 0, "pad_token_id": 1, "hidden_act": "quick_gelu"})
+    write_clip(
+        folder,
+        text={"eos_token_id": 2, "bos_token_id": 0, "pad_token_id": 1, "hidden_act": "quick_gelu"},
+    )
     weights = load_file(folder / "model.safetensors")
     weights["text_model.embeddings.position_ids"] = torch.arange(40)[None]
     weights["vision_model.embeddings.position_ids"] = torch.arange(26)[None]
     torch.save(weights, folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
-    pixels = {"crop_size": 40, "size": 40, "image_mean": MEAN, "image_std": STD, "resample": 3, "do_center_crop": True}
+    pixels = {
+        "crop_size": 40,
+        "size": 40,
+        "image_mean": MEAN,
+        "image_std": STD,
+        "resample": 3,
+        "do_center_crop": True,
+    }
     (folder / "preprocessor_config.json").write_text(json.dumps(pixels))
     return folder
 
@@ -63,11 +99,21 @@ def siglip_model(vocabulary: int = 60) -> Any:
     import torch
     from transformers import SiglipConfig, SiglipModel
 
-    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    size = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
     torch.manual_seed(0)
     model = SiglipModel(
         SiglipConfig(
-            text_config={**size, "vocab_size": vocabulary, "max_position_embeddings": 64, "projection_size": 32},
+            text_config={
+                **size,
+                "vocab_size": vocabulary,
+                "max_position_embeddings": 64,
+                "projection_size": 32,
+            },
             vision_config={**size, "image_size": 40, "patch_size": 8},
         )
     )
@@ -77,20 +123,37 @@ def siglip_model(vocabulary: int = 60) -> Any:
 
 
 def write_siglip(folder: Path) -> Path:
-    """transformers' SigLIP with a sentence-piece vocabulary of its own: pad, end and unknown as c4's, no start, no prefix."""
-    spm = pytest.importorskip("sentencepiece", reason="SigLIP's tokeniser needs sentencepiece: the extra 'siglip'")
+    """transformers' SigLIP with a sentence-piece vocabulary of its own: pad, end and unknown as
+    c4's, no start, no prefix.
+    """
+    spm = pytest.importorskip(
+        "sentencepiece", reason="SigLIP's tokeniser needs sentencepiece: the extra 'siglip'"
+    )
     from transformers import SiglipTokenizer
 
     folder.mkdir(exist_ok=True)
     spm.SentencePieceTrainer.train(
-        sentence_iterator=iter(CORPUS * 20), model_prefix=str(folder / "spiece"), vocab_size=60, pad_id=0, eos_id=1, unk_id=2,
-        bos_id=-1, add_dummy_prefix=False, minloglevel=9, hard_vocab_limit=False,
-    )  # fmt: skip
+        sentence_iterator=iter(CORPUS * 20),
+        model_prefix=str(folder / "spiece"),
+        vocab_size=60,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        add_dummy_prefix=False,
+        minloglevel=9,
+        hard_vocab_limit=False,
+    )
     tokenizer = SiglipTokenizer(str(folder / "spiece.model"), model_max_length=64)
     siglip_model(max(60, len(tokenizer))).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "spiece.vocab").unlink()
-    pixels = {"size": {"height": 40, "width": 40}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "resample": 3}
+    pixels = {
+        "size": {"height": 40, "width": 40},
+        "image_mean": [0.5] * 3,
+        "image_std": [0.5] * 3,
+        "resample": 3,
+    }
     (folder / "preprocessor_config.json").write_text(json.dumps(pixels))
     return folder
 
@@ -98,37 +161,58 @@ def write_siglip(folder: Path) -> Path:
 BIOMED: dict[str, Any] = {
     "embed_dim": 32,
     "vision_cfg": {
-        "timm_model_name": "test_vit", "timm_model_pretrained": False, "timm_pool": "", "timm_proj": "linear",
+        "timm_model_name": "test_vit",
+        "timm_model_pretrained": False,
+        "timm_pool": "",
+        "timm_proj": "linear",
         "image_size": 160,
     },
     "text_cfg": {
         "hf_model_name": "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract",
-        "hf_tokenizer_name": "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract", "hf_proj_type": "mlp",
-        "hf_pooler_type": "cls_last_hidden_state_pooler", "context_length": 24,
+        "hf_tokenizer_name": "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract",
+        "hf_proj_type": "mlp",
+        "hf_pooler_type": "cls_last_hidden_state_pooler",
+        "context_length": 24,
     },
-}  # fmt: skip
+}
 MOBILE: dict[str, Any] = {
     "embed_dim": 32,
     "vision_cfg": {
-        "timm_model_name": "fastvit_t8", "timm_model_pretrained": False, "timm_pool": "avg", "timm_proj": None,
-        "timm_drop": 0.0, "timm_drop_path": 0.0, "image_size": 64,
+        "timm_model_name": "fastvit_t8",
+        "timm_model_pretrained": False,
+        "timm_pool": "avg",
+        "timm_proj": None,
+        "timm_drop": 0.0,
+        "timm_drop_path": 0.0,
+        "image_size": 64,
     },
     "text_cfg": {
-        "context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2, "no_causal_mask": True,
+        "context_length": 77,
+        "vocab_size": 49408,
+        "width": 32,
+        "heads": 2,
+        "layers": 2,
+        "no_causal_mask": True,
     },
     "custom_text": True,
-}  # fmt: skip
+}
 VIT: dict[str, Any] = {
     "embed_dim": 24,
     "vision_cfg": {"image_size": 40, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8},
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
 }
-COCA_TEXT: dict[str, Any] = {**VIT, "text_cfg": {**VIT["text_cfg"], "embed_cls": True}, "custom_text": True}
+COCA_TEXT: dict[str, Any] = {
+    **VIT,
+    "text_cfg": {**VIT["text_cfg"], "embed_cls": True},
+    "custom_text": True,
+}
 
 
 def open_clip_model(config: dict[str, Any], place: Path) -> Any:
     """A small random model as open_clip builds it, its BERT of the shape of `bert_config`."""
-    pytest.importorskip("open_clip", reason="open_clip_torch is not installed: the extra 'open-clip'")
+    pytest.importorskip(
+        "open_clip", reason="open_clip_torch is not installed: the extra 'open-clip'"
+    )
     import torch
     from open_clip.model import CLIP, CustomTextCLIP
 
@@ -139,24 +223,42 @@ def open_clip_model(config: dict[str, Any], place: Path) -> Any:
         text |= {"hf_model_name": str(place), "hf_model_pretrained": False}
     torch.manual_seed(0)
     kind = CustomTextCLIP if config.get("custom_text") or "hf_model_name" in text else CLIP
-    model = kind(embed_dim=config["embed_dim"], vision_cfg=dict(config["vision_cfg"]), text_cfg=text)
+    model = kind(
+        embed_dim=config["embed_dim"], vision_cfg=dict(config["vision_cfg"]), text_cfg=text
+    )
     return model.eval()
 
 
 BERT = {
-    "model_type": "bert", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 1, "intermediate_size": 128,
-    "vocab_size": 120, "max_position_embeddings": 32, "type_vocab_size": 2,
-}  # fmt: skip
+    "model_type": "bert",
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 1,
+    "intermediate_size": 128,
+    "vocab_size": 120,
+    "max_position_embeddings": 32,
+    "type_vocab_size": 2,
+}
 
 
 def write_open_clip(folder: Path, config: dict[str, Any], **pixels: Any) -> Path:
-    """As open_clip publishes to the hub: its configuration, one file of weights, a tokeniser where it is not CLIP's."""
+    """As open_clip publishes to the hub: its configuration, one file of weights, a tokeniser where
+    it is not CLIP's.
+    """
     from safetensors.torch import save_file
 
     folder.mkdir(exist_ok=True)
     model = open_clip_model(config, folder.with_name("bert_config"))
-    preprocess = {"mean": MEAN, "std": STD, "interpolation": "bicubic", "resize_mode": "shortest", **pixels}
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": preprocess}))
+    preprocess = {
+        "mean": MEAN,
+        "std": STD,
+        "interpolation": "bicubic",
+        "resize_mode": "shortest",
+        **pixels,
+    }
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": config, "preprocess_cfg": preprocess})
+    )
     weights = {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}
     save_file(weights, folder / "open_clip_model.safetensors")
     if "hf_tokenizer_name" in config["text_cfg"]:
@@ -180,7 +282,9 @@ def _write_word_pieces(folder: Path) -> None:
         *dict.fromkeys([*words, *letters, *(f"##{c}" for c in letters)]),
     ]
     pieces = pieces[: BERT["vocab_size"]]
-    BertTokenizer(vocab={piece: number for number, piece in enumerate(pieces)}, do_lower_case=True).save_pretrained(folder)
+    BertTokenizer(
+        vocab={piece: number for number, piece in enumerate(pieces)}, do_lower_case=True
+    ).save_pretrained(folder)
 
 
 FAMILIES: dict[str, Callable[[Path], Path]] = {
@@ -189,7 +293,10 @@ FAMILIES: dict[str, Callable[[Path], Path]] = {
     "siglip": write_siglip,
     "open_clip_vit": lambda folder: write_open_clip(folder, VIT),
     "biomedclip": lambda folder: write_open_clip(folder, BIOMED),
-    "mobileclip": lambda folder: write_open_clip(folder, MOBILE, mean=[0, 0, 0], std=[1, 1, 1], interpolation="bilinear"),
+    "mobileclip": lambda folder: write_open_clip(
+        folder, MOBILE, mean=[0, 0, 0], std=[1, 1, 1], interpolation="bilinear"
+    ),
     "closed_text": lambda folder: write_open_clip(folder, COCA_TEXT),
 }
-"""The last has a text tower that cannot be asked about embeddings: it puts a token of its own behind the text."""
+"""The last has a text tower that cannot be asked about embeddings: it puts a token of its own
+behind the text."""

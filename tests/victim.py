@@ -1,10 +1,13 @@
-"""Runs that are killed: each in a process of its own, forked from one that has everything imported, so that it starts at once.
+"""Runs that are killed: each in a process of its own, forked from one that has everything imported,
+so that it starts at once.
 
-A run dies by a signal from outside at any moment, or by its own hand at its k-th change of the file system: just before it,
-or, where a file is opened to be written, just behind it, so that the file is there and empty. Between two changes the files
-stay as they are, so all k together leave all that a killed run can leave behind, empty files standing for half-written ones.
+A run dies by a signal from outside at any moment, or by its own hand at its k-th change of the file
+system: just before it, or, where a file is opened to be written, just behind it, so that the file
+is there and empty. Between two changes the files stay as they are, so all k together leave all that
+a killed run can leave behind, empty files standing for half-written ones.
 
-Run as a script this is the process that forks: a request a line on its input, process ids and exit codes on its output.
+Run as a script this is the process that forks: a request a line on its input, process ids and exit
+codes on its output.
 """
 
 import json
@@ -27,7 +30,9 @@ def results_of(folder: Path) -> dict[str, bytes]:
     whole = (folder / "result.json").read_bytes()
     body, timing, _ = whole.partition(b'\n "timing": {')
     assert timing
-    return {"result.json": body} | {name: (folder / name).read_bytes() for name in json.loads(whole)["files"]}
+    return {"result.json": body} | {
+        name: (folder / name).read_bytes() for name in json.loads(whole)["files"]
+    }
 
 
 class Victim:
@@ -46,7 +51,9 @@ class Victim:
         return bool(select.select([self._server.stdout], [], [], within)[0])
 
     def exit_code(self) -> int:
-        """How it ended, once it has: the negative number of the signal that killed it, or its exit code."""
+        """How it ended, once it has: the negative number of the signal that killed it, or its exit
+        code.
+        """
         assert self._server.stdout is not None
         return int(json.loads(self._server.stdout.readline()))
 
@@ -77,14 +84,24 @@ class Victims:
 def victims() -> Iterator[Victims]:
     """The process that forks them, which ends when its input does."""
     command = [sys.executable, __file__]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as server:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as server:
         yield Victims(server)
 
 
 EVERYTHING = (
-    "cli.main", "cli.show", "runs.runner", "streams.scenario", "data.readers.toy", "methods.none.adapter",
-    "methods.full.adapter", "methods.prompt.adapter", "methods.replay.plugin", "report.plots",
-)  # fmt: skip
+    "cli.main",
+    "cli.show",
+    "runs.runner",
+    "streams.scenario",
+    "data.readers.toy",
+    "methods.none.adapter",
+    "methods.full.adapter",
+    "methods.prompt.adapter",
+    "methods.replay.plugin",
+    "report.plots",
+)
 """What a run imports on its way."""
 
 
@@ -95,7 +112,9 @@ def serve() -> None:
         import_module(f"clvl_bench.{module}")
     from clvl_bench.inputs import features
 
-    tiny = features.load_backbone("tiny")  # once for all: it is frozen, and loading it writes nothing
+    tiny = features.load_backbone(
+        "tiny"
+    )  # once for all: it is frozen, and loading it writes nothing
     features.load_backbone = lambda name, **settings: tiny
     for line in sys.stdin:
         pid = os.fork()
@@ -106,7 +125,9 @@ def serve() -> None:
 
 
 def _live(*, home: str, **request: Any) -> None:
-    """A life of its own: another home, nothing on the screen, and no git, so that an edited file changes no provenance."""
+    """A life of its own: another home, nothing on the screen, and no git, so that an edited file
+    changes no provenance.
+    """
     os.environ |= {"CLVL_HOME": home, "PATH": home}
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     silence = os.open(os.devnull, os.O_RDWR)
@@ -124,7 +145,13 @@ def _live(*, home: str, **request: Any) -> None:
         os._exit(code)
 
 
-def _work(*, arguments: list[str] | None = None, config: str = "", results: str = "", dies_at: int | None = None) -> None:
+def _work(
+    *,
+    arguments: list[str] | None = None,
+    config: str = "",
+    results: str = "",
+    dies_at: int | None = None,
+) -> None:
     from clvl_bench.cli.main import main
     from clvl_bench.runs.config import RunConfig
     from clvl_bench.runs.runner import run

@@ -1,7 +1,8 @@
-"""Backbone: a vision-language model, frozen, with everything that turns pixels and words into features.
+"""Backbone: a vision-language model, frozen, with everything that turns pixels and words into
+features.
 
-Its towers are a module of their own, so that an adapter which trains them copies just that; the backbone itself never
-changes, and row 0 of every table is what it says.
+Its towers are a module of their own, so that an adapter which trains them copies just that; the
+backbone itself never changes, and row 0 of every table is what it says.
 """
 
 from abc import ABC, abstractmethod
@@ -28,7 +29,9 @@ HALF: Mapping[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16
 
 @dataclass(frozen=True)
 class Tokens:
-    """Token ids [rows, length], cut behind the last end of text, and the place of each row's first end of text [rows]."""
+    """Token ids [rows, length], cut behind the last end of text, and the place of each row's first
+    end of text [rows].
+    """
 
     ids: Tensor
     ends: Tensor
@@ -37,7 +40,9 @@ class Tokens:
         return len(self.ids)
 
     def rows(self, start: int, stop: int) -> "Tokens":
-        """Some rows, cut anew: for no text tower does it matter what stands behind the last end of text."""
+        """Some rows, cut anew: for no text tower does it matter what stands behind the last end of
+        text.
+        """
         return self[slice(start, stop)]
 
     def __getitem__(self, which: slice | Tensor) -> "Tokens":
@@ -51,22 +56,29 @@ class Tokens:
 
 
 class Towers(nn.Module, ABC):
-    """The image tower and the text tower, the latter in two halves so that learned embeddings can enter between them."""
+    """The image tower and the text tower, the latter in two halves so that learned embeddings can
+    enter between them.
+    """
 
     query_and_value: Mapping[Literal["image", "text"], str] = {}
-    """For each tower, a regular expression of the names of its query and value projections; none where it has no such."""
+    """For each tower, a regular expression of the names of its query and value projections; none
+    where it has no such."""
     reads_embeddings: bool = True
-    """Whether `text` can be asked about embeddings that are no word's; where it cannot, methods that learn words refuse."""
+    """Whether `text` can be asked about embeddings that are no word's; where it cannot, methods
+    that learn words refuse."""
 
     @abstractmethod
     def image(self, pixels: Tensor) -> Tensor:
-        """Projected image features [batch, width], not normalised, from uint8 pixels [batch, 3, height, width]."""
+        """Projected image features [batch, width], not normalised, from uint8 pixels [batch, 3,
+        height, width].
+        """
 
     @abstractmethod
     def patches(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Patch tokens [batch, patches, width] and what `image` says [batch, width], in one pass.
 
-        Patches go through the last norm and the projection of the pooled token, so that they lie in the space of the texts.
+        Patches go through the last norm and the projection of the pooled token, so that they lie in
+        the space of the texts.
         """
 
     @abstractmethod
@@ -75,9 +87,11 @@ class Towers(nn.Module, ABC):
 
     @abstractmethod
     def text(self, embeddings: Tensor, ends: Tensor) -> Tensor:
-        """Projected text features [rows, width], not normalised, of texts that end at `ends` [rows].
+        """Projected text features [rows, width], not normalised, of texts that end at `ends`
+        [rows].
 
-        What stands behind an end does not matter; where a tower was trained to see padding there, it puts that in itself.
+        What stands behind an end does not matter; where a tower was trained to see padding there,
+        it puts that in itself.
         """
 
     def sentences(self, ids: Tensor, ends: Tensor) -> Tensor:
@@ -85,7 +99,8 @@ class Towers(nn.Module, ABC):
         return self.text(self.embed(ids), ends)
 
     def text_after(self, beginnings: Tensor, rests: Tensor, ends: Tensor) -> Tensor:
-        """Features [beginnings, rests, width] of every beginning followed by every rest, as `text` gives them.
+        """Features [beginnings, rests, width] of every beginning followed by every rest, as `text`
+        gives them.
 
         Args:
             beginnings: embeddings [beginnings, length, token width], start of text included.
@@ -95,14 +110,17 @@ class Towers(nn.Module, ABC):
         count, number = len(beginnings), len(rests)
         before = beginnings[:, None].expand(-1, number, -1, -1)
         sentences = torch.cat([before, rests.expand(count, -1, -1, -1)], dim=2).flatten(0, 1)
-        return self.text(sentences, (ends + beginnings.shape[1]).repeat(count)).view(count, number, -1)
+        return self.text(sentences, (ends + beginnings.shape[1]).repeat(count)).view(
+            count, number, -1
+        )
 
 
 class Backbone(ABC):
     """What adapters may ask of a vision-language model.
 
-    Logits are `logit_scale` times cosines. SigLIP's own also have a bias, the same for every class: it shifts all logits of an
-    image equally, so that neither softmax nor argmax sees it, and no adapter adds it.
+    Logits are `logit_scale` times cosines. SigLIP's own also have a bias, the same for every class:
+    it shifts all logits of an image equally, so that neither softmax nor argmax sees it, and no
+    adapter adds it.
     """
 
     name: str
@@ -112,8 +130,11 @@ class Backbone(ABC):
     width: int
 
     @abstractmethod
-    def class_features(self, candidates: Sequence[Candidate], *, templates: int | None = None) -> Tensor:
-        """Unit text feature of each class [classes, width]: mean of the unit features of its prompts, made a unit again.
+    def class_features(
+        self, candidates: Sequence[Candidate], *, templates: int | None = None
+    ) -> Tensor:
+        """Unit text feature of each class [classes, width]: mean of the unit features of its
+        prompts, made a unit again.
 
         With `templates` only that many of each class's templates. A class without text is NaN.
         """
@@ -122,8 +143,9 @@ class Backbone(ABC):
 class TowerBackbone(Backbone):
     """A backbone that has its towers here.
 
-    Its text tower reads `context_length` tokens, start and end included. `prefix` are the ids that stand before every text,
-    `end` is the id that ends it; `token_width` is 0 where the text tower reads no embeddings.
+    Its text tower reads `context_length` tokens, start and end included. `prefix` are the ids that
+    stand before every text, `end` is the id that ends it; `token_width` is 0 where the text tower
+    reads no embeddings.
     """
 
     def __init__(
@@ -150,7 +172,9 @@ class TowerBackbone(Backbone):
         self.prefix: tuple[int, ...] = tuple(empty.ids[0, :place].tolist())
         self.end = int(empty.ids[0, place])
         with torch.no_grad():
-            self.token_width = self.towers.embed(empty.ids).shape[-1] if towers.reads_embeddings else 0
+            self.token_width = (
+                self.towers.embed(empty.ids).shape[-1] if towers.reads_embeddings else 0
+            )
             self.width = self.towers.sentences(empty.ids, empty.ends).shape[-1]
 
     @property
@@ -163,14 +187,20 @@ class TowerBackbone(Backbone):
 
     @torch.no_grad()
     def image_features(self, pixels: Tensor) -> Tensor:
-        """Projected image features [batch, width], not normalised. Counted: frozen towers should see an image once."""
+        """Projected image features [batch, width], not normalised. Counted: frozen towers should
+        see an image once.
+        """
         self.images_encoded += len(pixels)
         with self._rounded():
-            return in_memory(lambda part: self.towers.image(part.to(self.device)).float(), pixels, self)
+            return in_memory(
+                lambda part: self.towers.image(part.to(self.device)).float(), pixels, self
+            )
 
     @torch.no_grad()
     def patch_features(self, pixels: Tensor) -> Tensor:
-        """Tokens of images in the joint space [batch, tokens, width], the pooled one first; not normalised, half precision."""
+        """Tokens of images in the joint space [batch, tokens, width], the pooled one first; not
+        normalised, half precision.
+        """
         self.images_encoded += len(pixels)
         with self._rounded():
             return in_memory(self._tokens, pixels, self)
@@ -188,13 +218,17 @@ class TowerBackbone(Backbone):
 
     @torch.no_grad()
     def text_features(self, texts: Sequence[str]) -> Tensor:
-        """Projected text features [texts, width], not normalised; each distinct sentence is encoded once."""
+        """Projected text features [texts, width], not normalised; each distinct sentence is encoded
+        once.
+        """
         places = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         with self._rounded():
             features = sentence_features(self.towers, self.tokenize(list(places))).float()
         return features if len(places) == len(texts) else features[[places[text] for text in texts]]
 
-    def class_features(self, candidates: Sequence[Candidate], *, templates: int | None = None) -> Tensor:
+    def class_features(
+        self, candidates: Sequence[Candidate], *, templates: int | None = None
+    ) -> Tensor:
         prompts = [candidate.prompts[:templates] for candidate in candidates]
         new = [group for group in dict.fromkeys(prompts) if group not in self._class_features]
         if new:
@@ -204,7 +238,9 @@ class TowerBackbone(Backbone):
         return torch.stack([self._class_features[group] for group in prompts])
 
     def _rounded(self) -> AbstractContextManager[object]:
-        """Matrix products in the run's precision. Weights stay fp32, so that whoever copies or trains them gets them whole."""
+        """Matrix products in the run's precision. Weights stay fp32, so that whoever copies or
+        trains them gets them whole.
+        """
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, dtype=HALF[self.precision])
@@ -213,7 +249,8 @@ class TowerBackbone(Backbone):
 def in_memory(encode: Callable[[Tensor], Tensor], batch: Tensor, backbone: TowerBackbone) -> Tensor:
     """What `encode` says of a batch, in parts that fit into memory: halved as often as it takes.
 
-    Parts agree with the whole to the last bits (1e-5 relative, in fp32), and where the whole fits nothing is cut.
+    Parts agree with the whole to the last bits (1e-5 relative, in fp32), and where the whole fits
+    nothing is cut.
 
     Raises:
         RunFailed: not even one sample fits.
@@ -225,8 +262,12 @@ def in_memory(encode: Callable[[Tensor], Tensor], batch: Tensor, backbone: Tower
             raise
         if len(batch) == 1:
             raise RunFailed(_no_room(batch, backbone)) from None
-    middle = len(batch) // 2  # outside of the handler, whose traceback holds on to the tensors of the failed attempt
-    return torch.cat([in_memory(encode, part, backbone) for part in (batch[:middle], batch[middle:])])
+    middle = (
+        len(batch) // 2
+    )  # outside of the handler, whose traceback holds on to the tensors of the failed attempt
+    return torch.cat(
+        [in_memory(encode, part, backbone) for part in (batch[:middle], batch[middle:])]
+    )
 
 
 def _no_room(batch: Tensor, backbone: TowerBackbone) -> str:
@@ -234,8 +275,10 @@ def _no_room(batch: Tensor, backbone: TowerBackbone) -> str:
     size = "x".join(map(str, batch.shape[2:]))
     free, whole = free_memory(backbone.device.type)
     return (
-        f"memory: one image of {size} pixels does not fit beside {backbone.name} ({count / 1e6:.0f} million parameters, "
-        f"{count * 4 / 2**30:.1f} GiB); {backbone.device.type} has {free / 2**30:.1f} of {whole / 2**30:.1f} GiB free; "
+        f"memory: one image of {size} pixels does not fit beside {backbone.name} "
+        f"({count / 1e6:.0f} million parameters, "
+        f"{count * 4 / 2**30:.1f} GiB); {backbone.device.type} has {free / 2**30:.1f} of "
+        f"{whole / 2**30:.1f} GiB free; "
         "a smaller backbone needs less"
     )
 
@@ -260,7 +303,8 @@ def with_towers(backbone: Backbone, *, wanted_by: str) -> TowerBackbone:
     if isinstance(backbone, TowerBackbone):
         return backbone
     raise Mistake(
-        f"{wanted_by} needs the text or image tower of a backbone, but these data are precomputed features; "
+        f"{wanted_by} needs the text or image tower of a backbone, but these data are precomputed "
+        f"features; "
         "use a strategy whose adapter reads features alone, for example zeroshot"
     )
 
@@ -278,8 +322,10 @@ def with_texts(backbone: Backbone, table: Sequence[Candidate], *, wanted_by: str
     ]
     if silent:
         raise Mistake(
-            f"{wanted_by} compares images with class texts, but {len(silent)} of {len(table)} classes have none, for example "
-            f"'{silent[0]}'; declare text features (text = ...), or use a strategy that needs none, for example slda"
+            f"{wanted_by} compares images with class texts, but {len(silent)} of {len(table)} "
+            f"classes have none, for example "
+            f"'{silent[0]}'; declare text features (text = ...), or use a strategy that needs "
+            f"none, for example slda"
         )
     return backbone
 

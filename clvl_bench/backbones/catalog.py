@@ -1,4 +1,6 @@
-"""Backbones by name: pinned weights, their size and licence. Any folder in a layout that is read works by its path too."""
+"""Backbones by name: pinned weights, their size and licence. Any folder in a layout that is read
+works by its path too.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +16,14 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 
 class BackboneDeclaration(Schema):
-    """Weights at one commit of a repository; or those that come with the package, which name no repository.
+    """Weights at one commit of a repository; or those that come with the package, which name no
+    repository.
 
-    Where a repository is named and no commit is known, nothing is fetched: one brings a copy, which is then known by its hash.
-    `sha256` is of the file `weights` at that commit, None where it is not known to us: then it is recorded, and not compared.
-    `architecture` is open_clip's name of what a plain state dict holds, for `import-weights`. `extra` is the part of this
-    package that must be installed beside it.
+    Where a repository is named and no commit is known, nothing is fetched: one brings a copy, which
+    is then known by its hash. `sha256` is of the file `weights` at that commit, None where it is
+    not known to us: then it is recorded, and not compared. `architecture` is open_clip's name of
+    what a plain state dict holds, for `import-weights`. `extra` is the part of this package that
+    must be installed beside it.
     """
 
     name: str
@@ -54,101 +58,215 @@ class BackboneDeclaration(Schema):
             return f"where there is network, run: clvl-bench fetch {self.name}"
         if self.architecture is not None:
             return (
-                f"no commit of {self.repository} is pinned; get {self.weights} from there, then run: "
-                f"clvl-bench import-weights {self.weights} --from open_clip --arch {self.architecture} --to {self.name}, "
+                f"no commit of {self.repository} is pinned; get {self.weights} from there, then "
+                f"run: "
+                f"clvl-bench import-weights {self.weights} --from open_clip --arch "
+                f"{self.architecture} --to {self.name}, "
                 f"and give --backbone ./{self.name}"
             )
-        return f"no commit of {self.repository} is pinned; get its files into a folder, and give --backbone ./FOLDER"
+        return (
+            f"no commit of {self.repository} is pinned; get its files into a folder, and give "
+            f"--backbone ./FOLDER"
+        )
 
 
 BACKBONES: tuple[BackboneDeclaration, ...] = (
     BackboneDeclaration(
-        name="tiny", title="embedded toy CLIP", family="clvl_bench toy", parameters_m=0.8, download_mb=0.0, licence="MIT",
+        name="tiny",
+        title="embedded toy CLIP",
+        family="clvl_bench toy",
+        parameters_m=0.8,
+        download_mb=0.0,
+        licence="MIT",
         image_size=40,
     ),
     BackboneDeclaration(
-        name="tinyclip-vit-8m-16", title="TinyCLIP ViT-8M/16 Text-3M", family="TinyCLIP (YFCC15M)",
-        repository="wkcn/TinyCLIP-ViT-8M-16-Text-3M-YFCC15M", revision="a2a8c6eaa2549ad66eb7c31b85022bf58273a26c",
+        name="tinyclip-vit-8m-16",
+        title="TinyCLIP ViT-8M/16 Text-3M",
+        family="TinyCLIP (YFCC15M)",
+        repository="wkcn/TinyCLIP-ViT-8M-16-Text-3M-YFCC15M",
+        revision="a2a8c6eaa2549ad66eb7c31b85022bf58273a26c",
         sha256="9339ee3d736344d0ddcaa6c03edc9f89688f08caaea5401220885233da726fcc",
-        parameters_m=23.4, download_mb=93.8, licence="MIT", image_size=224,
-    ),
-    BackboneDeclaration(
-        name="clip-vit-base-patch32", title="OpenAI CLIP ViT-B/32", family="OpenAI", repository="openai/clip-vit-base-patch32",
-        revision="3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268", weights="pytorch_model.bin",
-        sha256="a63082132ba4f97a80bea76823f544493bffa8082296d62d71581a4feff1576f",
-        parameters_m=151.3, download_mb=605.0, licence="not stated", image_size=224,
-    ),
-    BackboneDeclaration(
-        name="clip-vit-base-patch16", title="OpenAI CLIP ViT-B/16", family="OpenAI", repository="openai/clip-vit-base-patch16",
-        revision="57c216476eefef5ab752ec549e440a49ae4ae5f3", weights="pytorch_model.bin", parameters_m=149.6,
-        download_mb=599.0, licence="not stated", image_size=224,
-    ),
-    BackboneDeclaration(
-        name="clip-vit-large-patch14", title="OpenAI CLIP ViT-L/14", family="OpenAI",
-        repository="openai/clip-vit-large-patch14", revision="32bd64288804d66eefd0ccbe215aa642df71cc41",
-        parameters_m=427.6, download_mb=1710.0, licence="not stated", image_size=224,
-    ),
-    BackboneDeclaration(
-        name="datacomp-vit-base-patch32", title="DataComp-XL CLIP ViT-B/32", family="DataComp-1B",
-        repository="laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K", revision="f0e2ffa09cbadab3db6a261ec1ec56407ce42912",
-        weights="open_clip_model.safetensors",
-        sha256="3c00043509d2e3f35ec62bd85a643a393883dcda624d8208d034cc390c708297", extra="open-clip",
-        parameters_m=151.3, download_mb=605.0, licence="MIT", image_size=224,
-    ),
-    BackboneDeclaration(
-        name="datacomp-vit-base-patch16", title="DataComp-XL CLIP ViT-B/16", family="DataComp-1B",
-        repository="laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K", revision="d110532e8d4ff91c574ee60a342323f28468b287",
-        weights="open_clip_pytorch_model.bin", extra="open-clip", parameters_m=149.6, download_mb=599.0, licence="MIT",
+        parameters_m=23.4,
+        download_mb=93.8,
+        licence="MIT",
         image_size=224,
     ),
     BackboneDeclaration(
-        name="datacomp-vit-large-patch14", title="DataComp-XL CLIP ViT-L/14", family="DataComp-1B",
-        repository="laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K", revision="84c9828e63dc9a9351d1fe637c346d4c1c4db341",
-        weights="pytorch_model.bin", parameters_m=427.6, download_mb=1710.0, licence="MIT", image_size=224,
+        name="clip-vit-base-patch32",
+        title="OpenAI CLIP ViT-B/32",
+        family="OpenAI",
+        repository="openai/clip-vit-base-patch32",
+        revision="3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268",
+        weights="pytorch_model.bin",
+        sha256="a63082132ba4f97a80bea76823f544493bffa8082296d62d71581a4feff1576f",
+        parameters_m=151.3,
+        download_mb=605.0,
+        licence="not stated",
+        image_size=224,
     ),
     BackboneDeclaration(
-        name="laion2b-vit-base-patch32", title="LAION-2B CLIP ViT-B/32", family="LAION-2B",
-        repository="laion/CLIP-ViT-B-32-laion2B-s34B-b79K", weights="open_clip_pytorch_model.bin", architecture="ViT-B-32",
-        parameters_m=151.3, download_mb=605.0, licence="MIT", image_size=224,
+        name="clip-vit-base-patch16",
+        title="OpenAI CLIP ViT-B/16",
+        family="OpenAI",
+        repository="openai/clip-vit-base-patch16",
+        revision="57c216476eefef5ab752ec549e440a49ae4ae5f3",
+        weights="pytorch_model.bin",
+        parameters_m=149.6,
+        download_mb=599.0,
+        licence="not stated",
+        image_size=224,
     ),
     BackboneDeclaration(
-        name="siglip-base-patch16-224", title="SigLIP B/16", family="SigLIP (WebLI)",
-        repository="google/siglip-base-patch16-224", revision="7fd15f0689c79d79e38b1c2e2e2370a7bf2761ed",
-        sha256="2c63cb7d1f2e95ba501893cbb8faeb4ea9a3af295498d35097126228659c2af8", extra="siglip",
-        parameters_m=203.2, download_mb=813.0, licence="Apache-2.0", image_size=224, context_length=64,
+        name="clip-vit-large-patch14",
+        title="OpenAI CLIP ViT-L/14",
+        family="OpenAI",
+        repository="openai/clip-vit-large-patch14",
+        revision="32bd64288804d66eefd0ccbe215aa642df71cc41",
+        parameters_m=427.6,
+        download_mb=1710.0,
+        licence="not stated",
+        image_size=224,
     ),
     BackboneDeclaration(
-        name="remoteclip-vit-base-patch32", title="RemoteCLIP ViT-B/32 (satellite)", family="RemoteCLIP",
-        repository="chendelong/RemoteCLIP", weights="RemoteCLIP-ViT-B-32.pt", architecture="ViT-B-32",
-        parameters_m=151.3, download_mb=605.0, licence="not stated", image_size=224,
+        name="datacomp-vit-base-patch32",
+        title="DataComp-XL CLIP ViT-B/32",
+        family="DataComp-1B",
+        repository="laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K",
+        revision="f0e2ffa09cbadab3db6a261ec1ec56407ce42912",
+        weights="open_clip_model.safetensors",
+        sha256="3c00043509d2e3f35ec62bd85a643a393883dcda624d8208d034cc390c708297",
+        extra="open-clip",
+        parameters_m=151.3,
+        download_mb=605.0,
+        licence="MIT",
+        image_size=224,
     ),
     BackboneDeclaration(
-        name="remoteclip-vit-large-patch14", title="RemoteCLIP ViT-L/14 (satellite)", family="RemoteCLIP",
-        repository="chendelong/RemoteCLIP", weights="RemoteCLIP-ViT-L-14.pt", architecture="ViT-L-14",
-        parameters_m=427.6, download_mb=1710.0, licence="not stated", image_size=224,
+        name="datacomp-vit-base-patch16",
+        title="DataComp-XL CLIP ViT-B/16",
+        family="DataComp-1B",
+        repository="laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K",
+        revision="d110532e8d4ff91c574ee60a342323f28468b287",
+        weights="open_clip_pytorch_model.bin",
+        extra="open-clip",
+        parameters_m=149.6,
+        download_mb=599.0,
+        licence="MIT",
+        image_size=224,
     ),
     BackboneDeclaration(
-        name="georsclip-vit-base-patch32", title="GeoRSCLIP ViT-B/32 (satellite)", family="GeoRSCLIP (RS5M)",
-        repository="Zilun/GeoRSCLIP", weights="RS5M_ViT-B-32.pt",
-        architecture="ViT-B-32-quickgelu",  # fine-tuned from OpenAI's weights, as its authors' own code loads it
-        parameters_m=151.3, download_mb=605.0, licence="CC", image_size=224,
+        name="datacomp-vit-large-patch14",
+        title="DataComp-XL CLIP ViT-L/14",
+        family="DataComp-1B",
+        repository="laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K",
+        revision="84c9828e63dc9a9351d1fe637c346d4c1c4db341",
+        weights="pytorch_model.bin",
+        parameters_m=427.6,
+        download_mb=1710.0,
+        licence="MIT",
+        image_size=224,
     ),
     BackboneDeclaration(
-        name="biomedclip", title="BiomedCLIP ViT-B/16, PubMedBERT (medical)", family="BiomedCLIP (PMC-15M)",
-        repository="microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224", weights="open_clip_pytorch_model.bin",
-        extra="open-clip", parameters_m=195.9, download_mb=784.0, licence="MIT", image_size=224, context_length=256,
+        name="laion2b-vit-base-patch32",
+        title="LAION-2B CLIP ViT-B/32",
+        family="LAION-2B",
+        repository="laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
+        weights="open_clip_pytorch_model.bin",
+        architecture="ViT-B-32",
+        parameters_m=151.3,
+        download_mb=605.0,
+        licence="MIT",
+        image_size=224,
     ),
     BackboneDeclaration(
-        name="pubmedclip-vit-base-patch32", title="PubMedCLIP ViT-B/32 (medical)", family="PubMedCLIP (ROCO)",
-        repository="flaviagiammarino/pubmed-clip-vit-base-patch32", weights="pytorch_model.bin",
-        parameters_m=151.3, download_mb=605.0, licence="MIT", image_size=224,
+        name="siglip-base-patch16-224",
+        title="SigLIP B/16",
+        family="SigLIP (WebLI)",
+        repository="google/siglip-base-patch16-224",
+        revision="7fd15f0689c79d79e38b1c2e2e2370a7bf2761ed",
+        sha256="2c63cb7d1f2e95ba501893cbb8faeb4ea9a3af295498d35097126228659c2af8",
+        extra="siglip",
+        parameters_m=203.2,
+        download_mb=813.0,
+        licence="Apache-2.0",
+        image_size=224,
+        context_length=64,
     ),
     BackboneDeclaration(
-        name="mobileclip-s2", title="MobileCLIP-S2", family="MobileCLIP (DataCompDR)",
-        repository="apple/MobileCLIP-S2-OpenCLIP", weights="open_clip_model.safetensors", extra="open-clip",
-        parameters_m=99.2, download_mb=398.0, licence="apple-amlr", image_size=256,
+        name="remoteclip-vit-base-patch32",
+        title="RemoteCLIP ViT-B/32 (satellite)",
+        family="RemoteCLIP",
+        repository="chendelong/RemoteCLIP",
+        weights="RemoteCLIP-ViT-B-32.pt",
+        architecture="ViT-B-32",
+        parameters_m=151.3,
+        download_mb=605.0,
+        licence="not stated",
+        image_size=224,
     ),
-)  # fmt: skip
+    BackboneDeclaration(
+        name="remoteclip-vit-large-patch14",
+        title="RemoteCLIP ViT-L/14 (satellite)",
+        family="RemoteCLIP",
+        repository="chendelong/RemoteCLIP",
+        weights="RemoteCLIP-ViT-L-14.pt",
+        architecture="ViT-L-14",
+        parameters_m=427.6,
+        download_mb=1710.0,
+        licence="not stated",
+        image_size=224,
+    ),
+    BackboneDeclaration(
+        name="georsclip-vit-base-patch32",
+        title="GeoRSCLIP ViT-B/32 (satellite)",
+        family="GeoRSCLIP (RS5M)",
+        repository="Zilun/GeoRSCLIP",
+        weights="RS5M_ViT-B-32.pt",
+        # Fine-tuned from OpenAI's weights, and loaded so by its authors' own code.
+        architecture="ViT-B-32-quickgelu",
+        parameters_m=151.3,
+        download_mb=605.0,
+        licence="CC",
+        image_size=224,
+    ),
+    BackboneDeclaration(
+        name="biomedclip",
+        title="BiomedCLIP ViT-B/16, PubMedBERT (medical)",
+        family="BiomedCLIP (PMC-15M)",
+        repository="microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
+        weights="open_clip_pytorch_model.bin",
+        extra="open-clip",
+        parameters_m=195.9,
+        download_mb=784.0,
+        licence="MIT",
+        image_size=224,
+        context_length=256,
+    ),
+    BackboneDeclaration(
+        name="pubmedclip-vit-base-patch32",
+        title="PubMedCLIP ViT-B/32 (medical)",
+        family="PubMedCLIP (ROCO)",
+        repository="flaviagiammarino/pubmed-clip-vit-base-patch32",
+        weights="pytorch_model.bin",
+        parameters_m=151.3,
+        download_mb=605.0,
+        licence="MIT",
+        image_size=224,
+    ),
+    BackboneDeclaration(
+        name="mobileclip-s2",
+        title="MobileCLIP-S2",
+        family="MobileCLIP (DataCompDR)",
+        repository="apple/MobileCLIP-S2-OpenCLIP",
+        weights="open_clip_model.safetensors",
+        extra="open-clip",
+        parameters_m=99.2,
+        download_mb=398.0,
+        licence="apple-amlr",
+        image_size=256,
+    ),
+)
 
 
 def assets() -> Path:
@@ -177,7 +295,9 @@ def find(name: str) -> BackboneDeclaration | Path:
     return found_in(BACKBONES, name, what="backbone")
 
 
-def found_in(declared: Sequence[BackboneDeclaration], name: str, *, what: str) -> BackboneDeclaration | Path:
+def found_in(
+    declared: Sequence[BackboneDeclaration], name: str, *, what: str
+) -> BackboneDeclaration | Path:
     """The one of that name or repository, or the folder that `name` is the path of.
 
     Raises:

@@ -1,8 +1,9 @@
 """CLIP as transformers holds it. The one file that knows how transformers 5 treats CLIP's towers.
 
-Traps, each with a test: `get_*_features` return an object, not a tensor; the text tower refuses embeddings, and run by
-hand without an explicit mask it is silently bidirectional; the first end-of-text token pools, also in old configurations
-whose `eos_token_id` is 2 and which transformers pools by the highest id instead.
+Traps, each with a test: `get_*_features` return an object, not a tensor; the text tower refuses
+embeddings, and run by hand without an explicit mask it is silently bidirectional; the first
+end-of-text token pools, also in old configurations whose `eos_token_id` is 2 and which transformers
+pools by the highest id instead.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,10 @@ FILES = ("model.safetensors", "pytorch_model.bin")
 class ClipTowers(LayeredTowers):
     """The towers of a transformers `CLIPModel`, without its logit scale, which is never trained."""
 
-    query_and_value = {"image": r"vision_model\..*\.(q_proj|v_proj)", "text": r"text_model\..*\.(q_proj|v_proj)"}
+    query_and_value = {
+        "image": r"vision_model\..*\.(q_proj|v_proj)",
+        "text": r"text_model\..*\.(q_proj|v_proj)",
+    }
     mean: Tensor
     std: Tensor
 
@@ -33,7 +37,10 @@ class ClipTowers(LayeredTowers):
         self.vision_model, self.visual_projection = clip.vision_model, clip.visual_projection
         self.text_model, self.text_projection = clip.text_model, clip.text_projection
         self.image_width = clip.config.vision_config.hidden_size
-        self.image_layers, self.text_layers = len(self.vision_model.encoder.layers), len(self.text_model.encoder.layers)
+        self.image_layers, self.text_layers = (
+            len(self.vision_model.encoder.layers),
+            len(self.text_model.encoder.layers),
+        )
         self.register_buffer("mean", as_bytes(mean), persistent=False)
         self.register_buffer("std", as_bytes(std), persistent=False)
 
@@ -66,12 +73,18 @@ class ClipTowers(LayeredTowers):
 
     def text_through(self, embeddings: Tensor, ends: Tensor, insert: Insert) -> Tensor:
         positions = torch.arange(embeddings.shape[1], device=embeddings.device)
-        hidden = self._text_hidden(embeddings, positions, causal_mask(len(positions), embeddings), insert)
-        features: Tensor = self.text_projection(hidden[torch.arange(len(hidden), device=hidden.device), ends])
+        hidden = self._text_hidden(
+            embeddings, positions, causal_mask(len(positions), embeddings), insert
+        )
+        features: Tensor = self.text_projection(
+            hidden[torch.arange(len(hidden), device=hidden.device), ends]
+        )
         return features
 
     def text_after(self, beginnings: Tensor, rests: Tensor, ends: Tensor) -> Tensor:
-        """The tower is causal: a beginning is encoded once, in one sequence with all rests, which do not see each other."""
+        """The tower is causal: a beginning is encoded once, in one sequence with all rests, which
+        do not see each other.
+        """
         before, (number, length, _) = beginnings.shape[1], rests.shape
         packed = torch.cat([beginnings, rests.flatten(0, 1).expand(len(beginnings), -1, -1)], dim=1)
         numbers = torch.arange(number, device=rests.device)
@@ -79,12 +92,16 @@ class ClipTowers(LayeredTowers):
         positions = torch.cat([positions[:before], positions[before:].repeat(number)])
         rest_of = torch.cat([numbers.new_full((before,), -1), numbers.repeat_interleave(length)])
         strangers = (rest_of[None] >= 0) & (rest_of[None] != rest_of[:, None])
-        mask = causal_mask(len(rest_of), packed).masked_fill(strangers, torch.finfo(packed.dtype).min)
+        mask = causal_mask(len(rest_of), packed).masked_fill(
+            strangers, torch.finfo(packed.dtype).min
+        )
         hidden = self._text_hidden(packed, positions, mask, Insert())
         features: Tensor = self.text_projection(hidden[:, before + numbers * length + ends])
         return features
 
-    def _text_hidden(self, embeddings: Tensor, positions: Tensor, mask: Tensor, insert: Insert) -> Tensor:
+    def _text_hidden(
+        self, embeddings: Tensor, positions: Tensor, mask: Tensor, insert: Insert
+    ) -> Tensor:
         hidden = embeddings + self.text_model.embeddings.position_embedding(positions)
         hidden = run_layers(self.text_model.encoder.layers, hidden, mask, insert)
         normalised: Tensor = self.text_model.final_layer_norm(hidden)
@@ -95,15 +112,21 @@ class ClipTowers(LayeredTowers):
 
 
 def causal_mask(length: int, like: Tensor) -> Tensor:
-    """Additive mask [1, 1, length, length]: without it, attention by hand sees the words to come, under eager and sdpa."""
-    blocked = torch.full((length, length), torch.finfo(like.dtype).min, dtype=like.dtype, device=like.device)
+    """Additive mask [1, 1, length, length]: without it, attention by hand sees the words to come,
+    under eager and sdpa.
+    """
+    blocked = torch.full(
+        (length, length), torch.finfo(like.dtype).min, dtype=like.dtype, device=like.device
+    )
     return blocked.triu(1)[None, None]
 
 
 class ClipBackbone(TowerBackbone):
     """A frozen CLIP with its tokeniser."""
 
-    def __init__(self, clip: Any, tokenizer: Any, preprocessing: Preprocessing, **identity: Any) -> None:
+    def __init__(
+        self, clip: Any, tokenizer: Any, preprocessing: Preprocessing, **identity: Any
+    ) -> None:
         self._tokenizer = tokenizer
         towers = ClipTowers(clip, mean=preprocessing.mean, std=preprocessing.std)
         super().__init__(
@@ -116,7 +139,11 @@ class ClipBackbone(TowerBackbone):
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
         encoded = self._tokenizer(
-            list(texts), padding=True, truncation=True, max_length=self.context_length, return_tensors="pt"
+            list(texts),
+            padding=True,
+            truncation=True,
+            max_length=self.context_length,
+            return_tensors="pt",
         )
         ids: Tensor = encoded["input_ids"].to(self.device)
         # The tokeniser pads with the end of text itself: the first one is the end.
@@ -125,7 +152,8 @@ class ClipBackbone(TowerBackbone):
 
 
 def load(folder: Path, **identity: Any) -> ClipBackbone:
-    """A CLIP from a folder in transformers' layout. Nothing in it is executed, and no socket is opened.
+    """A CLIP from a folder in transformers' layout. Nothing in it is executed, and no socket is
+    opened.
 
     Raises:
         Damage: a file of the folder cannot be read.
@@ -134,4 +162,6 @@ def load(folder: Path, **identity: Any) -> ClipBackbone:
 
     clip = read_model(CLIPModel, folder, "CLIP", identity["name"])
     tokenizer = read_part(CLIPTokenizer, folder, "CLIP", identity["name"])
-    return ClipBackbone(clip, tokenizer, read_preprocessing(folder / "preprocessor_config.json"), **identity)
+    return ClipBackbone(
+        clip, tokenizer, read_preprocessing(folder / "preprocessor_config.json"), **identity
+    )

@@ -1,4 +1,6 @@
-"""Folders: the files of a model on disk, by their hashes, compared with what was declared or recorded before any is read."""
+"""Folders: the files of a model on disk, by their hashes, compared with what was declared or
+recorded before any is read.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,8 +12,14 @@ from clvl_bench.backbones.catalog import BackboneDeclaration
 from clvl_bench.core.errors import Damage
 from clvl_bench.core.files import file_sha256
 
-WEIGHTS = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-"""What a folder's weights may be called; the module that reads it says in `FILES` which of them it reads first."""
+WEIGHTS = (
+    "model.safetensors",
+    "pytorch_model.bin",
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.bin",
+)
+"""What a folder's weights may be called; the module that reads it says in `FILES` which of them it
+reads first."""
 CONFIG, OPEN_CLIP_CONFIG = "config.json", "open_clip_config.json"
 OTHERS = (CONFIG, OPEN_CLIP_CONFIG, "preprocessor_config.json")
 TOKENISERS = ("tokenizer.json", "vocab.json", "merges.txt", "vocab.txt", "spiece.model")
@@ -20,7 +28,9 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Opened:
-    """A folder whose files are what was recorded of them: their hashes by name, and the family of its weights."""
+    """A folder whose files are what was recorded of them: their hashes by name, and the family of
+    its weights.
+    """
 
     folder: Path
     hashes: Mapping[str, str]
@@ -48,7 +58,11 @@ def opened(folder: Path, declared: BackboneDeclaration | None) -> Opened:
     _compare(hashes, manifest.get("files", {}), folder)
     if declared is not None and declared.sha256 is not None:
         _compare(hashes, {declared.weights: declared.sha256}, folder)
-    return Opened(folder, hashes, manifest.get("family", "local folder") if declared is None else declared.family)
+    return Opened(
+        folder,
+        hashes,
+        manifest.get("family", "local folder") if declared is None else declared.family,
+    )
 
 
 def file_hashes(folder: Path) -> dict[str, str]:
@@ -78,11 +92,16 @@ def read_json(path: Path) -> dict[str, Any]:
 def _manifest(folder: Path) -> dict[str, Any]:
     """Names, hashes and origin of the files, where whoever made the folder wrote them down."""
     content = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else {}
-    return content if isinstance(content.get("files"), dict) else {}  # others have files of that name, too
+    return (
+        content if isinstance(content.get("files"), dict) else {}
+    )  # others have files of that name, too
 
 
 def _compare(actual: Mapping[str, str], recorded: Mapping[str, str], folder: Path) -> None:
     for name, expected in recorded.items():
         if actual.get(name) != expected:
             got = actual.get(name, "nothing")[:8]
-            raise Damage(f"{folder / name}: sha256 is {got}, recorded {expected[:8]}; install, fetch or import it again")
+            raise Damage(
+                f"{folder / name}: sha256 is {got}, recorded {expected[:8]}; install, fetch or "
+                f"import it again"
+            )

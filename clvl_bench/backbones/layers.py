@@ -1,7 +1,9 @@
-"""Layers: towers that let an adapter in between their layers: further tokens, keys and values, branches.
+"""Layers: towers that let an adapter in between their layers: further tokens, keys and values,
+branches.
 
-Visual and deep prompts, prefixes and experts all live inside a tower. What a method puts there is an `Insert`; running a
-tower with it is written once, here, by the modules of the tower itself, so that an empty one leaves the tower as it is.
+Visual and deep prompts, prefixes and experts all live inside a tower. What a method puts there is
+an `Insert`; running a tower with it is written once, here, by the modules of the tower itself, so
+that an empty one leaves the tower as it is.
 """
 
 from abc import abstractmethod
@@ -17,10 +19,14 @@ from clvl_bench.core.errors import Mistake
 
 
 class Insert:
-    """What stands between the layers of a tower; as it is here, nothing. `hidden` is [batch, tokens, tower width]."""
+    """What stands between the layers of a tower; as it is here, nothing. `hidden` is [batch,
+    tokens, tower width].
+    """
 
     def first(self, hidden: Tensor) -> Tensor:
-        """Image tokens with their positions, before the first normalisation. What pools is the first of them."""
+        """Image tokens with their positions, before the first normalisation. What pools is the
+        first of them.
+        """
         return hidden
 
     def before(self, layer: int, hidden: Tensor) -> Tensor:
@@ -28,7 +34,9 @@ class Insert:
         return hidden
 
     def prefix(self, layer: int) -> tuple[Tensor, Tensor] | None:
-        """Keys and values [batch, length, tower width] that stand before the projected ones of a layer."""
+        """Keys and values [batch, length, tower width] that stand before the projected ones of a
+        layer.
+        """
         return None
 
     def beside(self, layer: int, hidden: Tensor) -> Tensor | None:
@@ -37,7 +45,9 @@ class Insert:
 
 
 class LayeredTowers(Towers):
-    """Towers that an adapter may enter. Learned tokens carry no position, so that their place does not matter."""
+    """Towers that an adapter may enter. Learned tokens carry no position, so that their place does
+    not matter.
+    """
 
     image_width: int
     image_layers: int
@@ -52,19 +62,29 @@ class LayeredTowers(Towers):
         """`text`, with something between its layers."""
 
 
-def run_layers(layers: Iterable[Any], hidden: Tensor, mask: Tensor | None, insert: Insert) -> Tensor:
-    """Through pre-norm transformer layers as transformers builds them (`layer_norm1`, `self_attn`, `layer_norm2`, `mlp`)."""
+def run_layers(
+    layers: Iterable[Any], hidden: Tensor, mask: Tensor | None, insert: Insert
+) -> Tensor:
+    """Through pre-norm transformer layers as transformers builds them (`layer_norm1`, `self_attn`,
+    `layer_norm2`, `mlp`).
+    """
     for number, layer in enumerate(layers):
         hidden = insert.before(number, hidden)
-        hidden = hidden + _attend(layer.self_attn, layer.layer_norm1(hidden), mask, insert.prefix(number))
+        hidden = hidden + _attend(
+            layer.self_attn, layer.layer_norm1(hidden), mask, insert.prefix(number)
+        )
         branch = insert.beside(number, hidden)
         hidden = hidden + layer.mlp(layer.layer_norm2(hidden))
         hidden = hidden if branch is None else hidden + branch
     return hidden
 
 
-def _attend(attention: Any, hidden: Tensor, mask: Tensor | None, prefix: tuple[Tensor, Tensor] | None) -> Tensor:
-    """The layer's own attention; transformers' has no place for a prefix, so with one it is written out."""
+def _attend(
+    attention: Any, hidden: Tensor, mask: Tensor | None, prefix: tuple[Tensor, Tensor] | None
+) -> Tensor:
+    """The layer's own attention; transformers' has no place for a prefix, so with one it is written
+    out.
+    """
     attended: Tensor
     if prefix is None:
         attended, _ = attention(hidden, mask)
@@ -98,6 +118,7 @@ def with_layers(backbone: Backbone, *, wanted_by: str) -> tuple[TowerBackbone, L
     if isinstance(found.towers, LayeredTowers):
         return found, found.towers
     raise Mistake(
-        f"{wanted_by} works between the layers of the towers, but backbone {found.name} does not open them; "
+        f"{wanted_by} works between the layers of the towers, but backbone {found.name} does not "
+        f"open them; "
         "use a CLIP in transformers' layout, for example --backbone tiny"
     )

@@ -1,4 +1,6 @@
-"""Backbones: weights on disk -> a frozen model. A name finds the pinned weights in the hub cache, a path any folder."""
+"""Backbones: weights on disk -> a frozen model. A name finds the pinned weights in the hub cache, a
+path any folder.
+"""
 
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +18,9 @@ LAYOUTS = {"clip": "clip", "siglip": "siglip"}
 """Which module reads a folder, by the `model_type` of its config.json."""
 
 
-def load_backbone(name: str, *, device: str = "cpu", precision: Precision = "fp32") -> TowerBackbone:
+def load_backbone(
+    name: str, *, device: str = "cpu", precision: Precision = "fp32"
+) -> TowerBackbone:
     """The frozen backbone of that name or path.
 
     Raises:
@@ -29,8 +33,13 @@ def load_backbone(name: str, *, device: str = "cpu", precision: Precision = "fp3
     folder = found if isinstance(found, Path) else folder_of(found)
     if not any((folder / config).is_file() for config in (CONFIG, OPEN_CLIP_CONFIG)):
         if declared is None:
-            raise Damage(f"backbone {name}: the folder has no config.json; give a folder in transformers' layout")
-        raise Missing(f"backbone {name}: {declared.repository} is not on this machine; {declared.how_to_get}")
+            raise Damage(
+                f"backbone {name}: the folder has no config.json; give a folder in transformers' "
+                f"layout"
+            )
+        raise Missing(
+            f"backbone {name}: {declared.repository} is not on this machine; {declared.how_to_get}"
+        )
     files = opened(folder, declared)
     # Not before the hashes were compared: a changed configuration shall be named as one.
     layout = import_module(f"clvl_bench.backbones.{_layout(folder, name)}")
@@ -49,8 +58,8 @@ def load_backbone(name: str, *, device: str = "cpu", precision: Precision = "fp3
 def _layout(folder: Path, name: str) -> str:
     """Which module reads this folder: transformers' layout where there is one, else open_clip's.
 
-    A config.json that brings its own code is nobody's layout where open_clip's stands beside it: copies of BiomedCLIP call
-    themselves a CLIP there, with a BERT that only that code can build.
+    A config.json that brings its own code is nobody's layout where open_clip's stands beside it:
+    copies of BiomedCLIP call themselves a CLIP there, with a BERT that only that code can build.
     """
     config = read_json(folder / CONFIG) if (folder / CONFIG).is_file() else {}
     other = (folder / OPEN_CLIP_CONFIG).is_file()
@@ -59,11 +68,18 @@ def _layout(folder: Path, name: str) -> str:
     if other:
         return "open_clip"
     raise Damage(
-        f"backbone {name}: config.json says model_type {config.get('model_type')!r}; read are {', '.join(LAYOUTS)}, and "
+        f"backbone {name}: config.json says model_type {config.get('model_type')!r}; read are "
+        f"{', '.join(LAYOUTS)}, and "
         "folders with open_clip_config.json"
     )
 
 
 def _check_precision(precision: Precision, device: str) -> None:
-    if precision == "bf16" and device.startswith("cuda") and not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise Mistake(f"precision bf16: {torch.cuda.get_device_name(device)} has none; use fp32 or fp16")
+    if (
+        precision == "bf16"
+        and device.startswith("cuda")
+        and not torch.cuda.is_bf16_supported(including_emulation=False)
+    ):
+        raise Mistake(
+            f"precision bf16: {torch.cuda.get_device_name(device)} has none; use fp32 or fp16"
+        )

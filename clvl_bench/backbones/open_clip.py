@@ -1,8 +1,10 @@
-"""Whatever open_clip builds and transformers does not: BiomedCLIP with its BERT text tower, MobileCLIP with its convolutions.
+"""Whatever open_clip builds and transformers does not: BiomedCLIP with its BERT text tower,
+MobileCLIP with its convolutions.
 
-A folder holds open_clip_config.json and the weights, as such models are published on the hub. Nothing but tensors is read from
-it, and no socket is opened: where a text tower is a BERT of somebody else's, its shape is taken from the weights and not from
-the hub. Plain ViT models (RemoteCLIP, GeoRSCLIP, LAION) are better imported once, see `importing`.
+A folder holds open_clip_config.json and the weights, as such models are published on the hub.
+Nothing but tensors is read from it, and no socket is opened: where a text tower is a BERT of
+somebody else's, its shape is taken from the weights and not from the hub. Plain ViT models
+(RemoteCLIP, GeoRSCLIP, LAION) are better imported once, see `importing`.
 """
 
 import json
@@ -21,7 +23,12 @@ from clvl_bench.backbones.weights import first_line, read_part, read_tensors
 from clvl_bench.core.errors import Damage, Mistake
 
 CONFIG = "open_clip_config.json"
-FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "model.safetensors", "pytorch_model.bin")
+FILES = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.bin",
+    "model.safetensors",
+    "pytorch_model.bin",
+)
 """The weights, by the names under which open_clip publishes them first."""
 BERT_HEAD = 64
 """Width of an attention head of every published BERT."""
@@ -37,12 +44,17 @@ def open_clip() -> Any:
     try:
         import open_clip as package
     except ImportError as error:
-        raise Mistake(f"open_clip is not installed ({first_line(error)}); run: pip install 'clvl_bench[open-clip]'") from None
+        raise Mistake(
+            f"open_clip is not installed ({first_line(error)}); run: pip install "
+            f"'clvl_bench[open-clip]'"
+        ) from None
     return package
 
 
 class Words(nn.Module):
-    """A text tower of open_clip's, known only from outside: it reads token ids, padded to its whole context."""
+    """A text tower of open_clip's, known only from outside: it reads token ids, padded to its whole
+    context.
+    """
 
     reads_embeddings = False
 
@@ -58,7 +70,9 @@ class Words(nn.Module):
 
     def sentences(self, ids: Tensor, ends: Tensor) -> Tensor:
         whole = ids.new_full((len(ids), self._context), self._pad)
-        whole[:, : ids.shape[1]] = torch.where(torch.arange(ids.shape[1], device=ids.device) <= ends[:, None], ids, self._pad)
+        whole[:, : ids.shape[1]] = torch.where(
+            torch.arange(ids.shape[1], device=ids.device) <= ends[:, None], ids, self._pad
+        )
         features: Tensor = self.tower(whole)
         return features
 
@@ -74,17 +88,27 @@ class TransformerWords(Words):
 
     def text(self, embeddings: Tensor, ends: Tensor) -> Tensor:
         tower, mask = self.tower, self.tower.attn_mask
-        if mask is None or tower.pool_type == "last":  # it sees, or pools, what stands behind the end
-            embeddings = padded(embeddings, ends, tower.token_embedding.weight[self._pad], self._context)
+        if (
+            mask is None or tower.pool_type == "last"
+        ):  # it sees, or pools, what stands behind the end
+            embeddings = padded(
+                embeddings, ends, tower.token_embedding.weight[self._pad], self._context
+            )
         length = embeddings.shape[1]
         hidden = embeddings + tower.positional_embedding[:length]
-        hidden = tower.ln_final(tower.transformer(hidden, attn_mask=None if mask is None else mask[:length, :length]))
+        hidden = tower.ln_final(
+            tower.transformer(hidden, attn_mask=None if mask is None else mask[:length, :length])
+        )
         rows = torch.arange(len(hidden), device=hidden.device)
-        place = {"first": torch.zeros_like(ends), "last": torch.full_like(ends, length - 1)}.get(tower.pool_type, ends)
+        place = {"first": torch.zeros_like(ends), "last": torch.full_like(ends, length - 1)}.get(
+            tower.pool_type, ends
+        )
         pooled, projection = hidden[rows, place], tower.text_projection
         if projection is None:
             return pooled  # type: ignore[no-any-return]
-        features: Tensor = projection(pooled) if isinstance(projection, nn.Linear) else pooled @ projection
+        features: Tensor = (
+            projection(pooled) if isinstance(projection, nn.Linear) else pooled @ projection
+        )
         return features
 
     def sentences(self, ids: Tensor, ends: Tensor) -> Tensor:
@@ -106,17 +130,23 @@ class BertWords(TransformerWords):
 
 
 class OpenClipTowers(Towers):
-    """The towers of an open_clip model, without its logit scale and bias, which are never trained."""
+    """The towers of an open_clip model, without its logit scale and bias, which are never
+    trained.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, visual: Any, words: Words, *, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(
+        self, visual: Any, words: Words, *, mean: Sequence[float], std: Sequence[float]
+    ) -> None:
         super().__init__()
         self.visual, self.words = visual, words
         self.reads_embeddings = words.reads_embeddings
         found: dict[Any, str] = {}
-        if hasattr(getattr(visual, "trunk", None), "blocks"):  # a ViT of timm's: query, key and value are one projection
+        if hasattr(
+            getattr(visual, "trunk", None), "blocks"
+        ):  # a ViT of timm's: query, key and value are one projection
             found["image"] = r"visual\.trunk\.blocks\..*\.qkv"
         if isinstance(words, BertWords):
             found["text"] = r"words\..*\.(query|value)"
@@ -131,7 +161,9 @@ class OpenClipTowers(Towers):
     def patches(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         visual, normal = self.visual, self._normal(pixels)
         if not hasattr(visual, "trunk"):
-            seen = visual.forward_intermediates(normal, indices=1, normalize_intermediates=True, output_fmt="NLC")
+            seen = visual.forward_intermediates(
+                normal, indices=1, normalize_intermediates=True, output_fmt="NLC"
+            )
             return seen["image_intermediates"][-1] @ visual.proj, seen["image_features"]
         features = visual.trunk.forward_features(normal)
 
@@ -160,9 +192,17 @@ class OpenClipTowers(Towers):
 
 
 class OpenClipBackbone(TowerBackbone):
-    """A frozen model of open_clip's with its tokeniser, which gives ids and the end of each text."""
+    """A frozen model of open_clip's with its tokeniser, which gives ids and the end of each
+    text.
+    """
 
-    def __init__(self, towers: OpenClipTowers, tokenize: Callable[[Sequence[str]], Tensor], end: int, **said: Any) -> None:
+    def __init__(
+        self,
+        towers: OpenClipTowers,
+        tokenize: Callable[[Sequence[str]], Tensor],
+        end: int,
+        **said: Any,
+    ) -> None:
         self._tokenise, self._end = tokenize, end
         super().__init__(towers=towers, **said)
 
@@ -177,7 +217,8 @@ def load(folder: Path, **identity: Any) -> OpenClipBackbone:
 
     Raises:
         Mistake: open_clip is not installed.
-        Damage: a file of the folder cannot be read, or the weights are not those of its configuration.
+        Damage: a file of the folder cannot be read, or the weights are not those of its
+            configuration.
     """
     open_clip()
     name = identity["name"]
@@ -186,7 +227,9 @@ def load(folder: Path, **identity: Any) -> OpenClipBackbone:
         config, pixels = content["model_cfg"], content.get("preprocess_cfg", {})
         context = int(config["text_cfg"].get("context_length", 77))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Damage(f"backbone {name}: {folder / CONFIG} cannot be read ({first_line(error)})") from None
+        raise Damage(
+            f"backbone {name}: {folder / CONFIG} cannot be read ({first_line(error)})"
+        ) from None
     tensors = read_tensors(next(folder / file for file in FILES if (folder / file).is_file()))
     model = build(config, tensors, name=name)
     tokenize, end, pad = _tokeniser(config["text_cfg"], context, folder, name)
@@ -206,27 +249,36 @@ def load(folder: Path, **identity: Any) -> OpenClipBackbone:
 
 
 def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor], *, name: str) -> Any:
-    """open_clip's model of a configuration, its weights from the tensors and from nowhere else; text apart, in `.text`.
+    """open_clip's model of a configuration, its weights from the tensors and from nowhere else;
+    text apart, in `.text`.
 
     Raises:
         Damage: tensors and configuration do not fit.
     """
     from open_clip.model import CustomTextCLIP, convert_to_custom_text_state_dict
 
-    settings = {key: value for key, value in config.items() if key not in ("custom_text", "multimodal_cfg")}
+    settings = {
+        key: value for key, value in config.items() if key not in ("custom_text", "multimodal_cfg")
+    }
     vision = {**config["vision_cfg"], "timm_model_pretrained": False}
     text = {**config["text_cfg"], "hf_model_pretrained": False}
     try:
         with tempfile.TemporaryDirectory() as place:
             if "hf_model_name" in text:
-                (Path(place) / "config.json").write_text(json.dumps(_bert_config(tensors)), encoding="utf-8")
+                (Path(place) / "config.json").write_text(
+                    json.dumps(_bert_config(tensors)), encoding="utf-8"
+                )
                 text["hf_model_name"] = place
             model = CustomTextCLIP(**{**settings, "vision_cfg": vision, "text_cfg": text})
         weights = convert_to_custom_text_state_dict(dict(tensors))
-        weights.pop("text.transformer.embeddings.position_ids", None)  # a count, which older transformers wrote out
+        weights.pop(
+            "text.transformer.embeddings.position_ids", None
+        )  # a count, which older transformers wrote out
         model.load_state_dict(weights)
     except (RuntimeError, KeyError, TypeError, ValueError, AssertionError) as error:
-        raise Damage(f"backbone {name}: its weights are not those of its configuration ({first_line(error)})") from None
+        raise Damage(
+            f"backbone {name}: its weights are not those of its configuration ({first_line(error)})"
+        ) from None
     return model.float().eval()
 
 
@@ -257,7 +309,9 @@ def _kind_of_words(tower: Any) -> type[Words]:
 def _tokeniser(
     text: Mapping[str, Any], context: int, folder: Path, name: str
 ) -> tuple[Callable[[Sequence[str]], Tensor], int, int]:
-    """What makes ids [texts, length] of texts; the id that ends a text, and the one that pads it."""
+    """What makes ids [texts, length] of texts; the id that ends a text, and the one that pads
+    it.
+    """
     if "hf_tokenizer_name" not in text:
         clip = open_clip().SimpleTokenizer(context_length=context)
         return clip, clip.eot_token_id, 0
@@ -267,19 +321,34 @@ def _tokeniser(
 
     def tokenize(texts: Sequence[str]) -> Tensor:
         clean = [" ".join(text.split()) for text in texts]
-        ids: Tensor = tokenizer(clean, padding=True, truncation=True, max_length=context, return_tensors="pt")["input_ids"]
+        ids: Tensor = tokenizer(
+            clean, padding=True, truncation=True, max_length=context, return_tensors="pt"
+        )["input_ids"]
         return ids
 
     end = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
     return tokenize, int(end), int(tokenizer.pad_token_id)
 
 
-def _preprocessing(vision: Mapping[str, Any], pixels: Mapping[str, Any], folder: Path) -> Preprocessing:
+def _preprocessing(
+    vision: Mapping[str, Any], pixels: Mapping[str, Any], folder: Path
+) -> Preprocessing:
     package = open_clip()
     size = pixels.get("size", vision.get("image_size", 224))
     size = int(size[0] if isinstance(size, list) else size)
-    mode, interpolation = pixels.get("resize_mode", "shortest"), pixels.get("interpolation", "bicubic")
+    mode, interpolation = (
+        pixels.get("resize_mode", "shortest"),
+        pixels.get("interpolation", "bicubic"),
+    )
     if mode not in ("shortest", "squash") or interpolation not in _RESAMPLE:
-        raise Damage(f"{folder / CONFIG}: got resize_mode '{mode}', interpolation '{interpolation}'; neither is read otherwise")
-    mean, std = pixels.get("mean", package.OPENAI_DATASET_MEAN), pixels.get("std", package.OPENAI_DATASET_STD)
-    return Preprocessing(size, size, tuple(mean), tuple(std), _RESAMPLE[interpolation], squash=mode == "squash")
+        raise Damage(
+            f"{folder / CONFIG}: got resize_mode '{mode}', interpolation '{interpolation}'; "
+            f"neither is read otherwise"
+        )
+    mean, std = (
+        pixels.get("mean", package.OPENAI_DATASET_MEAN),
+        pixels.get("std", package.OPENAI_DATASET_STD),
+    )
+    return Preprocessing(
+        size, size, tuple(mean), tuple(std), _RESAMPLE[interpolation], squash=mode == "squash"
+    )

@@ -1,4 +1,6 @@
-"""Precomputed: a backbone of which only its words about images and classes are here, not the towers that said them."""
+"""Precomputed: a backbone of which only its words about images and classes are here, not the towers
+that said them.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -11,10 +13,17 @@ from clvl_bench.data.catalog.candidate import Candidate
 
 
 class PrecomputedBackbone(Backbone):
-    """Text features by dataset and class name; `text` maps a dataset to its class names and their features, or None."""
+    """Text features by dataset and class name; `text` maps a dataset to its class names and their
+    features, or None.
+    """
 
     def __init__(
-        self, *, name: str, logit_scale: float, width: int, text: Mapping[str, tuple[Sequence[str], Tensor] | None]
+        self,
+        *,
+        name: str,
+        logit_scale: float,
+        width: int,
+        text: Mapping[str, tuple[Sequence[str], Tensor] | None],
     ) -> None:
         self.name, self.family = name, name
         self.logit_scale, self.width = logit_scale, width
@@ -29,6 +38,13 @@ class PrecomputedBackbone(Backbone):
             digest.update(repr(key).encode() + self._features[key].numpy().tobytes())
         self.weights_sha256 = digest.hexdigest()
 
-    def class_features(self, candidates: Sequence[Candidate], *, templates: int | None = None) -> Tensor:
+    def class_features(
+        self, candidates: Sequence[Candidate], *, templates: int | None = None
+    ) -> Tensor:
         missing = torch.full((self.width,), float("nan"))
-        return torch.stack([self._features.get((candidate.dataset, candidate.name), missing) for candidate in candidates])
+        return torch.stack(
+            [
+                self._features.get((candidate.dataset, candidate.name), missing)
+                for candidate in candidates
+            ]
+        )

@@ -1,6 +1,8 @@
-"""Preprocessing: an image of any size -> uint8 pixels of the backbone's size. Normalisation is left to the image tower.
+"""Preprocessing: an image of any size -> uint8 pixels of the backbone's size. Normalisation is left
+to the image tower.
 
-Resizing is Pillow's, as in the published models' own processing: tensor resizing differs by up to 0.028 in the features.
+Resizing is Pillow's, as in the published models' own processing: tensor resizing differs by up to
+0.028 in the features.
 """
 
 import json
@@ -20,7 +22,8 @@ from clvl_bench.core.errors import Damage
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Shortest side to `resize`, then the middle `crop` x `crop`, then (x / 255 - mean) / std inside the tower.
+    """Shortest side to `resize`, then the middle `crop` x `crop`, then (x / 255 - mean) / std
+    inside the tower.
 
     With `squash` both sides to `crop`, whatever the shape of the image, as SigLIP does.
     """
@@ -36,7 +39,10 @@ class Preprocessing:
     def key(self) -> str:
         """What of this changes features: part of the key of every cached feature."""
         how = "squash " if self.squash else ""
-        return f"{how}resize {self.resize} crop {self.crop} resample {int(self.resample)} mean {self.mean} std {self.std}"
+        return (
+            f"{how}resize {self.resize} crop {self.crop} resample {int(self.resample)} mean "
+            f"{self.mean} std {self.std}"
+        )
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """uint8 [3, crop, crop] from RGB pixels [height, width, 3]."""
@@ -44,10 +50,16 @@ class Preprocessing:
         if self.squash:
             if (height, width) != (self.crop, self.crop):
                 size = (self.crop, self.crop)
-                image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling(self.resample)))
+                image = np.asarray(
+                    Image.fromarray(image).resize(size, Image.Resampling(self.resample))
+                )
         elif min(height, width) != self.resize:
             short = self.resize / min(height, width)
-            size = (self.resize, int(height * short)) if width <= height else (int(width * short), self.resize)
+            size = (
+                (self.resize, int(height * short))
+                if width <= height
+                else (int(width * short), self.resize)
+            )
             image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling(self.resample)))
         return np.ascontiguousarray(_middle(image, self.crop).transpose(2, 0, 1))
 
@@ -69,7 +81,8 @@ def as_bytes(values: Sequence[float]) -> Tensor:
 
 
 def read_preprocessing(path: Path) -> Preprocessing:
-    """Sizes, mean and deviation from a published preprocessor_config.json, in CLIP's older and newer form and in SigLIP's.
+    """Sizes, mean and deviation from a published preprocessor_config.json, in CLIP's older and
+    newer form and in SigLIP's.
 
     Raises:
         Damage: the file is missing or lacks one of them.

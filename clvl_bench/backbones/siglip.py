@@ -1,8 +1,10 @@
-"""SigLIP as transformers holds it (Zhai et al. 2023, Sigmoid loss for language image pre-training, arXiv:2303.15343).
+"""SigLIP as transformers holds it (Zhai et al. 2023, Sigmoid loss for language image pre-training,
+arXiv:2303.15343).
 
-Differs from CLIP in what a backbone must know: the text tower sees in both directions, was trained on texts padded to the
-whole context without a mask, and pools the last place, padding or not; there is no start of text; images are pooled by a
-learned probe, without a projection; logits have a bias; images are squashed to a square.
+Differs from CLIP in what a backbone must know: the text tower sees in both directions, was trained
+on texts padded to the whole context without a mask, and pools the last place, padding or not; there
+is no start of text; images are pooled by a learned probe, without a projection; logits have a bias;
+images are squashed to a square.
 """
 
 from collections.abc import Sequence
@@ -22,13 +24,20 @@ FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 class SiglipTowers(Towers):
-    """The towers of a transformers `SiglipModel`, without its logit scale and bias, which are never trained."""
+    """The towers of a transformers `SiglipModel`, without its logit scale and bias, which are never
+    trained.
+    """
 
-    query_and_value = {"image": r"vision_model\..*\.(q_proj|v_proj)", "text": r"text_model\..*\.(q_proj|v_proj)"}
+    query_and_value = {
+        "image": r"vision_model\..*\.(q_proj|v_proj)",
+        "text": r"text_model\..*\.(q_proj|v_proj)",
+    }
     mean: Tensor
     std: Tensor
 
-    def __init__(self, siglip: Any, *, pad: int, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(
+        self, siglip: Any, *, pad: int, mean: Sequence[float], std: Sequence[float]
+    ) -> None:
         super().__init__()
         self.vision_model, self.text_model = siglip.vision_model, siglip.text_model
         self._context, self._pad = int(siglip.config.text_config.max_position_embeddings), pad
@@ -48,7 +57,9 @@ class SiglipTowers(Towers):
 
     def text(self, embeddings: Tensor, ends: Tensor) -> Tensor:
         pad = self.embed(ends.new_tensor([self._pad]))[0]
-        hidden = self.text_model.embeddings(inputs_embeds=padded(embeddings, ends, pad, self._context))
+        hidden = self.text_model.embeddings(
+            inputs_embeds=padded(embeddings, ends, pad, self._context)
+        )
         hidden = self.text_model.encoder(inputs_embeds=hidden).last_hidden_state
         features: Tensor = self.text_model.head(self.text_model.final_layer_norm(hidden)[:, -1])
         return features
@@ -57,10 +68,14 @@ class SiglipTowers(Towers):
 class SiglipBackbone(TowerBackbone):
     """A frozen SigLIP with its tokeniser."""
 
-    def __init__(self, siglip: Any, tokenizer: Any, preprocessing: Preprocessing, **identity: Any) -> None:
+    def __init__(
+        self, siglip: Any, tokenizer: Any, preprocessing: Preprocessing, **identity: Any
+    ) -> None:
         self._tokenizer = tokenizer
         self._context = int(siglip.config.text_config.max_position_embeddings)
-        towers = SiglipTowers(siglip, pad=tokenizer.pad_token_id, mean=preprocessing.mean, std=preprocessing.std)
+        towers = SiglipTowers(
+            siglip, pad=tokenizer.pad_token_id, mean=preprocessing.mean, std=preprocessing.std
+        )
         super().__init__(
             towers=towers,
             logit_scale=float(siglip.logit_scale.detach().float().exp()),
@@ -71,14 +86,23 @@ class SiglipBackbone(TowerBackbone):
         )
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
-        encoded = self._tokenizer(list(texts), padding=True, truncation=True, max_length=self._context, return_tensors="pt")
+        encoded = self._tokenizer(
+            list(texts),
+            padding=True,
+            truncation=True,
+            max_length=self._context,
+            return_tensors="pt",
+        )
         ids: Tensor = encoded["input_ids"].to(self.device)
-        ends = (ids == self._tokenizer.eos_token_id).int().argmax(dim=-1)  # it pads with the end of text itself
+        ends = (
+            (ids == self._tokenizer.eos_token_id).int().argmax(dim=-1)
+        )  # it pads with the end of text itself
         return Tokens(ids[:, : int(ends.max()) + 1], ends)
 
 
 def load(folder: Path, **identity: Any) -> SiglipBackbone:
-    """A SigLIP from a folder in transformers' layout. Nothing in it is executed, and no socket is opened.
+    """A SigLIP from a folder in transformers' layout. Nothing in it is executed, and no socket is
+    opened.
 
     Raises:
         Mistake: the package that its tokeniser needs is not installed.
@@ -88,10 +112,13 @@ def load(folder: Path, **identity: Any) -> SiglipBackbone:
         import sentencepiece  # noqa: F401 (transformers says only that a name is missing)
     except ImportError:
         raise Mistake(
-            f"backbone {identity['name']}: SigLIP's tokeniser needs sentencepiece; run: pip install 'clvl_bench[siglip]'"
+            f"backbone {identity['name']}: SigLIP's tokeniser needs sentencepiece; run: pip "
+            f"install 'clvl_bench[siglip]'"
         ) from None
     from transformers import SiglipModel, SiglipTokenizer
 
     siglip = read_model(SiglipModel, folder, "SigLIP", identity["name"])
     tokenizer = read_part(SiglipTokenizer, folder, "SigLIP", identity["name"])
-    return SiglipBackbone(siglip, tokenizer, read_preprocessing(folder / "preprocessor_config.json"), **identity)
+    return SiglipBackbone(
+        siglip, tokenizer, read_preprocessing(folder / "preprocessor_config.json"), **identity
+    )

@@ -1,8 +1,10 @@
-"""Teacher: a frozen backbone that somebody learns from: what it says about images, by sample id, and about classes.
+"""Teacher: a frozen backbone that somebody learns from: what it says about images, by sample id,
+and about classes.
 
-By default it is the backbone that adapts, untouched. Another one (a RemoteCLIP for a CLIP, a large for a small) may have
-features of another width: its similarities can be compared all the same, and where features must be, a declared projection maps
-the student's. What a teacher says never carries a gradient.
+By default it is the backbone that adapts, untouched. Another one (a RemoteCLIP for a CLIP, a large
+for a small) may have features of another width: its similarities can be compared all the same, and
+where features must be, a declared projection maps the student's. What a teacher says never carries
+a gradient.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +19,9 @@ from clvl_bench.data.catalog.candidate import Candidate
 
 @dataclass(frozen=True)
 class Teacher:
-    """A frozen backbone; `images` gives its image features [batch, width], not normalised, for sample ids [batch]."""
+    """A frozen backbone; `images` gives its image features [batch, width], not normalised, for
+    sample ids [batch].
+    """
 
     backbone: Backbone
     images: Callable[[Tensor], Tensor]
@@ -47,16 +51,21 @@ class Teacher:
         Raises:
             Mistake: the backbone has no towers.
         """
-        return l2_normalize(with_towers(self.backbone, wanted_by="a teacher of captions").text_features(sentences))
+        return l2_normalize(
+            with_towers(self.backbone, wanted_by="a teacher of captions").text_features(sentences)
+        )
 
 
 class Projection(nn.Module):
-    """The declared map of a student's features to a teacher's width: linear, fixed; none where widths agree.
+    """The declared map of a student's features to a teacher's width: linear, fixed; none where
+    widths agree.
 
-    It is fitted once by ridge regression, from what the untouched student says about some images to what the teacher says of
-    them, both as unit features, so that a student which has not learned anything is mapped as near to its teacher as a linear
-    map can. It does not train, and is no place where a loss could be made small without the student. (CLIP-KD, Yang et al.
-    2024, arXiv:2307.12732, trains its projection with the student instead; a method that wants that owns a linear layer.)
+    It is fitted once by ridge regression, from what the untouched student says about some images to
+    what the teacher says of them, both as unit features, so that a student which has not learned
+    anything is mapped as near to its teacher as a linear map can. It does not train, and is no
+    place where a loss could be made small without the student. (CLIP-KD, Yang et al. 2024,
+    arXiv:2307.12732, trains its projection with the student instead; a method that wants that owns
+    a linear layer.)
     """
 
     weight: Tensor
@@ -65,7 +74,12 @@ class Projection(nn.Module):
         """From features of the same images [images, student width], [images, teacher width]."""
         super().__init__()
         same = student.shape[1] == teacher.shape[1]
-        self.register_buffer("weight", torch.empty(0) if same else _fitted(l2_normalize(student), l2_normalize(teacher), ridge))
+        self.register_buffer(
+            "weight",
+            torch.empty(0)
+            if same
+            else _fitted(l2_normalize(student), l2_normalize(teacher), ridge),
+        )
 
     def forward(self, features: Tensor) -> Tensor:
         """[batch, teacher width] from a student's features [batch, student width]."""
@@ -74,6 +88,8 @@ class Projection(nn.Module):
 
 def _fitted(student: Tensor, teacher: Tensor, ridge: float) -> Tensor:
     x, y = student.double(), teacher.double()
-    gram = x.T @ x + ridge * len(x) / x.shape[1] * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
+    gram = x.T @ x + ridge * len(x) / x.shape[1] * torch.eye(
+        x.shape[1], dtype=x.dtype, device=x.device
+    )
     weight: Tensor = torch.linalg.solve(gram, x.T @ y).to(student.dtype)
     return weight

@@ -1,6 +1,8 @@
-"""Weights: files of tensors and folders in transformers' layout, read without executing anything that is in them.
+"""Weights: files of tensors and folders in transformers' layout, read without executing anything
+that is in them.
 
-torch's own files (.bin, .pt) are pickles: they go through its restricted reader, which builds tensors and nothing else.
+torch's own files (.bin, .pt) are pickles: they go through its restricted reader, which builds
+tensors and nothing else.
 """
 
 from pathlib import Path
@@ -19,22 +21,30 @@ _WRAPPERS = ("state_dict", "model")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weights file by name, without a wrapper and the `module.` of parallel training.
+    """The tensors of a weights file by name, without a wrapper and the `module.` of parallel
+    training.
 
     Raises:
         Damage: it cannot be read, or holds more than tensors.
     """
     try:
         named = path.suffix == ".safetensors"
-        content = load_file(path) if named else torch.load(path, map_location="cpu", weights_only=True)
+        content = (
+            load_file(path) if named else torch.load(path, map_location="cpu", weights_only=True)
+        )
     except UnpicklingError:
-        raise Damage(f"{path}: holds more than tensors; get the weights as safetensors, or as a plain state dict") from None
+        raise Damage(
+            f"{path}: holds more than tensors; get the weights as safetensors, or as a plain state "
+            f"dict"
+        ) from None
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, SafetensorError) as error:
         raise Damage(f"{path}: cannot be read as weights ({first_line(error)})") from None
     for name in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(name), dict):
             content = content[name]
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(value, Tensor) for value in content.values()
+    ):
         raise Damage(f"{path}: holds no state dict, the tensors of a model by their names")
     return {name.removeprefix("module."): tensor for name, tensor in content.items()}
 
@@ -49,14 +59,21 @@ def read_model(kind: Any, folder: Path, what: str, name: str, *, role: str = "ba
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    model, info = read_part(kind, folder, what, name, role=role, dtype=torch.float32, output_loading_info=True)
+    model, info = read_part(
+        kind, folder, what, name, role=role, dtype=torch.float32, output_loading_info=True
+    )
     absent = sorted({*info["missing_keys"], *(str(key) for key in info["mismatched_keys"])})
     if absent:  # transformers fills these with random numbers and goes on
-        raise Damage(f"{role} {name}: {folder} lacks {len(absent)} weights of a {what}, for example {absent[0]}")
+        raise Damage(
+            f"{role} {name}: {folder} lacks {len(absent)} weights of a {what}, for example "
+            f"{absent[0]}"
+        )
     return model
 
 
-def read_part(kind: Any, folder: Path, what: str, name: str, *, role: str = "backbone", **settings: Any) -> Any:
+def read_part(
+    kind: Any, folder: Path, what: str, name: str, *, role: str = "backbone", **settings: Any
+) -> Any:
     """A transformers model or tokeniser from a folder: no network, and no code from the folder.
 
     Raises:
@@ -65,9 +82,14 @@ def read_part(kind: Any, folder: Path, what: str, name: str, *, role: str = "bac
     try:
         return kind.from_pretrained(folder, local_files_only=True, **settings)
     except UnpicklingError:
-        raise Damage(f"{role} {name}: the weights in {folder} hold more than tensors; get them as safetensors") from None
+        raise Damage(
+            f"{role} {name}: the weights in {folder} hold more than tensors; get them as "
+            f"safetensors"
+        ) from None
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
-        raise Damage(f"{role} {name}: {folder} cannot be read as a {what} ({first_line(error)})") from None
+        raise Damage(
+            f"{role} {name}: {folder} cannot be read as a {what} ({first_line(error)})"
+        ) from None
 
 
 def first_line(error: Exception) -> str:

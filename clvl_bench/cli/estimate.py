@@ -1,5 +1,6 @@
-"""Estimate: what runs would cost: time and memory as committed runs of the same kind took them, disk by arithmetic. What
-nobody has measured is said to be unknown."""
+"""Estimate: what runs would cost: time and memory as committed runs of the same kind took them,
+disk by arithmetic. What nobody has measured is said to be unknown.
+"""
 
 import json
 from collections.abc import Sequence
@@ -28,10 +29,21 @@ def _three(runs: Sequence[RunConfig], results: Path) -> list[str]:
     alike = [[origin for origin in known if _same_kind(origin, config)] for config in runs]
     measured = [origins for origins in alike if origins]
     if not measured:
-        return ["Time      not known: no committed run is of this kind", "Memory    not known", f"Disk      {_disk(runs)}"]
-    seconds = sum(mean(origin.train_seconds + origin.evaluate_seconds for origin in origins) for origins in measured)
+        return [
+            "Time      not known: no committed run is of this kind",
+            "Memory    not known",
+            f"Disk      {_disk(runs)}",
+        ]
+    seconds = sum(
+        mean(origin.train_seconds + origin.evaluate_seconds for origin in origins)
+        for origins in measured
+    )
     peak = max(origin.peak_memory_mib for origins in measured for origin in origins)
-    share = "" if len(measured) == len(runs) else f" for {len(measured)} of {len(runs)} runs, the others are not known"
+    share = (
+        ""
+        if len(measured) == len(runs)
+        else f" for {len(measured)} of {len(runs)} runs, the others are not known"
+    )
     return [
         f"Time      {_duration(seconds)} of one core, as committed runs took it{share}",
         f"Memory    {peak:.0f} MiB a run, the most that committed runs took",
@@ -42,13 +54,30 @@ def _three(runs: Sequence[RunConfig], results: Path) -> list[str]:
 def _committed(results: Path) -> list[Origin]:
     """All committed runs: a folder may be called by its experiment, and hold several benchmarks."""
     roots = dict.fromkeys((results.resolve(), (shipped() / "results").resolve()))
-    return [origin for root in roots for file in sorted(root.glob(f"*/{RUNS}")) for origin in origins(file.parent)]
+    return [
+        origin
+        for root in roots
+        for file in sorted(root.glob(f"*/{RUNS}"))
+        for origin in origins(file.parent)
+    ]
 
 
 def _same_kind(origin: Origin, config: RunConfig) -> bool:
     limit = "" if config.limit is None else str(config.limit)
-    mine = (config.benchmark, config.benchmark_config.label_space, config.strategy, config.backbone_name, limit)
-    return (origin.benchmark, origin.label_space, origin.strategy, origin.backbone, origin.limit) == mine
+    mine = (
+        config.benchmark,
+        config.benchmark_config.label_space,
+        config.strategy,
+        config.backbone_name,
+        limit,
+    )
+    return (
+        origin.benchmark,
+        origin.label_space,
+        origin.strategy,
+        origin.backbone,
+        origin.limit,
+    ) == mine
 
 
 def _disk(runs: Sequence[RunConfig]) -> str:
@@ -61,20 +90,28 @@ def _disk(runs: Sequence[RunConfig]) -> str:
             if not isinstance(dataset.source, FeaturesSource):
                 size = _size(dataset, split)
                 limit = config.limit
-                images[name, split] = size if limit is None else limit if size is None else min(limit, size)
+                images[name, split] = (
+                    size if limit is None else limit if size is None else min(limit, size)
+                )
                 widths.add(_width(config.backbone))
     if not images:
         return "no features to keep: they are given"
     unknown = sorted({name for (name, _), count in images.items() if count is None})
     count = sum(number or 0 for number in images.values())
     width = widths.pop() if len(widths) == 1 else None
-    kept = "features of unknown width" if width is None else f"{count * width * FLOAT_BYTES / 2**20:.1f} MiB of features"
+    kept = (
+        "features of unknown width"
+        if width is None
+        else f"{count * width * FLOAT_BYTES / 2**20:.1f} MiB of features"
+    )
     rest = f", beside {', '.join(unknown)}, whose size is not declared" if unknown else ""
     return f"{count:,} images: {kept}, kept once for all runs{rest}"
 
 
 def _size(dataset: ImageDataset | VqaDataset, split: str) -> int | None:
-    """How many images a split has. Of a dataset without a published one all stand under `train`: copies are cut by a share."""
+    """How many images a split has. Of a dataset without a published one all stand under `train`:
+    copies are cut by a share.
+    """
     if isinstance(dataset, VqaDataset):
         return dataset.images.get(split)
     if dataset.samples is not None and not dataset.splits:
@@ -83,12 +120,22 @@ def _size(dataset: ImageDataset | VqaDataset, split: str) -> int | None:
 
 
 def _patches(runs: Sequence[RunConfig]) -> str | None:
-    """What the patch tokens of all images of a run take in memory, the most of the runs that read them."""
-    sizes = [patch_bytes(config) for config in runs if config.strategy_config.input_kind == "question_patches"]
+    """What the patch tokens of all images of a run take in memory, the most of the runs that read
+    them.
+    """
+    sizes = [
+        patch_bytes(config)
+        for config in runs
+        if config.strategy_config.input_kind == "question_patches"
+    ]
     if not sizes:
         return None
     known = [size for size in sizes if size is not None]
-    return "Patches   " + ("of unknown size" if not known else f"{max(known) / 2**20:.1f} MiB of a run's memory, in fp16")
+    return "Patches   " + (
+        "of unknown size"
+        if not known
+        else f"{max(known) / 2**20:.1f} MiB of a run's memory, in fp16"
+    )
 
 
 def patch_bytes(config: RunConfig) -> int | None:
@@ -123,4 +170,10 @@ def _width(backbone: str) -> int | None:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )

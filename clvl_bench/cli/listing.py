@@ -36,14 +36,29 @@ NARROW = 17
 def _datasets() -> Rows:
     rows: Rows = [("name", "classes", "train/valid/test", "size", "licence", "here")]
     for dataset in DATASETS:
-        sizes = "/".join(str(dataset.splits.get(split, "-")) for split in ("train", "valid", "test"))
+        sizes = "/".join(
+            str(dataset.splits.get(split, "-")) for split in ("train", "valid", "test")
+        )
         size = sizes if dataset.splits else f"{dataset.samples}, no split"
         missing = "own copy" if isinstance(dataset.source, OwnCopySource) else "fetch"
         here = "yes" if is_here(dataset) else missing
-        rows.append((dataset.name, str(len(dataset.classes)), size, _weight(dataset), _licence(dataset.licence), here))
+        rows.append(
+            (
+                dataset.name,
+                str(len(dataset.classes)),
+                size,
+                _weight(dataset),
+                _licence(dataset.licence),
+                here,
+            )
+        )
     for asked in QUESTIONS:
         parts = asked.partitions["official"]
-        size = "/".join(str(parts.get(split, "-")) for split in ("train", "valid", "test")) if parts else "not stated"
+        size = (
+            "/".join(str(parts.get(split, "-")) for split in ("train", "valid", "test"))
+            if parts
+            else "not stated"
+        )
         here = "yes" if is_here(asked) else "own copy"
         rows.append((asked.name, "questions", size, _weight(asked), _licence(asked.licence), here))
     return rows
@@ -63,17 +78,27 @@ def _megabytes(number: float) -> str:
 
 
 def _licence(said: str) -> str:
-    """The licence's name, without what it adds behind a semicolon: the declaration and each record have the whole."""
+    """The licence's name, without what it adds behind a semicolon: the declaration and each record
+    have the whole.
+    """
     return said.partition(";")[0]
 
 
 def _models(declared: Sequence[BackboneDeclaration]) -> Rows:
     rows: Rows = [("name", "size", "input", "context", "licence", "here")]
     for each in declared:
-        missing = "fetch" if each.revision is not None else "import" if each.architecture is not None else "own copy"
+        missing = (
+            "fetch"
+            if each.revision is not None
+            else "import"
+            if each.architecture is not None
+            else "own copy"
+        )
         here = "yes" if backbones.is_here(each) else missing
         size = "-" if each.embedded else _megabytes(each.download_mb)
-        rows.append((each.name, size, f"{each.image_size} px", str(each.context_length), each.licence, here))
+        rows.append(
+            (each.name, size, f"{each.image_size} px", str(each.context_length), each.licence, here)
+        )
     return rows
 
 
@@ -83,7 +108,9 @@ def _benchmarks() -> Rows:
         config = load("benchmark", name)
         assert isinstance(config, BenchmarkConfig)
         absent = [dataset for dataset in config.named if not is_here(config.declared(dataset))]
-        rows.append((name, _headline("benchmark", name), "here" if not absent else f"{len(absent)} missing"))
+        rows.append(
+            (name, _headline("benchmark", name), "here" if not absent else f"{len(absent)} missing")
+        )
     return rows
 
 
@@ -109,7 +136,13 @@ def _fields(member: type[BaseModel]) -> Rows:
     schema = member.model_json_schema()["properties"]
     for name, field in member.model_fields.items():
         if name != "kind":
-            default = "needed" if field.is_required() else "-" if field.default is None else json.dumps(field.default)
+            default = (
+                "needed"
+                if field.is_required()
+                else "-"
+                if field.default is None
+                else json.dumps(field.default)
+            )
             rows.append((name, default, _allowed(schema[name]), field.description or ""))
     return rows
 
@@ -120,7 +153,13 @@ def _allowed(schema: Mapping[str, Any]) -> str:
         return ", ".join(map(str, schema["enum"]))
     if "anyOf" in schema:
         return " or ".join(_allowed(each) for each in schema["anyOf"])
-    words = {"integer": "whole number", "null": "left out", "boolean": "true, false", "string": "text", "array": "list"}
+    words = {
+        "integer": "whole number",
+        "null": "left out",
+        "boolean": "true, false",
+        "string": "text",
+        "array": "list",
+    }
     signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
     bounds = [f"{sign} {schema[key]}" for key, sign in signs.items() if key in schema]
     return " ".join([words.get(schema.get("type", ""), schema.get("type", "any")), *bounds])
@@ -134,10 +173,15 @@ def _metrics() -> Rows:
 
 
 TABLES: dict[str, Callable[[], Rows]] = {
-    "datasets": _datasets, "benchmarks": _benchmarks, "strategies": _strategies, "adapters": partial(_kinds, adapters),
-    "plugins": partial(_kinds, plugins), "backbones": partial(_models, BACKBONES), "answerers": partial(_models, ANSWERERS),
+    "datasets": _datasets,
+    "benchmarks": _benchmarks,
+    "strategies": _strategies,
+    "adapters": partial(_kinds, adapters),
+    "plugins": partial(_kinds, plugins),
+    "backbones": partial(_models, BACKBONES),
+    "answerers": partial(_models, ANSWERERS),
     "metrics": _metrics,
-}  # fmt: skip
+}
 
 
 def show(what: str) -> None:
@@ -147,11 +191,16 @@ def show(what: str) -> None:
         Mistake: there is no such table.
     """
     members = {**adapters(), **plugins()}
-    kinds: dict[str, Callable[[], Rows]] = {kind: partial(_fields, member) for kind, member in members.items()}
+    kinds: dict[str, Callable[[], Rows]] = {
+        kind: partial(_fields, member) for kind, member in members.items()
+    }
     tables = {**kinds, **TABLES}
     if what != "all" and what not in tables:
         near, allowed = near_match(what, [*tables, "all"]), ", ".join([*TABLES, "all"])
-        raise Mistake(f"list: unknown table '{what}': {near}allowed: {allowed}, or a kind of adapter or plugin")
+        raise Mistake(
+            f"list: unknown table '{what}': {near}allowed: {allowed}, or a kind of adapter or "
+            f"plugin"
+        )
     console = Console()
     for name in TABLES if what == "all" else (what,):
         titles, *rows = tables[name]()

@@ -1,4 +1,6 @@
-"""Command line: verbs that parse, call and print. Everything heavy is imported inside the verb that needs it."""
+"""Command line: verbs that parse, call and print. Everything heavy is imported inside the verb that
+needs it.
+"""
 
 import os
 import sys
@@ -14,17 +16,33 @@ if TYPE_CHECKING:
     from clvl_bench.runs.experiment import ExperimentConfig
 
 app = typer.Typer(
-    help="Continual adaptation of vision-language models: run, measure, compare.", no_args_is_help=True, add_completion=True,
-    pretty_exceptions_enable=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
+    help="Continual adaptation of vision-language models: run, measure, compare.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 INTERRUPTED = 130
 """What typer answers to Ctrl-C, as shells do."""
 
-Results = Annotated[Path, typer.Option("--results", help="Folder of results.", envvar="CLVL_RESULTS")]
-Set = Annotated[list[str], typer.Option("--set", help="Override a field, e.g. train.epochs=1 or benchmark.label_space=seen.")]
-Backbone = Annotated[str, typer.Option(help="Name (see list backbones) or folder in transformers' layout.")]
-Limit = Annotated[int | None, typer.Option(help="Samples a split, to try things out; marks results as partial.", min=1)]
+Results = Annotated[
+    Path, typer.Option("--results", help="Folder of results.", envvar="CLVL_RESULTS")
+]
+Set = Annotated[
+    list[str],
+    typer.Option(
+        "--set", help="Override a field, e.g. train.epochs=1 or benchmark.label_space=seen."
+    ),
+]
+Backbone = Annotated[
+    str, typer.Option(help="Name (see list backbones) or folder in transformers' layout.")
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(help="Samples a split, to try things out; marks results as partial.", min=1),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, or cuda.")]
 
 
@@ -37,16 +55,29 @@ def run(
     device: Device = "auto",
     set_: Set = [],  # noqa: B006 (typer's form)
     limit: Limit = None,
-    threads: Annotated[int, typer.Option(help="Threads of the run; they change the last bits.", min=1)] = 1,
-    precision: Annotated[str, typer.Option(help="Of frozen towers: fp32, bf16 or fp16; what trains is fp32.")] = "fp32",
+    threads: Annotated[
+        int, typer.Option(help="Threads of the run; they change the last bits.", min=1)
+    ] = 1,
+    precision: Annotated[
+        str, typer.Option(help="Of frozen towers: fp32, bf16 or fp16; what trains is fp32.")
+    ] = "fp32",
     results: Results = Path("results"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would run; write nothing.")
+    ] = False,
 ) -> None:
     """Run one strategy on one benchmark. Its row stands beside those of the committed results."""
     from clvl_bench.runs.files import run_config
 
     config = run_config(
-        benchmark, strategy, backbone=backbone, seed=seed, threads=threads, precision=precision, limit=limit, overrides=set_
+        benchmark,
+        strategy,
+        backbone=backbone,
+        seed=seed,
+        threads=threads,
+        precision=precision,
+        limit=limit,
+        overrides=set_,
     )
     if dry_run:
         from clvl_bench.cli.show import show_plan
@@ -64,13 +95,19 @@ def run(
 @app.command()
 def grid(
     experiment: Annotated[str, typer.Argument(help="Name or path of an experiment's TOML file.")],
-    jobs: Annotated[int | None, typer.Option(help="Runs at a time; one a core if left out.", min=1)] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Runs at a time; one a core if left out.", min=1)
+    ] = None,
     device: Device = "auto",
     limit: Limit = None,
     results: Results = Path("results"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would run; write nothing.")
+    ] = False,
 ) -> None:
-    """Run what is missing of a grid. An experiment crosses benchmarks, strategies, backbones, seeds and class orders."""
+    """Run what is missing of a grid. An experiment crosses benchmarks, strategies, backbones, seeds
+    and class orders.
+    """
     from clvl_bench.cli.show import show_grid, show_plan
     from clvl_bench.runs.files import runs_of
 
@@ -84,7 +121,9 @@ def grid(
     from clvl_bench.runs.grid import default_jobs
     from clvl_bench.runs.grid import grid as run_grid
 
-    outcomes = run_grid(runs, results=results, jobs=jobs or default_jobs(), device=_device(device, config.precision))
+    outcomes = run_grid(
+        runs, results=results, jobs=jobs or default_jobs(), device=_device(device, config.precision)
+    )
     failed = show_grid(runs, outcomes, results, sweep=bool(config.sweep))
     if failed:
         raise typer.Exit(1)
@@ -92,12 +131,16 @@ def grid(
 
 @app.command()
 def report(
-    runs: Annotated[list[str], typer.Argument(help="Run folders, folders of them, committed folders, or an experiment.")] = [],  # noqa: B006
+    runs: Annotated[
+        list[str],
+        typer.Argument(help="Run folders, folders of them, committed folders, or an experiment."),
+    ] = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="Where tables and plots go.")] = Path("results/report"),
     results: Results = Path("results"),
     plots: Annotated[bool, typer.Option(help="Draw the plots, too.")] = True,
     beside: Annotated[
-        Path | None, typer.Option(help="A table of published numbers that ours are laid beside, in beside.md.")
+        Path | None,
+        typer.Option(help="A table of published numbers that ours are laid beside, in beside.md."),
     ] = None,
 ) -> None:
     """Make tables and plots of records."""
@@ -130,13 +173,17 @@ def compare(
     a: Annotated[Path, typer.Argument(help="Run folder, folder of them, or committed folder.")],
     b: Annotated[Path, typer.Argument(help="The same, to compare with.")],
     tolerance: Annotated[
-        float, typer.Option(help="Largest difference of an accuracy, in 0..1, that is no change.", min=0)
+        float,
+        typer.Option(help="Largest difference of an accuracy, in 0..1, that is no change.", min=0),
     ] = 0.0,
 ) -> None:
     """Compare two sets of runs. The exit code is 1 when numbers moved."""
     for folder in (a, b):
         if not folder.is_dir():
-            raise Mistake(f"{folder}: no such folder; give a run folder, a folder of runs, or one of committed records")
+            raise Mistake(
+                f"{folder}: no such folder; give a run folder, a folder of runs, or one of "
+                f"committed records"
+            )
     from clvl_bench.report.compare import compare as differences_of
     from clvl_bench.report.runs import load
 
@@ -167,7 +214,8 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            help="datasets, benchmarks, strategies, adapters, plugins, backbones, answerers or metrics; or a kind of one."
+            help="datasets, benchmarks, strategies, adapters, plugins, backbones, answerers or "
+            "metrics; or a kind of one."
         ),
     ] = "all",
 ) -> None:
@@ -179,8 +227,12 @@ def list_(
 
 @app.command()
 def doctor(
-    data: Annotated[bool, typer.Option("--data", help="Hash all fetched data, and say what changed.")] = False,
-    weights: Annotated[bool, typer.Option("--weights", help="Hash all fetched weights, and say what changed.")] = False,
+    data: Annotated[
+        bool, typer.Option("--data", help="Hash all fetched data, and say what changed.")
+    ] = False,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Hash all fetched weights, and say what changed.")
+    ] = False,
 ) -> None:
     """Show what works on this machine. Where something does not, it says what to type."""
     from clvl_bench.cli.doctor import Kind, examine
@@ -191,8 +243,12 @@ def doctor(
 
 
 @app.command()
-def fetch(names: Annotated[list[str], typer.Argument(help="Datasets, backbones or answerers.")]) -> None:
-    """Download datasets or weights. It takes the pinned commit, and is the only verb that uses the network."""
+def fetch(
+    names: Annotated[list[str], typer.Argument(help="Datasets, backbones or answerers.")],
+) -> None:
+    """Download datasets or weights. It takes the pinned commit, and is the only verb that uses the
+    network.
+    """
     os.environ["HF_HUB_OFFLINE"] = "0"
     from clvl_bench.hub.fetch import fetch as fetch_one
 
@@ -228,11 +284,20 @@ def unpack(archive: Annotated[Path, typer.Argument(help="An archive that pack wr
 def import_weights(
     file: Annotated[Path, typer.Argument(help="A state dict, .safetensors or .pt.")],
     arch: Annotated[str, typer.Option(help="The architecture's name there, for example ViT-B-32.")],
-    from_: Annotated[str, typer.Option("--from", help="Whose names the weights have: open_clip.")] = "open_clip",
-    to: Annotated[Path | None, typer.Option("--to", help="The folder to write; the file's name if left out.")] = None,
-    family: Annotated[str | None, typer.Option(help="What records call these weights' family, for example RemoteCLIP.")] = None,
+    from_: Annotated[
+        str, typer.Option("--from", help="Whose names the weights have: open_clip.")
+    ] = "open_clip",
+    to: Annotated[
+        Path | None, typer.Option("--to", help="The folder to write; the file's name if left out.")
+    ] = None,
+    family: Annotated[
+        str | None,
+        typer.Option(help="What records call these weights' family, for example RemoteCLIP."),
+    ] = None,
 ) -> None:
-    """Convert published weights to a folder. --backbone takes it; its features are checked against the original's."""
+    """Convert published weights to a folder. --backbone takes it; its features are checked against
+    the original's.
+    """
     if from_ != "open_clip":
         raise Mistake(f"--from {from_}: allowed: open_clip")
     if not file.is_file():
@@ -242,11 +307,16 @@ def import_weights(
 
     made = convert(file, architecture=arch, folder=to or Path(file.stem), family=family)
     where = made.folder if made.folder.is_absolute() else f"./{made.folder}"
-    print(f"{file}: features agree with open_clip's to {made.difference:.1e}; use it with --backbone {where}")
+    print(
+        f"{file}: features agree with open_clip's to {made.difference:.1e}; use it with --backbone "
+        f"{where}"
+    )
 
 
 @app.callback(invoke_without_command=True)
-def options(version: Annotated[bool, typer.Option("--version", help="Show versions and exit.")] = False) -> None:
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Show versions and exit.")] = False,
+) -> None:
     if version:
         from clvl_bench.cli.doctor import versions
 
@@ -258,7 +328,9 @@ def options(version: Annotated[bool, typer.Option("--version", help="Show versio
 
 def main() -> None:
     """The console script: a user's mistake is one line; our own faults keep their traceback."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when the hub library is imported: a run opens no socket
+    os.environ.setdefault(
+        "HF_HUB_OFFLINE", "1"
+    )  # read when the hub library is imported: a run opens no socket
     try:
         code = app(standalone_mode=False)
     except ClvlError as error:
@@ -299,7 +371,9 @@ def _result_folders(names: list[str], results: Path) -> list[Path]:
         if Path(name).is_dir():
             folders.append(Path(name))
         elif not name.endswith(".toml") and name not in known("experiment"):
-            raise Mistake(f"{name}: no such folder, and {unknown('experiment', name, known('experiment'))}")
+            raise Mistake(
+                f"{name}: no such folder, and {unknown('experiment', name, known('experiment'))}"
+            )
         else:
             folders += [results / "runs" / config.id for config in runs_of(_experiment(name))]
     return folders
@@ -309,17 +383,23 @@ def _device(name: str, precision: str = "fp32") -> str:
     """The device to use.
 
     Raises:
-        Mistake: there is no such device here, or a CPU was found where half precision was asked for.
+        Mistake: there is no such device here, or a CPU was found where half precision was asked
+            for.
     """
     import torch
 
     if name == "auto" and precision != "fp32" and not torch.cuda.is_available():
-        raise Mistake(f"--precision {precision}: there is no GPU here; use fp32, or insist with --device cpu")
+        raise Mistake(
+            f"--precision {precision}: there is no GPU here; use fp32, or insist with --device cpu"
+        )
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cpu" or (name.startswith("cuda") and torch.cuda.is_available()):
         return name
-    raise Mistake(f"--device {name}: there is none here; allowed: auto, cpu" + (", cuda" if torch.cuda.is_available() else ""))
+    raise Mistake(
+        f"--device {name}: there is none here; allowed: auto, cpu"
+        + (", cuda" if torch.cuda.is_available() else "")
+    )
 
 
 def _must_write(results: Path) -> None:
@@ -330,7 +410,9 @@ def _must_write(results: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise Mistake(f"--results {results}: cannot be written ({error.strerror}); choose another folder") from None
+        raise Mistake(
+            f"--results {results}: cannot be written ({error.strerror}); choose another folder"
+        ) from None
 
 
 def _quiet(threads: int) -> None:

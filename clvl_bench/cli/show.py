@@ -23,25 +23,47 @@ from clvl_bench.runs.files import shipped
 
 
 def show_result(result: Result, results: Path) -> None:
-    """The new run beside the committed runs on the same data and weights, the plots, and six lines to go on from."""
+    """The new run beside the committed runs on the same data and weights, the plots, and six lines
+    to go on from.
+    """
     run = of_result(result)
     beside = reference(run, results)
     out = result.folder / "report"
     write_report([run], out)
     show_table([run, *beside], new=run)
     timing = result.timing
-    spent = f"train {timing.get('train_seconds', 0):.1f} s, evaluate {timing.get('evaluate_seconds', 0):.1f} s"
-    print(f"Run       {run.origin.run}" + (f" (partial: --limit {run.origin.limit})" if run.origin.limit else ""))
+    spent = (
+        f"train {timing.get('train_seconds', 0):.1f} s, evaluate "
+        f"{timing.get('evaluate_seconds', 0):.1f} s"
+    )
+    print(
+        f"Run       {run.origin.run}"
+        + (f" (partial: --limit {run.origin.limit})" if run.origin.limit else "")
+    )
     print(f"Spent     {spent}, peak memory {timing['peak_memory_mib']:.0f} MiB")
-    print(f"Beside it {len(beside)} committed runs with the same data and weights" if beside else "Beside it no committed run")
+    print(
+        f"Beside it {len(beside)} committed runs with the same data and weights"
+        if beside
+        else "Beside it no committed run"
+    )
     print(f"Records   {result.folder / 'records.csv'}")
     print(f"Report    {out / 'summary.md'}")
     print(f"Plots     {out}/*.png")
 
 
 def reference(run: Run, results: Path) -> list[Run]:
-    """Committed runs of the same benchmark that may stand beside a run: equal data, weights, prompts and limit."""
-    same = ("benchmark", "label_space", "backbone", "data_sha256", "weights_sha256", "prompts_sha256", "limit")
+    """Committed runs of the same benchmark that may stand beside a run: equal data, weights,
+    prompts and limit.
+    """
+    same = (
+        "benchmark",
+        "label_space",
+        "backbone",
+        "data_sha256",
+        "weights_sha256",
+        "prompts_sha256",
+        "limit",
+    )
     for root in dict.fromkeys((results, shipped() / "results")):
         if (root / run.origin.benchmark / RUNS).is_file():
             runs = load([root / run.origin.benchmark])
@@ -55,10 +77,14 @@ def reference(run: Run, results: Path) -> list[Run]:
 
 
 def show_table(runs: Sequence[Run], *, new: Run | None = None) -> None:
-    """The short table of each benchmark, label space and backbone; a new run has a row of its own."""
+    """The short table of each benchmark, label space and backbone; a new run has a row of its
+    own.
+    """
     frame = summary(runs) if new is None else _with_new_row(runs, new)
     console = Console()
-    for (benchmark, label_space, backbone), part in frame.groupby(["benchmark", "label_space", "backbone"], sort=False):
+    for (benchmark, label_space, backbone), part in frame.groupby(
+        ["benchmark", "label_space", "backbone"], sort=False
+    ):
         titles, rows = terminal_table(part)
         toy = " (a toy)" if backbone == "tiny" else ""
         table = Table(
@@ -69,9 +95,17 @@ def show_table(runs: Sequence[Run], *, new: Run | None = None) -> None:
             pad_edge=False,
         )
         for number, title in enumerate(titles):
-            table.add_column(title, justify="left" if number == 0 else "right", overflow="fold", no_wrap=number > 0)
+            table.add_column(
+                title,
+                justify="left" if number == 0 else "right",
+                overflow="fold",
+                no_wrap=number > 0,
+            )
         for row in rows:
-            table.add_row(*map(escape, row), style="bold" if new is not None and row[0].startswith("> ") else None)
+            table.add_row(
+                *map(escape, row),
+                style="bold" if new is not None and row[0].startswith("> ") else None,
+            )
         console.print(table)
     if note := mixture(runs if new is None else [*runs, new]):
         print(note)
@@ -92,16 +126,24 @@ def show_settings(settings: Sequence[Setting]) -> None:
     for setting in settings:
         if (setting.table, setting.strategy) != heading:
             heading = setting.table, setting.strategy
-            print(f"{setting.strategy} on {setting.table[0]}, label space {setting.table[1]}, validation accuracy")
+            print(
+                f"{setting.strategy} on {setting.table[0]}, label space {setting.table[1]}, "
+                f"validation accuracy"
+            )
         cell = setting.accuracy
         spread = "" if math.isnan(cell.std) else f" ± {100 * cell.std:.1f}"
         failed = f" ({setting.failed} failed)" if setting.failed else ""
         mark = "*" if setting.kept else " "
-        print(f" {mark} {setting.overrides or 'as in the file':<44} {100 * cell.mean:5.1f}{spread}, n {cell.n}{failed}")
+        print(
+            f" {mark} {setting.overrides or 'as in the file':<44} {100 * cell.mean:5.1f}{spread}, "
+            f"n {cell.n}{failed}"
+        )
 
 
 def show_plan(runs: Sequence[RunConfig], results: Path) -> None:
-    """What would run, which of it is finished, what the rest would cost, and for a single run every setting."""
+    """What would run, which of it is finished, what the rest would cost, and for a single run every
+    setting.
+    """
     for config in runs:
         finished = (results / "runs" / config.id / RESULT).is_file()
         print(f"{'finished' if finished else 'missing ':8}  {config.id}")
@@ -115,8 +157,12 @@ def show_plan(runs: Sequence[RunConfig], results: Path) -> None:
         print(json.dumps(runs[0].model_dump(mode="json"), indent=1))
 
 
-def show_grid(runs: Sequence[RunConfig], outcomes: Iterable[Any], results: Path, *, sweep: bool) -> int:
-    """A line for each run as it ends, then the table; of a sweep only validation is shown. Returns how many failed."""
+def show_grid(
+    runs: Sequence[RunConfig], outcomes: Iterable[Any], results: Path, *, sweep: bool
+) -> int:
+    """A line for each run as it ends, then the table; of a sweep only validation is shown. Returns
+    how many failed.
+    """
     waiting = sum(not (results / "runs" / config.id / RESULT).is_file() for config in runs)
     print(f"{len(runs)} runs, {len(runs) - waiting} finished before, {waiting} to do", flush=True)
     failed = 0
@@ -124,7 +170,11 @@ def show_grid(runs: Sequence[RunConfig], outcomes: Iterable[Any], results: Path,
         failed += outcome.state != "done"
         reason = f": {outcome.reason}" if outcome.reason else ""
         print(f"{number}/{waiting} {outcome.state} {outcome.config.id}{reason}", flush=True)
-    finished = [results / "runs" / config.id for config in runs if (results / "runs" / config.id / RESULT).is_file()]
+    finished = [
+        results / "runs" / config.id
+        for config in runs
+        if (results / "runs" / config.id / RESULT).is_file()
+    ]
     if finished:
         try:
             show_settings(select(load(finished))) if sweep else show_table(load(finished))

@@ -1,1 +1,3 @@
-"""Core: what every room uses: errors, schemas, randomness by key, files, the cache folder, resources."""
+"""Core: what every room uses: errors, schemas, randomness by key, files, the cache folder,
+resources.
+"""

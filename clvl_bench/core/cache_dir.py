@@ -1,12 +1,15 @@
-"""Home: the folder for what can be made again (scans, painted pictures, features), whose loss costs time and never results; and
-the place of a repository in the hub's own cache."""
+"""Home: the folder for what can be made again (scans, painted pictures, features), whose loss costs
+time and never results; and the place of a repository in the hub's own cache.
+"""
 
 import os
 from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """`CLVL_HOME`, or `clvl_bench` in the user's cache folder. Nothing is created until something is kept."""
+    """`CLVL_HOME`, or `clvl_bench` in the user's cache folder. Nothing is created until something
+    is kept.
+    """
     chosen = os.environ.get("CLVL_HOME")
     if chosen:
         return Path(chosen).expanduser()
@@ -19,5 +22,10 @@ def hub_snapshot(repository: str, revision: str, kind: str) -> Path:
     from huggingface_hub.constants import HF_HUB_CACHE
     from huggingface_hub.file_download import repo_folder_name
 
-    folder: Path = Path(HF_HUB_CACHE) / repo_folder_name(repo_id=repository, repo_type=kind) / "snapshots" / revision
+    folder: Path = (
+        Path(HF_HUB_CACHE)
+        / repo_folder_name(repo_id=repository, repo_type=kind)
+        / "snapshots"
+        / revision
+    )
     return folder

@@ -1,9 +1,11 @@
-"""The torch-torchvision pair: lets a CPU build of torch import the package index's (CUDA) torchvision.
+"""The torch-torchvision pair: lets a CPU build of torch import the package index's (CUDA)
+torchvision.
 
-avalanche-lib and transformers import torchvision for its Python parts. When the compiled part was built for another torch
-it does not load, and the import itself then fails with `operator torchvision::nms does not exist`, because torchvision
-registers shape functions for two operators that nobody declared. Declaring them is enough. Nothing here calls them;
-whoever does gets torchvision's own error. On a matching pair this does nothing.
+avalanche-lib and transformers import torchvision for its Python parts. When the compiled part was
+built for another torch it does not load, and the import itself then fails with `operator
+torchvision::nms does not exist`, because torchvision registers shape functions for two operators
+that nobody declared. Declaring them is enough. Nothing here calls them; whoever does gets
+torchvision's own error. On a matching pair this does nothing.
 """
 
 import importlib.util
@@ -22,7 +24,9 @@ _declared: list[object] = []  # a torch.library fragment lives as long as its ob
 
 
 def compiled_part_loads() -> bool | None:
-    """Whether torchvision's compiled operators load beside this torch; None where torchvision is not installed."""
+    """Whether torchvision's compiled operators load beside this torch; None where torchvision is
+    not installed.
+    """
     import torch
 
     if hasattr(torch.ops.torchvision, "roi_align"):
@@ -30,7 +34,10 @@ def compiled_part_loads() -> bool | None:
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
         return None
-    libraries = [*Path(spec.origin).parent.glob("_C*.so"), *Path(spec.origin).parent.glob("_C*.pyd")]
+    libraries = [
+        *Path(spec.origin).parent.glob("_C*.so"),
+        *Path(spec.origin).parent.glob("_C*.pyd"),
+    ]
     try:
         for library in libraries:
             torch.ops.load_library(library)
@@ -40,9 +47,13 @@ def compiled_part_loads() -> bool | None:
 
 
 class _BeforeTorchvision(MetaPathFinder):
-    """Runs once, when torchvision is first looked for, whoever imports it; then leaves the import to Python."""
+    """Runs once, when torchvision is first looked for, whoever imports it; then leaves the import
+    to Python.
+    """
 
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if name == "torchvision" and self in sys.meta_path:
             sys.meta_path.remove(self)
             if compiled_part_loads() is False:
@@ -57,5 +68,7 @@ class _BeforeTorchvision(MetaPathFinder):
 
 def prepare() -> None:
     """Make a later `import torchvision` safe; imports nothing itself."""
-    if "torchvision" not in sys.modules and not any(isinstance(f, _BeforeTorchvision) for f in sys.meta_path):
+    if "torchvision" not in sys.modules and not any(
+        isinstance(f, _BeforeTorchvision) for f in sys.meta_path
+    ):
         sys.meta_path.insert(0, _BeforeTorchvision())

@@ -1,4 +1,5 @@
-"""Errors: what a user can cause and mend. Each is one line that says what was got, what is allowed, and how to mend it.
+"""Errors: what a user can cause and mend. Each is one line that says what was got, what is allowed,
+and how to mend it.
 
 Anything else that is raised is a fault of ours and keeps its traceback.
 """
@@ -55,17 +56,26 @@ def near_match(got: object, allowed: Iterable[str]) -> str:
 
 
 def unknown(what: str, got: object, allowed: Iterable[str], *, listed: str = "") -> str:
-    """One clause for a name that nobody has: what was got, a near match, and what is allowed (`listed` by which command)."""
+    """One clause for a name that nobody has: what was got, a near match, and what is allowed
+    (`listed` by which command).
+    """
     names = list(allowed)
-    return f"unknown {what} '{got}': {near_match(got, names)}allowed: {some(got, names, listed=listed) or 'none'}"
+    return (
+        f"unknown {what} '{got}': {near_match(got, names)}allowed: "
+        f"{some(got, names, listed=listed) or 'none'}"
+    )
 
 
 def some(got: object, names: Sequence[str], *, listed: str = "") -> str:
-    """The names, if they can be read at a glance; else those that are nearest, and how many more there are."""
+    """The names, if they can be read at a glance; else those that are nearest, and how many more
+    there are.
+    """
     if len(names) <= GLANCE:
         return ", ".join(names)
     nearest = get_close_matches(str(got), names, n=NEAREST, cutoff=0.0)
-    return f"{', '.join(nearest)} and {len(names) - len(nearest)} more" + (f": {listed}" if listed else "")
+    return f"{', '.join(nearest)} and {len(names) - len(nearest)} more" + (
+        f": {listed}" if listed else ""
+    )
 
 
 def announce(path: Path, mended: str) -> None:

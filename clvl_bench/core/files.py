@@ -22,13 +22,17 @@ def file_sha256(path: Path) -> str:
 
 def to_json(value: Any) -> bytes:
     """Canonical JSON: sorted keys, no NaN, one trailing newline."""
-    return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return (
+        json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    ).encode()
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write a file so that a reader, or whoever comes after a crash, finds the old bytes or the new ones, never a mixture.
+    """Write a file so that a reader, or whoever comes after a crash, finds the old bytes or the new
+    ones, never a mixture.
 
-    What is not `durable` may be lost or damaged when the machine loses power: for what is hashed and can be made again.
+    What is not `durable` may be lost or damaged when the machine loses power: for what is hashed
+    and can be made again.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -48,14 +52,17 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
 def write_folder_atomically(path: Path, files: dict[str, bytes]) -> None:
     """Write a folder of files with a manifest of their hashes; it appears whole or not at all.
 
-    An existing folder of that name is left as it is: what is written under one name is always the same.
+    An existing folder of that name is left as it is: what is written under one name is always the
+    same.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         for name, data in files.items():
             write_atomically(temporary / name, data)
-        write_atomically(temporary / MANIFEST, to_json({name: sha256(data) for name, data in files.items()}))
+        write_atomically(
+            temporary / MANIFEST, to_json({name: sha256(data) for name, data in files.items()})
+        )
         if not path.exists():
             os.replace(temporary, path)
             _sync_folder(path.parent)
@@ -64,7 +71,9 @@ def write_folder_atomically(path: Path, files: dict[str, bytes]) -> None:
 
 
 def read_folder(path: Path) -> dict[str, bytes] | None:
-    """The files of such a folder; None if the manifest, a file or a single byte is not as written."""
+    """The files of such a folder; None if the manifest, a file or a single byte is not as
+    written.
+    """
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
         files = {name: (path / name).read_bytes() for name in manifest}

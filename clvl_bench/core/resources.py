@@ -1,4 +1,6 @@
-"""Costs: seconds by what they were spent on, and the peak of memory. They never enter what is hashed or compared."""
+"""Costs: seconds by what they were spent on, and the peak of memory. They never enter what is
+hashed or compared.
+"""
 
 import os
 import resource
@@ -27,24 +29,34 @@ class Stopwatch:
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether an error means that memory ran out: torch says so in the words of a plain RuntimeError."""
+    """Whether an error means that memory ran out: torch says so in the words of a plain
+    RuntimeError.
+    """
     said = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
+    return (
+        isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
+    )
 
 
 def free_memory(device: str) -> tuple[int, int]:
-    """Bytes free and in all, of a GPU or of this machine; what a job's scheduler allows may be less."""
+    """Bytes free and in all, of a GPU or of this machine; what a job's scheduler allows may be
+    less.
+    """
     if device == "cuda":
         import torch
 
         return torch.cuda.mem_get_info()
     page = os.sysconf("SC_PAGE_SIZE")
-    free = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"  # macOS does not say
+    free = (
+        "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
+    )  # macOS does not say
     return os.sysconf(free) * page, os.sysconf("SC_PHYS_PAGES") * page
 
 
 def reset_peak() -> None:
-    """Start a new peak, so that a worker's second run does not inherit the first one's (Linux; elsewhere it does)."""
+    """Start a new peak, so that a worker's second run does not inherit the first one's (Linux;
+    elsewhere it does).
+    """
     try:
         _CLEAR.write_text("5")
     except OSError:
@@ -52,7 +64,9 @@ def reset_peak() -> None:
 
 
 def peak_mib() -> float:
-    """Largest resident memory of this process since the last reset, in MiB; a GPU's own memory is not in it."""
+    """Largest resident memory of this process since the last reset, in MiB; a GPU's own memory is
+    not in it.
+    """
     try:
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
         return float(line.split()[1]) / 1024

@@ -1,7 +1,8 @@
-"""Randomness: every random decision is a pure function of a key (seed, purpose, experience, epoch, step, sample, ...).
+"""Randomness: every random decision is a pure function of a key (seed, purpose, experience, epoch,
+step, sample, ...).
 
-So nothing needs to remember the state of a generator: a run that was killed and started again, or that counts its steps
-differently, draws the same numbers.
+So nothing needs to remember the state of a generator: a run that was killed and started again, or
+that counts its steps differently, draws the same numbers.
 """
 
 import hashlib
@@ -24,7 +25,9 @@ def rng(*key: Any) -> np.random.Generator:
 
 @contextmanager
 def keyed(*key: Any) -> Iterator[None]:
-    """For code that draws from torch's global generator (initialisers, dropout): seed it by key, then put it back."""
+    """For code that draws from torch's global generator (initialisers, dropout): seed it by key,
+    then put it back.
+    """
     import torch
 
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):

@@ -28,7 +28,9 @@ def parse(kind: type[S], content: Mapping[str, Any], *, file: str) -> S:
         return kind.model_validate(content)
     except ValidationError as error:
         # A misspelt key is also a missing one: say what stands in the file first.
-        first, *others = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+        first, *others = sorted(
+            error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden"
+        )
         more = f" (and {len(others)} more in this file)" if others else ""
         raise Mistake(f"{file}: {_explain(first, kind, content)}{more}") from None
 
@@ -47,7 +49,10 @@ def _explain(error: ErrorDetails, kind: type[BaseModel], content: Mapping[str, A
         case "literal_error" | "enum":
             expected = error["ctx"]["expected"].replace(" or ", ", ")
             names = [name.strip().strip("'") for name in expected.split(",")]
-            return f"{field}: got {got}; {near_match(error['input'], names)}allowed: {', '.join(names)}"
+            return (
+                f"{field}: got {got}; {near_match(error['input'], names)}allowed: "
+                f"{', '.join(names)}"
+            )
         case "union_tag_invalid":
             names = [name.strip().strip("'") for name in error["ctx"]["expected_tags"].split(",")]
             tag = error["ctx"]["tag"]
@@ -55,13 +60,17 @@ def _explain(error: ErrorDetails, kind: type[BaseModel], content: Mapping[str, A
         case "union_tag_not_found":
             return f"{field}: has no 'kind'; add one, for example kind = \"...\""
         case "value_error":
-            return f"{field}: {error['ctx']['error']}" if error["loc"] else str(error["ctx"]["error"])
+            return (
+                f"{field}: {error['ctx']['error']}" if error["loc"] else str(error["ctx"]["error"])
+            )
         case _:
             return f"{field}: got {got}; {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
 def _place(location: Iterable[int | str], content: Any) -> list[int | str]:
-    """The part of an error's location that stands in the file (pydantic adds the tags of unions)."""
+    """The part of an error's location that stands in the file (pydantic adds the tags of
+    unions).
+    """
     place: list[int | str] = []
     parts = list(location)
     for position, part in enumerate(parts):
@@ -82,14 +91,18 @@ def _fields(kind: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
         for model in models:
             if isinstance(part, str) and part in model.model_fields:
                 inner += _models(model.model_fields[part].annotation)
-            elif "kind" in model.model_fields and part in get_args(model.model_fields["kind"].annotation):
+            elif "kind" in model.model_fields and part in get_args(
+                model.model_fields["kind"].annotation
+            ):
                 inner.append(model)
         models = inner or models
     return list(dict.fromkeys(name for model in models for name in model.model_fields))
 
 
 def _in_a_table(kind: type[BaseModel], name: str) -> str:
-    """`did you mean 'train.epochs'? ` where a table of the file has a field of that name, else nothing."""
+    """`did you mean 'train.epochs'? ` where a table of the file has a field of that name, else
+    nothing.
+    """
     for table, field in kind.model_fields.items():
         several = get_origin(field.annotation) in (tuple, dict)
         if not several and any(name in model.model_fields for model in _models(field.annotation)):

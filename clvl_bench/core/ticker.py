@@ -1,4 +1,6 @@
-"""Ticker: that something long is going on, in a plain line now and then, with the time that is left. Quick work is silent."""
+"""Ticker: that something long is going on, in a plain line now and then, with the time that is
+left. Quick work is silent.
+"""
 
 import sys
 import time
@@ -28,4 +30,8 @@ class Ticker:
             return
         self._said = now
         left = (now - self._start) / max(1, done - self._first) * (self._total - done)
-        print(f"{self._what}: {done:,} of {self._total:,}, about {left:.0f} s left", file=self._stream, flush=True)
+        print(
+            f"{self._what}: {done:,} of {self._total:,}, about {left:.0f} s left",
+            file=self._stream,
+            flush=True,
+        )

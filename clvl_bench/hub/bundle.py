@@ -1,8 +1,9 @@
-"""Stock: the data and weights of the hub that are on this machine, at their pinned commits, with a manifest of their hashes;
-and how they travel to a machine without network, as one archive.
+"""Stock: the data and weights of the hub that are on this machine, at their pinned commits, with a
+manifest of their hashes; and how they travel to a machine without network, as one archive.
 
-An archive is an uncompressed tar whose first member is its manifest. Nothing is believed of it but what the manifest's hashes
-confirm: names that leave the cache, links, devices and files that the manifest does not list are refused.
+An archive is an uncompressed tar whose first member is its manifest. Nothing is believed of it but
+what the manifest's hashes confirm: names that leave the cache, links, devices and files that the
+manifest does not list are refused.
 """
 
 import hashlib
@@ -49,12 +50,19 @@ class Holding:
     @property
     def files(self) -> list[Path]:
         """Its files on this machine, by their path below `folder`, sorted."""
-        found = {path for pattern in self.patterns for path in self.folder.glob(pattern) if path.is_file()}
+        found = {
+            path
+            for pattern in self.patterns
+            for path in self.folder.glob(pattern)
+            if path.is_file()
+        }
         return sorted(path.relative_to(self.folder) for path in found)
 
     @property
     def manifest(self) -> Path:
-        """Where the hashes of its files are kept: beside the snapshots, so that it goes wherever the cache goes."""
+        """Where the hashes of its files are kept: beside the snapshots, so that it goes wherever
+        the cache goes.
+        """
         return self.folder.parent.parent / f"clvl_bench-{self.revision}.json"
 
 
@@ -62,20 +70,31 @@ def holdings() -> list[Holding]:
     """Everything declared that comes from the hub."""
     data = [
         Holding(
-            each.name, "dataset", each.source.repository, each.source.revision, each.licence, snapshot(each.source),
+            each.name,
+            "dataset",
+            each.source.repository,
+            each.source.revision,
+            each.licence,
+            snapshot(each.source),
             tuple(each.source.files.values()),
         )
         for each in DATASETS
         if isinstance(each.source, HubSource)
-    ]  # fmt: skip
+    ]
     weights = [
         Holding(
-            each.name, "model", each.repository, each.revision, each.licence, folder_of(each), each.files,
+            each.name,
+            "model",
+            each.repository,
+            each.revision,
+            each.licence,
+            folder_of(each),
+            each.files,
             () if each.sha256 is None else ((each.weights, each.sha256),),
         )
         for each in (*BACKBONES, *ANSWERERS)
         if each.repository is not None and each.revision is not None
-    ]  # fmt: skip
+    ]
     return [*data, *weights]
 
 
@@ -92,13 +111,18 @@ def find(name: str, *, verb: str) -> Holding:
     own = next((each.source for each in DATASETS if each.name == name), None)
     if isinstance(own, OwnCopySource):
         where = f"[dataset.{name}] source = {as_written(own)}"
-        raise Mistake(f"{verb}: {name} has no pinned download; get a copy and name it in a benchmark file: {where}")
+        raise Mistake(
+            f"{verb}: {name} has no pinned download; get a copy and name it in a benchmark file: "
+            f"{where}"
+        )
     bring = next((each for each in BACKBONES if each.name == name and not each.embedded), None)
     if bring is not None:
         raise Mistake(f"{verb}: {name} has no pinned download: {bring.how_to_get}")
     if name in (*(each.name for each in DATASETS), *(each.name for each in BACKBONES)):
         raise Mistake(f"{verb}: {name} comes with the package; there is nothing to fetch")
-    raise Mistake(f"{verb}: {unknown('dataset, backbone or answerer', name, [each.name for each in known])}")
+    raise Mistake(
+        f"{verb}: {unknown('dataset, backbone or answerer', name, [each.name for each in known])}"
+    )
 
 
 def record(holding: Holding) -> None:
@@ -116,7 +140,9 @@ def damaged(holding: Holding) -> list[str]:
         except ValueError:
             return [holding.manifest.name]
     recorded |= holding.pinned
-    return [name for name, expected in recorded.items() if _sha256(holding.folder / name) != expected]
+    return [
+        name for name, expected in recorded.items() if _sha256(holding.folder / name) != expected
+    ]
 
 
 def pack(names: Sequence[str], archive: Path) -> int:
@@ -130,12 +156,20 @@ def pack(names: Sequence[str], archive: Path) -> int:
     inside: dict[str, Path] = {}
     for each in wanted:
         if not each.files:
-            raise Missing(f"pack: {each.name} is not on this machine; with network, run: clvl-bench fetch {each.name}")
+            raise Missing(
+                f"pack: {each.name} is not on this machine; with network, run: clvl-bench fetch "
+                f"{each.name}"
+            )
         top = each.folder.parent.parent.name
-        inside |= {f"{top}/snapshots/{each.revision}/{path.as_posix()}": each.folder / path for path in each.files}
+        inside |= {
+            f"{top}/snapshots/{each.revision}/{path.as_posix()}": each.folder / path
+            for path in each.files
+        }
     manifest = {
         "files": {name: _sha256(path) for name, path in inside.items()},
-        "holdings": {each.name: {"repository": each.repository, "licence": each.licence} for each in wanted},
+        "holdings": {
+            each.name: {"repository": each.repository, "licence": each.licence} for each in wanted
+        },
     }
     temporary = archive.with_name(f".{archive.name}.{os.getpid()}.tmp")
     try:
@@ -147,17 +181,21 @@ def pack(names: Sequence[str], archive: Path) -> int:
                     tar.addfile(_member(name, path.stat().st_size), file)
         os.replace(temporary, archive)
     except OSError as error:
-        raise Mistake(f"pack: {archive}: cannot be written ({error.strerror}); choose another place with --to") from None
+        raise Mistake(
+            f"pack: {archive}: cannot be written ({error.strerror}); choose another place with --to"
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
     return len(inside)
 
 
 def unpack(archive: Path, cache: Path) -> list[str]:
-    """Put the files of an archive into the hub cache; returns what it holds. Files that are there already are left alone.
+    """Put the files of an archive into the hub cache; returns what it holds. Files that are there
+    already are left alone.
 
     Raises:
-        Damage: the archive is not what `pack` wrote; names the member. What was written before it is whole.
+        Damage: the archive is not what `pack` wrote; names the member. What was written before it
+            is whole.
     """
     try:
         with tarfile.open(archive, "r:") as tar:
@@ -167,15 +205,22 @@ def unpack(archive: Path, cache: Path) -> list[str]:
             for member in members:
                 _put(tar, member, left, archive, cache)
             if left:
-                raise Damage(f"{archive}: {len(left)} of its files are missing, for example {min(left)}; pack it again")
+                raise Damage(
+                    f"{archive}: {len(left)} of its files are missing, for example {min(left)}; "
+                    f"pack it again"
+                )
     except (tarfile.TarError, EOFError) as error:
-        raise Damage(f"{archive}: cannot be read as an archive ({str(error).splitlines()[0]}); pack it again") from None
+        raise Damage(
+            f"{archive}: cannot be read as an archive ({str(error).splitlines()[0]}); pack it again"
+        ) from None
     for holding in _held(manifest["holdings"]):
         record(holding)
     return list(manifest["holdings"])
 
 
-def _read_manifest(tar: tarfile.TarFile, member: tarfile.TarInfo | None, archive: Path) -> dict[str, Any]:
+def _read_manifest(
+    tar: tarfile.TarFile, member: tarfile.TarInfo | None, archive: Path
+) -> dict[str, Any]:
     try:
         if member is None or member.name != MANIFEST or not member.isreg():
             raise ValueError("it does not begin with a manifest")
@@ -187,14 +232,21 @@ def _read_manifest(tar: tarfile.TarFile, member: tarfile.TarInfo | None, archive
                 raise ValueError(f"'{name}' would leave the cache")
         return {"files": manifest["files"], "holdings": dict(manifest["holdings"])}
     except (ValueError, KeyError, TypeError) as error:
-        raise Damage(f"{archive}: is no archive of clvl-bench pack: {str(error).splitlines()[0]}") from None
+        raise Damage(
+            f"{archive}: is no archive of clvl-bench pack: {str(error).splitlines()[0]}"
+        ) from None
 
 
-def _put(tar: tarfile.TarFile, member: tarfile.TarInfo, left: dict[str, str], archive: Path, cache: Path) -> None:
+def _put(
+    tar: tarfile.TarFile, member: tarfile.TarInfo, left: dict[str, str], archive: Path, cache: Path
+) -> None:
     """One file to its place, if it is the one that the manifest lists."""
     expected = left.pop(member.name, None)
     if expected is None or not member.isreg():
-        raise Damage(f"{archive}: '{member.name}' is not in its manifest, or is no plain file; it was not written")
+        raise Damage(
+            f"{archive}: '{member.name}' is not in its manifest, or is no plain file; it was not "
+            f"written"
+        )
     place = cache / member.name
     if place.is_file() and _sha256(place) == expected:
         return
@@ -212,7 +264,9 @@ def _put(tar: tarfile.TarFile, member: tarfile.TarInfo, left: dict[str, str], ar
             os.fsync(file.fileno())
         if digest.hexdigest() != expected:
             got = digest.hexdigest()[:8]
-            raise Damage(f"{archive}: {member.name}: sha256 is {got}, recorded {expected[:8]}; pack it again")
+            raise Damage(
+                f"{archive}: {member.name}: sha256 is {got}, recorded {expected[:8]}; pack it again"
+            )
         os.replace(temporary, place)
     finally:
         temporary.unlink(missing_ok=True)

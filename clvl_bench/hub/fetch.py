@@ -1,6 +1,8 @@
-"""Fetch: data and weights at their pinned commit, into the hub cache. The only module that uses the network.
+"""Fetch: data and weights at their pinned commit, into the hub cache. The only module that uses the
+network.
 
-A download that was interrupted goes on at the first file that is not here: the hub's client keeps whole files.
+A download that was interrupted goes on at the first file that is not here: the hub's client keeps
+whole files.
 """
 
 from pathlib import Path
@@ -24,12 +26,22 @@ def fetch(name: str) -> Path:
     wanted = bundle.find(name, verb="fetch")
     where, patterns = f"{wanted.repository} at {wanted.revision[:8]}", list(wanted.patterns)
     try:
-        folder = snapshot_download(wanted.repository, revision=wanted.revision, repo_type=wanted.kind, allow_patterns=patterns)
+        folder = snapshot_download(
+            wanted.repository,
+            revision=wanted.revision,
+            repo_type=wanted.kind,
+            allow_patterns=patterns,
+        )
     except (HfHubHTTPError, OSError, ValueError) as error:
-        raise Missing(f"fetch: {where} could not be downloaded ({str(error).splitlines()[0]})") from None
+        raise Missing(
+            f"fetch: {where} could not be downloaded ({str(error).splitlines()[0]})"
+        ) from None
     for name, expected in wanted.pinned:
         got = file_sha256(wanted.folder / name)
         if got != expected:
-            raise Damage(f"fetch: {where}: {name}: sha256 is {got[:8]}, declared {expected[:8]}; it was not what is published")
+            raise Damage(
+                f"fetch: {where}: {name}: sha256 is {got[:8]}, declared {expected[:8]}; it was not "
+                f"what is published"
+            )
     bundle.record(wanted)
     return Path(folder)

@@ -1,1 +1,3 @@
-"""Inputs: what strategies read of a sample: cached image features, pixels, questions, scores of an answerer."""
+"""Inputs: what strategies read of a sample: cached image features, pixels, questions, scores of an
+answerer.
+"""

@@ -1,9 +1,11 @@
-"""Features: what frozen towers say about images, encoded once and kept; and inputs by sample id for everything above.
+"""Features: what frozen towers say about images, encoded once and kept; and inputs by sample id for
+everything above.
 
-The image tower is by far the most expensive part of a frozen model, and it says the same about an image in every epoch,
-evaluation, strategy and seed. Features are kept in chunks of one fixed size under a key of everything that decides them;
-the name of a chunk holds its own hash, so a damaged one is noticed, named and made again. Two processes that build the same
-chunk write the same bytes to the same name.
+The image tower is by far the most expensive part of a frozen model, and it says the same about an
+image in every epoch, evaluation, strategy and seed. Features are kept in chunks of one fixed size
+under a key of everything that decides them; the name of a chunk holds its own hash, so a damaged
+one is noticed, named and made again. Two processes that build the same chunk write the same bytes
+to the same name.
 """
 
 import hashlib
@@ -35,16 +37,20 @@ from clvl_bench.data.readers.split import Image, Split
 from clvl_bench.inputs.kinds import InputKind
 
 CHUNK = 256
-"""Images encoded together. Fixed, because the size of a batch changes the last bits of its features."""
+"""Images encoded together. Fixed, because the size of a batch changes the last bits of its
+features."""
 
 
-def pixels_of(image: Callable[[int], Image], preprocessing: Preprocessing, rows: Sequence[int]) -> Tensor:
+def pixels_of(
+    image: Callable[[int], Image], preprocessing: Preprocessing, rows: Sequence[int]
+) -> Tensor:
     """uint8 pixels [rows, 3, size, size] of some images, in the backbone's size."""
     return torch.from_numpy(np.stack([preprocessing(image(row)) for row in rows]))
 
 
 def encode(split: Split, backbone: Backbone) -> Tensor:
-    """Image features [n, width] of a split, fp32, not normalised: from the cache, or encoded and then kept.
+    """Image features [n, width] of a split, fp32, not normalised: from the cache, or encoded and
+    then kept.
 
     Raises:
         Mistake: the split has images and the backbone has no towers.
@@ -52,16 +58,22 @@ def encode(split: Split, backbone: Backbone) -> Tensor:
     if split.features is not None:
         return torch.from_numpy(split.features)
     towers = with_towers(backbone, wanted_by="encoding images")
-    return _encoded(split, towers, towers.image_features, cache_dir() / "features" / cache_key(split, towers))
+    return _encoded(
+        split, towers, towers.image_features, cache_dir() / "features" / cache_key(split, towers)
+    )
 
 
 def encode_patches(split: Split, backbone: TowerBackbone) -> Tensor:
-    """Patch tokens [n, tokens, width] of a split, fp16, not normalised: from the cache, or encoded and then kept."""
+    """Patch tokens [n, tokens, width] of a split, fp16, not normalised: from the cache, or encoded
+    and then kept.
+    """
     key = hashlib.sha256(f"{cache_key(split, backbone)} patches fp16".encode()).hexdigest()[:32]
     return _encoded(split, backbone, backbone.patch_features, cache_dir() / "features" / key)
 
 
-def _encoded(split: Split, towers: TowerBackbone, tower: Callable[[Tensor], Tensor], folder: Path) -> Tensor:
+def _encoded(
+    split: Split, towers: TowerBackbone, tower: Callable[[Tensor], Tensor], folder: Path
+) -> Tensor:
     assert split.image is not None
     tick = Ticker(f"encoding images with {towers.name}", len(split))
     chunks = []
@@ -73,23 +85,40 @@ def _encoded(split: Split, towers: TowerBackbone, tower: Callable[[Tensor], Tens
     return torch.cat(chunks)
 
 
-def _through(tower: Callable[[Tensor], Tensor], image: Callable[[int], Image], towers: TowerBackbone, rows: range) -> Tensor:
+def _through(
+    tower: Callable[[Tensor], Tensor],
+    image: Callable[[int], Image],
+    towers: TowerBackbone,
+    rows: range,
+) -> Tensor:
     return tower(pixels_of(image, towers.preprocessing, rows))
 
 
 def cache_key(split: Split, backbone: TowerBackbone) -> str:
     """Weights, preprocessing, data and chunk size: everything that decides the features."""
-    parts = (backbone.weights_sha256, backbone.preprocessing.key, split.content, f"chunk {CHUNK}", backbone.precision)
+    parts = (
+        backbone.weights_sha256,
+        backbone.preprocessing.key,
+        split.content,
+        f"chunk {CHUNK}",
+        backbone.precision,
+    )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def load_or_compute(folder: Path, name: str, rows: int, make: Callable[[], Tensor], *, what: str = "its images are") -> Tensor:
-    """A tensor of so many rows that lies on disk; made and kept where there is none. One that does not fit the hash in its
-    name is removed and made again."""
+def load_or_compute(
+    folder: Path, name: str, rows: int, make: Callable[[], Tensor], *, what: str = "its images are"
+) -> Tensor:
+    """A tensor of so many rows that lies on disk; made and kept where there is none. One that does
+    not fit the hash in its name is removed and made again.
+    """
     for path in sorted(folder.glob(f"{name}-*.safetensors")):
         data = path.read_bytes()
         try:
-            if path.stem.partition("-")[2] == sha256(data) and len(found := load(data)["features"]) == rows:
+            if (
+                path.stem.partition("-")[2] == sha256(data)
+                and len(found := load(data)["features"]) == rows
+            ):
                 there: Tensor = found
                 return there
         except (SafetensorError, KeyError):
@@ -103,43 +132,65 @@ def load_or_compute(folder: Path, name: str, rows: int, make: Callable[[], Tenso
 
 
 SMALL = 64
-"""Pixels of at most this side are held in memory, 12 KiB an image at most; larger ones are decoded as they are asked for."""
+"""Pixels of at most this side are held in memory, 12 KiB an image at most; larger ones are decoded
+as they are asked for."""
 
 
 class Inputs:
-    """What a strategy sees of samples, by their ids, which number the samples of all splits in turn.
+    """What a strategy sees of samples, by their ids, which number the samples of all splits in
+    turn.
 
-    Features and small pixels are one tensor in memory: a minibatch is an index, never a loop over samples.
+    Features and small pixels are one tensor in memory: a minibatch is an index, never a loop over
+    samples.
     """
 
-    def __init__(self, input_kind: InputKind, splits: Sequence[Split], backbone: Backbone, *, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        input_kind: InputKind,
+        splits: Sequence[Split],
+        backbone: Backbone,
+        *,
+        device: str = "cpu",
+    ) -> None:
         self.input_kind, self.device = input_kind, device
         self._starts = np.cumsum([0, *(len(split) for split in splits)])
         self._table: Tensor | None = None
         if input_kind == "image_features":
             self._table = torch.cat([encode(split, backbone) for split in splits]).to(device)
             return
-        self._preprocessing = with_towers(backbone, wanted_by="a strategy that reads pixels").preprocessing
-        # Only the images are taken from a split: whoever holds these inputs must not reach its labels.
+        self._preprocessing = with_towers(
+            backbone, wanted_by="a strategy that reads pixels"
+        ).preprocessing
+        # Only the images are taken from a split: whoever holds these inputs must not reach its
+        # labels.
         self._images = [split.image for split in splits if split.image is not None]
         if self._preprocessing.crop <= SMALL:
             everything = zip(self._images, splits, strict=True)
-            parts = [pixels_of(image, self._preprocessing, range(len(split))) for image, split in everything]
+            parts = [
+                pixels_of(image, self._preprocessing, range(len(split)))
+                for image, split in everything
+            ]
             self._table = torch.cat(parts).to(device)
 
     def __call__(self, ids: Tensor) -> Tensor:
-        """Rows [batch, ...] for sample ids [batch]: float features or uint8 pixels, on the strategy's device."""
+        """Rows [batch, ...] for sample ids [batch]: float features or uint8 pixels, on the
+        strategy's device.
+        """
         if self._table is not None:
             return self._table[ids.to(self.device)]
         return torch.cat([self._decoded(int(sample)) for sample in ids]).to(self.device)
 
     def image_features(self, ids: Tensor) -> Tensor:
-        """Image features [batch, width] for sample ids [batch], of inputs that are image features."""
+        """Image features [batch, width] for sample ids [batch], of inputs that are image
+        features.
+        """
         return self(ids)
 
     def _decoded(self, sample: int) -> Tensor:
         part = int(np.searchsorted(self._starts, sample, side="right")) - 1
-        return pixels_of(self._images[part], self._preprocessing, [sample - int(self._starts[part])])
+        return pixels_of(
+            self._images[part], self._preprocessing, [sample - int(self._starts[part])]
+        )
 
 
 def backbone_for(
@@ -156,17 +207,27 @@ def backbone_for(
         Missing, Damage: as `load_backbone`.
     """
     sources = [dataset.source for dataset, _ in data]
-    declared = {(source.backbone, source.logit_scale) for source in sources if isinstance(source, FeaturesSource)}
+    declared = {
+        (source.backbone, source.logit_scale)
+        for source in sources
+        if isinstance(source, FeaturesSource)
+    }
     if not declared:
         return load_backbone(name, device=device, precision=precision)
     if len(declared) > 1 or not all(isinstance(source, FeaturesSource) for source in sources):
         names = ", ".join(sorted(known for known, _ in declared))
-        raise Mistake(f"datasets: precomputed features of {names} cannot be mixed with others or with images")
+        raise Mistake(
+            f"datasets: precomputed features of {names} cannot be mixed with others or with images"
+        )
     ((origin, logit_scale),) = declared
     text: dict[str, tuple[Sequence[str], Tensor] | None] = {}
     for dataset, _ in data:
         assert isinstance(dataset, ImageDataset)  # of precomputed features
         rows = read_text(dataset)
         text[dataset.name] = None if rows is None else (dataset.classes, torch.from_numpy(rows))
-    width = next(split.features.shape[1] for _, split in data if isinstance(split, Split) and split.features is not None)
+    width = next(
+        split.features.shape[1]
+        for _, split in data
+        if isinstance(split, Split) and split.features is not None
+    )
     return PrecomputedBackbone(name=origin, logit_scale=logit_scale, width=width, text=text)

@@ -1,14 +1,17 @@
-"""Reads: what the parts of a strategy look at. Frozen features are encoded once, ever; pixels cost a tower pass each time."""
+"""Reads: what the parts of a strategy look at. Frozen features are encoded once, ever; pixels cost
+a tower pass each time.
+"""
 
 from collections.abc import Iterable
 from typing import Literal, get_args
 
 InputKind = Literal["image_features", "questions", "question_patches", "answerer_scores", "pixels"]
-"""From the cheapest to the most demanding; each of the first three contains what stands before it."""
+"""From the cheapest to the most demanding; each of the first three contains what stands before
+it."""
 
 QUESTION_INPUTS: tuple[InputKind, ...] = ("questions", "question_patches", "answerer_scores")
-"""What is read by those who answer questions: features of the image (or of its patches), of the question, and its tokens; or
-what another model answered."""
+"""What is read by those who answer questions: features of the image (or of its patches), of the
+question, and its tokens; or what another model answered."""
 
 
 def most_demanding(input_kind: Iterable[InputKind]) -> InputKind:

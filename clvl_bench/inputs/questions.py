@@ -1,9 +1,10 @@
 """Questions: what a strategy sees of a question about an image, as one row of numbers.
 
-A row is [image features | question features | number of its type | token ids, -1 behind them]: image and question as the
-frozen towers say them, once, and the question's own tokens for whoever puts an answer behind it. So a minibatch is one
-tensor, and a memory that keeps rows keeps all that it rehearses. A picture that comes without a question (of a held-out
-dataset, of a reference set) is asked `WHAT`.
+A row is [image features | question features | number of its type | token ids, -1 behind them]:
+image and question as the frozen towers say them, once, and the question's own tokens for whoever
+puts an answer behind it. So a minibatch is one tensor, and a memory that keeps rows keeps all that
+it rehearses. A picture that comes without a question (of a held-out dataset, of a reference set) is
+asked `WHAT`.
 """
 
 from collections.abc import Sequence
@@ -24,8 +25,9 @@ WHAT = "what is shown?"
 
 
 class QuestionBatch(NamedTuple):
-    """A batch apart: image [batch, width] (or patches [batch, patches, width]), question [batch, width], type [batch], tokens
-    [batch, longest] with -1 behind the last."""
+    """A batch apart: image [batch, width] (or patches [batch, patches, width]), question [batch,
+    width], type [batch], tokens [batch, longest] with -1 behind the last.
+    """
 
     image: Tensor
     question: Tensor
@@ -35,7 +37,9 @@ class QuestionBatch(NamedTuple):
 
 def packed(asked: QuestionBatch) -> Tensor:
     """One row a question."""
-    return torch.cat([asked.image.flatten(1), asked.question, asked.type[:, None], asked.tokens], dim=1)
+    return torch.cat(
+        [asked.image.flatten(1), asked.question, asked.type[:, None], asked.tokens], dim=1
+    )
 
 
 def unpacked(inputs: Tensor, width: int) -> QuestionBatch:
@@ -45,21 +49,28 @@ def unpacked(inputs: Tensor, width: int) -> QuestionBatch:
 
 
 def unpacked_patches(inputs: Tensor, width: int, tokens: int) -> tuple[QuestionBatch, Tensor]:
-    """The same where the row begins with all tokens of the image: the parts, with the pooled token as the image; and all
-    tokens [batch, tokens, width]."""
+    """The same where the row begins with all tokens of the image: the parts, with the pooled token
+    as the image; and all tokens [batch, tokens, width].
+    """
     patches, rest = inputs.tensor_split((tokens * width,), dim=1)
     every = patches.unflatten(1, (tokens, width))
     return unpacked(torch.cat([every[:, 0], rest], dim=1), width), every
 
 
 class QuestionInputs:
-    """Rows by sample id, which number the samples of all splits in turn. Images and questions are held once each.
+    """Rows by sample id, which number the samples of all splits in turn. Images and questions are
+    held once each.
 
     Answers are not held: whoever holds these inputs must not reach them.
     """
 
     def __init__(
-        self, input_kind: InputKind, splits: Sequence[Split | QuestionSplit], backbone: Backbone, *, device: str = "cpu"
+        self,
+        input_kind: InputKind,
+        splits: Sequence[Split | QuestionSplit],
+        backbone: Backbone,
+        *,
+        device: str = "cpu",
     ) -> None:
         self.input_kind, self.device = input_kind, device
         towers = with_towers(backbone, wanted_by="a stream of questions")
@@ -67,15 +78,22 @@ class QuestionInputs:
         self._images = torch.cat([encode(each, backbone) for each in pictures]).to(device)
         self._patches: Tensor | None = None
         if input_kind == "question_patches":
-            self._patches = torch.cat([encode_patches(each, towers) for each in pictures]).to(device)
+            self._patches = torch.cat([encode_patches(each, towers) for each in pictures]).to(
+                device
+            )
         texts = [text for split in splits for text in texts_of(split)]
         types = [kind for split in splits for kind in _types(split)]
         distinct, kinds = list(dict.fromkeys(texts)), list(dict.fromkeys(types))
         self._questions = question_rows(towers, distinct).to(device)
-        place, number = {text: row for row, text in enumerate(distinct)}, {kind: row for row, kind in enumerate(kinds)}
+        place, number = (
+            {text: row for row, text in enumerate(distinct)},
+            {kind: row for row, kind in enumerate(kinds)},
+        )
         self._image_of = torch.cat(_image_rows(splits)).to(device)
         self._question_of = torch.tensor([place[text] for text in texts], device=device)
-        self._type_of = torch.tensor([number[kind] for kind in types], dtype=torch.float32, device=device)
+        self._type_of = torch.tensor(
+            [number[kind] for kind in types], dtype=torch.float32, device=device
+        )
         self._width = towers.width
 
     def __call__(self, ids: Tensor) -> Tensor:
@@ -99,28 +117,43 @@ class QuestionInputs:
 
 @torch.no_grad()
 def question_rows(backbone: TowerBackbone, questions: Sequence[str]) -> Tensor:
-    """[questions, width + longest]: text features, not normalised, and token ids without start and end, -1 behind them.
+    """[questions, width + longest]: text features, not normalised, and token ids without start and
+    end, -1 behind them.
 
     Encoded once, ever.
     """
     tokens = backbone.tokenize(questions)
-    inside = torch.arange(tokens.ids.shape[1], device=tokens.ids.device)[None, :] < tokens.ends[:, None]
+    inside = (
+        torch.arange(tokens.ids.shape[1], device=tokens.ids.device)[None, :] < tokens.ends[:, None]
+    )
     ids = torch.where(inside, tokens.ids, -1)[:, 1:]
     key = repr((backbone.weights_sha256, backbone.context_length, backbone.precision, ids.tolist()))
     name = sha256(key.encode())[:32]
     features = load_or_compute(
-        cache_dir() / "questions", name, len(questions), lambda: backbone.text_features(questions), what="its questions are"
+        cache_dir() / "questions",
+        name,
+        len(questions),
+        lambda: backbone.text_features(questions),
+        what="its questions are",
     )
     return torch.cat([features.to(ids.device), ids.float()], dim=1)
 
 
 def texts_of(split: Split | QuestionSplit) -> list[str]:
     """The question about each sample; `WHAT` of a picture that comes without one."""
-    return [each.question for each in split.questions] if isinstance(split, QuestionSplit) else [WHAT] * len(split)
+    return (
+        [each.question for each in split.questions]
+        if isinstance(split, QuestionSplit)
+        else [WHAT] * len(split)
+    )
 
 
 def _types(split: Split | QuestionSplit) -> list[str]:
-    return [each.type for each in split.questions] if isinstance(split, QuestionSplit) else [WHAT] * len(split)
+    return (
+        [each.type for each in split.questions]
+        if isinstance(split, QuestionSplit)
+        else [WHAT] * len(split)
+    )
 
 
 def _image_rows(splits: Sequence[Split | QuestionSplit]) -> list[Tensor]:

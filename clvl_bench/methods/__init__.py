@@ -1,1 +1,3 @@
-"""Methods: one folder each, with its settings and its adapter or plugin. `_base` holds what several share."""
+"""Methods: one folder each, with its settings and its adapter or plugin. `_base` holds what several
+share.
+"""

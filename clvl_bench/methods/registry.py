@@ -1,4 +1,5 @@
-"""The registry: which methods there are. It is what lies in `methods/`; nothing is listed anywhere else.
+"""The registry: which methods there are. It is what lies in `methods/`; nothing is listed anywhere
+else.
 
 A method's configuration is imported when its kind is used, its code when it is built.
 """
@@ -52,7 +53,11 @@ def config_class(kind: str) -> type[MethodConfig]:
         raise KeyError(kind)
     module = import_module(f"clvl_bench.methods.{kind}.config")
     for value in vars(module).values():
-        if isinstance(value, type) and issubclass(value, MethodConfig) and value.model_fields["kind"].default == kind:
+        if (
+            isinstance(value, type)
+            and issubclass(value, MethodConfig)
+            and value.model_fields["kind"].default == kind
+        ):
             return value
     raise AssertionError(f"clvl_bench/methods/{kind}/config.py has no class whose kind is '{kind}'")
 
@@ -65,7 +70,9 @@ def _resolved(base: type[M], kinds: Sequence[str], value: Any) -> Any:
         raise PydanticCustomError("union_tag_not_found", "has no 'kind'")
     if value["kind"] not in kinds:
         allowed = ", ".join(f"'{kind}'" for kind in kinds)
-        raise PydanticCustomError("union_tag_invalid", "unknown kind", {"tag": value["kind"], "expected_tags": allowed})
+        raise PydanticCustomError(
+            "union_tag_invalid", "unknown kind", {"tag": value["kind"], "expected_tags": allowed}
+        )
     return config_class(value["kind"]).model_validate(value)
 
 
@@ -95,7 +102,9 @@ AnyPlugin = Annotated[SerializeAsAny[PluginConfig], BeforeValidator(_as_plugin)]
 """The configuration of a plugin of any kind, as a field of a model."""
 
 
-def build_adapter(config: AdapterConfig, backbone: "Backbone", table: "Sequence[Candidate]", *, seed: int) -> "Adapter":
+def build_adapter(
+    config: AdapterConfig, backbone: "Backbone", table: "Sequence[Candidate]", *, seed: int
+) -> "Adapter":
     """The adapter that a strategy file describes, its random start decided by the seed alone.
 
     Raises:

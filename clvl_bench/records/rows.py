@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
+from typing import Any
 
 from clvl_bench.core.errors import Damage
 
@@ -12,9 +13,9 @@ from clvl_bench.core.errors import Damage
 class Record:
     """One measured value and its coordinates.
 
-    `trained` counts the experiences learned before the measurement; `experience` is -1 for what belongs to no experience;
-    `dataset` is the dataset that was measured on, with the class where it was one; `n` is the number of samples behind the
-    value.
+    `trained` counts the experiences learned before the measurement; `experience` is -1 for what
+    belongs to no experience; `dataset` is the dataset that was measured on, with the class where it
+    was one; `n` is the number of samples behind the value.
     """
 
     benchmark: str
@@ -42,8 +43,20 @@ def to_csv(records: Iterable[Record]) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for record in records:
-        writer.writerow([repr(value) if isinstance(value, float) else value for value in astuple(record)])
+        writer.writerow(
+            [repr(value) if isinstance(value, float) else value for value in astuple(record)]
+        )
     return text.getvalue().encode()
+
+
+def _record(row: list[str]) -> Record:
+    """A row of text as a record.
+
+    Raises:
+        ValueError: it has another number of values, or one of them is of another kind.
+    """
+    values: list[Any] = [kind(text) for kind, text in zip(_TYPES, row, strict=True)]  # type: ignore[operator]
+    return Record(*values)
 
 
 def from_csv(data: bytes, *, name: str) -> list[Record]:
@@ -55,8 +68,12 @@ def from_csv(data: bytes, *, name: str) -> list[Record]:
     rows = csv.reader(io.StringIO(data.decode("utf-8", "replace")))
     header = next(rows, [])
     if tuple(header) != COLUMNS:
-        raise Damage(f"{name}: got columns {header}, expected {list(COLUMNS)}; run it again to write it anew")
+        raise Damage(
+            f"{name}: got columns {header}, expected {list(COLUMNS)}; run it again to write it anew"
+        )
     try:
-        return [Record(*(kind(value) for kind, value in zip(_TYPES, row, strict=True))) for row in rows]  # type: ignore[operator]
+        return [_record(row) for row in rows]
     except ValueError as error:
-        raise Damage(f"{name}: a row cannot be read ({error}); run it again to write it anew") from None
+        raise Damage(
+            f"{name}: a row cannot be read ({error}); run it again to write it anew"
+        ) from None

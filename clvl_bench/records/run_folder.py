@@ -1,7 +1,9 @@
-"""Records: one tidy row per measured value, and the folder of a run, written so that no reader ever sees half of it.
+"""Records: one tidy row per measured value, and the folder of a run, written so that no reader ever
+sees half of it.
 
-A run folder holds status.json, records.csv, predictions/, and result.json, which is written last, holds the provenance and
-the timing, and names the hash of every other result. Only a folder with a valid result.json counts.
+A run folder holds status.json, records.csv, predictions/, and result.json, which is written last,
+holds the provenance and the timing, and names the hash of every other result. Only a folder with a
+valid result.json counts.
 """
 
 import json
@@ -17,12 +19,15 @@ from clvl_bench.records.rows import Record, from_csv
 RESULT = "result.json"
 RECORDS = "records.csv"
 QUESTIONS, PICTURES = "questions.json", "pictures.safetensors"
-"""What a report must know of the test questions of a run that answered some, and small pictures of a few."""
+"""What a report must know of the test questions of a run that answered some, and small pictures of
+a few."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run as read back and verified: where its numbers come from, what it cost, its rows."""
+    """A finished run as read back and verified: where its numbers come from, what it cost, its
+    rows.
+    """
 
     folder: Path
     provenance: dict[str, Any]
@@ -37,7 +42,9 @@ class RunFolder:
         self.path, self._guard = path, guard
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file of the run, if the guard does not object: it raises once somebody else has taken over."""
+        """Write a file of the run, if the guard does not object: it raises once somebody else has
+        taken over.
+        """
         self._guard()
         write_atomically(self.path / name, data)
 
@@ -66,12 +73,18 @@ class RunFolder:
         """The run ended without a result; tables show it as failed, with this reason."""
         self.set_status("failed", reason=reason, coordinates={"run": self.path.name, **coordinates})
 
-    def finish(self, *, provenance: dict[str, Any], results: list[str], timing: dict[str, Any]) -> None:
+    def finish(
+        self, *, provenance: dict[str, Any], results: list[str], timing: dict[str, Any]
+    ) -> None:
         """Write result.json: the hashes of all result files, and from then on the run counts.
 
-        Everything outside `timing` is the same for an undisturbed run and for one that was killed and continued.
+        Everything outside `timing` is the same for an undisturbed run and for one that was killed
+        and continued.
         """
-        body = {"files": {name: sha256(self.read(name)) for name in sorted(results)}, "provenance": provenance}
+        body = {
+            "files": {name: sha256(self.read(name)) for name in sorted(results)},
+            "provenance": provenance,
+        }
         self.write(RESULT, to_json({**_sealed(body), "timing": _sealed(timing)}))
 
     def result(self) -> Result:
@@ -87,14 +100,19 @@ class RunFolder:
             if not (_seal_fits(summary) and _seal_fits(timing)):
                 raise ValueError("its seal does not fit")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Damage(f"{self.path / RESULT}: is not what was written ({str(error).splitlines()[0]}); {mend}") from None
+            raise Damage(
+                f"{self.path / RESULT}: is not what was written ({str(error).splitlines()[0]}); "
+                f"{mend}"
+            ) from None
         for name, expected in summary["files"].items():
             try:
                 actual = sha256(self.read(name))
             except FileNotFoundError:
                 raise Damage(f"{self.path / name}: is missing; {mend}") from None
             if actual != expected:
-                raise Damage(f"{self.path / name}: sha256 is {actual[:8]}, recorded {expected[:8]}; {mend}")
+                raise Damage(
+                    f"{self.path / name}: sha256 is {actual[:8]}, recorded {expected[:8]}; {mend}"
+                )
         records = from_csv(self.read(RECORDS), name=str(self.path / RECORDS))
         return Result(self.path, summary["provenance"], timing, records)
 

@@ -1,8 +1,9 @@
-"""Answers: how questions were answered, group by group. From the stored predictions and the questions beside them.
+"""Answers: how questions were answered, group by group. From the stored predictions and the
+questions beside them.
 
-Groups are made by what the data say of a question, never by what was predicted. Answers are compared as whole strings after
-the dataset's normaliser; a true answer that is no candidate can never be given and counts as wrong: the ceiling is the share
-of the others.
+Groups are made by what the data say of a question, never by what was predicted. Answers are
+compared as whole strings after the dataset's normaliser; a true answer that is no candidate can
+never be given and counts as wrong: the ceiling is the share of the others.
 """
 
 import csv
@@ -30,9 +31,9 @@ NO_CANDIDATE = "(no candidate)"
 class Score:
     """How many of the test questions of a group were right after `trained` experiences.
 
-    `group` is overall, answer_type, type, seen (whether the true answer is among those of the train part),
-    combination (whether skill and concept were trained on together), or ceiling; or candidate, of which `right` counts the
-    answers that were candidates at all, where some were not.
+    `group` is overall, answer_type, type, seen (whether the true answer is among those of the train
+    part), combination (whether skill and concept were trained on together), or ceiling; or
+    candidate, of which `right` counts the answers that were candidates at all, where some were not.
     """
 
     trained: int
@@ -44,7 +45,9 @@ class Score:
 
 @dataclass(frozen=True)
 class Shown:
-    """One question of the gallery, and what was answered before the first experience and after the last."""
+    """One question of the gallery, and what was answered before the first experience and after the
+    last.
+    """
 
     dataset: str
     question: str
@@ -71,7 +74,11 @@ def answered(folder: Path) -> Answered | None:
     files = sorted((folder / "predictions").glob("*.safetensors"))
     by_step = {int(file.stem): _predicted(file) for file in (files[0], files[-1])}
     first, last = min(by_step), max(by_step)
-    scores = [score for trained, found in by_step.items() for score in _scores(trained, content["questions"], found)]
+    scores = [
+        score
+        for trained, found in by_step.items()
+        for score in _scores(trained, content["questions"], found)
+    ]
     pictures = load_arrays((folder / PICTURES).read_bytes())["pictures"]
     rows = {row["id"]: row for row in content["questions"]}
     shown = tuple(
@@ -96,29 +103,50 @@ PredictionsById = Mapping[int, tuple[int, int]]
 def _predicted(file: Path) -> PredictionsById:
     columns = load_arrays(file.read_bytes())
     found: dict[int, tuple[int, int]] = {}
-    for name in (name.removesuffix("/ids") for name in columns if name.startswith("test/") and name.endswith("/ids")):
+    for name in (
+        name.removesuffix("/ids")
+        for name in columns
+        if name.startswith("test/") and name.endswith("/ids")
+    ):
         rows = (columns[f"{name}/{what}"].tolist() for what in ("ids", "predicted", "true"))
         found |= {sample: (predicted, true) for sample, predicted, true in zip(*rows, strict=True)}
     return found
 
 
-def _scores(trained: int, questions: Sequence[Mapping[str, Any]], given: PredictionsById) -> list[Score]:
-    """Every group of the questions that were asked; in label space `seen` there are none before the first experience."""
+def _scores(
+    trained: int, questions: Sequence[Mapping[str, Any]], given: PredictionsById
+) -> list[Score]:
+    """Every group of the questions that were asked; in label space `seen` there are none before the
+    first experience.
+    """
     asked = [(row, *given[row["id"]]) for row in questions if row["id"] in given]
     groups: dict[tuple[str, str], list[bool]] = {}
     for row, predicted, true in asked:
         right = predicted == true
         seen = "given in training" if row["seen"] else "never given in training"
-        told = [(OVERALL, ""), ("answer_type", row["answer_type"]), ("type", row["type"]), ("seen", seen)]
+        told = [
+            (OVERALL, ""),
+            ("answer_type", row["answer_type"]),
+            ("type", row["type"]),
+            ("seen", seen),
+        ]
         if "held_out" in row:
-            told.append(("combination", "held-out combinations" if row["held_out"] else "trained combinations"))
+            told.append(
+                (
+                    "combination",
+                    "held-out combinations" if row["held_out"] else "trained combinations",
+                )
+            )
         for group in told:
             groups.setdefault(group, []).append(right)
         groups.setdefault((CEILING, ""), []).append(true >= 0)
         groups.setdefault((CANDIDATE, ""), []).append(predicted >= 0)
     if all(groups.get((CANDIDATE, ""), [])):
         groups.pop((CANDIDATE, ""), None)
-    return [Score(trained, group, name, sum(right), len(right)) for (group, name), right in sorted(groups.items())]
+    return [
+        Score(trained, group, name, sum(right), len(right))
+        for (group, name), right in sorted(groups.items())
+    ]
 
 
 def _said(given: tuple[int, int] | None, answers: Sequence[str]) -> str:
@@ -144,7 +172,9 @@ def from_csv(data: bytes, *, name: str) -> dict[str, Answered]:
     found: dict[str, list[Score]] = {}
     try:
         for row in csv.DictReader(io.StringIO(data.decode("utf-8"))):
-            score = Score(int(row["trained"]), row["group"], row["name"], int(row["right"]), int(row["n"]))
+            score = Score(
+                int(row["trained"]), row["group"], row["name"], int(row["right"]), int(row["n"])
+            )
             found.setdefault(row["run"], []).append(score)
     except (KeyError, TypeError, ValueError) as error:
         raise Damage(f"{name}: a row cannot be read ({error}); restore the file") from None

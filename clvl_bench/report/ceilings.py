@@ -1,8 +1,9 @@
-"""Ceilings: what of the gain of joint training a strategy makes, measured against joint training of the very same adapter.
+"""Ceilings: what of the gain of joint training a strategy makes, measured against joint training of
+the very same adapter.
 
-A prompt cannot reach what full fine-tuning reaches; whether a strategy learns well from a stream is seen only against the
-same adapter trained on all of the stream at once. Runs of a swept `train.data = "joint"` are there for that alone: they
-are read, not shown.
+A prompt cannot reach what full fine-tuning reaches; whether a strategy learns well from a stream is
+seen only against the same adapter trained on all of the stream at once. Runs of a swept `train.data
+= "joint"` are there for that alone: they are read, not shown.
 """
 
 import math
@@ -24,7 +25,8 @@ def shown(runs: Sequence[Run]) -> list[Run]:
 
 
 def ceilings(lasts: Mapping[tuple[Table, str], float], runs: Sequence[Run]) -> dict[Adapter, float]:
-    """The mean final accuracy that joint training of each adapter reaches, of several strategies the best.
+    """The mean final accuracy that joint training of each adapter reaches, of several strategies
+    the best.
 
     Args:
         lasts: mean final accuracy of each strategy of each table.
@@ -33,7 +35,12 @@ def ceilings(lasts: Mapping[tuple[Table, str], float], runs: Sequence[Run]) -> d
     for run in runs:
         origin = run.origin
         last = lasts.get((origin.table, origin.strategy), math.nan)
-        if origin.state == "done" and origin.train_data == JOINT and origin.adapter_sha256 and not math.isnan(last):
+        if (
+            origin.state == "done"
+            and origin.train_data == JOINT
+            and origin.adapter_sha256
+            and not math.isnan(last)
+        ):
             adapter = origin.table, origin.adapter_sha256
             found[adapter] = max(found.get(adapter, -math.inf), last)
     return found

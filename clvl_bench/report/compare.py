@@ -18,8 +18,11 @@ class ValueDifference:
     b: float
 
 
-def compare(a: Sequence[Run], b: Sequence[Run], *, tolerance: float) -> tuple[list[ValueDifference], int]:
-    """Every cell of the runs that both have in which they differ by more than `tolerance` (counts: at all).
+def compare(
+    a: Sequence[Run], b: Sequence[Run], *, tolerance: float
+) -> tuple[list[ValueDifference], int]:
+    """Every cell of the runs that both have in which they differ by more than `tolerance` (counts:
+    at all).
 
     Returns:
         The differences, the largest first, and how many runs were compared.
@@ -30,14 +33,26 @@ def compare(a: Sequence[Run], b: Sequence[Run], *, tolerance: float) -> tuple[li
     of_b = {run.origin.key: run for run in b}
     common = [(run, of_b[run.origin.key]) for run in a if run.origin.key in of_b]
     if not common:
-        raise Mistake("compare: the two sides have no run in common (benchmark, strategy, backbone, seed and class order)")
+        raise Mistake(
+            "compare: the two sides have no run in common (benchmark, strategy, backbone, seed and "
+            "class order)"
+        )
     differences = []
     for left, right in common:
         for what in ("data_sha256", "weights_sha256", "limit"):
-            if getattr(left.origin, what) != getattr(right.origin, what) and left.records and right.records:
-                raise Mistake(f"compare: {left.origin.run} has other {what} on the two sides; these numbers cannot be compared")
+            if (
+                getattr(left.origin, what) != getattr(right.origin, what)
+                and left.records
+                and right.records
+            ):
+                raise Mistake(
+                    f"compare: {left.origin.run} has other {what} on the two sides; these numbers "
+                    f"cannot be compared"
+                )
         differences += _differences(left, right, tolerance)
-    return sorted(differences, key=lambda difference: -_distance(difference.a, difference.b)), len(common)
+    return sorted(differences, key=lambda difference: -_distance(difference.a, difference.b)), len(
+        common
+    )
 
 
 def _differences(left: Run, right: Run, tolerance: float) -> list[ValueDifference]:
@@ -48,7 +63,11 @@ def _differences(left: Run, right: Run, tolerance: float) -> list[ValueDifferenc
         both = cell in cells[0] and cell in cells[1]
         limit = tolerance if cell[3] == "accuracy" else 0.0
         if not both or _distance(a, b) > limit:
-            found.append(ValueDifference(f"{left.origin.strategy} seed {left.origin.seed} {_shown(cell)}", a, b))
+            found.append(
+                ValueDifference(
+                    f"{left.origin.strategy} seed {left.origin.seed} {_shown(cell)}", a, b
+                )
+            )
     return found
 
 
@@ -67,4 +86,8 @@ def _cell(record: Record) -> Cell:
 
 def _shown(cell: Cell) -> str:
     trained, stream, experience, metric = cell
-    return f"after {trained}: {metric} on {stream} {experience}" if stream else f"after {trained}: {metric}"
+    return (
+        f"after {trained}: {metric} on {stream} {experience}"
+        if stream
+        else f"after {trained}: {metric}"
+    )

@@ -1,4 +1,5 @@
-"""Figures: what all pictures of a report share: runs by table, names below and beside, colours, room for long names.
+"""Figures: what all pictures of a report share: runs by table, names below and beside, colours,
+room for long names.
 
 Each picture states its benchmark, label space, backbone and number of runs, and calls a toy a toy.
 """
@@ -44,14 +45,22 @@ def subtitle(table: Table, repetitions: Iterable[int]) -> str:
     (benchmark, label_space, backbone), numbers = table, sorted(set(repetitions))
     several = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
     toy = ", a toy" if backbone == "tiny" else ""
-    return f"{benchmark}, label space {label_space}, backbone {backbone}{toy}; {several} run{'s' * (several != '1')} each"
+    return (
+        f"{benchmark}, label space {label_space}, backbone {backbone}{toy}; {several} "
+        f"run{'s' * (several != '1')} each"
+    )
 
 
 def names(tables: Iterable[Table], parts: int) -> dict[Table, str]:
-    """What files of each table are called: by its first so many parts, and where several tables share these, by all."""
+    """What files of each table are called: by its first so many parts, and where several tables
+    share these, by all.
+    """
     every = list(tables)
     shared = Counter(table[:parts] for table in every)
-    return {table: file_name("-".join(table[: parts if shared[table[:parts]] == 1 else len(table)])) for table in every}
+    return {
+        table: file_name("-".join(table[: parts if shared[table[:parts]] == 1 else len(table)]))
+        for table in every
+    }
 
 
 def groups(runs: Sequence[Run]) -> list[Group]:
@@ -64,7 +73,10 @@ def groups(runs: Sequence[Run]) -> list[Group]:
             found.setdefault(table, {}).setdefault(strategy, []).append(of_records(run.records))
             if over_time := lines(run.records):
                 streams.setdefault(table, {}).setdefault(strategy, []).append(over_time)
-    return [Group(table, strategies, streams.get(table, {})) for table, strategies in sorted(found.items())]
+    return [
+        Group(table, strategies, streams.get(table, {}))
+        for table, strategies in sorted(found.items())
+    ]
 
 
 def png(figure: Figure) -> bytes:
@@ -98,11 +110,15 @@ LEGEND_LETTERS = 26
 def legend(axes: Axes) -> None:
     names = axes.get_legend_handles_labels()[1]
     columns, figure = -(-len(names) // LEGEND_ROWS), axes.get_figure(root=True)
-    more = 2.0 * (columns - 1) + 0.08 * columns * max(0, max(map(len, names), default=0) - LEGEND_LETTERS)
+    more = 2.0 * (columns - 1) + 0.08 * columns * max(
+        0, max(map(len, names), default=0) - LEGEND_LETTERS
+    )
     if figure is not None and more > 0:  # room for the names beside the plot, not in its place
         width, height = figure.get_size_inches()
         figure.set_size_inches(width + more, height)
-    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5), ncols=columns)
+    axes.legend(
+        frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5), ncols=columns
+    )
 
 
 def line_style(number: int) -> dict[str, Any]:
@@ -114,14 +130,23 @@ def colour(number: int) -> str:
 
 
 def mark(number: int) -> str:
-    """Moves on by one each time the colours begin anew, so that no two of the first 64 strategies look alike."""
+    """Moves on by one each time the colours begin anew, so that no two of the first 64 strategies
+    look alike.
+    """
     return MARKS[(number + number // len(COLOURS)) % len(MARKS)]
 
 
 def stacked(strategy: str) -> str:
-    """A name with each override on a line of its own; that a plugin is one goes without saying there."""
+    """A name with each override on a line of its own; that a plugin is one goes without saying
+    there.
+    """
     name, _, overrides = strategy.partition("[")
-    return "\n".join([name, *(each.removeprefix("plugins.") for each in overrides.rstrip("]").split(",") if each)])
+    return "\n".join(
+        [
+            name,
+            *(each.removeprefix("plugins.") for each in overrides.rstrip("]").split(",") if each),
+        ]
+    )
 
 
 def file_name(strategy: str) -> str:

@@ -1,4 +1,6 @@
-"""Paired: the strategies of each table on the runs and test samples that they share, handed to the statistics."""
+"""Paired: the strategies of each table on the runs and test samples that they share, handed to the
+statistics.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,9 +26,12 @@ class Compared:
 def paired(runs: Sequence[Run]) -> dict[Table, Compared]:
     """The comparison of each table that has at least two strategies with runs in common.
 
-    A strategy whose Last is undefined in any run is left out: it did not answer, which is no accuracy of zero.
+    A strategy whose Last is undefined in any run is left out: it did not answer, which is no
+    accuracy of zero.
     """
-    undefined = {(*run.origin.table, run.origin.strategy) for run in runs if run.records and _undefined(run)}
+    undefined = {
+        (*run.origin.table, run.origin.strategy) for run in runs if run.records and _undefined(run)
+    }
     tables: dict[Table, dict[str, dict[tuple[int, int], Correct]]] = {}
     for run in runs:
         origin = run.origin
@@ -35,9 +40,14 @@ def paired(runs: Sequence[Run]) -> dict[Table, Compared]:
             of_strategy[origin.seed, origin.class_order] = run.correct
     found = {}
     for table, strategies in sorted(tables.items()):
-        shared = sorted(set.intersection(*(set(of_strategy) for of_strategy in strategies.values())))
+        shared = sorted(
+            set.intersection(*(set(of_strategy) for of_strategy in strategies.values()))
+        )
         if len(strategies) > 1 and shared:
-            correct = {name: np.stack([strategies[name][key] for key in shared]) for name in sorted(strategies)}
+            correct = {
+                name: np.stack([strategies[name][key] for key in shared])
+                for name in sorted(strategies)
+            }
             pairs = differences(correct)
             means = {name: float(right.mean()) for name, right in correct.items()}
             found[table] = Compared(tuple(pairs), letters(means, pairs))
@@ -50,7 +60,18 @@ def _undefined(run: Run) -> bool:
 
 def differences_frame(compared: Mapping[Table, Compared]) -> pd.DataFrame:
     """One row a pair."""
-    columns = ["benchmark", "label_space", "backbone", "a", "b", "mean", "low", "high", "p", "p_holm"]
+    columns = [
+        "benchmark",
+        "label_space",
+        "backbone",
+        "a",
+        "b",
+        "mean",
+        "low",
+        "high",
+        "p",
+        "p_holm",
+    ]
     rows = [
         {**dict(zip(columns, table, strict=False)), **asdict(pair)}
         for table, found in compared.items()

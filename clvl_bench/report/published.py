@@ -1,7 +1,8 @@
 """Published: our numbers beside those of a paper, row by row.
 
-A file of published numbers is a table with the columns benchmark, strategy and source, and one for each metric, in percent.
-Names are compared without the overrides in brackets; what differs from the name's own settings stands in our summary.
+A file of published numbers is a table with the columns benchmark, strategy and source, and one for
+each metric, in percent. Names are compared without the overrides in brackets; what differs from the
+name's own settings stands in our summary.
 """
 
 from pathlib import Path
@@ -23,19 +24,32 @@ def read_published(path: Path) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path)
     except FileNotFoundError:
-        raise Mistake(f"--beside {path}: no such file; give a CSV such as results/published/zscl_mtil.csv") from None
+        raise Mistake(
+            f"--beside {path}: no such file; give a CSV such as results/published/zscl_mtil.csv"
+        ) from None
     except (OSError, ValueError) as error:
-        raise Mistake(f"--beside {path}: cannot be read as a table ({str(error).splitlines()[0]})") from None
+        raise Mistake(
+            f"--beside {path}: cannot be read as a table ({str(error).splitlines()[0]})"
+        ) from None
     columns = [str(column) for column in frame.columns]
     strange = [column for column in columns if column not in (*KEYS, *METRICS)]
     if strange or not set(KEYS) <= set(columns):
-        got = f"unknown column '{strange[0]}'" if strange else f"no column '{min(set(KEYS) - set(columns))}'"
-        raise Mistake(f"--beside {path}: {got}; columns are {', '.join(KEYS)} and metrics: {', '.join(METRICS)}")
+        got = (
+            f"unknown column '{strange[0]}'"
+            if strange
+            else f"no column '{min(set(KEYS) - set(columns))}'"
+        )
+        raise Mistake(
+            f"--beside {path}: {got}; columns are {', '.join(KEYS)} and metrics: "
+            f"{', '.join(METRICS)}"
+        )
     return frame
 
 
 def beside(frame: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """One row a published row and metric: published, ours (NaN where there is no such run), the difference, all in percent."""
+    """One row a published row and metric: published, ours (NaN where there is no such run), the
+    difference, all in percent.
+    """
     ours = {(_plain(row["benchmark"]), _plain(row["strategy"])): row for _, row in frame.iterrows()}
     rows = []
     for _, row in published.iterrows():
@@ -43,7 +57,12 @@ def beside(frame: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
         for name in (column for column in published.columns if column in METRICS):
             got = float("nan") if run is None else 100 * float(run[f"{name}_mean"])
             known = {key: row[key] for key in KEYS}
-            cells = {"metric": METRICS[name].title, "published": row[name], "ours": got, "difference": got - row[name]}
+            cells = {
+                "metric": METRICS[name].title,
+                "published": row[name],
+                "ours": got,
+                "difference": got - row[name],
+            }
             rows.append({**known, **cells, "runs": 0 if run is None else int(run["n"])})
     return pd.DataFrame(rows)
 
@@ -55,7 +74,9 @@ def beside_markdown(table: pd.DataFrame) -> str:
         "| --- | --- | --- | ---: | ---: | ---: | ---: |",
     ]
     for _, row in table.iterrows():
-        ours, difference = ("–", "–") if row["runs"] == 0 else (f"{row['ours']:.1f}", f"{row['difference']:+.1f}")
+        ours, difference = (
+            ("–", "–") if row["runs"] == 0 else (f"{row['ours']:.1f}", f"{row['difference']:+.1f}")
+        )
         cells = (
             row["benchmark"],
             row["strategy"],

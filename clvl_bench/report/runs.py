@@ -1,8 +1,10 @@
-"""Runs: finished runs as the report needs them, from run folders or from a folder of committed records.
+"""Runs: finished runs as the report needs them, from run folders or from a folder of committed
+records.
 
-A committed folder holds records.csv (all rows), runs.csv (where each run's numbers come from, and what they cost) and
-correct.csv (which test samples each run had right at its end: what paired statistics need). Where questions were answered,
-answers.csv holds the scores by open and closed and by type.
+A committed folder holds records.csv (all rows), runs.csv (where each run's numbers come from, and
+what they cost) and correct.csv (which test samples each run had right at its end: what paired
+statistics need). Where questions were answered, answers.csv holds the scores by open and closed and
+by type.
 """
 
 import csv
@@ -38,7 +40,9 @@ Table = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Origin:
-    """One row of runs.csv: coordinates, whether it finished, where its numbers come from, what it cost."""
+    """One row of runs.csv: coordinates, whether it finished, where its numbers come from, what it
+    cost.
+    """
 
     run: str
     benchmark: str
@@ -75,15 +79,22 @@ class Origin:
 
     @property
     def key(self) -> Key:
-        return self.benchmark, self.label_space, self.strategy, self.backbone, self.seed, self.class_order
+        return (
+            self.benchmark,
+            self.label_space,
+            self.strategy,
+            self.backbone,
+            self.seed,
+            self.class_order,
+        )
 
 
 @dataclass(frozen=True)
 class Run:
     """A run and its rows; a failed run has none.
 
-    `correct` is whether each test sample, in the order of ids, was right after the last experience [samples]; None where
-    that is not known.
+    `correct` is whether each test sample, in the order of ids, was right after the last experience
+    [samples]; None where that is not known.
     """
 
     origin: Origin
@@ -138,7 +149,9 @@ def of_result(result: Result) -> Run:
             state="done",
             limit="" if config["limit"] is None else str(config["limit"]),
             commit=(origin["code"]["commit"] or origin["code"]["version"])[:12],
-            changed="" if origin["code"]["changed"] is None else str(origin["code"]["changed"]).lower(),
+            changed=""
+            if origin["code"]["changed"] is None
+            else str(origin["code"]["changed"]).lower(),
             config_sha256=sha256(to_json(origin["chosen"]))[:16],
             adapter_sha256=sha256(to_json(config["strategy_config"]["adapter"]))[:16],
             train_data=config["strategy_config"]["train"]["data"],
@@ -151,7 +164,9 @@ def of_result(result: Result) -> Run:
             answerer=_named(origin.get("answerer")),
             device=f"{origin['device']['type']}: {origin['device']['name']}",
             threads=str(config["threads"]),
-            versions=" ".join(f"{name} {number}" for name, number in sorted(origin["versions"].items())),
+            versions=" ".join(
+                f"{name} {number}" for name, number in sorted(origin["versions"].items())
+            ),
             train_seconds=timing.get("train_seconds", 0.0),
             evaluate_seconds=timing.get("evaluate_seconds", 0.0),
             peak_memory_mib=timing["peak_memory_mib"],
@@ -164,7 +179,11 @@ def of_result(result: Result) -> Run:
 
 def _named(backbone: dict[str, str] | None) -> str:
     """A backbone's name, family and hash, or nothing."""
-    return "" if backbone is None else f"{backbone['name']} ({backbone['family']}) {backbone['weights_sha256'][:16]}"
+    return (
+        ""
+        if backbone is None
+        else f"{backbone['name']} ({backbone['family']}) {backbone['weights_sha256'][:16]}"
+    )
 
 
 def _correct(result: Result) -> NDArray[np.bool_] | None:
@@ -175,7 +194,8 @@ def _correct(result: Result) -> NDArray[np.bool_] | None:
     columns = load_arrays(files[-1].read_bytes())
     experiences = sorted({int(name.split("/")[1]) for name in columns if name.startswith("test/")})
     ids, predicted, true = (
-        np.concatenate([columns[f"test/{number}/{what}"] for number in experiences]) for what in ("ids", "predicted", "true")
+        np.concatenate([columns[f"test/{number}/{what}"] for number in experiences])
+        for what in ("ids", "predicted", "true")
     )
     right: NDArray[np.bool_] = (predicted == true)[np.argsort(ids, kind="stable")]
     return right
@@ -212,7 +232,8 @@ def write_committed(runs: Sequence[Run], folder: Path) -> None:
 
 
 def origins(path: Path) -> list[Origin]:
-    """Where the numbers of a folder of committed records come from, and what they cost; without the records.
+    """Where the numbers of a folder of committed records come from, and what they cost; without the
+    records.
 
     Raises:
         Damage: the file is not what was written.
@@ -230,14 +251,27 @@ def _committed(path: Path) -> list[Run]:
     records = from_csv((path / RECORDS).read_bytes(), name=str(path / RECORDS))
     of_key: dict[Key, list[Record]] = {origin.key: [] for origin in found}
     for record in records:
-        key = (record.benchmark, record.label_space, record.strategy, record.backbone, record.seed, record.class_order)
+        key = (
+            record.benchmark,
+            record.label_space,
+            record.strategy,
+            record.backbone,
+            record.seed,
+            record.class_order,
+        )
         if key not in of_key:
-            raise Damage(f"{path / RECORDS}: has rows of {key}, which {RUNS} does not list; restore the files")
+            raise Damage(
+                f"{path / RECORDS}: has rows of {key}, which {RUNS} does not list; restore the "
+                f"files"
+            )
         of_key[key].append(record)
     correct = _read_correct(path)
     file = path / ANSWERS
     told = answers_from_csv(file.read_bytes(), name=str(file)) if file.is_file() else {}
-    return [Run(origin, tuple(of_key[origin.key]), correct.get(origin.run), told.get(origin.run)) for origin in found]
+    return [
+        Run(origin, tuple(of_key[origin.key]), correct.get(origin.run), told.get(origin.run))
+        for origin in found
+    ]
 
 
 def _read_correct(path: Path) -> dict[str, NDArray[np.bool_]]:
@@ -245,7 +279,14 @@ def _read_correct(path: Path) -> dict[str, NDArray[np.bool_]]:
         return {}
     try:
         rows = list(csv.DictReader(io.StringIO((path / CORRECT).read_text(encoding="utf-8"))))
-        bits = {row["run"]: np.frombuffer(bytes.fromhex(row["bits"]), dtype=np.uint8) for row in rows}
-        return {row["run"]: np.unpackbits(bits[row["run"]], count=int(row["samples"])).astype(np.bool_) for row in rows}
+        bits = {
+            row["run"]: np.frombuffer(bytes.fromhex(row["bits"]), dtype=np.uint8) for row in rows
+        }
+        return {
+            row["run"]: np.unpackbits(bits[row["run"]], count=int(row["samples"])).astype(np.bool_)
+            for row in rows
+        }
     except (KeyError, TypeError, ValueError) as error:
-        raise Damage(f"{path / CORRECT}: a row cannot be read ({error}); restore the file") from None
+        raise Damage(
+            f"{path / CORRECT}: a row cannot be read ({error}); restore the file"
+        ) from None

@@ -12,7 +12,9 @@ from clvl_bench.records.rows import Record
 
 @dataclass(frozen=True)
 class Line:
-    """A value over the windows of a stream, and the number of samples (or steps) behind each [windows]."""
+    """A value over the windows of a stream, and the number of samples (or steps) behind each
+    [windows].
+    """
 
     values: Matrix
     sizes: NDArray[np.int64]
@@ -29,7 +31,9 @@ def lines(records: Iterable[Record]) -> dict[str, Line]:
         if record.stream == "train" and record.experience >= 0:
             rows.setdefault(record.metric, []).append(record)
     return {
-        metric: Line(np.array([record.value for record in found]), np.array([record.n for record in found]))
+        metric: Line(
+            np.array([record.value for record in found]), np.array([record.n for record in found])
+        )
         for metric, found in rows.items()
     }
 
@@ -37,6 +41,14 @@ def lines(records: Iterable[Record]) -> dict[str, Line]:
 def stream_numbers(records: Sequence[Record]) -> dict[str, float]:
     """Every stream metric that a run has rows of."""
     found = lines(records)
-    rates = {name: found[name].mean for name, metric in STREAM.items() if metric.rate and name in found}
-    counts = {record.metric: record.value for record in records if record.stream == "train" and record.experience < 0}
-    return rates | {name: counts[name] for name, metric in STREAM.items() if not metric.rate and name in counts}
+    rates = {
+        name: found[name].mean for name, metric in STREAM.items() if metric.rate and name in found
+    }
+    counts = {
+        record.metric: record.value
+        for record in records
+        if record.stream == "train" and record.experience < 0
+    }
+    return rates | {
+        name: counts[name] for name, metric in STREAM.items() if not metric.rate and name in counts
+    }

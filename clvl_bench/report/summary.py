@@ -1,4 +1,6 @@
-"""Summary: runs -> one row a strategy, with mean, spread and number of runs of each number; and which runs may be averaged."""
+"""Summary: runs -> one row a strategy, with mean, spread and number of runs of each number; and
+which runs may be averaged.
+"""
 
 import math
 from collections.abc import Sequence
@@ -16,9 +18,12 @@ from clvl_bench.report.runs import Run, Table
 from clvl_bench.report.streams import stream_numbers
 
 COSTS: dict[str, str] = {
-    "train_seconds": "Train s", "trained_parameters": "Trained", "kept_bytes": "Kept bytes", "memory_samples": "Samples",
+    "train_seconds": "Train s",
+    "trained_parameters": "Trained",
+    "kept_bytes": "Kept bytes",
+    "memory_samples": "Samples",
     "peak_memory_mib": "Peak MiB",
-}  # fmt: skip
+}
 GROUP = ("benchmark", "label_space", "backbone", "strategy")
 
 
@@ -35,10 +40,15 @@ def per_run(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a run: coordinates, every metric, costs."""
     rows = []
     for run in runs:
-        row: dict[str, Any] = {name: getattr(run.origin, name) for name in (*GROUP, "seed", "class_order", "state", "reason")}
+        row: dict[str, Any] = {
+            name: getattr(run.origin, name)
+            for name in (*GROUP, "seed", "class_order", "state", "reason")
+        }
         if run.records:
             row |= of_records(run.records).per_run() | stream_numbers(run.records)
-            row |= {name: getattr(run.origin, name) for name in ("train_seconds", "peak_memory_mib")}
+            row |= {
+                name: getattr(run.origin, name) for name in ("train_seconds", "peak_memory_mib")
+            }
             costs = [record for record in run.records if record.metric in COSTS]
             row |= {record.metric: record.value for record in costs}
         rows.append(row)
@@ -46,13 +56,16 @@ def per_run(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def summary(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row a strategy: for each metric and cost `<name>_mean` and `<name>_std`, and `runs`, `failed`, `n`.
+    """One row a strategy: for each metric and cost `<name>_mean` and `<name>_std`, and `runs`,
+    `failed`, `n`.
 
-    A failed run is counted and never averaged; a metric that is undefined in any run is undefined in the mean. `joint` is
-    what joint training of the same adapter reaches, `of_joint` the share of its gain over zero-shot (see `ceilings`).
+    A failed run is counted and never averaged; a metric that is undefined in any run is undefined
+    in the mean. `joint` is what joint training of the same adapter reaches, `of_joint` the share of
+    its gain over zero-shot (see `ceilings`).
 
     Raises:
-        Mistake: runs over part of the data beside runs over all of it, or over different data or weights.
+        Mistake: runs over part of the data beside runs over all of it, or over different data or
+            weights.
     """
     refuse_mixtures(runs)
     frame = per_run(runs)
@@ -62,7 +75,12 @@ def summary(runs: Sequence[Run]) -> pd.DataFrame:
         row: dict[str, Any] = dict(zip(GROUP, group, strict=True))
         failed = part[part["state"] != "done"]
         reasons = sorted({reason.partition(":")[0] for reason in failed["reason"]})
-        row |= {"runs": len(part), "failed": len(failed), "n": len(done), "reasons": ", ".join(reasons)}
+        row |= {
+            "runs": len(part),
+            "failed": len(failed),
+            "n": len(done),
+            "reasons": ", ".join(reasons),
+        }
         for name in (*METRICS, *COSTS, *(name for name in STREAM if name in frame)):
             cell = over_runs(done[name].tolist() if name in done else [])
             row |= {f"{name}_mean": cell.mean, f"{name}_std": cell.std}
@@ -72,10 +90,20 @@ def summary(runs: Sequence[Run]) -> pd.DataFrame:
 
 def _beside_joint(frame: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     """The rows that are shown, with what joint training of their adapters reaches."""
-    groups = [((row["benchmark"], row["label_space"], row["backbone"]), row["strategy"]) for _, row in frame.iterrows()]
+    groups = [
+        ((row["benchmark"], row["label_space"], row["backbone"]), row["strategy"])
+        for _, row in frame.iterrows()
+    ]
     found = ceilings(dict(zip(groups, frame["last_mean"], strict=True)), runs)
-    adapters = {(run.origin.table, run.origin.strategy): run.origin.adapter_sha256 for run in runs if run.records}
-    frame["joint"] = [found.get((table, adapters.get((table, strategy), "")), math.nan) for table, strategy in groups]
+    adapters = {
+        (run.origin.table, run.origin.strategy): run.origin.adapter_sha256
+        for run in runs
+        if run.records
+    }
+    frame["joint"] = [
+        found.get((table, adapters.get((table, strategy), "")), math.nan)
+        for table, strategy in groups
+    ]
     columns = (frame["last_mean"], frame["zeroshot_mean"], frame["joint"])
     frame["of_joint"] = [recovered(*numbers) for numbers in zip(*columns, strict=True)]
     rows = {(run.origin.table, run.origin.strategy) for run in shown(runs)}
@@ -83,13 +111,19 @@ def _beside_joint(frame: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def over_runs(values: Sequence[float]) -> Cell:
-    """Mean and sample deviation; NaN as soon as one value is: pandas would quietly average the rest."""
+    """Mean and sample deviation; NaN as soon as one value is: pandas would quietly average the
+    rest.
+    """
     if not values or any(math.isnan(value) for value in values):
         return Cell(math.nan, math.nan, len(values))
     mean = math.fsum(values) / len(values)
     if len(values) == 1:
         return Cell(mean, math.nan, 1)
-    return Cell(mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)), len(values))
+    return Cell(
+        mean,
+        math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)),
+        len(values),
+    )
 
 
 def refuse_mixtures(runs: Sequence[Run]) -> None:
@@ -100,7 +134,10 @@ def refuse_mixtures(runs: Sequence[Run]) -> None:
     """
     for what, field in (
         ("--limit", "limit"),
-        ("prompts", "prompts_sha256"),  # before the data, whose fingerprints hold the class names too
+        (
+            "prompts",
+            "prompts_sha256",
+        ),  # before the data, whose fingerprints hold the class names too
         ("data", "data_sha256"),
         ("weights", "weights_sha256"),
         ("precisions", "precision"),
@@ -113,16 +150,25 @@ def refuse_mixtures(runs: Sequence[Run]) -> None:
             if len(values) > 1:
                 shown = ", ".join(sorted(value or "none" for value in values))
                 raise Mistake(
-                    f"{' '.join(table)}: runs with different {what} ({shown}) cannot stand in one table; report them apart"
+                    f"{' '.join(table)}: runs with different {what} ({shown}) cannot stand in one "
+                    f"table; report them apart"
                 )
 
 
 def mixture(runs: Sequence[Run]) -> str:
-    """A line that says which weights are behind numbers where there are several, teachers and answerers among them."""
+    """A line that says which weights are behind numbers where there are several, teachers and
+    answerers among them.
+    """
     done = [run.origin for run in runs if run.origin.state == "done"]
-    weights = {f"{origin.backbone} ({origin.family or 'family not recorded'}) {origin.weights_sha256[:8]}" for origin in done}
+    weights = {
+        f"{origin.backbone} ({origin.family or 'family not recorded'}) {origin.weights_sha256[:8]}"
+        for origin in done
+    }
     others = {f"{origin.teacher}, as teacher" for origin in done if origin.teacher}
     others |= {f"{origin.answerer}, as answerer" for origin in done if origin.answerer}
     if len(weights) + len(others) < 2:
         return ""
-    return f"Weights differ: {'; '.join(sorted(weights | others))}. What differs between them may be due to their pre-training."
+    return (
+        f"Weights differ: {'; '.join(sorted(weights | others))}. What differs between them may "
+        f"be due to their pre-training."
+    )

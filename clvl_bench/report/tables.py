@@ -10,10 +10,19 @@ from clvl_bench.report.paired import Compared
 from clvl_bench.report.runs import Table
 from clvl_bench.report.summary import COSTS, Cell
 
-SHOWN = ("last", "transfer", "average", "incremental", "forgetting", "heldout", "heldout_degradation")
+SHOWN = (
+    "last",
+    "transfer",
+    "average",
+    "incremental",
+    "forgetting",
+    "heldout",
+    "heldout_degradation",
+)
 """The metrics of the short table; summary.csv has all."""
 OF_THE_FUTURE = ("transfer", "average")
-"""ZSCL's, which also score what is not learned yet: columns only where that has candidates, so not in label space `seen`."""
+"""ZSCL's, which also score what is not learned yet: columns only where that has candidates, so not
+in label space `seen`."""
 TERMINAL = ("last", "incremental", "forgetting", "heldout")
 
 
@@ -21,19 +30,30 @@ def terminal_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """What fits on 80 columns: accuracies in percent, mean±deviation."""
     titles = ["Strategy", "Last", "Avg incr.", "Forget", "Held-out", "Kept", "n"]
     shown = list(TERMINAL)
-    if "prequential_mean" in frame:  # of a stream, what it had right on its way says more than the mean over experiences
+    if (
+        "prequential_mean" in frame
+    ):  # of a stream, what it had right on its way says more than the mean over experiences
         titles[2], shown[1] = "Preq.", "prequential"
     rows = []
     for _, row in frame.iterrows():
-        cells = [percent(Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"])).replace(" ", "") for name in shown]
+        cells = [
+            percent(Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"])).replace(" ", "")
+            for name in shown
+        ]
         n = str(row["n"]) if not row["failed"] else f"{row['n']}/{row['runs']}"
         rows.append([row["strategy"], *cells, count(row["kept_bytes_mean"]), n])
     return titles, rows
 
 
-def short_table(frame: pd.DataFrame, letters: Mapping[str, str] | None = None) -> tuple[list[str], list[list[str]]]:
-    """Column titles and rows of the table that people read: accuracies in percent, mean ± deviation."""
-    names = [name for name in SHOWN if name not in OF_THE_FUTURE or frame[f"{name}_mean"].notna().any()]
+def short_table(
+    frame: pd.DataFrame, letters: Mapping[str, str] | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """Column titles and rows of the table that people read: accuracies in percent, mean ±
+    deviation.
+    """
+    names = [
+        name for name in SHOWN if name not in OF_THE_FUTURE or frame[f"{name}_mean"].notna().any()
+    ]
     titles = ["Strategy", *(METRICS[name].title for name in names), *COSTS.values(), "Runs"]
     titles.insert(2, "Alike")
     measured = bool(frame["of_joint"].notna().any())
@@ -46,7 +66,11 @@ def short_table(frame: pd.DataFrame, letters: Mapping[str, str] | None = None) -
         if measured:
             cells.insert(2, of_joint(row["of_joint"], row["joint"]))
         why = f": {row['reasons']}" if row["reasons"] else ""
-        runs = str(row["n"]) if not row["failed"] else f"{row['n']}/{row['runs']} ({row['failed']} failed{why})"
+        runs = (
+            str(row["n"])
+            if not row["failed"]
+            else f"{row['n']}/{row['runs']} ({row['failed']} failed{why})"
+        )
         costs = [
             f"{row['train_seconds_mean']:.1f}",
             count(row["trained_parameters_mean"]),
@@ -60,17 +84,24 @@ def short_table(frame: pd.DataFrame, letters: Mapping[str, str] | None = None) -
 
 def stream_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Column titles and rows of what online runs have beside the others."""
-    names = [name for name in STREAM if f"{name}_mean" in frame and frame[f"{name}_mean"].notna().any()]
+    names = [
+        name for name in STREAM if f"{name}_mean" in frame and frame[f"{name}_mean"].notna().any()
+    ]
     rows = []
     for _, row in frame.iterrows():
         cells = [Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"]) for name in names]
-        shown = [percent(cell) if STREAM[name].rate else count(cell.mean) for name, cell in zip(names, cells, strict=True)]
+        shown = [
+            percent(cell) if STREAM[name].rate else count(cell.mean)
+            for name, cell in zip(names, cells, strict=True)
+        ]
         rows.append([row["strategy"], *shown])
     return ["Strategy", *(STREAM[name].title for name in names)], rows
 
 
 def of_joint(part: float, joint: float) -> str:
-    """A share of less than half is marked: the stream has kept most of what the adapter could have learned from it."""
+    """A share of less than half is marked: the stream has kept most of what the adapter could have
+    learned from it.
+    """
     if math.isnan(part):
         return "–"
     return f"{100 * part:.0f} % of {100 * joint:.1f}" + (" !" if part < 0.5 else "")
@@ -79,7 +110,11 @@ def of_joint(part: float, joint: float) -> str:
 def percent(cell: Cell) -> str:
     if math.isnan(cell.mean):
         return "–"
-    return f"{100 * cell.mean:.1f}" if math.isnan(cell.std) else f"{100 * cell.mean:.1f} ± {100 * cell.std:.1f}"
+    return (
+        f"{100 * cell.mean:.1f}"
+        if math.isnan(cell.std)
+        else f"{100 * cell.mean:.1f} ± {100 * cell.std:.1f}"
+    )
 
 
 def count(number: float) -> str:
@@ -105,9 +140,12 @@ def size(number: float) -> str:
 def markdown(frame: pd.DataFrame, compared: Mapping[Table, Compared]) -> str:
     """One table for each benchmark, label space and backbone; no two of these ever share one."""
     parts = []
-    for (benchmark, label_space, backbone), part in frame.groupby(["benchmark", "label_space", "backbone"], sort=False):
+    for (benchmark, label_space, backbone), part in frame.groupby(
+        ["benchmark", "label_space", "backbone"], sort=False
+    ):
         toy = (
-            "**Toy world, toy backbone: effects are real, their sizes say nothing about real CLIP.**\n\n"
+            "**Toy world, toy backbone: effects are real, their sizes say nothing about real "
+            "CLIP.**\n\n"
             if backbone == "tiny"
             else ""
         )
@@ -118,9 +156,15 @@ def markdown(frame: pd.DataFrame, compared: Mapping[Table, Compared]) -> str:
         if len(stream[0]) > 1:
             table += f"\n\nThe stream, sample by sample:\n\n{_markdown_table(*stream)}"
         parts.append(
-            f"## {escaped(str(benchmark))}, label space `{label_space}`, backbone `{escaped(str(backbone))}`\n\n{toy}{table}\n"
+            f"## {escaped(str(benchmark))}, label space `{label_space}`, backbone "
+            f"`{escaped(str(backbone))}`\n\n{toy}{table}\n"
         )
-    return "\n".join(parts) + "\n" + NOTES + (STREAM_NOTES if any(f"{name}_mean" in frame for name in STREAM) else "")
+    return (
+        "\n".join(parts)
+        + "\n"
+        + NOTES
+        + (STREAM_NOTES if any(f"{name}_mean" in frame for name in STREAM) else "")
+    )
 
 
 def _markdown_table(titles: list[str], rows: list[list[str]]) -> str:

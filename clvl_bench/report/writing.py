@@ -1,4 +1,6 @@
-"""Report: records made readable. Reads rows and run folders, knows nothing of how they came about."""
+"""Report: records made readable. Reads rows and run folders, knows nothing of how they came
+about.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +17,14 @@ from clvl_bench.report.supervision import over_repetitions, regret_over_time, su
 from clvl_bench.report.tables import escaped, markdown
 
 
-def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, published: Path | None = None) -> None:
-    """summary.csv, summary.md, the plots (in a folder for each table where there are several), differences.csv where
-    strategies can be compared, supervision.csv where a benchmark was run under several kinds of supervision, pseudo_labels.csv
-    where unlabelled samples were learned from, and a gallery where questions were answered; with a file of published numbers
-    beside.csv and beside.md, where ours stand next to them.
+def write_report(
+    runs: Sequence[Run], out: Path, *, plots: bool = True, published: Path | None = None
+) -> None:
+    """summary.csv, summary.md, the plots (in a folder for each table where there are several),
+    differences.csv where strategies can be compared, supervision.csv where a benchmark was run
+    under several kinds of supervision, pseudo_labels.csv where unlabelled samples were learned
+    from, and a gallery where questions were answered; with a file of published numbers beside.csv
+    and beside.md, where ours stand next to them.
 
     Raises:
         Mistake: the runs cannot stand in one table.
@@ -28,7 +33,9 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, publishe
     write_atomically(out / "summary.csv", frame.to_csv(index=False, lineterminator="\n").encode())
     if published is not None:
         table = beside(frame, read_published(published))
-        write_atomically(out / "beside.csv", table.to_csv(index=False, lineterminator="\n").encode())
+        write_atomically(
+            out / "beside.csv", table.to_csv(index=False, lineterminator="\n").encode()
+        )
         write_atomically(out / "beside.md", beside_markdown(table).encode())
     compared = paired(shown(runs))
     if compared:
@@ -41,21 +48,34 @@ def write_report(runs: Sequence[Run], out: Path, *, plots: bool = True, publishe
         write_atomically(out / name, page)
     variants = supervision_frame(runs)
     if len(variants):
-        write_atomically(out / "supervision.csv", over_repetitions(variants).to_csv(index=False, lineterminator="\n").encode())
+        write_atomically(
+            out / "supervision.csv",
+            over_repetitions(variants).to_csv(index=False, lineterminator="\n").encode(),
+        )
     pseudo = pseudo_frame(runs)
     if len(pseudo):
-        write_atomically(out / "pseudo_labels.csv", pseudo.to_csv(index=False, lineterminator="\n").encode())
+        write_atomically(
+            out / "pseudo_labels.csv", pseudo.to_csv(index=False, lineterminator="\n").encode()
+        )
     if plots:
         from clvl_bench.report import stream_plots
         from clvl_bench.report.figures import groups, names
         from clvl_bench.report.plots import draw
 
-        of_variants = stream_plots.supervision(variants) | stream_plots.regret(regret_over_time(runs)) if len(variants) else {}
-        for name, picture in (of_variants | (stream_plots.pseudo_labels(pseudo) if len(pseudo) else {})).items():
+        of_variants = (
+            stream_plots.supervision(variants) | stream_plots.regret(regret_over_time(runs))
+            if len(variants)
+            else {}
+        )
+        for name, picture in (
+            of_variants | (stream_plots.pseudo_labels(pseudo) if len(pseudo) else {})
+        ).items():
             write_atomically(out / name, picture)
         tables = groups(shown(runs))
         folders = names((group.table for group in tables), 2)
         for group in tables:
             folder = out if len(tables) == 1 else out / folders[group.table]
-            for name, picture in draw(group, matrices=not len(variants)).items():  # a matrix a variant is too many
+            for name, picture in draw(
+                group, matrices=not len(variants)
+            ).items():  # a matrix a variant is too many
                 write_atomically(folder / name, picture)

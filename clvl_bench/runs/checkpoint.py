@@ -1,4 +1,5 @@
-"""Checkpoint: a run's state between two experiences (online: two steps), as safetensors and JSON under a manifest of hashes.
+"""Checkpoint: a run's state between two experiences (online: two steps), as safetensors and JSON
+under a manifest of hashes.
 
 No pickle.
 """
@@ -22,7 +23,9 @@ KEPT = 2
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run needs to go on after `trained` experiences (online: steps): state by part, and the run's own notes."""
+    """What a run needs to go on after `trained` experiences (online: steps): state by part, and the
+    run's own notes.
+    """
 
     trained: int
     state: dict[str, State]
@@ -41,7 +44,10 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
         part: {name: value for name, value in state.items() if not isinstance(value, Tensor)}
         for part, state in checkpoint.state.items()
     }
-    files = {"tensors.safetensors": save(tensors), "values.json": to_json({"state": values, "notes": checkpoint.notes})}
+    files = {
+        "tensors.safetensors": save(tensors),
+        "values.json": to_json({"state": values, "notes": checkpoint.notes}),
+    }
     write_folder_atomically(folder / f"{checkpoint.trained:04d}", files)
     for old in _written(folder)[KEPT:]:
         shutil.rmtree(old)
@@ -64,4 +70,8 @@ def latest(folder: Path) -> Checkpoint | None:
 
 
 def _written(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.glob("[0-9]*") if path.is_dir()), key=lambda path: int(path.name), reverse=True)
+    return sorted(
+        (path for path in folder.glob("[0-9]*") if path.is_dir()),
+        key=lambda path: int(path.name),
+        reverse=True,
+    )

@@ -1,4 +1,6 @@
-"""A run: one benchmark, one strategy, one backbone, one seed; and the id that these choices add up to."""
+"""A run: one benchmark, one strategy, one backbone, one seed; and the id that these choices add up
+to.
+"""
 
 import hashlib
 import json
@@ -25,15 +27,23 @@ RANKED = StrategyConfig(version=1, adapter=RankingConfig())
 
 
 class RunConfig(Schema):
-    """Everything that decides a run's numbers, but for the data and weights themselves, whose hashes are in its record."""
+    """Everything that decides a run's numbers, but for the data and weights themselves, whose
+    hashes are in its record.
+    """
 
     benchmark: str
     strategy: str
     backbone: str = "tiny"
     seed: int = Field(0, ge=0)
-    precision: Precision = Field("fp32", description="of the matrix products of frozen towers; what trains is fp32")
-    threads: int = Field(1, ge=1, description="threads change the last bits of sums, so they belong to the run")
-    limit: int | None = Field(None, ge=1, description="samples a split, for trying things out; marks the run as partial")
+    precision: Precision = Field(
+        "fp32", description="of the matrix products of frozen towers; what trains is fp32"
+    )
+    threads: int = Field(
+        1, ge=1, description="threads change the last bits of sums, so they belong to the run"
+    )
+    limit: int | None = Field(
+        None, ge=1, description="samples a split, for trying things out; marks the run as partial"
+    )
     benchmark_config: BenchmarkConfig
     strategy_config: StrategyConfig
 
@@ -42,7 +52,8 @@ class RunConfig(Schema):
         kinds = [plugin.kind for plugin in self.strategy_config.plugins]
         if "distillation" in kinds and self.benchmark_config.reference is None:
             raise ValueError(
-                f"{self.strategy} distils on a reference set, and {self.benchmark} declares none; add "
+                f"{self.strategy} distils on a reference set, and {self.benchmark} declares none; "
+                f"add "
                 'reference = "..." to the benchmark'
             )
         return self
@@ -52,9 +63,14 @@ class RunConfig(Schema):
         asks = self.benchmark_config.questions is not None
         answers = self.strategy_config.adapter.input_kind in QUESTION_INPUTS
         if answers != asks:
-            does, wants = ("answers questions", "classifies images") if answers else ("classifies images", "answers questions")
+            does, wants = (
+                ("answers questions", "classifies images")
+                if answers
+                else ("classifies images", "answers questions")
+            )
             raise ValueError(
-                f"strategy: {self.strategy} {does}, and {self.benchmark} is for a strategy that {wants}; "
+                f"strategy: {self.strategy} {does}, and {self.benchmark} is for a strategy that "
+                f"{wants}; "
                 "clvl-bench list strategies shows what each does"
             )
         return self
@@ -65,7 +81,8 @@ class RunConfig(Schema):
         for plugin in self.strategy_config.plugins:
             if online is None and getattr(plugin, "needs_online", False):
                 raise ValueError(
-                    f"{self.strategy} has the plugin '{plugin.kind}', which is for online streams, and {self.benchmark} is "
+                    f"{self.strategy} has the plugin '{plugin.kind}', which is for online streams, "
+                    f"and {self.benchmark} is "
                     "none; add a table [online]"
                 )
         if online is None or self.strategy_config.adapter.kind in ("none", "answer_ranking"):
@@ -74,15 +91,18 @@ class RunConfig(Schema):
             if getattr(part, "needs_experiences", False):
                 hint = "set adapter.ridge" if "ranpac" in part.kind else "use another strategy"
                 raise ValueError(
-                    f"{self.strategy} has '{part.kind}', which needs whole experiences, and {self.benchmark} is online; {hint}"
+                    f"{self.strategy} has '{part.kind}', which needs whole experiences, and "
+                    f"{self.benchmark} is online; {hint}"
                 )
         if train.data != "experience":
             raise ValueError(
-                f"{self.strategy} trains on {train.data} data, and {self.benchmark} is online: each sample comes once"
+                f"{self.strategy} trains on {train.data} data, and {self.benchmark} is online: "
+                f"each sample comes once"
             )
         if train.classes != "seen":
             raise ValueError(
-                f"{self.strategy} compares the classes of one experience, and in {self.benchmark} labels may be of an earlier "
+                f"{self.strategy} compares the classes of one experience, and in {self.benchmark} "
+                f"labels may be of an earlier "
                 'one; set train.classes = "seen"'
             )
         return self
@@ -110,20 +130,31 @@ class RunConfig(Schema):
         }
 
     def chosen(self) -> dict[str, Any]:
-        """What was chosen, without defaults and without paths: a new field with a default orphans no old record, and data
-        that moved to another folder are the same data."""
+        """What was chosen, without defaults and without paths: a new field with a default orphans
+        no old record, and data that moved to another folder are the same data.
+        """
         content = self.model_dump(mode="json", exclude_defaults=True)
         content["backbone"] = self.backbone_name
-        for part in (content["strategy_config"]["adapter"], *content["strategy_config"].get("plugins", [])):
+        for part in (
+            content["strategy_config"]["adapter"],
+            *content["strategy_config"].get("plugins", []),
+        ):
             for model in ("teacher", "answerer"):
                 if part.get(model) is not None:
                     part[model] = without_folders(part[model])
         stream = content["benchmark_config"]
-        for name, dataset in (*stream.get("dataset", {}).items(), *stream.get("question_dataset", {}).items()):
-            if name in NAMES:  # a table says only what it changes, whatever else the declaration comes to say
+        for name, dataset in (
+            *stream.get("dataset", {}).items(),
+            *stream.get("question_dataset", {}).items(),
+        ):
+            if (
+                name in NAMES
+            ):  # a table says only what it changes, whatever else the declaration comes to say
                 known = find_questions(name) if name in QUESTION_NAMES else find(name)
                 declared = known.model_dump(mode="json", exclude_defaults=True)
-                for field in [field for field, value in dataset.items() if value == declared.get(field)]:
+                for field in [
+                    field for field, value in dataset.items() if value == declared.get(field)
+                ]:
                     dataset.pop(field)
             if dataset.get("captions"):
                 dataset["captions"] = Path(dataset["captions"]).name
@@ -132,8 +163,9 @@ class RunConfig(Schema):
         return content
 
     def refuse_other_kinds(self, recorded: Mapping[str, Any], *, folder: Path) -> None:
-        """A file whose adapter or plugins are of another kind now, under the same name. `kind` is a default of each class, so
-        that the id does not hold it, and ids of what is committed must stay: the record is asked.
+        """A file whose adapter or plugins are of another kind now, under the same name. `kind` is a
+        default of each class, so that the id does not hold it, and ids of what is committed must
+        stay: the record is asked.
 
         Args:
             recorded: the configuration in the provenance of the finished run in this folder.
@@ -146,7 +178,8 @@ class RunConfig(Schema):
         now = [part.kind for part in (self.strategy_config.adapter, *self.strategy_config.plugins)]
         if before != now:
             raise Mistake(
-                f"{folder} is a finished run of the strategy '{self.strategy}' when it was {', '.join(before)}; now it is "
+                f"{folder} is a finished run of the strategy '{self.strategy}' when it was "
+                f"{', '.join(before)}; now it is "
                 f"{', '.join(now)}: give the file another name, or delete that folder to run anew"
             )
 

@@ -1,4 +1,6 @@
-"""What an experiment file may say: a grid of benchmarks x strategies x backbones x seeds x class orders."""
+"""What an experiment file may say: a grid of benchmarks x strategies x backbones x seeds x class
+orders.
+"""
 
 import itertools
 from typing import Literal
@@ -10,7 +12,9 @@ from clvl_bench.core.schema import Schema
 
 
 class ExperimentConfig(Schema):
-    """Who runs on what, and how often. Every strategy gets the same seeds and orders, so that runs are paired."""
+    """Who runs on what, and how often. Every strategy gets the same seeds and orders, so that runs
+    are paired.
+    """
 
     version: Literal[1]
     benchmarks: tuple[str, ...] = Field(min_length=1)
@@ -21,17 +25,31 @@ class ExperimentConfig(Schema):
     class_orders: tuple[int, ...] = Field(
         (), description="class_order_seed of each repetition; the benchmark's own if left out"
     )
-    set: tuple[str, ...] = Field((), description='overrides for every run, as on the command line: ["train.epochs=1"]')
+    set: tuple[str, ...] = Field(
+        (), description='overrides for every run, as on the command line: ["train.epochs=1"]'
+    )
     sweep: dict[str, tuple[bool | int | float | str, ...]] = Field(
-        {}, description='values to try of a field; every combination is run: {"train.lr" = [1e-4, 1e-3]}'
+        {},
+        description='values to try of a field; every combination is run: {"train.lr" = [1e-4, '
+        "1e-3]}",
     )
 
     @property
     def variants(self) -> list[tuple[str, ...]]:
-        """The overrides of each combination of swept values; one without any where nothing is swept."""
-        choices = [[f"{field}={_toml(value)}" for value in values] for field, values in self.sweep.items()]
+        """The overrides of each combination of swept values; one without any where nothing is
+        swept.
+        """
+        choices = [
+            [f"{field}={_toml(value)}" for value in values] for field, values in self.sweep.items()
+        ]
         return list(itertools.product(*choices))
 
 
 def _toml(value: bool | int | float | str) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    return (
+        str(value).lower()
+        if isinstance(value, bool)
+        else f"{value:g}"
+        if isinstance(value, float)
+        else str(value)
+    )

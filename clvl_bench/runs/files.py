@@ -31,7 +31,9 @@ _CONFIGS: dict[str, type[Schema]] = {
 
 
 def shipped() -> Path:
-    """The folder above the shipped benchmarks/ and experiments/: inside the package if installed, else the checkout."""
+    """The folder above the shipped benchmarks/ and experiments/: inside the package if installed,
+    else the checkout.
+    """
     package = Path(clvl_bench.__file__).parent
     inside = package / "shipped"
     return inside if inside.is_dir() else package.parent
@@ -40,7 +42,9 @@ def shipped() -> Path:
 def names(sort: str) -> list[str]:
     """The names of all files of a sort, the current folder's and the shipped ones."""
     folders = (Path.cwd() / FOLDERS[sort], shipped() / FOLDERS[sort])
-    return sorted({file.stem for folder in folders if folder.is_dir() for file in folder.glob("*.toml")})
+    return sorted(
+        {file.stem for folder in folders if folder.is_dir() for file in folder.glob("*.toml")}
+    )
 
 
 def locate(sort: str, name: str) -> Path:
@@ -54,7 +58,8 @@ def locate(sort: str, name: str) -> Path:
         path = Path(name).expanduser()
         if not path.is_file():
             raise Mistake(
-                f"{name}: no such file; give the path of a TOML file, or a name: {some(name, names(sort), listed=listed)}"
+                f"{name}: no such file; give the path of a TOML file, or a name: "
+                f"{some(name, names(sort), listed=listed)}"
             )
         return path
     for folder in (Path.cwd(), shipped()):
@@ -88,15 +93,23 @@ def load(sort: str, name: str, overrides: Sequence[str] = ()) -> Schema:
     return _validated(sort, read_toml(path), path, overrides)
 
 
-def _validated(sort: str, content: dict[str, Any], path: Path, overrides: Sequence[str] = ()) -> Schema:
+def _validated(
+    sort: str, content: dict[str, Any], path: Path, overrides: Sequence[str] = ()
+) -> Schema:
     for override in overrides:
         _override(content, override, _CONFIGS[sort])
     if sort == "experiment":
         content = {**content, **_found_beside(content, path.resolve().parent)}
     if sort == "benchmark":
         content = _with_own_copies(_localised(content, path))
-    laid_over = " ".join(f"--set {'benchmark.' * (sort == 'benchmark')}{override}" for override in overrides)
-    return parse(_CONFIGS[sort], content, file=f"{_shown(path)} with {laid_over}" if overrides else _shown(path))
+    laid_over = " ".join(
+        f"--set {'benchmark.' * (sort == 'benchmark')}{override}" for override in overrides
+    )
+    return parse(
+        _CONFIGS[sort],
+        content,
+        file=f"{_shown(path)} with {laid_over}" if overrides else _shown(path),
+    )
 
 
 def _localised(content: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -108,8 +121,9 @@ def _localised(content: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _with_own_copies(content: dict[str, Any]) -> dict[str, Any]:
-    """A benchmark with the user's own copies of the datasets that it names: the tables `[dataset.<name>]` of datasets.toml in
-    the current folder, or of the file that CLVL_DATASETS names. What the benchmark says itself comes first.
+    """A benchmark with the user's own copies of the datasets that it names: the tables
+    `[dataset.<name>]` of datasets.toml in the current folder, or of the file that CLVL_DATASETS
+    names. What the benchmark says itself comes first.
 
     Raises:
         Mistake: the file is named and not there, or says something that is not allowed.
@@ -118,30 +132,53 @@ def _with_own_copies(content: dict[str, Any]) -> dict[str, Any]:
     path = Path(chosen or OWN_COPIES).expanduser()
     if not path.is_file():
         if chosen:
-            raise Mistake(f"CLVL_DATASETS: {chosen}: no such file; name a TOML file with tables [dataset.<name>], or unset it")
+            raise Mistake(
+                f"CLVL_DATASETS: {chosen}: no such file; name a TOML file with tables "
+                f"[dataset.<name>], or unset it"
+            )
         return content
     copies = read_toml(path)
     stray = [key for key in copies if key != "dataset"]
     if stray or not isinstance(copies.get("dataset", {}), dict):
-        raise Mistake(f"{_shown(path)}: got '{(stray or ['dataset'])[0]}'; holds tables [dataset.<name>] and nothing else")
+        raise Mistake(
+            f"{_shown(path)}: got '{(stray or ['dataset'])[0]}'; holds tables [dataset.<name>] and "
+            f"nothing else"
+        )
     if not isinstance(content.get("dataset", {}), dict):
         return content
     names = [content.get("reference")]
     for field in ("datasets", "zeroshot"):
         names += content[field] if isinstance(content.get(field), list) else []
     wanted = {name: table for name, table in copies.get("dataset", {}).items() if name in names}
-    return {**content, "dataset": {**_localised({"dataset": wanted}, path)["dataset"], **content.get("dataset", {})}}
+    return {
+        **content,
+        "dataset": {
+            **_localised({"dataset": wanted}, path)["dataset"],
+            **content.get("dataset", {}),
+        },
+    }
 
 
 def _found_beside(content: Mapping[str, Any], folder: Path) -> dict[str, list[Any]]:
-    """The benchmarks and strategies of an experiment; files that the current folder has not are looked for in its own."""
+    """The benchmarks and strategies of an experiment; files that the current folder has not are
+    looked for in its own.
+    """
 
     def found(name: Any) -> Any:
-        beside = isinstance(name, str) and name.endswith(".toml") and not Path(name).is_file() and (folder / name).is_file()
+        beside = (
+            isinstance(name, str)
+            and name.endswith(".toml")
+            and not Path(name).is_file()
+            and (folder / name).is_file()
+        )
         return str(folder / name) if beside else name
 
     fields = ("benchmarks", "strategies")
-    return {field: [found(name) for name in content[field]] for field in fields if isinstance(content.get(field), list)}
+    return {
+        field: [found(name) for name in content[field]]
+        for field in fields
+        if isinstance(content.get(field), list)
+    }
 
 
 def check(path: Path) -> tuple[str, Schema]:
@@ -151,9 +188,14 @@ def check(path: Path) -> tuple[str, Schema]:
         Mistake: as `load`; for an experiment also when a file that it names is wrong.
     """
     content = read_toml(path)
-    sort = max(_CONFIGS, key=lambda sort: (len(set(_CONFIGS[sort].model_fields) & set(content)), sort))
+    sort = max(
+        _CONFIGS, key=lambda sort: (len(set(_CONFIGS[sort].model_fields) & set(content)), sort)
+    )
     if not set(_CONFIGS[sort].model_fields) & (set(content) - {"version"}):
-        raise Mistake(f"{_shown(path)}: is no benchmark, strategy or experiment: none of their fields is in it")
+        raise Mistake(
+            f"{_shown(path)}: is no benchmark, strategy or experiment: none of their fields is in "
+            f"it"
+        )
     config = _validated(sort, content, path)
     if isinstance(config, ExperimentConfig):
         runs_of(config)
@@ -171,22 +213,28 @@ def run_config(
     limit: int | None = None,
     overrides: Sequence[str] = (),
 ) -> RunConfig:
-    """One run from names or paths. Overrides that begin with `benchmark.` are laid over the benchmark, the others over the
-    strategy.
+    """One run from names or paths. Overrides that begin with `benchmark.` are laid over the
+    benchmark, the others over the strategy.
 
     Raises:
         Mistake: something of it is not allowed.
     """
     for override in overrides:
         if "=" not in override:
-            raise Mistake(f"--set {override}: has no '='; write key=value, for example train.epochs=1")
+            raise Mistake(
+                f"--set {override}: has no '='; write key=value, for example train.epochs=1"
+            )
     prefix = "benchmark."
-    of_benchmark = [override.removeprefix(prefix) for override in overrides if override.startswith(prefix)]
+    of_benchmark = [
+        override.removeprefix(prefix) for override in overrides if override.startswith(prefix)
+    ]
     of_strategy = [override for override in overrides if not override.startswith(prefix)]
     stream = load("benchmark", benchmark, of_benchmark)
     assert isinstance(stream, BenchmarkConfig)
     content = {
-        "benchmark": _label(benchmark, [each for each in of_benchmark if not each.startswith("class_order_seed=")]),
+        "benchmark": _label(
+            benchmark, [each for each in of_benchmark if not each.startswith("class_order_seed=")]
+        ),
         "strategy": _label(strategy, of_strategy),
         "backbone": _of_features(stream) or backbone,
         "seed": seed,
@@ -209,7 +257,11 @@ def runs_of(experiment: ExperimentConfig, *, limit: int | None = None) -> list[R
             seed=seed,
             precision=experiment.precision,
             limit=limit,
-            overrides=(*experiment.set, *variant, *([] if order is None else [f"benchmark.class_order_seed={order}"])),
+            overrides=(
+                *experiment.set,
+                *variant,
+                *([] if order is None else [f"benchmark.class_order_seed={order}"]),
+            ),
         )
         for benchmark in experiment.benchmarks
         for backbone in experiment.backbones
@@ -221,7 +273,9 @@ def runs_of(experiment: ExperimentConfig, *, limit: int | None = None) -> list[R
 
 
 def _of_features(benchmark: BenchmarkConfig) -> str | None:
-    """The backbone that precomputed features name themselves; tables must not call them by another's name."""
+    """The backbone that precomputed features name themselves; tables must not call them by
+    another's name.
+    """
     sources = (benchmark.declared(name).source for name in benchmark.named)
     return next((source.backbone for source in sources if isinstance(source, FeaturesSource)), None)
 
@@ -230,13 +284,19 @@ def _class_orders(experiment: ExperimentConfig, benchmark: str) -> Sequence[int 
     """The experiment's orders for a benchmark that has one; the benchmark's own for any other."""
     config = load("benchmark", benchmark)
     assert isinstance(config, BenchmarkConfig)
-    return experiment.class_orders if experiment.class_orders and config.scenario == "class_incremental" else (None,)
+    return (
+        experiment.class_orders
+        if experiment.class_orders and config.scenario == "class_incremental"
+        else (None,)
+    )
 
 
 def _label(name: str, overrides: Sequence[str]) -> str:
-    """What tables call it: the file's name and, so that no variant is averaged with the original, what was overridden.
+    """What tables call it: the file's name and, so that no variant is averaged with the original,
+    what was overridden.
 
-    (The class order is no variant: it is a coordinate of its own. Weights that moved to another folder are the same weights.)
+    (The class order is no variant: it is a coordinate of its own. Weights that moved to another
+    folder are the same weights.)
     """
     stem = Path(name).stem if name.endswith(".toml") else name
     pairs = (override.partition("=") for override in overrides)
@@ -245,7 +305,9 @@ def _label(name: str, overrides: Sequence[str]) -> str:
 
 
 def _override(content: dict[str, Any], override: str, config: type[Schema]) -> None:
-    """Lay `a.b=value` over parsed TOML; a list of tables (plugins) is entered by the `kind` of its members."""
+    """Lay `a.b=value` over parsed TOML; a list of tables (plugins) is entered by the `kind` of its
+    members.
+    """
     key, _, text = override.partition("=")
     *parents, name = key.strip().split(".")
     place: Any = content
@@ -259,9 +321,15 @@ def _override(content: dict[str, Any], override: str, config: type[Schema]) -> N
         else:
             if depth == 0 and part not in config.model_fields:
                 allowed = [*config.model_fields, "benchmark"]
-                raise Mistake(f"--set {override}: unknown '{part}'; {near_match(part, allowed)}allowed: {', '.join(allowed)}")
+                raise Mistake(
+                    f"--set {override}: unknown '{part}'; {near_match(part, allowed)}allowed: "
+                    f"{', '.join(allowed)}"
+                )
             if part == "plugins" and part not in place:
-                raise Mistake(f"--set {override}: this strategy has no plugins; add them in a file of your own")
+                raise Mistake(
+                    f"--set {override}: this strategy has no plugins; add them in a file of your "
+                    f"own"
+                )
             place = place.setdefault(part, {})
     for bound in BOUNDS if name in BOUNDS else ():
         place.pop(bound, None)

@@ -1,7 +1,8 @@
-"""Launch: the runs of a grid, on this machine, several in one worker process (importing torch and Avalanche costs seconds,
-which all workers share).
+"""Launch: the runs of a grid, on this machine, several in one worker process (importing torch and
+Avalanche costs seconds, which all workers share).
 
-A run that fails is recorded with its reason and takes nobody else down; a worker that dies is replaced.
+A run that fails is recorded with its reason and takes nobody else down; a worker that dies is
+replaced.
 """
 
 import json
@@ -23,8 +24,8 @@ from clvl_bench.runs.lock import is_locked
 
 METHODS = multiprocessing.get_all_start_methods()
 CONTEXT: Any = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
-"""How workers start: forked from a process that imports everything once and does nothing else. (A fork of a process that has
-used torch's threads may hang.)"""
+"""How workers start: forked from a process that imports everything once and does nothing else. (A
+fork of a process that has used torch's threads may hang.)"""
 if "forkserver" in METHODS:
     CONTEXT.set_forkserver_preload(["clvl_bench.runs.runner"])
 POLL_SECONDS = 2.0
@@ -33,7 +34,9 @@ POLL_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run of a grid ended: `done` or `failed`, and why; `busy` where another process has it."""
+    """How a run of a grid ended: `done` or `failed`, and why; `busy` where another process has
+    it.
+    """
 
     config: RunConfig
     state: str
@@ -41,7 +44,8 @@ class Outcome:
 
 
 def missing(runs: Sequence[RunConfig], results: Path) -> list[RunConfig]:
-    """The runs of a grid that have no result yet, or whose process died behind its result, before it said so.
+    """The runs of a grid that have no result yet, or whose process died behind its result, before
+    it said so.
 
     Raises:
         Mistake: a finished run is of another adapter or other plugins under the same name.
@@ -53,14 +57,19 @@ def missing(runs: Sequence[RunConfig], results: Path) -> list[RunConfig]:
             waiting.append(config)
             continue
         with suppress(ValueError, KeyError, TypeError):  # whoever reads the result names its damage
-            config.refuse_other_kinds(json.loads(folder.read(RESULT))["provenance"]["config"], folder=folder.path)
+            config.refuse_other_kinds(
+                json.loads(folder.read(RESULT))["provenance"]["config"], folder=folder.path
+            )
     return waiting
 
 
-def grid(runs: Sequence[RunConfig], *, results: Path, jobs: int, device: str = "cpu") -> Iterator[Outcome]:
+def grid(
+    runs: Sequence[RunConfig], *, results: Path, jobs: int, device: str = "cpu"
+) -> Iterator[Outcome]:
     """Run what is missing, `jobs` at a time; outcomes come as runs end.
 
-    Runs that another process works on come last, and are waited for: should that process die, they are run here.
+    Runs that another process works on come last, and are waited for: should that process die, they
+    are run here.
     """
     waiting, elsewhere = list(missing(runs, results)), []
     while waiting:
@@ -72,7 +81,11 @@ def grid(runs: Sequence[RunConfig], *, results: Path, jobs: int, device: str = "
         while elsewhere and all(is_locked(results / "runs" / config.id) for config in elsewhere):
             time.sleep(POLL_SECONDS)
         waiting = missing(elsewhere, results)
-        yield from (Outcome(config, "done", "by another process") for config in elsewhere if config not in waiting)
+        yield from (
+            Outcome(config, "done", "by another process")
+            for config in elsewhere
+            if config not in waiting
+        )
         elsewhere = []
 
 
@@ -118,7 +131,9 @@ def _give(
     workers[connection] = (process, config)
 
 
-def _outcome(connection: Connection, process: BaseProcess, config: RunConfig, results: Path) -> Outcome:
+def _outcome(
+    connection: Connection, process: BaseProcess, config: RunConfig, results: Path
+) -> Outcome:
     try:
         state, _, reason = connection.recv_bytes().decode().partition(" ")
     except (EOFError, ConnectionError):  # the worker died with the run
@@ -132,7 +147,9 @@ def _outcome(connection: Connection, process: BaseProcess, config: RunConfig, re
 
 
 def _work(connection: Connection, results: Path, device: str) -> None:
-    """A worker: runs configurations as they come, until there are none, or nobody is left to tell."""
+    """A worker: runs configurations as they come, until there are none, or nobody is left to
+    tell.
+    """
     with suppress(EOFError, ConnectionError):
         while True:
             config = RunConfig.model_validate_json(connection.recv_bytes())
@@ -158,4 +175,6 @@ def _report_of(config: RunConfig, results: Path, device: str) -> str:
 
 def default_jobs() -> int:
     """One run a core, each with one thread: that beats threads."""
-    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    return max(
+        1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )

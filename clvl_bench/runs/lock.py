@@ -1,9 +1,10 @@
 """Claims: which process works on a run, so that two grids on one results folder do each run once.
 
-A claim is a folder `claim.<n>`, renamed into place with its owner inside: atomic on network file systems too, where locks
-are not. A claim whose process is gone (or, on another machine, whose heartbeat has not changed for a while as this
-machine's clock counts it) is stale, and the next one takes `claim.<n + 1>`. Whoever finds a higher number than its own has
-been overtaken and stops before it writes; since runs are deterministic, even a lost race writes the same bytes.
+A claim is a folder `claim.<n>`, renamed into place with its owner inside: atomic on network file
+systems too, where locks are not. A claim whose process is gone (or, on another machine, whose
+heartbeat has not changed for a while as this machine's clock counts it) is stale, and the next one
+takes `claim.<n + 1>`. Whoever finds a higher number than its own has been overtaken and stops
+before it writes; since runs are deterministic, even a lost race writes the same bytes.
 """
 
 import json
@@ -37,7 +38,10 @@ class RunLock:
         """
         highest = _highest(self._folder)
         if highest > self.number:
-            raise Busy(f"{self._folder.name}: was taken over by {_owner(self._folder, highest)}; this process stops")
+            raise Busy(
+                f"{self._folder.name}: was taken over by {_owner(self._folder, highest)}; this "
+                f"process stops"
+            )
 
 
 @contextmanager
@@ -71,12 +75,16 @@ def is_locked(folder: Path) -> bool:
 
 def _take(folder: Path) -> int:
     highest = _highest(folder)
-    if highest and _alive(folder, highest):  # judged on the one that was read: a newer one makes the rename fail
+    if highest and _alive(
+        folder, highest
+    ):  # judged on the one that was read: a newer one makes the rename fail
         raise Busy(f"{folder.name}: is already running by {_owner(folder, highest)}")
     number = highest + 1
     mine = folder / f".claim.{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}.tmp"
     mine.mkdir(parents=True, exist_ok=True)
-    (mine / "owner.json").write_bytes(to_json({"host": socket.gethostname(), "pid": os.getpid(), "born": _born(os.getpid())}))
+    (mine / "owner.json").write_bytes(
+        to_json({"host": socket.gethostname(), "pid": os.getpid(), "born": _born(os.getpid())})
+    )
     (mine / "heartbeat").touch()
     try:
         mine.rename(_path(folder, number))  # fails where the name exists, since an owner is inside
@@ -109,7 +117,9 @@ def _read_owner(folder: Path, number: int) -> dict[str, object] | None:
 
 
 def _alive(folder: Path, number: int) -> bool:
-    """Whether a claim's process lives: asked of the system on this machine, watched for a heartbeat on any other."""
+    """Whether a claim's process lives: asked of the system on this machine, watched for a heartbeat
+    on any other.
+    """
     owner = _read_owner(folder, number)
     if owner is None:
         return False
@@ -136,7 +146,9 @@ def _changed(path: Path) -> int:
 
 
 def _born(pid: int) -> str | None:
-    """When a process started, so that a reused number is not taken for the old one; None if there is no such process."""
+    """When a process started, so that a reused number is not taken for the old one; None if there
+    is no such process.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

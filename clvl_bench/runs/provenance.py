@@ -18,7 +18,15 @@ from clvl_bench.runs.config import RunConfig
 from clvl_bench.streams.duplicates import shared_images
 from clvl_bench.streams.split_slice import SplitSlice
 
-PACKAGES = ("torch", "torchvision", "avalanche-lib", "transformers", "numpy", "pillow", "safetensors")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "avalanche-lib",
+    "transformers",
+    "numpy",
+    "pillow",
+    "safetensors",
+)
 
 
 def provenance(
@@ -29,9 +37,11 @@ def provenance(
     table: Sequence[Candidate],
     device: str,
 ) -> dict[str, Any]:
-    """Code, configuration, data, prompts, weights, versions and machine of a run: the same whenever it is repeated.
+    """Code, configuration, data, prompts, weights, versions and machine of a run: the same whenever
+    it is repeated.
 
-    `models` are the backbone and, where there are such, a teacher that is another one and an answerer.
+    `models` are the backbone and, where there are such, a teacher that is another one and an
+    answerer.
     """
     return {
         "run": config.id,
@@ -79,12 +89,16 @@ def versions() -> dict[str, str]:
 
 
 def code() -> dict[str, Any]:
-    """The package's version and, in a checkout, its commit and whether anything of the code was changed since."""
+    """The package's version and, in a checkout, its commit and whether anything of the code was
+    changed since.
+    """
     root = Path(clvl_bench.__file__).parent.parent
     found: dict[str, Any] = {"version": clvl_bench.__version__, "commit": None, "changed": None}
     if (root / ".git").exists():
         commit = _git(root, "rev-parse", "HEAD")
-        status = _git(root, "status", "--porcelain", "--", "clvl_bench", "benchmarks", "experiments")
+        status = _git(
+            root, "status", "--porcelain", "--", "clvl_bench", "benchmarks", "experiments"
+        )
         found |= {"commit": commit or None, "changed": None if status is None else bool(status)}
     return found
 
@@ -104,7 +118,13 @@ def device_name(device: str) -> str:
 
 def _git(root: Path, *command: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(root), *command], capture_output=True, text=True, check=True, timeout=10)
+        done = subprocess.run(
+            ["git", "-C", str(root), *command],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

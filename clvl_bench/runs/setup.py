@@ -1,4 +1,6 @@
-"""Prepare: what a run stands on: weights loaded, data read and encoded, the stream planned, the provenance written down."""
+"""Prepare: what a run stands on: weights loaded, data read and encoded, the stream planned, the
+provenance written down.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +43,9 @@ class Prepared:
     def stands_on(self) -> dict[str, Any]:
         """The data and weights that a run's numbers come from; its id does not hold them."""
         models = ("backbone", "teacher", "answerer")
-        return {what: self.provenance[what] for what in ("data", *models) if what in self.provenance}
+        return {
+            what: self.provenance[what] for what in ("data", *models) if what in self.provenance
+        }
 
 
 def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
@@ -57,7 +61,9 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     answerer = _answerer(config, device=device)
     features = inputs_of(config.untouched.input_kind, parts, backbone, device=device)
     inputs = _inputs(config, parts, backbone, features, answerer)
-    benchmark = build_benchmark(config.benchmark_config, parts, inputs, train=config.strategy_config.train.data)
+    benchmark = build_benchmark(
+        config.benchmark_config, parts, inputs, train=config.strategy_config.train.data
+    )
     table = benchmark.view.plan.table
     text_known = bool(torch.isfinite(backbone.class_features(table)).all())
     teacher = _teacher(config, parts, device=device)
@@ -65,7 +71,9 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     models = {"backbone": backbone, "teacher": taught_by, "answerer": answerer}
     origin = provenance(config, models=models, parts=parts, table=table, device=device)
     _warn_of_duplicates(parts, origin["images_in_train_and_test"])
-    return Prepared(config, device, backbone, parts, features, benchmark, text_known, teacher, origin)
+    return Prepared(
+        config, device, backbone, parts, features, benchmark, text_known, teacher, origin
+    )
 
 
 def _warn_of_duplicates(parts: Sequence[SplitSlice], found: Mapping[str, int]) -> None:
@@ -73,11 +81,16 @@ def _warn_of_duplicates(parts: Sequence[SplitSlice], found: Mapping[str, int]) -
         left_out = any(part.left_out for part in parts if part.dataset.name == name)
         done = " and were left out" if left_out else ""
         if count:
-            warn(f"{name}: {count} of its test images are among its training images as well{done}; the record says so")
+            warn(
+                f"{name}: {count} of its test images are among its training images as well{done}; "
+                f"the record says so"
+            )
 
 
 def _answerer(config: RunConfig, *, device: str) -> Answerer | None:
-    """The model that the strategy names to answer by itself. Loaded before anything is encoded: it may not be here."""
+    """The model that the strategy names to answer by itself. Loaded before anything is encoded: it
+    may not be here.
+    """
     name = config.strategy_config.answerer
     return None if name is None else load_answerer(name, device=device)
 
@@ -93,13 +106,22 @@ def _inputs(
     if answerer is not None:
         return answerer_scores(config.benchmark_config, parts, answerer, device=features.device)
     input_kind = config.strategy_config.input_kind
-    return features if input_kind == features.input_kind else inputs_of(input_kind, parts, backbone, device=features.device)
+    return (
+        features
+        if input_kind == features.input_kind
+        else inputs_of(input_kind, parts, backbone, device=features.device)
+    )
 
 
 def _teacher(config: RunConfig, parts: Sequence[SplitSlice], *, device: str) -> Teacher | None:
-    """The other backbone that the strategy names to learn from; what it says is cached like any backbone's features."""
+    """The other backbone that the strategy names to learn from; what it says is cached like any
+    backbone's features.
+    """
     name = config.strategy_config.teacher
     if name is None:
         return None
     backbone = load_backbone(name, device=device, precision=config.precision)
-    return Teacher(backbone, inputs_of(config.untouched.input_kind, parts, backbone, device=device).image_features)
+    return Teacher(
+        backbone,
+        inputs_of(config.untouched.input_kind, parts, backbone, device=device).image_features,
+    )

@@ -1,1 +1,3 @@
-"""Streams: datasets become Avalanche experiences. The only room that decides what is learned when."""
+"""Streams: datasets become Avalanche experiences. The only room that decides what is learned
+when.
+"""

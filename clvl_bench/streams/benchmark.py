@@ -1,4 +1,6 @@
-"""Streams: turns datasets into Avalanche experiences. The only place that decides which class is learned when."""
+"""Streams: turns datasets into Avalanche experiences. The only place that decides which class is
+learned when.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,15 +39,25 @@ def build_benchmark(
     """The benchmark of a file, with every label hidden.
 
     Args:
-        train: what one training sees: an `experience`, all up to it (`cumulative`), or the whole train stream (`joint`).
+        train: what one training sees: an `experience`, all up to it (`cumulative`), or the whole
+            train stream (`joint`).
     """
     from clvl_bench.streams.scenario import make_scenario
 
     plan, labels = plan_of(config, parts)
-    truth = LabelStore(labels, arrivals_of(config, plan, labels), rewarding=config.supervision.kind == "reward")
+    truth = LabelStore(
+        labels, arrivals_of(config, plan, labels), rewarding=config.supervision.kind == "reward"
+    )
     plans = {"experience": lambda: plan, "cumulative": plan.cumulative, "joint": plan.joint}
-    reference = next((part.dataset for part in parts if part.dataset.name == config.reference), None)
-    view = LearnerView(plans[train](), inputs, truth.visible_labels, () if reference is None else captions_of(reference))
+    reference = next(
+        (part.dataset for part in parts if part.dataset.name == config.reference), None
+    )
+    view = LearnerView(
+        plans[train](),
+        inputs,
+        truth.visible_labels,
+        () if reference is None else captions_of(reference),
+    )
     return Benchmark(make_scenario(view), view, truth)
 
 
@@ -55,4 +67,9 @@ def inputs_of(
     """What a strategy sees of the samples of some parts, by their ids."""
     if input_kind in QUESTION_INPUTS:
         return QuestionInputs(input_kind, [part.data for part in parts], backbone, device=device)
-    return Inputs(input_kind, [part.data for part in parts if isinstance(part.data, Split)], backbone, device=device)
+    return Inputs(
+        input_kind,
+        [part.data for part in parts if isinstance(part.data, Split)],
+        backbone,
+        device=device,
+    )

@@ -25,37 +25,73 @@ LabelSpace = Literal["seen", "dataset", "all"]
 class BenchmarkConfig(Schema):
     """Which streams there are.
 
-    `dataset` declares datasets of the user's own, under names that the lists then use; under the name of one of the
-    suite's, a table is laid over its declaration. Tables of question datasets stand among them in a file and are kept in
-    `question_dataset`.
+    `dataset` declares datasets of the user's own, under names that the lists then use; under the
+    name of one of the suite's, a table is laid over its declaration. Tables of question datasets
+    stand among them in a file and are kept in `question_dataset`.
     """
 
     version: Literal[1]
-    scenario: Literal["class_incremental", "domain_incremental", "joint", "question_incremental"] = Field(
-        description="classes arrive in groups; each dataset is one experience; everything is one experience; questions "
+    scenario: Literal[
+        "class_incremental", "domain_incremental", "joint", "question_incremental"
+    ] = Field(
+        description="classes arrive in groups; each dataset is one experience; everything is one "
+        "experience; questions "
         "arrive in groups"
     )
     datasets: tuple[str, ...] = Field(min_length=1)
-    classes_per_experience: tuple[int, ...] = Field((), description="class_incremental: how many classes arrive each time")
-    class_order_seed: int = Field(0, ge=0, description="class_incremental: which shuffle of the classes")
-    label_space: LabelSpace = Field(description="among which classes logits are compared when testing")
-    valid_fraction: float = Field(0.1, ge=0, lt=1, description="share of the training samples for the stream valid")
-    shots: int | None = Field(None, ge=1, description="few-shot: at most this many training samples a class")
+    classes_per_experience: tuple[int, ...] = Field(
+        (), description="class_incremental: how many classes arrive each time"
+    )
+    class_order_seed: int = Field(
+        0, ge=0, description="class_incremental: which shuffle of the classes"
+    )
+    label_space: LabelSpace = Field(
+        description="among which classes logits are compared when testing"
+    )
+    valid_fraction: float = Field(
+        0.1, ge=0, lt=1, description="share of the training samples for the stream valid"
+    )
+    shots: int | None = Field(
+        None, ge=1, description="few-shot: at most this many training samples a class"
+    )
     imbalance: float = Field(
-        1.0, ge=1, description="long-tailed: how many times fewer samples the last class has than the first"
+        1.0,
+        ge=1,
+        description="long-tailed: how many times fewer samples the last class has than the first",
     )
     blurry: float = Field(
-        0.0, ge=0, le=1, description="class_incremental: share of an experience's samples dealt to the others"
+        0.0,
+        ge=0,
+        le=1,
+        description="class_incremental: share of an experience's samples dealt to the others",
     )
-    repeats: int = Field(1, ge=1, description="class_incremental: how often every class comes, each time with other samples")
+    repeats: int = Field(
+        1,
+        ge=1,
+        description="class_incremental: how often every class comes, each time with other samples",
+    )
     draw_seed: int = Field(0, ge=0, description="which samples shots, imbalance and blurry draw")
-    zeroshot: tuple[str, ...] = Field((), description="held-out datasets: tested after each experience, never trained on")
-    reference: str | None = Field(None, description="a dataset whose train images, without labels, distillation may use")
-    memory_budget: int | None = Field(None, ge=0, description="bytes that a strategy may keep between experiences, in all")
-    prompts: str | None = Field(None, description="the prompt set for all datasets of the suite, if not the declared one")
-    questions: QuestionsConfig | None = Field(None, description="question_incremental: how the questions are cut")
-    supervision: Supervision = Field(Supervision(), description="which labels reach the learner, when, and as what")
-    online: Online | None = Field(None, description="one pass in steps of a few samples, instead of experiences as a whole")
+    zeroshot: tuple[str, ...] = Field(
+        (), description="held-out datasets: tested after each experience, never trained on"
+    )
+    reference: str | None = Field(
+        None, description="a dataset whose train images, without labels, distillation may use"
+    )
+    memory_budget: int | None = Field(
+        None, ge=0, description="bytes that a strategy may keep between experiences, in all"
+    )
+    prompts: str | None = Field(
+        None, description="the prompt set for all datasets of the suite, if not the declared one"
+    )
+    questions: QuestionsConfig | None = Field(
+        None, description="question_incremental: how the questions are cut"
+    )
+    supervision: Supervision = Field(
+        Supervision(), description="which labels reach the learner, when, and as what"
+    )
+    online: Online | None = Field(
+        None, description="one pass in steps of a few samples, instead of experiences as a whole"
+    )
     dataset: dict[str, ImageDataset] = {}
     question_dataset: dict[str, VqaDataset] = {}
 
@@ -63,12 +99,20 @@ class BenchmarkConfig(Schema):
     @classmethod
     def _lay_tables_over_declarations(cls, content: Any) -> Any:
         if isinstance(content, dict) and isinstance(content.get("dataset"), dict):
-            asked = {name: table for name, table in content["dataset"].items() if _is_of_questions(name, table)}
+            asked = {
+                name: table
+                for name, table in content["dataset"].items()
+                if _is_of_questions(name, table)
+            }
             plain = {name: table for name, table in content["dataset"].items() if name not in asked}
-            tables = {name: _whole(name, table, content.get("prompts")) for name, table in plain.items()}
+            tables = {
+                name: _whole(name, table, content.get("prompts")) for name, table in plain.items()
+            }
             content = {**content, "dataset": tables}
             if asked:
-                content["question_dataset"] = {name: _whole_questions(name, table) for name, table in asked.items()}
+                content["question_dataset"] = {
+                    name: _whole_questions(name, table) for name, table in asked.items()
+                }
         return content
 
     @model_validator(mode="after")
@@ -76,7 +120,8 @@ class BenchmarkConfig(Schema):
         for name in (*self.dataset, *self.question_dataset):
             if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
                 raise ValueError(
-                    f"dataset: got the name '{name}'; a name holds letters, digits, _ . - and begins with one of the first two"
+                    f"dataset: got the name '{name}'; a name holds letters, digits, _ . - and "
+                    f"begins with one of the first two"
                 )
         known = [*self.dataset, *self.question_dataset, *datasets.NAMES]
         for field in ("datasets", "zeroshot"):
@@ -87,11 +132,14 @@ class BenchmarkConfig(Schema):
             raise ValueError(f"reference: {unknown('dataset', self.reference, known)}")
         if self.reference in (*self.datasets, *self.zeroshot):
             raise ValueError(
-                f"reference: '{self.reference}' is also in datasets or zeroshot; it would be judged by what it saw"
+                f"reference: '{self.reference}' is also in datasets or zeroshot; it would be "
+                f"judged by what it saw"
             )
         both = sorted(set(self.datasets) & set(self.zeroshot))
         if both:
-            raise ValueError(f"zeroshot: '{both[0]}' is also in datasets; a held-out dataset is never trained on")
+            raise ValueError(
+                f"zeroshot: '{both[0]}' is also in datasets; a held-out dataset is never trained on"
+            )
         if len(set(self.datasets)) < len(self.datasets):
             raise ValueError(f"datasets: got {list(self.datasets)}; each dataset may stand once")
         for name in self.named:
@@ -100,30 +148,47 @@ class BenchmarkConfig(Schema):
             if self.prompts is not None and name not in self.dataset:
                 prompts_of(self.prompts, datasets.find(name).known_as)
             if not self.images(name).classes:
-                raise ValueError(f"dataset.{name}: has no classes; add classes = [...] in the order of the labels")
+                raise ValueError(
+                    f"dataset.{name}: has no classes; add classes = [...] in the order of the "
+                    f"labels"
+                )
         return self
 
     @model_validator(mode="after")
     def _questions_fit(self) -> Self:
         if (self.scenario == "question_incremental") != (self.questions is not None):
-            raise ValueError('questions: goes with scenario = "question_incremental", and only with it')
+            raise ValueError(
+                'questions: goes with scenario = "question_incremental", and only with it'
+            )
         asked = [name for name in self.named if isinstance(self.declared(name), VqaDataset)]
         if self.questions is None:
             if asked:
-                raise ValueError(f"datasets: '{asked[0]}' is a dataset of questions; set scenario = \"question_incremental\"")
+                raise ValueError(
+                    f"datasets: '{asked[0]}' is a dataset of questions; set scenario = "
+                    f'"question_incremental"'
+                )
             return self
         for name in self.datasets:
             if name not in asked:
-                raise ValueError(f"datasets: '{name}' has images without questions; it may stand in zeroshot")
+                raise ValueError(
+                    f"datasets: '{name}' has images without questions; it may stand in zeroshot"
+                )
         if self.reference in asked:
-            raise ValueError(f"reference: '{self.reference}' is a dataset of questions; name one of images")
+            raise ValueError(
+                f"reference: '{self.reference}' is a dataset of questions; name one of images"
+            )
         for name in self.datasets:
             _split_fits(self.questions_of(name), self.questions)
         for name in asked:
             held_out = name not in self.datasets
-            if (held_out or self.questions.track == "open") and not self.questions_of(name).open_answers:
+            if (held_out or self.questions.track == "open") and not self.questions_of(
+                name
+            ).open_answers:
                 why = "is held out" if held_out else "is in the open track"
-                raise ValueError(f"{name}: {why} and has no list of open candidates; add answers = [...] to its table")
+                raise ValueError(
+                    f"{name}: {why} and has no list of open candidates; add answers = [...] to its "
+                    f"table"
+                )
         return self
 
     @model_validator(mode="after")
@@ -131,21 +196,27 @@ class BenchmarkConfig(Schema):
         sizes = self.classes_per_experience
         if self.scenario != "class_incremental":
             if sizes:
-                raise ValueError(f"classes_per_experience: is for class_incremental, not for {self.scenario}; remove it")
+                raise ValueError(
+                    f"classes_per_experience: is for class_incremental, not for {self.scenario}; "
+                    f"remove it"
+                )
             return self
         if any(size < 1 for size in sizes):
             raise ValueError(f"classes_per_experience: got {list(sizes)}; each size is at least 1")
         counts = [len(self.images(name).classes) for name in self.datasets]
         if sum(sizes) != sum(counts):
             raise ValueError(
-                f"classes_per_experience sums to {sum(sizes)}, but {' + '.join(self.datasets)} has {sum(counts)} classes. "
-                f"Use sizes that sum to {sum(counts)}, for example {[size for count in counts for size in _example(count)]}."
+                f"classes_per_experience sums to {sum(sizes)}, but {' + '.join(self.datasets)} has "
+                f"{sum(counts)} classes. "
+                f"Use sizes that sum to {sum(counts)}, for example "
+                f"{[size for count in counts for size in _example(count)]}."
             )
         ends = set(itertools.accumulate(sizes))
         for name, end in zip(self.datasets, itertools.accumulate(counts), strict=True):
             if end not in ends:
                 raise ValueError(
-                    f"classes_per_experience: an experience has classes of {name} and of the dataset behind it; "
+                    f"classes_per_experience: an experience has classes of {name} and of the "
+                    f"dataset behind it; "
                     f"let sizes sum to {end} up to the end of {name}"
                 )
         return self
@@ -154,7 +225,9 @@ class BenchmarkConfig(Schema):
     def _shape_fits(self) -> Self:
         for field, plain in (("blurry", 0.0), ("repeats", 1)):
             if getattr(self, field) != plain and self.scenario != "class_incremental":
-                raise ValueError(f"{field}: is for class_incremental, not for {self.scenario}; remove it")
+                raise ValueError(
+                    f"{field}: is for class_incremental, not for {self.scenario}; remove it"
+                )
         for field, none in (("shots", None), ("imbalance", 1.0)):
             if getattr(self, field) != none and self.scenario == "question_incremental":
                 raise ValueError(f"{field}: is for classes, not for {self.scenario}; remove it")
@@ -164,33 +237,52 @@ class BenchmarkConfig(Schema):
     def _supervision_fits(self) -> Self:
         told = self.supervision
         if self.online is None and (told.late or told.kind in ("delay", "reward")):
-            raise ValueError(f"supervision: kind '{told.kind}' counts steps of an online stream; add a table [online]")
+            raise ValueError(
+                f"supervision: kind '{told.kind}' counts steps of an online stream; add a table "
+                f"[online]"
+            )
         if self.online is not None and self.scenario == "joint":
-            raise ValueError("online: is for a stream, and scenario 'joint' is one experience; choose another scenario")
+            raise ValueError(
+                "online: is for a stream, and scenario 'joint' is one experience; choose another "
+                "scenario"
+            )
         return self
 
     def sizes_of(self, name: str) -> tuple[int, ...]:
         """classes_per_experience, the part that belongs to one of the datasets."""
-        start = sum(len(self.images(each).classes) for each in self.datasets[: self.datasets.index(name)])
+        start = sum(
+            len(self.images(each).classes) for each in self.datasets[: self.datasets.index(name)]
+        )
         stop = start + len(self.images(name).classes)
         ends = itertools.accumulate(self.classes_per_experience)
-        return tuple(size for size, end in zip(self.classes_per_experience, ends, strict=True) if start < end <= stop)
+        return tuple(
+            size
+            for size, end in zip(self.classes_per_experience, ends, strict=True)
+            if start < end <= stop
+        )
 
     @property
     def named(self) -> tuple[str, ...]:
         """All its datasets: those of the stream, the held-out ones, the reference."""
-        return (*self.datasets, *self.zeroshot, *([] if self.reference is None else [self.reference]))
+        return (
+            *self.datasets,
+            *self.zeroshot,
+            *([] if self.reference is None else [self.reference]),
+        )
 
     @property
     def splits(self) -> tuple[tuple[str, str], ...]:
-        """Dataset and split of all that is read: train and test of the stream's, test of the held-out ones, the reference's
-        train split."""
+        """Dataset and split of all that is read: train and test of the stream's, test of the
+        held-out ones, the reference's train split.
+        """
         stream = [(name, split) for name in self.datasets for split in ("train", "test")]
         reference = [] if self.reference is None else [(self.reference, "train")]
         return (*stream, *((name, "test") for name in self.zeroshot), *reference)
 
     def declared(self, name: str) -> ImageDataset | VqaDataset:
-        """The declaration behind a name: the user's own, or one of the suite's with the prompts of this benchmark."""
+        """The declaration behind a name: the user's own, or one of the suite's with the prompts of
+        this benchmark.
+        """
         if name in self.dataset:
             return self.dataset[name]
         if name in self.question_dataset:
@@ -216,7 +308,9 @@ class BenchmarkConfig(Schema):
 
 
 def localised(content: Any, *, base: Path) -> Any:
-    """A benchmark file's content with the paths of its own datasets made absolute (they count from the file's folder)."""
+    """A benchmark file's content with the paths of its own datasets made absolute (they count from
+    the file's folder).
+    """
     if not isinstance(content, dict) or not isinstance(content.get("dataset"), dict):
         return content
     own = {}
@@ -229,19 +323,29 @@ def localised(content: Any, *, base: Path) -> Any:
 
 
 def _whole(name: str, table: Any, prompts: str | None) -> Any:
-    """A dataset's table with its name and, where the suite has one of that name, with all that is declared of it."""
+    """A dataset's table with its name and, where the suite has one of that name, with all that is
+    declared of it.
+    """
     if not isinstance(table, dict):
         return table
     if name in datasets.NAMES:
-        chosen = {} if prompts is None or {"prompts", "classes", "templates"} & set(table) else {"prompts": prompts}
+        chosen = (
+            {}
+            if prompts is None or {"prompts", "classes", "templates"} & set(table)
+            else {"prompts": prompts}
+        )
         table = overlaid(datasets.find(name), {**chosen, **table})
     return {**table, "name": name}
 
 
 def _is_of_questions(name: str, table: Any) -> bool:
-    """Whether a table declares questions: by the name of one of the suite's, or by the kind of its source."""
+    """Whether a table declares questions: by the name of one of the suite's, or by the kind of its
+    source.
+    """
     source = table.get("source") if isinstance(table, dict) else None
-    return name in datasets.QUESTION_NAMES or (isinstance(source, dict) and source.get("kind") in datasets.QUESTION_KINDS)
+    return name in datasets.QUESTION_NAMES or (
+        isinstance(source, dict) and source.get("kind") in datasets.QUESTION_KINDS
+    )
 
 
 def _whole_questions(name: str, table: Any) -> Any:
@@ -253,14 +357,21 @@ def _whole_questions(name: str, table: Any) -> Any:
 
 
 def _split_fits(dataset: VqaDataset, questions: QuestionsConfig) -> None:
-    """The dataset has the named split, candidates for the track, and the values that the stream is cut by."""
+    """The dataset has the named split, candidates for the track, and the values that the stream is
+    cut by.
+    """
     if questions.split not in dataset.partitions:
-        raise ValueError(f"questions.split: {unknown(f'split of {dataset.name}', questions.split, dataset.partitions)}")
+        raise ValueError(
+            f"questions.split: "
+            f"{unknown(f'split of {dataset.name}', questions.split, dataset.partitions)}"
+        )
     if questions.by in ("dataset", "answer"):
         return
     values = {str(name): found for name, found in dataset.values.items()}.get(questions.by, ())
     if not values:
-        raise ValueError(f"questions.by: {dataset.name} does not say the {questions.by} of its questions")
+        raise ValueError(
+            f"questions.by: {dataset.name} does not say the {questions.by} of its questions"
+        )
     for value in (value for group in questions.groups for value in group):
         if value not in values:
             raise ValueError(f"questions.groups: {unknown(questions.by, value, values)}")
@@ -268,13 +379,19 @@ def _split_fits(dataset: VqaDataset, questions: QuestionsConfig) -> None:
         _combinations_fit(dataset, questions.concept, questions, values)
 
 
-def _combinations_fit(dataset: VqaDataset, concept: Property, questions: QuestionsConfig, skills: tuple[str, ...]) -> None:
+def _combinations_fit(
+    dataset: VqaDataset, concept: Property, questions: QuestionsConfig, skills: tuple[str, ...]
+) -> None:
     """The held-out combinations are of values that the dataset has."""
     concepts = dataset.values.get(concept, ())
     if not concepts:
-        raise ValueError(f"questions.concept: {dataset.name} does not say the {concept} of its questions")
+        raise ValueError(
+            f"questions.concept: {dataset.name} does not say the {concept} of its questions"
+        )
     for pair in questions.held_out:
-        for value, field, values in zip(pair, (questions.by, concept), (skills, concepts), strict=True):
+        for value, field, values in zip(
+            pair, (questions.by, concept), (skills, concepts), strict=True
+        ):
             if value not in values:
                 raise ValueError(f"questions.held_out: {unknown(field, value, values)}")
 

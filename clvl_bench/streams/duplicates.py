@@ -1,4 +1,6 @@
-"""Duplicates: test images that are among the training images as well, to the pixel; counted, refused or left out."""
+"""Duplicates: test images that are among the training images as well, to the pixel; counted,
+refused or left out.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +14,8 @@ from clvl_bench.streams.split_slice import SplitSlice
 
 
 def drop_duplicates(dataset: ImageDataset, test: Split, train: Split) -> Split:
-    """The test split as the dataset's policy wants it: as it is, or without the images that training has as well.
+    """The test split as the dataset's policy wants it: as it is, or without the images that
+    training has as well.
 
     Raises:
         Damage: there are such images and the policy is "error", or nothing would be left.
@@ -22,11 +25,15 @@ def drop_duplicates(dataset: ImageDataset, test: Split, train: Split) -> Split:
     policy, count = dataset.duplicates_policy, int((~alone).sum())
     if not count or policy == "report":
         return test
-    found = f"{dataset.name}: {count} of its {len(test)} test images are among its training images as well"
+    found = (
+        f"{dataset.name}: {count} of its {len(test)} test images are among its training images "
+        f"as well"
+    )
     if policy == "error":
         example = test.keys[int(np.flatnonzero(~alone)[0])]
         raise Damage(
-            f'{found}, for example {example}; remove them, or set on_duplicates = "skip" (leaves them out of the test) or '
+            f'{found}, for example {example}; remove them, or set on_duplicates = "skip" (leaves '
+            f"them out of the test) or "
             f'"report" (counts them) in [dataset.{dataset.name}]'
         )
     if not alone.any():
@@ -35,12 +42,19 @@ def drop_duplicates(dataset: ImageDataset, test: Split, train: Split) -> Split:
 
 
 def shared_images(parts: Sequence[SplitSlice]) -> dict[str, int]:
-    """For each dataset whose images were scanned, how many of its test images are, or were before they were left out, among
-    its training images as well."""
+    """For each dataset whose images were scanned, how many of its test images are, or were before
+    they were left out, among its training images as well.
+    """
     shared = {}
     for part in parts:
-        train = [each.data.hashes for each in parts if each.dataset.name == part.dataset.name and each.split == "train"]
+        train = [
+            each.data.hashes
+            for each in parts
+            if each.dataset.name == part.dataset.name and each.split == "train"
+        ]
         if part.split == "test" and part.data.hashes and train:
             known = set(train[0])
-            shared[part.dataset.name] = part.left_out + sum(identity in known for identity in part.data.hashes)
+            shared[part.dataset.name] = part.left_out + sum(
+                identity in known for identity in part.data.hashes
+            )
     return shared

@@ -1,7 +1,8 @@
-"""Arrivals: which training samples ever get a label, and when. Pure arithmetic on labels; the runner's, never a learner's.
+"""Arrivals: which training samples ever get a label, and when. Pure arithmetic on labels; the
+runner's, never a learner's.
 
-Every draw depends on the benchmark's own seed and the sample's id alone: all strategies and seeds get the same labels at the
-same time, and a longer delay moves labels without choosing others.
+Every draw depends on the benchmark's own seed and the sample's id alone: all strategies and seeds
+get the same labels at the same time, and a longer delay moves labels without choosing others.
 """
 
 import numpy as np
@@ -19,7 +20,8 @@ def labelled(ids: Ids, groups: Ids, supervision: Supervision) -> Ids:
 
     Args:
         ids: training samples [n].
-        groups: class (and dataset) of each [n]: a share is taken of every group, and at least one sample of it.
+        groups: class (and dataset) of each [n]: a share is taken of every group, and at least one
+            sample of it.
     """
     seed, chosen = supervision.draw_seed, []
     for group in np.unique(groups):

@@ -1,7 +1,9 @@
-"""Label store: all labels, kept by the runner; and the one array through which a label reaches anybody else.
+"""Label store: all labels, kept by the runner; and the one array through which a label reaches
+anybody else.
 
-A strategy can reach every experience of every stream (`experience.origin_stream.benchmark`), so an experience holds no
-labels: it looks into `visible_labels`, where -1 stands for everything that has not arrived.
+A strategy can reach every experience of every stream (`experience.origin_stream.benchmark`), so an
+experience holds no labels: it looks into `visible_labels`, where -1 stands for everything that has
+not arrived.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,12 +24,17 @@ class LabelStore:
 
     Args:
         labels: class of each sample [samples].
-        arrivals: the step of an online stream at which its label arrives, NEVER for those without [samples]; at once if None.
+        arrivals: the step of an online stream at which its label arrives, NEVER for those without
+            [samples]; at once if None.
         rewarding: labels never arrive; whether an action was right does.
     """
 
     def __init__(
-        self, labels: NDArray[np.int64], arrivals: NDArray[np.int64] | None = None, *, rewarding: bool = False
+        self,
+        labels: NDArray[np.int64],
+        arrivals: NDArray[np.int64] | None = None,
+        *,
+        rewarding: bool = False,
     ) -> None:
         self._labels = labels
         self.arrivals = np.zeros_like(labels) if arrivals is None else arrivals

@@ -15,7 +15,9 @@ AnyInputs = Inputs | QuestionInputs | AnswererScores
 
 @dataclass(frozen=True)
 class LearnerView:
-    """The plan, inputs by sample id, the labels that have arrived [samples], -1 for the rest, and the reference's captions."""
+    """The plan, inputs by sample id, the labels that have arrived [samples], -1 for the rest, and
+    the reference's captions.
+    """
 
     plan: Plan
     inputs: AnyInputs

@@ -1,7 +1,9 @@
-"""Online: an experience as a row of steps, each an Avalanche experience that is made when its time comes.
+"""Online: an experience as a row of steps, each an Avalanche experience that is made when its time
+comes.
 
-Avalanche's own `split_online_stream` makes a dataset for each step beforehand: at 100,000 steps these take gigabytes, and every
-label is in them. A step here holds a few ids, and what has arrived when it is learned from; nothing is left of it afterwards.
+Avalanche's own `split_online_stream` makes a dataset for each step beforehand: at 100,000 steps
+these take gigabytes, and every label is in them. A step here holds a few ids, and what has arrived
+when it is learned from; nothing is left of it afterwards.
 """
 
 from collections.abc import Iterator
@@ -17,7 +19,9 @@ from clvl_bench.streams.scenario import Experience
 
 @dataclass(frozen=True)
 class Arrived:
-    """Samples whose label is there: inputs, labels, sample ids and tasks, all [n, ...]. A dataset of their own."""
+    """Samples whose label is there: inputs, labels, sample ids and tasks, all [n, ...]. A dataset
+    of their own.
+    """
 
     columns: tuple[Tensor, ...]
 
@@ -33,18 +37,28 @@ class Arrived:
         return tuple(column[row] for column in self.columns)
 
 
-NOTHING = Arrived((torch.empty(0), torch.empty(0, dtype=torch.long), torch.empty(0, dtype=torch.long), torch.empty(0)))
+NOTHING = Arrived(
+    (
+        torch.empty(0),
+        torch.empty(0, dtype=torch.long),
+        torch.empty(0, dtype=torch.long),
+        torch.empty(0),
+    )
+)
 
 
 class OnlineStep(DatasetExperience):
     """A part of an experience, under the names of Avalanche's `OnlineCLExperience`.
 
-    `ids` [n] are the samples that it reveals. Its dataset is what has arrived about earlier ones, empty until then.
+    `ids` [n] are the samples that it reveals. Its dataset is what has arrived about earlier ones,
+    empty until then.
     """
 
     access_task_boundaries = True
 
-    def __init__(self, origin: Experience, ids: Tensor, *, number: int, first: bool, last: bool) -> None:
+    def __init__(
+        self, origin: Experience, ids: Tensor, *, number: int, first: bool, last: bool
+    ) -> None:
         super().__init__(dataset=NOTHING, current_experience=origin.current_experience)
         self.origin_experience, self.ids, self.number = origin, ids, number
         self.is_first_subexp, self.is_last_subexp = first, last
@@ -55,7 +69,9 @@ class OnlineStep(DatasetExperience):
         self.classes_seen_so_far = origin.classes_seen_so_far
 
     def candidates(self) -> ClassIds:
-        """Among which classes its samples are scored: the experience's own are known by name from its start on."""
+        """Among which classes its samples are scored: the experience's own are known by name from
+        its start on.
+        """
         return self.plan.candidates(self.spec, self.spec.index + 1)
 
     def arrives(self, arrived: Arrived) -> None:
@@ -64,8 +80,12 @@ class OnlineStep(DatasetExperience):
 
 
 def steps(experience: Experience, *, size: int, start: int, skip: int = 0) -> Iterator[OnlineStep]:
-    """The steps of an experience, from the one behind the first `skip` on; `start` is the number of its first."""
+    """The steps of an experience, from the one behind the first `skip` on; `start` is the number of
+    its first.
+    """
     parts = steps_of(experience.spec.ids, size)
     for place in range(skip, len(parts)):
         ids = torch.from_numpy(parts[place].copy())
-        yield OnlineStep(experience, ids, number=start + place, first=place == 0, last=place == len(parts) - 1)
+        yield OnlineStep(
+            experience, ids, number=start + place, first=place == 0, last=place == len(parts) - 1
+        )

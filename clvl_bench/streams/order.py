@@ -1,7 +1,8 @@
-"""Order: the samples of a benchmark's experiences as one stream, each met once. Pure arithmetic, from the benchmark's seed.
+"""Order: the samples of a benchmark's experiences as one stream, each met once. Pure arithmetic,
+from the benchmark's seed.
 
-Each sample gets a moment between 0 and the number of experiences; sorted by it they make the stream, which is cut into as
-many stretches of the experiences' sizes.
+Each sample gets a moment between 0 and the number of experiences; sorted by it they make the
+stream, which is cut into as many stretches of the experiences' sizes.
 """
 
 from collections.abc import Sequence
@@ -31,15 +32,21 @@ def in_order(groups: Sequence[Ids], labels: Ids, online: Online) -> list[Ids]:
 def moments(groups: Sequence[Ids], labels: Ids, online: Online) -> Moments:
     """When each sample comes [all samples of all groups, in their order].
 
-    sharp: anywhere in its own experience. linear: the same, moved by up to half of `fade`, so that around a boundary the
-    share of the new experience rises linearly over that length (Koh et al. 2022, arXiv:2110.10031, name the blurred
-    setting; the straight ramp is ours). blurry: a share comes at any time (Bang et al. 2021, arXiv:2103.17230). gaussian:
-    normally around the middle of its class's own time (Shanahan et al. 2021, arXiv:2105.13327). seasonal: at any time, with a
+    sharp: anywhere in its own experience. linear: the same, moved by up to half of `fade`, so that
+        around a boundary the
+    share of the new experience rises linearly over that length (Koh et al. 2022, arXiv:2110.10031,
+        name the blurred
+    setting; the straight ramp is ours). blurry: a share comes at any time (Bang et al. 2021,
+        arXiv:2103.17230). gaussian:
+    normally around the middle of its class's own time (Shanahan et al. 2021, arXiv:2105.13327).
+        seasonal: at any time, with a
     density of 1 + cos, each experience with a phase of its own.
     """
     dice, count = rng("order", online.draw_seed), len(groups)
     sizes = [len(group) for group in groups]
-    own = np.concatenate([np.full(size, number) for number, size in enumerate(sizes)]) + dice.random(sum(sizes))
+    own = np.concatenate(
+        [np.full(size, number) for number, size in enumerate(sizes)]
+    ) + dice.random(sum(sizes))
     if online.boundaries == "linear":
         return own + online.fade * (dice.random(len(own)) - 0.5)
     if online.boundaries == "blurry":
@@ -48,7 +55,9 @@ def moments(groups: Sequence[Ids], labels: Ids, online: Online) -> Moments:
     if online.boundaries == "gaussian":
         return _class_middles(groups, labels) + online.fade * dice.standard_normal(len(own))
     if online.boundaries == "seasonal":
-        phases = np.concatenate([np.full(size, number / count) for number, size in enumerate(sizes)])
+        phases = np.concatenate(
+            [np.full(size, number / count) for number, size in enumerate(sizes)]
+        )
         return count * _seasonal(dice, phases, online.seasons)
     return own
 

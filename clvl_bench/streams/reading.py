@@ -1,4 +1,6 @@
-"""Samples: every sample of a benchmark under one id, which counts through the splits that were read, in their order."""
+"""Samples: every sample of a benchmark under one id, which counts through the splits that were
+read, in their order.
+"""
 
 from collections.abc import Sequence
 
@@ -19,18 +21,28 @@ def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[Sp
     """All splits that a benchmark reads, in its order.
 
     Raises:
-        Missing, Mistake, Damage: as `readers.read`; where several datasets are not here, one line about all of them.
+        Missing, Mistake, Damage: as `readers.read`; where several datasets are not here, one line
+        about all of them.
     """
     _refuse_absent(config)
-    found = {(name, split): _read(config.declared(name), split, config) for name, split in config.splits}
+    found = {
+        (name, split): _read(config.declared(name), split, config) for name, split in config.splits
+    }
     parts: list[SplitSlice] = []
     start = 0
     for (name, split), data in found.items():
         dataset, train = config.declared(name), found.get((name, "train"))
-        if isinstance(dataset, ImageDataset) and isinstance(data, Split) and isinstance(train, Split) and split == "test":
+        if (
+            isinstance(dataset, ImageDataset)
+            and isinstance(data, Split)
+            and isinstance(train, Split)
+            and split == "test"
+        ):
             data = drop_duplicates(dataset, data, train)
         if limit is not None:
-            data = data.first(limit, len(dataset.classes) if isinstance(dataset, ImageDataset) else 0)
+            data = data.first(
+                limit, len(dataset.classes) if isinstance(dataset, ImageDataset) else 0
+            )
         parts.append(SplitSlice(dataset, split, data, start))
         start += len(data)
     return tuple(parts)
@@ -42,15 +54,24 @@ def _refuse_absent(config: BenchmarkConfig) -> None:
         return
     to_fetch = [each.name for each in absent if isinstance(each.source, HubSource)]
     own = [each.name for each in absent if not isinstance(each.source, HubSource)]
-    ways = [f"where there is network, run: clvl-bench fetch {' '.join(to_fetch)}"] if to_fetch else []
+    ways = (
+        [f"where there is network, run: clvl-bench fetch {' '.join(to_fetch)}"] if to_fetch else []
+    )
     if own:
         table = f"[dataset.{own[0]}]"
-        ways.insert(0, f"get copies of {', '.join(own)} and name each in datasets.toml, in a table such as {table}")
-    raise Missing(f"{len(absent)} datasets of this benchmark are not on this machine; {'; '.join(ways)}")
+        ways.insert(
+            0,
+            f"get copies of {', '.join(own)} and name each in datasets.toml, in a table such as "
+            f"{table}",
+        )
+    raise Missing(
+        f"{len(absent)} datasets of this benchmark are not on this machine; {'; '.join(ways)}"
+    )
 
 
 def captions_of(dataset: ImageDataset | VqaDataset) -> tuple[str, ...]:
-    """The sentences that a dataset declares beside its images, none where it declares no file of them.
+    """The sentences that a dataset declares beside its images, none where it declares no file of
+    them.
 
     Raises:
         Damage: the file is not text.
@@ -60,15 +81,21 @@ def captions_of(dataset: ImageDataset | VqaDataset) -> tuple[str, ...]:
     try:
         lines = dataset.captions.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise Damage(f"dataset.{dataset.name}.captions: {dataset.captions} cannot be read as text ({error})") from None
+        raise Damage(
+            f"dataset.{dataset.name}.captions: {dataset.captions} cannot be read as text ({error})"
+        ) from None
     return tuple(sentence for line in lines if (sentence := line.partition("\t")[0].strip()))
 
 
-def _read(dataset: ImageDataset | VqaDataset, split: str, config: BenchmarkConfig) -> Split | QuestionSplit:
+def _read(
+    dataset: ImageDataset | VqaDataset, split: str, config: BenchmarkConfig
+) -> Split | QuestionSplit:
     if isinstance(dataset, ImageDataset):
         return read_split(dataset, split)
     assert config.questions is not None
-    partition = config.questions.split if config.questions.split in dataset.partitions else "official"
+    partition = (
+        config.questions.split if config.questions.split in dataset.partitions else "official"
+    )
     return read_questions(dataset, split, partition=partition)
 
 

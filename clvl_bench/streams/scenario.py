@@ -1,7 +1,8 @@
 """Scenario: a plan as an Avalanche benchmark with the streams train, valid, test and zeroshot.
 
-Avalanche 0.6.0's own generators are not used: `class_incremental_benchmark` drops classes when the number of experiences
-does not divide them, loses samples without a label, and seeds the global generator.
+Avalanche 0.6.0's own generators are not used: `class_incremental_benchmark` drops classes when the
+number of experiences does not divide them, loses samples without a label, and seeds the global
+generator.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,9 @@ import torch
 from avalanche.benchmarks import CLScenario
 from avalanche.benchmarks.scenarios.dataset_scenario import DatasetExperience
 from avalanche.benchmarks.scenarios.generic_scenario import EagerCLStream
-from avalanche.benchmarks.utils.classification_dataset import TaskAwareSupervisedClassificationDataset
+from avalanche.benchmarks.utils.classification_dataset import (
+    TaskAwareSupervisedClassificationDataset,
+)
 from avalanche.benchmarks.utils.data_attribute import DataAttribute
 from numpy.typing import NDArray
 from torch import Tensor
@@ -23,7 +26,9 @@ from clvl_bench.streams.plan import ClassIds, ExperienceSpec, Plan
 
 
 class Samples(Dataset[tuple[Tensor, int]]):
-    """Inputs and visible labels, sample by sample, for those who iterate over a dataset as Avalanche does."""
+    """Inputs and visible labels, sample by sample, for those who iterate over a dataset as
+    Avalanche does.
+    """
 
     def __init__(self, ids: NDArray[np.int64], inputs: AnyInputs, targets: Targets) -> None:
         self._ids, self._inputs, self.targets = ids, inputs, targets
@@ -38,7 +43,9 @@ class Samples(Dataset[tuple[Tensor, int]]):
 class Experience(DatasetExperience):
     """An experience that knows its plan: ids, classes and candidates, but no label of its own."""
 
-    def __init__(self, spec: ExperienceSpec, plan: Plan, dataset: TaskAwareSupervisedClassificationDataset) -> None:
+    def __init__(
+        self, spec: ExperienceSpec, plan: Plan, dataset: TaskAwareSupervisedClassificationDataset
+    ) -> None:
         super().__init__(dataset=dataset, current_experience=spec.index)
         self.spec, self.plan = spec, plan
         self.task_labels = plan.tasks_of(spec)
@@ -46,7 +53,9 @@ class Experience(DatasetExperience):
         self.previous_classes = list(plan.seen(spec.index))
         self.classes_seen_so_far = list(plan.seen(spec.index + 1))
         known = set(self.classes_seen_so_far)
-        self.future_classes = [place for place in plan.seen(len(plan.streams["train"])) if place not in known]
+        self.future_classes = [
+            place for place in plan.seen(len(plan.streams["train"])) if place not in known
+        ]
 
     def candidates(self, n_experiences: int) -> ClassIds:
         """Among which classes this experience is scored after `n_experiences` experiences."""
@@ -64,7 +73,9 @@ def make_scenario(view: LearnerView) -> CLScenario:
             data_attributes=[
                 DataAttribute(targets, "targets"),
                 DataAttribute(spec.ids.tolist(), "sample_ids", use_in_getitem=True),
-                DataAttribute(plan.tasks[spec.ids].tolist(), "targets_task_labels", use_in_getitem=True),
+                DataAttribute(
+                    plan.tasks[spec.ids].tolist(), "targets_task_labels", use_in_getitem=True
+                ),
             ],
         )
         return Experience(spec, plan, dataset)

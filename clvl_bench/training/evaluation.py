@@ -1,7 +1,7 @@
 """Evaluation: Avalanche PluginMetrics, and the logger that turns their values into records.
 
-The metrics go through any `EvaluationPlugin`, with or without our runner. No metric name is ever parsed: a value carries
-its stream, experience and dataset with it.
+The metrics go through any `EvaluationPlugin`, with or without our runner. No metric name is ever
+parsed: a value carries its stream, experience and dataset with it.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,7 +44,9 @@ def _value(origin: PluginMetric[Any], measured: Measured, value: float) -> Metri
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of one evaluated experience: sample ids, predicted classes (-1 for none) and true classes, all [n]."""
+    """Of one evaluated experience: sample ids, predicted classes (-1 for none) and true classes,
+    all [n].
+    """
 
     measured: Measured
     ids: NDArray[np.int64]
@@ -53,9 +55,11 @@ class Predictions:
 
 
 class Accuracy(PluginMetric[float]):
-    """Share of right predictions on each evaluated experience; hands the predictions to whoever wants them.
+    """Share of right predictions on each evaluated experience; hands the predictions to whoever
+    wants them.
 
-    NaN where a score is NaN, as it is when a class has no text: an undefined accuracy is not a low one.
+    NaN where a score is NaN, as it is when a class has no text: an undefined accuracy is not a low
+    one.
     """
 
     def __init__(self, keep: Callable[[Predictions], None] = lambda predictions: None) -> None:
@@ -83,18 +87,23 @@ class Accuracy(PluginMetric[float]):
         self._batches.append((ids.cpu(), predict(scores).cpu(), labels.cpu()))
 
     def after_eval_exp(self, strategy: Any) -> MetricValue:
-        ids, predicted, true = (torch.cat(column).numpy() for column in zip(*self._batches, strict=True))
+        ids, predicted, true = (
+            torch.cat(column).numpy() for column in zip(*self._batches, strict=True)
+        )
         measured = _here(strategy, "accuracy", n=len(true))
         self._keep(Predictions(measured, ids, predicted, true))
         value = _value(self, measured, self.result())
-        self.reset()  # labels must not outlive their evaluation: a strategy reaches its evaluator while it trains
+        # Labels must not outlive their evaluation: a strategy reaches its evaluator in training.
+        self.reset()
         return value
 
 
 class SelectorAccuracy(PluginMetric[float]):
-    """Share of an experience's samples that the adapter sends to that experience, once it is learned.
+    """Share of an experience's samples that the adapter sends to that experience, once it is
+    learned.
 
-    Nothing where an adapter chooses none, for held-out data, and where one training covered several experiences.
+    Nothing where an adapter chooses none, for held-out data, and where one training covered several
+    experiences.
     """
 
     def __init__(self) -> None:
@@ -126,7 +135,9 @@ class SelectorAccuracy(PluginMetric[float]):
 
 
 class _Matrix(PluginMetric[float]):
-    """Accuracies of one stream, gathered over a run: row t after t experiences, NaN where nothing was measured."""
+    """Accuracies of one stream, gathered over a run: row t after t experiences, NaN where nothing
+    was measured.
+    """
 
     name: str
     stream: str
@@ -169,7 +180,9 @@ class _Matrix(PluginMetric[float]):
 
 
 class Forgetting(_Matrix):
-    """Chaudhry's forgetting over the test experiences learned so far (metrics.forgetting); NaN before the second."""
+    """Chaudhry's forgetting over the test experiences learned so far (metrics.forgetting); NaN
+    before the second.
+    """
 
     name, stream = "forgetting", "test"
 
@@ -189,7 +202,8 @@ class ZeroShotAccuracy(_Matrix):
 
 
 class RecordLogger(BaseLogger):
-    """Turns metric values into records; where a path is given, writes them there as CSV after each evaluation.
+    """Turns metric values into records; where a path is given, writes them there as CSV after each
+    evaluation.
 
     Args:
         coordinates: the record's fields that a run is known by (benchmark, strategy, seed, ...).
@@ -210,7 +224,9 @@ class RecordLogger(BaseLogger):
         """One more record."""
         self.records.append(Record(**self._coordinates, **vars(measured), value=value))
 
-    def after_eval(self, strategy: Any, metric_values: Sequence[MetricValue], **kwargs: Any) -> None:
+    def after_eval(
+        self, strategy: Any, metric_values: Sequence[MetricValue], **kwargs: Any
+    ) -> None:
         if self._path is not None:
             write_atomically(self._path, to_csv(self.records))
 

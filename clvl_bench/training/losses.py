@@ -6,7 +6,8 @@ from torch.nn.functional import cross_entropy
 
 
 def masked_cross_entropy(scores: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy over each row's finite scores, the mean over rows whose label is known; 0 if none is.
+    """Cross-entropy over each row's finite scores, the mean over rows whose label is known; 0 if
+    none is.
 
     The share `smoothing` of the target is spread evenly over the row's candidates.
     """

@@ -1,7 +1,8 @@
-"""Prequential: an online stream is tested by each of its samples before it is learned from. Sums over windows of steps.
+"""Prequential: an online stream is tested by each of its samples before it is learned from. Sums
+over windows of steps.
 
-Gama, Sebastiao & Rodrigues 2013, On evaluating stream learning algorithms. Nothing is kept for a single sample or step, so a
-stream may be of any length.
+Gama, Sebastiao & Rodrigues 2013, On evaluating stream learning algorithms. Nothing is kept for a
+single sample or step, so a stream may be of any length.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,8 @@ RATES: dict[str, tuple[str, str]] = {
     "pseudo_precision": ("right_pseudo", "pseudo"),
     "pseudo_coverage": ("pseudo", "unlabelled"),
 }
-"""Each rate of a window: the sum above and the sum below. One without anything below is left out."""
+"""Each rate of a window: the sum above and the sum below. One without anything below is left
+out."""
 
 
 @dataclass
@@ -47,8 +49,9 @@ class Window:
 class Prequential:
     """Scores what was predicted at each step, and gives a window when it is full.
 
-    Beside the learner stand two that see no image: the label that arrived last, and the one that has arrived most often
-    (where labels have a rhythm of their own, they are hard to beat without delay).
+    Beside the learner stand two that see no image: the label that arrived last, and the one that
+    has arrived most often (where labels have a rhythm of their own, they are hard to beat without
+    delay).
     """
 
     def __init__(self, *, steps: int, windows: int, classes: int) -> None:
@@ -60,7 +63,8 @@ class Prequential:
         self._counts = np.zeros(classes, dtype=np.int64)
 
     def scored(self, predicted: Ids, actions: Ids, true: Ids, *, rewarding: bool) -> None:
-        """A step's samples: what would be predicted, what was chosen (the same without exploration), what is right.
+        """A step's samples: what would be predicted, what was chosen (the same without
+        exploration), what is right.
 
         A sample may have several right answers nowhere here: `true` is one class each.
         """
@@ -69,7 +73,9 @@ class Prequential:
             self._window.add(rewards=(actions == true).sum())
         else:
             majority = int(self._counts.argmax()) if self._counts.any() else -1
-            self._window.add(right_last=(true == self._last).sum(), right_majority=(true == majority).sum())
+            self._window.add(
+                right_last=(true == self._last).sum(), right_majority=(true == majority).sum()
+            )
 
     def ahead(self, predicted: Ids, true: Ids) -> None:
         """Samples of later steps, scored by the model of now."""
@@ -77,7 +83,9 @@ class Prequential:
 
     def pseudo(self, labels: Ids, kept: NDArray[np.bool_], true: Ids) -> None:
         """Pseudo-labels that a learner considered: which ones it kept."""
-        self._window.add(unlabelled=len(true), pseudo=kept.sum(), right_pseudo=((labels == true) & kept).sum())
+        self._window.add(
+            unlabelled=len(true), pseudo=kept.sum(), right_pseudo=((labels == true) & kept).sum()
+        )
 
     def arrived(self, labels: Ids, count: int) -> None:
         """So many labels or rewards arrived; `labels` are those that are known."""
@@ -97,8 +105,17 @@ class Prequential:
 
     def state(self) -> dict[str, Any]:
         """Plain values, enough to go on."""
-        window = {"index": self._window.index, "steps": self._window.steps, "sums": self._window.sums}
-        return {"done": self.done, "last": self._last, "counts": self._counts.tolist(), "window": window}
+        window = {
+            "index": self._window.index,
+            "steps": self._window.steps,
+            "sums": self._window.sums,
+        }
+        return {
+            "done": self.done,
+            "last": self._last,
+            "counts": self._counts.tolist(),
+            "window": window,
+        }
 
     def load(self, state: dict[str, Any]) -> None:
         self.done, self._last = state["done"], state["last"]
@@ -107,13 +124,19 @@ class Prequential:
 
 
 class PseudoTally:
-    """Pseudo-labels class by class: of the samples taken for a class, how many were right; of its own, how many were kept."""
+    """Pseudo-labels class by class: of the samples taken for a class, how many were right; of its
+    own, how many were kept.
+    """
 
     def __init__(self, classes: int) -> None:
-        self._counts = np.zeros((4, classes), dtype=np.int64)  # kept, right of these, unlabelled, kept of these
+        self._counts = np.zeros(
+            (4, classes), dtype=np.int64
+        )  # kept, right of these, unlabelled, kept of these
 
     def add(self, labels: Ids, kept: NDArray[np.bool_], true: Ids) -> None:
-        """Some unlabelled samples [n]: what they were taken for, whether that is learned from, and what they are."""
+        """Some unlabelled samples [n]: what they were taken for, whether that is learned from, and
+        what they are.
+        """
         rows = (labels[kept], labels[kept & (labels == true)], true, true[kept])
         for counts, classes in zip(self._counts, rows, strict=True):
             np.add.at(counts, classes, 1)
@@ -125,7 +148,12 @@ class PseudoTally:
             if kept[place]:
                 yield place, "class_pseudo_precision", right[place] / kept[place], kept[place]
             if unlabelled[place]:
-                yield place, "class_pseudo_coverage", covered[place] / unlabelled[place], unlabelled[place]
+                yield (
+                    place,
+                    "class_pseudo_coverage",
+                    covered[place] / unlabelled[place],
+                    unlabelled[place],
+                )
 
     def state(self) -> list[list[int]]:
         """Plain values, enough to go on."""

@@ -1,4 +1,6 @@
-"""Progress: nested bars with time left on a terminal, one plain line at most every 30 s elsewhere."""
+"""Progress: nested bars with time left on a terminal, one plain line at most every 30 s
+elsewhere.
+"""
 
 import sys
 import time
@@ -11,9 +13,13 @@ PLAIN_SECONDS = 30.0
 
 
 class Progress(BaseLogger):
-    """Listens to a strategy's loop. Levels: experiences of the run, epochs of the experience, batches of the epoch."""
+    """Listens to a strategy's loop. Levels: experiences of the run, epochs of the experience,
+    batches of the epoch.
+    """
 
-    def __init__(self, title: str, experiences: int, *, silent: bool = False, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, title: str, experiences: int, *, silent: bool = False, stream: TextIO | None = None
+    ) -> None:
         super().__init__()
         self._title, self._experiences, self._silent = title, experiences, silent
         self._stream = stream or sys.stderr
@@ -25,13 +31,23 @@ class Progress(BaseLogger):
     def __enter__(self) -> "Progress":
         if self._stream.isatty() and not self._silent:
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                TextColumn,
+                TimeElapsedColumn,
+                TimeRemainingColumn,
+            )
             from rich.progress import Progress as Bars
 
             columns = (
-                TextColumn("{task.description:<12}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn(),
-                TextColumn("left"), TimeRemainingColumn(),
-            )  # fmt: skip
+                TextColumn("{task.description:<12}"),
+                BarColumn(24),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+            )
             self._bars = Bars(*columns, console=Console(file=self._stream), transient=True)
             self._bars.start()
             self._tasks = {
@@ -41,7 +57,12 @@ class Progress(BaseLogger):
             }
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._bars is not None:
             self._bars.stop()
 
@@ -59,7 +80,9 @@ class Progress(BaseLogger):
     # --- Avalanche's callbacks ---
 
     def before_training_exp(self, strategy: Any, metric_values: Any, **kwargs: Any) -> None:
-        self._update("epochs", total=strategy.train_epochs, completed=0, visible=strategy.train_epochs > 0)
+        self._update(
+            "epochs", total=strategy.train_epochs, completed=0, visible=strategy.train_epochs > 0
+        )
 
     def before_training_epoch(self, strategy: Any, metric_values: Any, **kwargs: Any) -> None:
         self._update("batches", total=len(strategy.dataloader), completed=0, visible=True)
@@ -68,7 +91,8 @@ class Progress(BaseLogger):
         clock = strategy.clock
         self._update("batches", completed=clock.train_epoch_iterations + 1)
         self._say(
-            f"experience {self._done + 1}/{self._experiences}, epoch {clock.train_exp_epochs + 1}/{strategy.train_epochs}, "
+            f"experience {self._done + 1}/{self._experiences}, epoch "
+            f"{clock.train_exp_epochs + 1}/{strategy.train_epochs}, "
             f"batch {clock.train_epoch_iterations + 1}/{len(strategy.dataloader)}"
         )
 
@@ -83,10 +107,20 @@ class Progress(BaseLogger):
             self._bars.update(self._tasks[task], **changes)
 
     def _say(self, what: str, *, always: bool = False) -> None:
-        """A plain line where there is no terminal: seldom, so that the log of a long run stays small."""
+        """A plain line where there is no terminal: seldom, so that the log of a long run stays
+        small.
+        """
         now = time.monotonic()
-        if not self._silent and self._bars is None and now - self._spoken >= (PLAIN_SECONDS / 10 if always else PLAIN_SECONDS):
+        if (
+            not self._silent
+            and self._bars is None
+            and now - self._spoken >= (PLAIN_SECONDS / 10 if always else PLAIN_SECONDS)
+        ):
             elapsed = now - self._start
-            left = f", about {elapsed / self._done * (self._experiences - self._done):.0f} s left" if self._done else ""
+            left = (
+                f", about {elapsed / self._done * (self._experiences - self._done):.0f} s left"
+                if self._done
+                else ""
+            )
             self._spoken = now
             print(f"{self._title}: {what}, {elapsed:.0f} s{left}", file=self._stream, flush=True)

@@ -1,7 +1,10 @@
-"""Strategy: adapter + plugins + optimiser -> an Avalanche strategy. All that the suite changes of Avalanche's template.
+"""Strategy: adapter + plugins + optimiser -> an Avalanche strategy. All that the suite changes of
+Avalanche's template.
 
-- Minibatches are taken by index from one tensor, in an order that depends on (seed, experience, epoch) alone.
-- The optimiser is made anew for each experience from the adapter's parameters. (Avalanche 0.6.0 refills the optimiser
+- Minibatches are taken by index from one tensor, in an order that depends on (seed, experience,
+  epoch) alone.
+- The optimiser is made anew for each experience from the adapter's parameters. (Avalanche 0.6.0
+  refills the optimiser
   with every parameter of the model on its first call.)
 - Learners without a gradient observe their batches; nothing runs backward for them.
 - A loss that is not finite stops the run where it happens.
@@ -31,14 +34,22 @@ from clvl_bench.streams.plan import Plan
 from clvl_bench.training.config import StrategyConfig, TrainConfig
 from clvl_bench.training.losses import masked_cross_entropy
 
-EVAL_BATCH = {"image_features": 1024, "questions": 1024, "question_patches": 128, "answerer_scores": 1024, "pixels": 128}
+EVAL_BATCH = {
+    "image_features": 1024,
+    "questions": 1024,
+    "question_patches": 128,
+    "answerer_scores": 1024,
+    "pixels": 128,
+}
 """Samples scored together, by what is read. Predictions do not depend on it; time and memory do."""
 
 _CLOCK = ("train_iterations", "train_exp_counter", "total_iterations")
 
 
 class IndexLoader:
-    """Minibatches [inputs, labels, sample ids, tasks] by index; `order()` gives the permutation of a pass of `samples`."""
+    """Minibatches [inputs, labels, sample ids, tasks] by index; `order()` gives the permutation of
+    a pass of `samples`.
+    """
 
     def __init__(
         self,
@@ -57,7 +68,10 @@ class IndexLoader:
 
     def __iter__(self) -> Iterator[list[Tensor]]:
         ids = self._ids if self._order is None else self._ids[self._order()]
-        labels, tasks = torch.from_numpy(self._view.visible_labels), torch.from_numpy(self._view.plan.tasks)
+        labels, tasks = (
+            torch.from_numpy(self._view.visible_labels),
+            torch.from_numpy(self._view.plan.tasks),
+        )
         for batch in ids.split(self._batch_size):
             yield [self._view.inputs(batch), labels[batch], batch, tasks[batch]]
 
@@ -95,7 +109,9 @@ class AdaptationStrategy(SupervisedTemplate):
             optimizer=None,  # made for each experience
             criterion=self._cross_entropy,
             train_mb_size=train.batch_size,
-            train_epochs=train.epochs if adapter.learns == "gradient" else int(adapter.learns == "closed_form"),
+            train_epochs=train.epochs
+            if adapter.learns == "gradient"
+            else int(adapter.learns == "closed_form"),
             eval_mb_size=EVAL_BATCH[view.inputs.input_kind],
             device=device,
             plugins=[self.adaptation, *plugins],
@@ -105,7 +121,11 @@ class AdaptationStrategy(SupervisedTemplate):
     # --- what Avalanche asks of a template ---
 
     def make_train_dataloader(self, **kwargs: Any) -> None:
-        ids, clock, iterations = torch.from_numpy(self.experience.spec.ids), self.clock, self.train_config.iterations
+        ids, clock, iterations = (
+            torch.from_numpy(self.experience.spec.ids),
+            self.clock,
+            self.train_config.iterations,
+        )
 
         def order() -> Tensor:
             key = ("order", self.seed, clock.train_exp_counter, clock.train_exp_epochs)
@@ -115,32 +135,47 @@ class AdaptationStrategy(SupervisedTemplate):
             return torch.from_numpy(rows)
 
         drawn = self.experience.spec.epoch_samples
-        self.dataloader: Any = IndexLoader(self._view, ids, batch_size=self.train_mb_size, order=order, samples=drawn)
+        self.dataloader: Any = IndexLoader(
+            self._view, ids, batch_size=self.train_mb_size, order=order, samples=drawn
+        )
         if iterations is not None and self.adapter.learns == "gradient":
             self.train_epochs = math.ceil(iterations / len(self.dataloader))
 
     def make_eval_dataloader(self, **kwargs: Any) -> None:
-        self.dataloader = IndexLoader(self._view, torch.from_numpy(self.experience.spec.ids), batch_size=self.eval_mb_size)
+        self.dataloader = IndexLoader(
+            self._view, torch.from_numpy(self.experience.spec.ids), batch_size=self.eval_mb_size
+        )
 
     def model_adaptation(self, model: Any = None) -> Any:
         return self.model  # nothing to grow: an adapter grows its own parameters in `begin`
 
     def check_model_and_optimizer(self, **kwargs: Any) -> None:
-        if self.adapter.observes_first:  # before the optimiser is made: what is observed may become a parameter
+        if (
+            self.adapter.observes_first
+        ):  # before the optimiser is made: what is observed may become a parameter
             self._observe_first()
         if self.adapter.learns == "gradient":
             self.make_optimizer()
 
     def make_optimizer(self, **kwargs: Any) -> None:
-        train, parameters = self.train_config, [p for p in self.adapter.parameters() if p.requires_grad]
+        train, parameters = (
+            self.train_config,
+            [p for p in self.adapter.parameters() if p.requires_grad],
+        )
         self.optimizer: torch.optim.Optimizer
         if train.optimizer == "sgd":
-            self.optimizer = torch.optim.SGD(parameters, lr=train.lr, momentum=train.momentum, weight_decay=train.weight_decay)
+            self.optimizer = torch.optim.SGD(
+                parameters, lr=train.lr, momentum=train.momentum, weight_decay=train.weight_decay
+            )
         else:
-            self.optimizer = torch.optim.AdamW(parameters, lr=train.lr, weight_decay=train.weight_decay)
+            self.optimizer = torch.optim.AdamW(
+                parameters, lr=train.lr, weight_decay=train.weight_decay
+            )
 
     def forward(self) -> Tensor:
-        """Logits [batch, table]; where the dataset of a sample is known, classes of other datasets are not candidates."""
+        """Logits [batch, table]; where the dataset of a sample is known, classes of other datasets
+        are not candidates.
+        """
         return self._masked(self.model(self.mb_x), self.mb_task_id)
 
     def training_epoch(self, **kwargs: Any) -> None:
@@ -161,7 +196,8 @@ class AdaptationStrategy(SupervisedTemplate):
             clock = self.clock
             raise RunFailed(
                 f"nan: the loss is {loss} in experience {clock.train_exp_counter + 1}, epoch "
-                f"{clock.train_exp_epochs + 1}, step {clock.train_epoch_iterations + 1}; a smaller train.lr may help"
+                f"{clock.train_exp_epochs + 1}, step {clock.train_epoch_iterations + 1}; a smaller "
+                f"train.lr may help"
             )
         super().backward()
 
@@ -175,28 +211,39 @@ class AdaptationStrategy(SupervisedTemplate):
         """Everything that the next experience depends on."""
         clock = {name: getattr(self.clock, name) for name in _CLOCK}
         notes = {**clock, "learned": self.n_experiences, "seen": list(self.adaptation.seen)}
-        parts = {f"plugin{number}": plugin.state() for number, plugin in enumerate(self.method_plugins)}
+        parts = {
+            f"plugin{number}": plugin.state() for number, plugin in enumerate(self.method_plugins)
+        }
         return {"adapter": self.adapter.state(), "clock": notes, **parts}
 
     def load(self, state: dict[str, State]) -> None:
         """Take up a state that `state` gave."""
         for name in _CLOCK:
             setattr(self.clock, name, state["clock"][name])
-        self.n_experiences, self.adaptation.seen = state["clock"]["learned"], tuple(state["clock"]["seen"])
+        self.n_experiences, self.adaptation.seen = (
+            state["clock"]["learned"],
+            tuple(state["clock"]["seen"]),
+        )
         self.adapter.load(state["adapter"])
         for number, plugin in enumerate(self.method_plugins):
             plugin.load(state[f"plugin{number}"])
 
     def kept_bytes(self) -> int:
         """Bytes of everything that outlives an experience, but for the public backbone."""
-        return self.adapter.kept_bytes() + sum(plugin.kept_bytes() for plugin in self.method_plugins)
+        return self.adapter.kept_bytes() + sum(
+            plugin.kept_bytes() for plugin in self.method_plugins
+        )
 
     def kept_samples(self) -> int:
         """Samples of the past that are kept, in whatever form."""
-        return self.adapter.kept_samples() + sum(plugin.kept_samples() for plugin in self.method_plugins)
+        return self.adapter.kept_samples() + sum(
+            plugin.kept_samples() for plugin in self.method_plugins
+        )
 
     def pseudo_labels(self) -> list[PseudoLabels]:
-        """What plugins made of the unlabelled samples of the last step or epoch, for the evaluator."""
+        """What plugins made of the unlabelled samples of the last step or epoch, for the
+        evaluator.
+        """
         return [said for plugin in self.method_plugins for said in plugin.pseudo_labels]
 
     # --- inside ---
@@ -206,7 +253,9 @@ class AdaptationStrategy(SupervisedTemplate):
         return scores + _task_mask(plan, scores)[tasks] if plan.label_space == "dataset" else scores
 
     def _cross_entropy(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """Over the scored classes; samples whose label has not arrived do not count. In evaluation there is no loss."""
+        """Over the scored classes; samples whose label has not arrived do not count. In evaluation
+        there is no loss.
+        """
         if not self.is_training:
             return scores.new_zeros(())
         return masked_cross_entropy(scores, labels, smoothing=self.train_config.label_smoothing)
@@ -220,12 +269,16 @@ class AdaptationStrategy(SupervisedTemplate):
 
     def _observe_first(self) -> None:
         with keyed(self.seed, "observe", self.clock.train_exp_counter):
-            loader = IndexLoader(self._view, torch.from_numpy(self.experience.spec.ids), batch_size=self.eval_mb_size)
+            loader = IndexLoader(
+                self._view, torch.from_numpy(self.experience.spec.ids), batch_size=self.eval_mb_size
+            )
             for inputs, labels, *_ in loader:
                 self.adapter.observe(inputs, labels.to(inputs.device))
 
     def _learning_rate(self, step: int) -> float:
-        """Linear warm-up, then constant or half a cosine down to 0, over the steps of an experience."""
+        """Linear warm-up, then constant or half a cosine down to 0, over the steps of an
+        experience.
+        """
         train = self.train_config
         steps = train.iterations or self.train_epochs * len(self.dataloader)
         rate = train.lr_of.get(self.experience.spec.dataset, train.lr)
@@ -233,7 +286,16 @@ class AdaptationStrategy(SupervisedTemplate):
             return rate * (step + 1) / train.warmup_steps
         if train.schedule == "constant":
             return rate
-        return rate * 0.5 * (1 + math.cos(math.pi * (step - train.warmup_steps) / max(1, steps - train.warmup_steps)))
+        return (
+            rate
+            * 0.5
+            * (
+                1
+                + math.cos(
+                    math.pi * (step - train.warmup_steps) / max(1, steps - train.warmup_steps)
+                )
+            )
+        )
 
 
 def _task_mask(plan: Plan, like: Tensor) -> Tensor:
@@ -260,7 +322,8 @@ def build_strategy(
     """The strategy that a file describes, ready for the first experience.
 
     Args:
-        features: what the untouched image tower says, by sample id; for plugins that learn from a reference set.
+        features: what the untouched image tower says, by sample id; for plugins that learn from a
+            reference set.
         teacher: whom these learn from; the untouched backbone if left out.
         kind: the template, and in `more` what it takes beside the others' settings.
 
@@ -268,7 +331,9 @@ def build_strategy(
         Mistake: it needs something that the backbone or the benchmark does not have.
     """
     adapter = build_adapter(config.adapter, backbone, view.plan.table, seed=seed)
-    context = PluginContext(adapter, reference_of(view, backbone, features, teacher), seed, features)
+    context = PluginContext(
+        adapter, reference_of(view, backbone, features, teacher), seed, features
+    )
     return kind(
         adapter=adapter,
         plugins=[build_plugin(plugin, context) for plugin in config.plugins],
@@ -282,7 +347,10 @@ def build_strategy(
 
 
 def reference_of(
-    view: LearnerView, backbone: Backbone, features: Inputs | QuestionInputs | None, teacher: Teacher | None = None
+    view: LearnerView,
+    backbone: Backbone,
+    features: Inputs | QuestionInputs | None,
+    teacher: Teacher | None = None,
 ) -> Reference | None:
     """The reference set of a benchmark, where it has one."""
     if features is None or "reference" not in view.plan.streams:
@@ -290,5 +358,11 @@ def reference_of(
     (step,) = view.plan.streams["reference"]
     ids, teacher = torch.from_numpy(step.ids), teacher or Teacher(backbone, features.image_features)
     return Reference(
-        ids, view.inputs, teacher.features(ids), step.classes, teacher, features.image_features(ids), view.captions
+        ids,
+        view.inputs,
+        teacher.features(ids),
+        step.classes,
+        teacher,
+        features.image_features(ids),
+        view.captions,
     )

@@ -1,10 +1,10 @@
 """Prompt learning and replay as plugins of Avalanche's own `Naive`, without this suite's runner.
 
-The benchmark, the plugins and the metrics are ours; strategy, optimiser and training loop are Avalanche's. A prompt learns
-the stream once without and once with a small memory. Accuracy, forgetting and zero-shot accuracy go through an Avalanche
-`EvaluationPlugin` into prompt.csv and prompt_replay.csv in the current folder.
-The backbone is the embedded toy CLIP: what comes out are facts about a toy.
-"""
+The benchmark, the plugins and the metrics are ours; strategy, optimiser and training loop are
+Avalanche's. A prompt learns the stream once without and once with a small memory. Accuracy,
+forgetting and zero-shot accuracy go through an Avalanche `EvaluationPlugin` into prompt.csv and
+prompt_replay.csv in the current folder. The backbone is the embedded toy CLIP: what comes out are
+facts about a toy."""
 
 from pathlib import Path
 
@@ -33,7 +33,8 @@ scenario, plan = benchmark.scenario, benchmark.view.plan
 
 for name, memory in (("prompt", []), ("prompt_replay", [Replay(memory_size=100, seed=0)])):
     torch.manual_seed(0)  # the order of Avalanche's data loaders
-    # The adapter is the model. The frozen backbone is no part of it, so its parameters are the learned context alone.
+    # The adapter is the model. The frozen backbone is no part of it, so its parameters are the
+    # learned context alone.
     adapter = build_adapter(PromptConfig(), backbone, plan.table, seed=0)
     coordinates = {
         "benchmark": "toy_landcover", "label_space": plan.label_space, "strategy": f"naive, {name}",
@@ -42,15 +43,19 @@ for name, memory in (("prompt", []), ("prompt_replay", [Replay(memory_size=100, 
     log = RecordLogger(coordinates, path=Path(f"{name}.csv"))
     strategy = Naive(
         model=adapter,
-        # Avalanche keeps this optimiser over all experiences; without momentum nothing is carried from one to the next.
+        # Avalanche keeps this optimiser over all experiences; without momentum nothing is carried
+        # from one to the next.
         optimizer=torch.optim.SGD(adapter.parameters(), lr=0.02),
         criterion=torch.nn.CrossEntropyLoss(),
         train_mb_size=32,
         train_epochs=3,
         eval_mb_size=256,
-        # "seen": rehearsed samples are of earlier classes, so these are compared in training as well.
+        # "seen": rehearsed samples are of earlier classes, so these are compared in training as
+        # well.
         plugins=[Adaptation(adapter, train_classes="seen"), *memory],
-        evaluator=EvaluationPlugin(Accuracy(), Forgetting(), ZeroShotAccuracy(), loggers=[log], collect_all=False),
+        evaluator=EvaluationPlugin(
+            Accuracy(), Forgetting(), ZeroShotAccuracy(), loggers=[log], collect_all=False
+        ),
     )
 
     # One call for both streams: each stream's summary is then logged once an evaluation.

@@ -1,9 +1,9 @@
-"""A plain torch model on our benchmark under Avalanche's own `Naive` and `Replay`: nothing of ours learns here.
+"""A plain torch model on our benchmark under Avalanche's own `Naive` and `Replay`: nothing of ours
+learns here.
 
-A linear layer on the frozen backbone's image features is trained once without and once with Avalanche's replay. Our
-PluginMetrics measure both, into plain_naive.csv and plain_replay.csv in the current folder. The backbone is the embedded
-toy CLIP: what comes out are facts about a toy.
-"""
+A linear layer on the frozen backbone's image features is trained once without and once with
+Avalanche's replay. Our PluginMetrics measure both, into plain_naive.csv and plain_replay.csv in the
+current folder. The backbone is the embedded toy CLIP: what comes out are facts about a toy."""
 
 from pathlib import Path
 
@@ -27,11 +27,17 @@ benchmark = avalanche_benchmark("toy_landcover", backbone, limit=LIMIT)
 scenario, plan = benchmark.scenario, benchmark.view.plan
 
 for name, template, options in (("naive", Naive, {}), ("replay", Replay, {"mem_size": 100})):
-    torch.manual_seed(0)  # Avalanche draws from the global generator: initial weights, order, memory
-    # Labels are places in the benchmark's table of classes, so the layer has a row for each of them.
-    model = torch.nn.Sequential(torch.nn.LayerNorm(backbone.width), torch.nn.Linear(backbone.width, len(plan.table)))
+    torch.manual_seed(
+        0
+    )  # Avalanche draws from the global generator: initial weights, order, memory
+    # Labels are places in the benchmark's table of classes, so the layer has a row for each of
+    # them.
+    model = torch.nn.Sequential(
+        torch.nn.LayerNorm(backbone.width), torch.nn.Linear(backbone.width, len(plan.table))
+    )
     coordinates = {
-        "benchmark": "toy_landcover", "label_space": plan.label_space, "strategy": f"plain linear, {name}",
+        "benchmark": "toy_landcover", "label_space": plan.label_space, "strategy": f"plain linear, "
+                                                                                   f"{name}",
         "backbone": backbone.name, "seed": 0, "class_order": 0,
     }  # fmt: skip
     log = RecordLogger(coordinates, path=Path(f"plain_{name}.csv"))
@@ -49,4 +55,7 @@ for name, template, options in (("naive", Naive, {}), ("replay", Replay, {"mem_s
         strategy.train(experience)
         strategy.eval(scenario.test_stream)
     forgetting = [record.value for record in log.records if record.metric == "forgetting"]
-    print(f"{name}: forgetting after each experience " + " ".join(f"{value:.3f}" for value in forgetting))
+    print(
+        f"{name}: forgetting after each experience "
+        + " ".join(f"{value:.3f}" for value in forgetting)
+    )

@@ -20,7 +20,9 @@ def small_answerers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answe
 
 @pytest.fixture(scope="module")
 def shared_data(shared_home: Path, tiny, small_answerers) -> Iterator[None]:  # type: ignore[no-untyped-def]
-    """Runs share samples, models and home, and do not wait for the disk: nothing of them outlives the machine."""
+    """Runs share samples, models and home, and do not wait for the disk: nothing of them outlives
+    the machine.
+    """
     read, kept = setup.read_parts, {}
 
     def read_once(config, *, limit):  # type: ignore[no-untyped-def]

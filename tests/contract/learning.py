@@ -1,4 +1,6 @@
-"""An adapter's life without Avalanche: experiences of a few batches of random pictures, learned as its kind learns."""
+"""An adapter's life without Avalanche: experiences of a few batches of random pictures, learned as
+its kind learns.
+"""
 
 from typing import Any
 
@@ -15,8 +17,13 @@ from clvl_bench.inputs.questions import QuestionBatch, packed, question_rows
 from clvl_bench.training.losses import masked_cross_entropy
 
 NAMES = ("forest", "wheat field", "annual_crop_land", "river", "lake or sea", "village")
-TABLE = tuple(Candidate(name, "d", ("a photo of a {} from above.", "an aerial photo of {}.")) for name in NAMES)
-ANSWERS = tuple(Candidate(name, "d", ("{question} {}.", "asked {question} one says {}.")) for name in NAMES)
+TABLE = tuple(
+    Candidate(name, "d", ("a photo of a {} from above.", "an aerial photo of {}."))
+    for name in NAMES
+)
+ANSWERS = tuple(
+    Candidate(name, "d", ("{question} {}.", "asked {question} one says {}.")) for name in NAMES
+)
 QUESTIONS = ("what is shown?", "is there a forest beside the lake?")
 ALL = tuple(range(len(TABLE)))
 FIRST, SECOND = ALL[:3], ALL[3:]
@@ -31,18 +38,26 @@ def zeroshot(backbone: Any, input_kind: str, inputs: Tensor, *, templates: int |
     """What the untouched backbone says of some inputs of `pictures`, from whole sentences."""
     if input_kind not in QUESTION_INPUTS:
         features = backbone.image_features(inputs) if input_kind == "pixels" else inputs
-        return backbone.logit_scale * l2_normalize(features) @ backbone.class_features(TABLE, templates=templates).T
+        return (
+            backbone.logit_scale
+            * l2_normalize(features)
+            @ backbone.class_features(TABLE, templates=templates).T
+        )
     rows = []
     for row, image in enumerate(l2_normalize(inputs[:, : backbone.width])):
         question = QUESTIONS[row % len(QUESTIONS)]
-        texts = [l2_normalize(backbone.text_features(each.prompts_for(question))).mean(dim=0) for each in ANSWERS]
+        texts = [
+            l2_normalize(backbone.text_features(each.prompts_for(question))).mean(dim=0)
+            for each in ANSWERS
+        ]
         rows.append(backbone.logit_scale * l2_normalize(torch.stack(texts)) @ image)
     return torch.stack(rows)
 
 
 def pictures(backbone: Any, input_kind: str, *, count: int = 12, seed: int = 0) -> Tensor:
-    """Random pixels; image features near the texts of all classes in turn, so that no class wins them all; or all answers and
-    none as they are given in turn."""
+    """Random pixels; image features near the texts of all classes in turn, so that no class wins
+    them all; or all answers and none as they are given in turn.
+    """
     generator = torch.Generator().manual_seed(seed)
     if input_kind == "answerer_scores":
         places = np.arange(seed, seed + count) % (len(ANSWERS) + 1) - 1
@@ -62,7 +77,9 @@ def pictures(backbone: Any, input_kind: str, *, count: int = 12, seed: int = 0) 
     return packed(QuestionBatch(image, rows[:, : backbone.width], kinds, rows[:, backbone.width :]))
 
 
-def learn(adapter: Any, inputs: Tensor, classes: tuple[int, ...], *, key: object = "experience") -> None:
+def learn(
+    adapter: Any, inputs: Tensor, classes: tuple[int, ...], *, key: object = "experience"
+) -> None:
     """One experience, its samples' classes in turn; what is random in it is decided by the key."""
     targets = torch.tensor([classes[row % len(classes)] for row in range(len(inputs))])
     adapter.begin(classes)
@@ -79,10 +96,15 @@ def learn(adapter: Any, inputs: Tensor, classes: tuple[int, ...], *, key: object
 
 
 def follow_gradient(adapter: Any, inputs: Tensor, targets: Tensor) -> None:
-    optimizer = torch.optim.AdamW([weight for weight in adapter.parameters() if weight.requires_grad], lr=1e-2)
+    optimizer = torch.optim.AdamW(
+        [weight for weight in adapter.parameters() if weight.requires_grad], lr=1e-2
+    )
     for rows in torch.arange(len(inputs)).split(4):
         optimizer.zero_grad()
-        loss, penalty = masked_cross_entropy(adapter(inputs[rows]), targets[rows]), adapter.penalty(inputs[rows])
+        loss, penalty = (
+            masked_cross_entropy(adapter(inputs[rows]), targets[rows]),
+            adapter.penalty(inputs[rows]),
+        )
         (loss if penalty is None else loss + penalty).backward()
         optimizer.step()
 

@@ -1,6 +1,7 @@
 """Listening: the runner's own loop, with an ear at everything that an audit asks about.
 
-What is scored, read and moved is noted as it happens; the run itself is not disturbed (a test compares its bytes).
+What is scored, read and moved is noted as it happens; the run itself is not disturbed (a test
+compares its bytes).
 """
 
 from collections.abc import Callable, Iterator
@@ -35,7 +36,9 @@ class Enough(Exception):
 
 @dataclass(frozen=True)
 class Moment:
-    """Training or evaluating which experience (its stream and place in it), after how many were learned."""
+    """Training or evaluating which experience (its stream and place in it), after how many were
+    learned.
+    """
 
     training: bool
     stream: str
@@ -66,7 +69,8 @@ class Ear(SupervisedPlugin):
     """Sits behind all other plugins of a strategy.
 
     Args:
-        walk: at which training experience everything reachable is noted, at its end, when all that it leaves is there.
+        walk: at which training experience everything reachable is noted, at its end, when all that
+            it leaves is there.
         until: after which training experience the run is broken off.
     """
 
@@ -82,7 +86,9 @@ class Ear(SupervisedPlugin):
         if strategy is None:
             return None
         step = strategy.experience.spec
-        return Moment(strategy.is_training, step.stream, step.index, strategy.n_experiences, step.covers)
+        return Moment(
+            strategy.is_training, step.stream, step.index, strategy.n_experiences, step.covers
+        )
 
     def before_training(self, strategy: Any, **kwargs: Any) -> None:
         self.listening_to = strategy
@@ -95,14 +101,23 @@ class Ear(SupervisedPlugin):
     def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         self._weights = bits(strategy.adapter)
         optimised = getattr(strategy, "optimizer", None)
-        held = {id(weight) for group in optimised.param_groups for weight in group["params"]} if optimised else set()
-        trainable = {name for name, weight in strategy.adapter.named_parameters() if weight.requires_grad}
+        held = (
+            {id(weight) for group in optimised.param_groups for weight in group["params"]}
+            if optimised
+            else set()
+        )
+        trainable = {
+            name for name, weight in strategy.adapter.named_parameters() if weight.requires_grad
+        }
         self.heard.declared.append((self.now(), trainable, held))
 
-    # After the last step and before the experience ends: what a method does to its weights then is no training.
+    # After the last step and before the experience ends: what a method does to its weights then is
+    # no training.
     def after_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
         now = bits(strategy.adapter)
-        self.heard.moved.append((self.now(), {name for name in now if now[name] != self._weights.get(name)}))
+        self.heard.moved.append(
+            (self.now(), {name for name in now if now[name] != self._weights.get(name)})
+        )
 
     def after_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
         if strategy.mb_output is not None:
@@ -120,8 +135,12 @@ class Ear(SupervisedPlugin):
         self.heard.states.append(state_bits(strategy))
         if self._walk is not None and at.index == min(self._walk, last):
             self.heard.visible_labels = truth.visible_labels.copy()
-            texts = strategy.adapter.backbone._class_features  # shared by runs: each finds what others asked for
-            self.heard.reached = facts(strategy, name="strategy", ignore={id(self), id(self.heard), id(texts)})
+            texts = (
+                strategy.adapter.backbone._class_features
+            )  # shared by runs: each finds what others asked for
+            self.heard.reached = facts(
+                strategy, name="strategy", ignore={id(self), id(self.heard), id(texts)}
+            )
         if self._until is not None and at.index == min(self._until, last):
             raise Enough
 
@@ -132,13 +151,17 @@ def columns(scores: Tensor) -> set[int]:
 
 
 def bits(adapter: Any) -> dict[str, bytes]:
-    return {name: weight.detach().cpu().numpy().tobytes() for name, weight in adapter.named_parameters()}
+    return {
+        name: weight.detach().cpu().numpy().tobytes() for name, weight in adapter.named_parameters()
+    }
 
 
 def state_bits(strategy: Any) -> dict[str, bytes]:
     """All that outlives the experience, as bytes."""
     return {
-        f"{part}/{name}": value.detach().cpu().numpy().tobytes() if isinstance(value, Tensor) else repr(value).encode()
+        f"{part}/{name}": value.detach().cpu().numpy().tobytes()
+        if isinstance(value, Tensor)
+        else repr(value).encode()
         for part, state in strategy.state().items()
         for name, value in state.items()
     }
@@ -153,7 +176,9 @@ def listen(
     before: Callable[[Prepared], None] = lambda prepared: None,
     after_build: Callable[[Any, Prepared], None] = lambda strategy, prepared: None,
 ) -> Heard:
-    """A run as the runner does it; `before` may change what it stands on, `after_build` the strategy."""
+    """A run as the runner does it; `before` may change what it stands on, `after_build` the
+    strategy.
+    """
     prepared = runner.prepare(config)
     prepared.backbone.images_encoded = 0  # by whoever found the cache empty
     before(prepared)
@@ -200,7 +225,9 @@ def _overhear_candidates(adapter: Any, ear: Ear) -> None:
 
 @contextmanager
 def _overheard_reads(prepared: Prepared, ear: Ear) -> Iterator[None]:
-    """Whoever asks the benchmark's inputs for samples; inputs of somebody's own would have ids of their own."""
+    """Whoever asks the benchmark's inputs for samples; inputs of somebody's own would have ids of
+    their own.
+    """
     watched = (prepared.features, prepared.benchmark.view.inputs)
 
     def overhear(read: Any) -> Any:

@@ -1,7 +1,8 @@
 """Reach: everything that can be got at from an object, and a fingerprint of all data in it.
 
-Labels leave traces in many shapes (a tensor, a table from id to label, a count, a closure, the base of an array's view),
-so none is searched for: two runs that differ in nothing but hidden labels must not differ anywhere a strategy can reach.
+Labels leave traces in many shapes (a tensor, a table from id to label, a count, a closure, the base
+of an array's view), so none is searched for: two runs that differ in nothing but hidden labels must
+not differ anywhere a strategy can reach.
 """
 
 import gc
@@ -23,7 +24,8 @@ _CONTAINERS = (dict, types.MappingProxyType, list, tuple, deque, set, frozenset)
 
 
 def facts(root: Any, *, name: str, ignore: Collection[int] = ()) -> Facts:
-    """The data in everything reachable, but for single fractions: these are measured accuracies and seconds.
+    """The data in everything reachable, but for single fractions: these are measured accuracies and
+    seconds.
 
     Args:
         ignore: ids of objects that are not entered, as the auditor's own.
@@ -84,10 +86,16 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         case types.FunctionType():
             cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
             yield from ((f".closure[{name}]", cell) for name, cell in cells)
-            yield from ((f".{name}", getattr(value, name)) for name in ("__defaults__", "__kwdefaults__", "__dict__"))
+            yield from (
+                (f".{name}", getattr(value, name))
+                for name in ("__defaults__", "__kwdefaults__", "__dict__")
+            )
         case types.GeneratorType():
             frame = value.gi_frame
-            yield from ((f".locals[{name}]", part) for name, part in (frame.f_locals.items() if frame else ()))
+            yield from (
+                (f".locals[{name}]", part)
+                for name, part in (frame.f_locals.items() if frame else ())
+            )
         case types.FrameType():
             yield from ((f".locals[{name}]", part) for name, part in value.f_locals.items())
         case weakref.ReferenceType():
@@ -107,13 +115,18 @@ def _items(value: Any) -> Iterator[tuple[str, Any]]:
         case set() | frozenset():
             yield from (("{}", part) for part in sorted(value, key=repr))
         case np.ndarray():
-            yield from ((f"[{place}]", part) for place, part in enumerate(value.flat if value.dtype == object else ()))
+            yield from (
+                (f"[{place}]", part)
+                for place, part in enumerate(value.flat if value.dtype == object else ())
+            )
         case _:
             return
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
-    """Attributes by name, then whatever else the interpreter knows an object to hold: slots, bound and C objects."""
+    """Attributes by name, then whatever else the interpreter knows an object to hold: slots, bound
+    and C objects.
+    """
     named = getattr(value, "__dict__", {})
     yield from ((f".{name}", part) for name, part in named.items())
     if isinstance(value, torch.Tensor):

@@ -1,4 +1,6 @@
-"""The project's own tables, as the contract tests walk them: what is listed there is tested, nothing is listed here."""
+"""The project's own tables, as the contract tests walk them: what is listed there is tested,
+nothing is listed here.
+"""
 
 import pkgutil
 import tomllib
@@ -14,14 +16,20 @@ from clvl_bench.methods.registry import adapters
 from clvl_bench.runs.files import FOLDERS
 
 ROOT = Path(__file__).parent.parent.parent
-FILES = [(sort, path) for sort, folder in FOLDERS.items() for path in sorted((ROOT / folder).glob("*.toml"))]
+FILES = [
+    (sort, path)
+    for sort, folder in FOLDERS.items()
+    for path in sorted((ROOT / folder).glob("*.toml"))
+]
 STRATEGIES = [path for sort, path in FILES if sort == "strategy"]
 MANY = 100
 """The largest size (of a random projection, ...) that a contract test builds."""
 
 
 def members(union: Any) -> dict[str, type[BaseModel]]:
-    """Kind -> class of a discriminated union `Annotated[A | B, ...]`; with one member there is no union inside."""
+    """Kind -> class of a discriminated union `Annotated[A | B, ...]`; with one member there is no
+    union inside.
+    """
     inner = get_args(union)[0]
     classes = [inner] if isinstance(inner, type) else get_args(inner)
     return {config.model_fields["kind"].default: config for config in classes}
@@ -41,15 +49,22 @@ def written(path: Path, part: str) -> list[dict[str, Any]]:
 
 
 def small(settings: dict[str, Any]) -> dict[str, Any]:
-    """The whole numbers among settings that are larger than a test can wait for, cut: no promise depends on a size."""
+    """The whole numbers among settings that are larger than a test can wait for, cut: no promise
+    depends on a size.
+    """
     return {name: MANY for name, value in settings.items() if type(value) is int and value > MANY}
 
 
 def configurations() -> list[Any]:
-    """Every adapter that a strategy file uses; of every kind its defaults and, one at a time, every choice it offers."""
+    """Every adapter that a strategy file uses; of every kind its defaults and, one at a time, every
+    choice it offers.
+    """
     tables = [table for path in STRATEGIES for table in written(path, "adapter")]
     for kind, config in adapters().items():
-        tables += [{"kind": kind}, *({"kind": kind, name: choice} for name, choice in _choices(config))]
+        tables += [
+            {"kind": kind},
+            *({"kind": kind, name: choice} for name, choice in _choices(config)),
+        ]
     kinds = adapters()
     found: dict[str, Any] = {}
     for table in tables:
@@ -65,7 +80,9 @@ def configurations() -> list[Any]:
 def label(adapter: Any) -> str:
     """A short name of an adapter's configuration: its kind and what differs from the defaults."""
     chosen = adapter.model_dump(exclude_defaults=True)
-    return ",".join([adapter.kind, *(f"{name}={value}" for name, value in chosen.items() if name != "kind")])
+    return ",".join(
+        [adapter.kind, *(f"{name}={value}" for name, value in chosen.items() if name != "kind")]
+    )
 
 
 def _choices(config: type[BaseModel]) -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,6 @@
-"""What every adapter promises, whichever way it learns: each kind in all its configurations on a small random CLIP."""
+"""What every adapter promises, whichever way it learns: each kind in all its configurations on a
+small random CLIP.
+"""
 
 import sys
 
@@ -37,7 +39,9 @@ def inputs(config, backbone):
 
 @pytest.fixture
 def learned(adapter, inputs):
-    """After an experience with some of the classes; the others are still scored where the label space says so."""
+    """After an experience with some of the classes; the others are still scored where the label
+    space says so.
+    """
     learn(adapter, inputs, FIRST)
     return adapter
 
@@ -48,14 +52,24 @@ def bits(module):
     return {name: tensor.detach().numpy().tobytes() for name, tensor in tensors}
 
 
-def test_at_first_the_logits_are_the_backbones_own_or_the_text_says_why_not(adapter, backbone, config, inputs):
+def test_at_first_the_logits_are_the_backbones_own_or_the_text_says_why_not(
+    adapter, backbone, config, inputs
+):
     if adapter.starts_as_zeroshot:
         expected = zeroshot(backbone, config.input_kind, inputs, templates=adapter.start_templates)
         assert torch.allclose(logits(adapter, inputs), expected, atol=1e-4)
     else:
-        kinds = [kind for kind in type(adapter).__mro__ if issubclass(kind, Adapter) and kind is not Adapter]
-        said = [text for kind in kinds for text in (kind.__doc__, sys.modules[kind.__module__].__doc__)]
-        assert any("zero-shot" in text for text in said), "an adapter that does not start at zero-shot says why"
+        kinds = [
+            kind
+            for kind in type(adapter).__mro__
+            if issubclass(kind, Adapter) and kind is not Adapter
+        ]
+        said = [
+            text for kind in kinds for text in (kind.__doc__, sys.modules[kind.__module__].__doc__)
+        ]
+        assert any("zero-shot" in text for text in said), (
+            "an adapter that does not start at zero-shot says why"
+        )
 
 
 def test_to_begin_an_experience_is_not_to_learn(adapter, inputs):
@@ -68,7 +82,9 @@ def test_a_samples_logits_do_not_depend_on_its_neighbours(learned, inputs):
     together = logits(learned, inputs)
     alone = torch.cat([logits(learned, inputs[row : row + 1]) for row in range(len(inputs))])
     assert torch.allclose(together, alone, atol=1e-5 * learned.backbone.logit_scale)
-    assert torch.allclose(together.flip(0), logits(learned, inputs.flip(0)), atol=1e-5 * learned.backbone.logit_scale)
+    assert torch.allclose(
+        together.flip(0), logits(learned, inputs.flip(0)), atol=1e-5 * learned.backbone.logit_scale
+    )
 
 
 def test_every_sample_has_a_score_or_the_adapter_says_that_it_may_have_none(learned, inputs):
@@ -80,10 +96,14 @@ def test_permuted_candidates_have_permuted_logits(learned, inputs):
     together = logits(learned, inputs)
     for order in (ALL[::-1], (4, 0, 2, 5, 1, 3)):
         permuted = together[:, list(order)]
-        assert torch.allclose(logits(learned, inputs, order), permuted, atol=1e-5 * learned.backbone.logit_scale)
+        assert torch.allclose(
+            logits(learned, inputs, order), permuted, atol=1e-5 * learned.backbone.logit_scale
+        )
 
 
-def test_what_it_learned_goes_through_a_checkpoint_and_on(learned, backbone, config, inputs, tmp_path):
+def test_what_it_learned_goes_through_a_checkpoint_and_on(
+    learned, backbone, config, inputs, tmp_path
+):
     checkpoint.write(tmp_path, checkpoint.Checkpoint(1, {"adapter": learned.state()}, {}))
     other = build_adapter(config, backbone, table_of(config.input_kind), seed=0).eval()
     logits(other, inputs)
@@ -118,7 +138,11 @@ def test_training_moves_its_parameters_and_no_other_weight(adapter, backbone, in
 
 
 def test_the_logit_scale_is_not_trained(learned):
-    assert not [name for name, weight in learned.named_parameters() if "logit_scale" in name and weight.requires_grad]
+    assert not [
+        name
+        for name, weight in learned.named_parameters()
+        if "logit_scale" in name and weight.requires_grad
+    ]
 
 
 def test_it_learns_something(adapter, inputs):

@@ -1,4 +1,6 @@
-"""The audits find what they are for: a strategy that cheats in one way is caught in that way, and named."""
+"""The audits find what they are for: a strategy that cheats in one way is caught in that way, and
+named.
+"""
 
 import functools
 import weakref
@@ -92,7 +94,9 @@ HOLDERS = {
     "slot": Slotted,
     "weak reference": lambda held: _with_weak_reference(held),
     "subclass of a list": lambda held: _Listed(held),
-    "class of the project": lambda held: type("Learner", (), {"__module__": "clvl_bench.x", "held": held})(),
+    "class of the project": lambda held: type(
+        "Learner", (), {"__module__": "clvl_bench.x", "held": held}
+    )(),
     "lambda in a dict in a tuple": lambda held: ({"read": lambda row: held[row]},),
 }
 
@@ -120,7 +124,10 @@ _ALIVE = []
 
 @pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS)
 def test_the_walk_finds_labels_wherever_they_are_held(holder):
-    one, same, other = (facts(Holder(within=holder(held)), name="it") for held in ([1, 0, 2, 5], [1, 0, 2, 5], [1, 0, 2, 4]))
+    one, same, other = (
+        facts(Holder(within=holder(held)), name="it")
+        for held in ([1, 0, 2, 5], [1, 0, 2, 5], [1, 0, 2, 4])
+    )
     assert differing(one, same) == []
     assert differing(one, other) != []
 
@@ -131,7 +138,9 @@ def test_the_walk_ends_where_objects_hold_each_other():
     assert list(facts(one, name="it")) == []
 
 
-@pytest.mark.parametrize("where", ["adapter", "adaptation", "evaluator", "_view.inputs", "_view.plan.table"])
+@pytest.mark.parametrize(
+    "where", ["adapter", "adaptation", "evaluator", "_view.inputs", "_view.plan.table"]
+)
 def test_a_planted_label_is_found_and_named(hear, where):
     def plant(strategy, prepared):
         place = functools.reduce(getattr, where.split("."), strategy)
@@ -161,7 +170,13 @@ def test_without_a_plant_nothing_is_found(hear):
     heard = hear(lambda strategy, prepared: None, walk=1)
     other = hear(lambda strategy, prepared: None, walk=1, until=1, before=told_otherwise(heard))
     assert differing(heard.reached, other.reached) == []
-    assert scored_too_early(heard) == moved_undeclared(heard) == read_elsewhere(heard) == swayed_by_neighbours(heard) == []
+    assert (
+        scored_too_early(heard)
+        == moved_undeclared(heard)
+        == read_elsewhere(heard)
+        == swayed_by_neighbours(heard)
+        == []
+    )
 
 
 @pytest.mark.parametrize("which", ["past", "future"])
@@ -171,16 +186,23 @@ def test_a_read_outside_the_experience_is_found(hear, which):
 
         def reading(classes):
             begin(classes)
-            prepared.benchmark.view.inputs(torch.from_numpy(train[0 if which == "past" else -1].ids[:1]))
+            prepared.benchmark.view.inputs(
+                torch.from_numpy(train[0 if which == "past" else -1].ids[:1])
+            )
 
         strategy.adapter.begin = reading
 
-    assert len(read_elsewhere(hear(cheat))) == 2, "of three experiences, two are not the one that is read"
+    assert len(read_elsewhere(hear(cheat))) == 2, (
+        "of three experiences, two are not the one that is read"
+    )
 
 
 def test_a_read_of_test_samples_in_training_is_found(hear):
     def cheat(strategy, prepared):
-        penalty, (first, *_) = strategy.adapter.penalty, prepared.benchmark.view.plan.streams["test"]
+        penalty, (first, *_) = (
+            strategy.adapter.penalty,
+            prepared.benchmark.view.plan.streams["test"],
+        )
 
         def reading(inputs):
             prepared.benchmark.view.inputs(torch.from_numpy(first.ids[:1]))
@@ -218,7 +240,9 @@ def test_a_weight_that_moves_undeclared_is_found(hear):
         strategy.adapter.register_parameter("extra", extra)
         strategy.adapter.penalty = lambda inputs: extra.add_(1.0) and None
 
-    assert [wrong.rpartition(": ")[2] for wrong in moved_undeclared(hear(cheat))] == 3 * ["moved extra"]
+    assert [wrong.rpartition(": ")[2] for wrong in moved_undeclared(hear(cheat))] == 3 * [
+        "moved extra"
+    ]
 
 
 def test_scores_that_lean_on_neighbours_are_found(hear):

@@ -1,4 +1,6 @@
-"""Every strategy file on small streams, through the runner's own loop: it sees, reads, scores and moves what it may."""
+"""Every strategy file on small streams, through the runner's own loop: it sees, reads, scores and
+moves what it may.
+"""
 
 import numpy as np
 import pytest
@@ -25,11 +27,18 @@ from clvl_bench.records.run_folder import RECORDS
 from clvl_bench.runs import runner
 
 ONLINE = {kind for kind, config in plugins().items() if getattr(config, "needs_online", False)}
-WHOLE = [path for path in STRATEGIES if not ONLINE & {plugin["kind"] for plugin in written(path, "plugins")}]
-"""Strategies that learn from whole experiences; the others have an audit of their own (test_online.py)."""
+WHOLE = [
+    path
+    for path in STRATEGIES
+    if not ONLINE & {plugin["kind"] for plugin in written(path, "plugins")}
+]
+"""Strategies that learn from whole experiences; the others have an audit of their own
+(test_online.py)."""
 
 PAIRS = [
-    pytest.param((path, space), id=f"{path.stem}-{space}", marks=[pytest.mark.slow] if space == "all" else [])
+    pytest.param(
+        (path, space), id=f"{path.stem}-{space}", marks=[pytest.mark.slow] if space == "all" else []
+    )
     for space in STREAMS
     for path in WHOLE
 ]
@@ -46,7 +55,11 @@ def untouched(tiny):
 @pytest.fixture(scope="module", params=PAIRS)
 def heard(request, tmp_path_factory, shared_data, untouched):
     path, space = request.param
-    return listen(config_of(path, space), tmp_path_factory.mktemp("heard"), walk=1 if space == "dataset" else None)
+    return listen(
+        config_of(path, space),
+        tmp_path_factory.mktemp("heard"),
+        walk=1 if space == "dataset" else None,
+    )
 
 
 def test_no_class_is_scored_before_the_label_space_allows_it(heard):
@@ -59,7 +72,9 @@ def test_in_seen_no_experience_has_a_row_before_it_is_learned(heard):
     tested = {(record.trained, record.experience) for record in records if record.stream == "test"}
     plan, stops = plan_of(heard), {record.trained for record in records}
     experiences, early = range(len(plan.streams["test"])), plan.label_space != "seen"
-    assert tested == {(stop, index) for stop in stops for index in experiences if early or index < stop}
+    assert tested == {
+        (stop, index) for stop in stops for index in experiences if early or index < stop
+    }
     assert {record.trained for record in records if record.stream == "valid"} == {len(experiences)}
 
 
@@ -70,7 +85,9 @@ def test_only_declared_parameters_move(heard):
 def test_the_backbone_stays_to_the_bit(heard, tiny, untouched):
     assert heard.prepared.backbone is tiny
     assert bits(tiny.towers) == untouched
-    assert not any(weight.requires_grad or weight.grad is not None for weight in tiny.towers.parameters())
+    assert not any(
+        weight.requires_grad or weight.grad is not None for weight in tiny.towers.parameters()
+    )
     some = heard.prepared.benchmark.view.plan.table[:5]
     texts = tiny.text_features([candidate.prompts[0] for candidate in some])
     assert torch.allclose(tiny.class_features(some, templates=1), l2_normalize(texts), atol=1e-6)
@@ -80,17 +97,30 @@ def test_what_it_reads_stays_to_the_bit(heard, tiny, small_answerers):
     part, features = heard.prepared.parts[0], heard.prepared.features
     ids = torch.arange(part.start, part.start + len(part.data))
     asked = isinstance(part.data, QuestionSplit)
-    images, rows = (part.data.images, part.data.image_rows) if asked else (part.data, np.arange(len(part.data)))
-    pixels = torch.from_numpy(np.stack([tiny.preprocessing(images.image(row)) for row in range(len(images))]))
+    images, rows = (
+        (part.data.images, part.data.image_rows)
+        if asked
+        else (part.data, np.arange(len(part.data)))
+    )
+    pixels = torch.from_numpy(
+        np.stack([tiny.preprocessing(images.image(row)) for row in range(len(images))])
+    )
     assert torch.equal(features.image_features(ids), tiny.image_features(pixels)[rows])
     view, table = heard.prepared.benchmark.view.inputs, heard.prepared.benchmark.view.plan.table
     if view.input_kind == "answerer_scores":
         answerer = small_answerers[heard.prepared.config.strategy_config.answerer]
         said = [
-            answerer.answers(images.image(row), [each.question])[0] for row, each in zip(rows, part.data.questions, strict=True)
+            answerer.answers(images.image(row), [each.question])[0]
+            for row, each in zip(rows, part.data.questions, strict=True)
         ]
-        names = [candidate.name if candidate.dataset == part.dataset.name else None for candidate in table]
-        right = [[NORMALISERS[part.dataset.normaliser](answer) == name for name in names] for answer in said]
+        names = [
+            candidate.name if candidate.dataset == part.dataset.name else None
+            for candidate in table
+        ]
+        right = [
+            [NORMALISERS[part.dataset.normaliser](answer) == name for name in names]
+            for answer in said
+        ]
         assert torch.equal(view(ids), torch.where(torch.tensor(right), 0.0, -torch.inf))
     elif view.input_kind == "question_patches":
         tokens = tiny.patch_features(pixels)[rows].float().flatten(1)
@@ -112,9 +142,13 @@ def test_predictions_do_not_depend_on_who_is_evaluated_beside(heard):
 @FIRST_STREAM
 def test_nothing_within_reach_depends_on_a_label_that_has_not_arrived(heard, tmp_path):
     other = listen(heard.prepared.config, tmp_path, walk=1, until=1, before=told_otherwise(heard))
-    assert np.array_equal(other.visible_labels, heard.visible_labels), "the labels that arrived are the same"
+    assert np.array_equal(other.visible_labels, heard.visible_labels), (
+        "the labels that arrived are the same"
+    )
     assert differing(heard.reached, other.reached) == []
-    assert other.states == heard.states[: len(other.states)], "nothing that was learned depends on it"
+    assert other.states == heard.states[: len(other.states)], (
+        "nothing that was learned depends on it"
+    )
 
 
 @FIRST_STREAM
@@ -123,14 +157,19 @@ def test_the_same_seed_gives_the_same_bytes_whoever_listens(heard, tmp_path):
     files = sorted(path.relative_to(result.folder) for path in result.folder.glob("predictions/*"))
     assert files
     for name in (RECORDS, *files):
-        assert (result.folder / name).read_bytes() == (heard.result.folder / name).read_bytes(), name
+        assert (result.folder / name).read_bytes() == (heard.result.folder / name).read_bytes(), (
+            name
+        )
 
 
 @FIRST_STREAM
 def test_another_seed_trains_another_adapter(heard, tmp_path):
     learns = heard.strategy.adapter.learns
     if learns == "closed_form":
-        pytest.skip("a closed form may be the same for every seed: the order of samples need not matter to it")
+        pytest.skip(
+            "a closed form may be the same for every seed: the order of samples need not matter to "
+            "it"
+        )
     other = listen(heard.prepared.config.model_copy(update={"seed": 1}), tmp_path, until=0)
     names = [name for name in other.states[0] if name.startswith("adapter/")]
     same = all(other.states[0][name] == heard.states[0][name] for name in names)

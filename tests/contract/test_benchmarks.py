@@ -1,4 +1,6 @@
-"""Every benchmark file: it says what it is, it is valid, it holds what the protocol publishes, and what is here runs."""
+"""Every benchmark file: it says what it is, it is valid, it holds what the protocol publishes, and
+what is here runs.
+"""
 
 import tomllib
 from pathlib import Path
@@ -16,16 +18,34 @@ from clvl_bench.streams.config import BenchmarkConfig
 
 BENCHMARKS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.toml"))
 ORDER_I = {
-    "aircraft": (100, 3333), "caltech101_zscl": (101, 1736), "cifar100": (100, 10000), "dtd": (47, 1880),
-    "eurosat_zscl": (10, 5400), "flowers102": (102, 6149), "food101": (101, 25250), "mnist": (10, 10000),
-    "oxford_pets": (37, 3669), "stanford_cars": (196, 8041), "sun397": (397, None),
-}  # fmt: skip
-"""MTIL, Order I: datasets, how many classes and test images each has (Zheng et al. 2023; ZSCL's code). Caltech101 has both
-kinds of faces and no background; the split of SUN397 cannot be made again (21,751 of its 108,754 images)."""
+    "aircraft": (100, 3333),
+    "caltech101_zscl": (101, 1736),
+    "cifar100": (100, 10000),
+    "dtd": (47, 1880),
+    "eurosat_zscl": (10, 5400),
+    "flowers102": (102, 6149),
+    "food101": (101, 25250),
+    "mnist": (10, 10000),
+    "oxford_pets": (37, 3669),
+    "stanford_cars": (196, 8041),
+    "sun397": (397, None),
+}
+"""MTIL, Order I: datasets, how many classes and test images each has (Zheng et al. 2023; ZSCL's
+code). Caltech101 has both kinds of faces and no background; the split of SUN397 cannot be made
+again (21,751 of its 108,754 images)."""
 ORDER_II = (
-    "stanford_cars", "food101", "mnist", "oxford_pets", "flowers102", "sun397", "aircraft", "caltech101_zscl", "dtd",
-    "eurosat_zscl", "cifar100",
-)  # fmt: skip
+    "stanford_cars",
+    "food101",
+    "mnist",
+    "oxford_pets",
+    "flowers102",
+    "sun397",
+    "aircraft",
+    "caltech101_zscl",
+    "dtd",
+    "eurosat_zscl",
+    "cifar100",
+)
 
 
 def benchmark(name: str) -> BenchmarkConfig:
@@ -41,15 +61,21 @@ def test_a_file_begins_with_what_it_is_and_is_valid(name):
     assert first.endswith((".", ").")), "a sentence: the list shows it"
     config = benchmark(name)
     assert name in names("benchmark")
-    assert name.startswith("toy_") == all(config.declared(each).domain == "toy" for each in config.named)
+    assert name.startswith("toy_") == all(
+        config.declared(each).domain == "toy" for each in config.named
+    )
 
 
 def test_mtil_has_the_published_datasets_classes_and_label_space():
-    first, second, few = (benchmark(name) for name in ("mtil_order_1", "mtil_order_2", "mtil_5shot"))
+    first, second, few = (
+        benchmark(name) for name in ("mtil_order_1", "mtil_order_2", "mtil_5shot")
+    )
     assert first.datasets == few.datasets == tuple(ORDER_I)
     assert second.datasets == ORDER_II
     declared = {name: first.declared(name) for name in first.datasets}
-    assert {name: (len(each.classes), each.splits.get("test")) for name, each in declared.items()} == ORDER_I
+    assert {
+        name: (len(each.classes), each.splits.get("test")) for name, each in declared.items()
+    } == ORDER_I
     assert {config.label_space for config in (first, second, few)} == {"dataset"}
     assert (first.shots, second.shots, few.shots) == (None, None, 5)
 
@@ -57,12 +83,24 @@ def test_mtil_has_the_published_datasets_classes_and_label_space():
 def test_xtail_has_ten_datasets_all_classes_and_sixteen_shots():
     config = benchmark("xtail")
     assert {config.declared(name).known_as for name in config.datasets} == {
-        "aircraft", "caltech101", "dtd", "eurosat", "flowers102", "food101", "mnist", "oxford_pets", "stanford_cars", "sun397",
-    }  # fmt: skip
+        "aircraft",
+        "caltech101",
+        "dtd",
+        "eurosat",
+        "flowers102",
+        "food101",
+        "mnist",
+        "oxford_pets",
+        "stanford_cars",
+        "sun397",
+    }
     assert (config.label_space, config.shots) == ("all", 16)
 
 
-@pytest.mark.parametrize(("name", "steps"), [("cifar100_10_steps", 10), ("cifar100_20_steps", 20), ("cifar100_50_steps", 50)])
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [("cifar100_10_steps", 10), ("cifar100_20_steps", 20), ("cifar100_50_steps", 50)],
+)
 def test_cifar100_comes_in_equal_steps(name, steps):
     config = benchmark(name)
     assert config.classes_per_experience == (100 // steps,) * steps
@@ -72,10 +110,19 @@ def test_cifar100_comes_in_equal_steps(name, steps):
 def test_satellite_datasets_come_in_turn():
     config = benchmark("satellite_sequence")
     sizes = {name: config.sizes_of(name) for name in config.datasets}
-    assert sizes == {"eurosat": (2,) * 5, "resisc45": (5,) * 9, "uc_merced": (7,) * 3, "aid": (6,) * 5}
+    assert sizes == {
+        "eurosat": (2,) * 5,
+        "resisc45": (5,) * 9,
+        "uc_merced": (7,) * 3,
+        "aid": (6,) * 5,
+    }
 
 
-HERE = [name for name in BENCHMARKS if all(is_here(benchmark(name).declared(each)) for each in benchmark(name).named)]
+HERE = [
+    name
+    for name in BENCHMARKS
+    if all(is_here(benchmark(name).declared(each)) for each in benchmark(name).named)
+]
 
 
 def steps_of(stream: BenchmarkConfig) -> int:
@@ -88,13 +135,18 @@ def steps_of(stream: BenchmarkConfig) -> int:
     skills = [
         skill
         for name in stream.datasets
-        for skill in asked.groups or [(each,) for each in stream.questions_of(name).values[asked.by]]
+        for skill in asked.groups
+        or [(each,) for each in stream.questions_of(name).values[asked.by]]
     ]
     if asked.concepts == "together":
         return len(skills)
     (dataset,) = map(stream.questions_of, stream.datasets)
     concepts = dataset.values[asked.concept]
-    return sum(any((value, concept) not in asked.held_out for value in skill) for skill in skills for concept in concepts)
+    return sum(
+        any((value, concept) not in asked.held_out for value in skill)
+        for skill in skills
+        for concept in concepts
+    )
 
 
 @pytest.mark.parametrize("name", HERE)
@@ -156,10 +208,12 @@ def test_a_mistake_in_it_is_one_line(aid, text, says):
     assert says in line
 
 
-def test_the_committed_results_of_a_benchmark_travel_in_the_package_and_nothing_else_of_results_does():
+def test_of_results_only_the_committed_ones_of_a_benchmark_travel_in_the_package():
     """A wheel made in a checkout with runs of its user's must not take them along."""
     packaged = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     included = packaged["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    committed = {f"results/{name}" for name in BENCHMARKS if (ROOT / "results" / name / "runs.csv").is_file()}
+    committed = {
+        f"results/{name}" for name in BENCHMARKS if (ROOT / "results" / name / "runs.csv").is_file()
+    }
     assert {source for source in included if source.startswith("results")} == committed
     assert all(target == f"clvl_bench/shipped/{source}" for source, target in included.items())

@@ -14,7 +14,9 @@ from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig, PluginConfig
 from clvl_bench.metrics import continual as metrics
 
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL)
+BLOCKS = re.findall(
+    r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL
+)
 FOREST = Candidate(dataset="d", name="forest", templates=("a photo of a {}.",))
 SEA = Candidate(dataset="d", name="sea", templates=("a photo of a {}.",))
 
@@ -39,11 +41,17 @@ def configured(name):
 
 def test_the_adapter_of_the_page_starts_as_zero_shot_and_trains_its_factor(tiny):
     settings = configured("ScaleConfig")
-    adapter = written("class Scale(Adapter)", ScaleConfig=type(settings))["build"](settings, tiny, [FOREST, SEA])
-    images = torch.nn.functional.normalize(torch.randn(3, tiny.width, generator=torch.Generator().manual_seed(0)), dim=1)
+    adapter = written("class Scale(Adapter)", ScaleConfig=type(settings))["build"](
+        settings, tiny, [FOREST, SEA]
+    )
+    images = torch.nn.functional.normalize(
+        torch.randn(3, tiny.width, generator=torch.Generator().manual_seed(0)), dim=1
+    )
     texts = torch.nn.functional.normalize(tiny.class_features([FOREST, SEA]), dim=1)
     adapter.begin((0, 1))
-    assert torch.allclose(adapter.logits(images, (0, 1)), tiny.logit_scale * images @ texts.T, atol=1e-3)
+    assert torch.allclose(
+        adapter.logits(images, (0, 1)), tiny.logit_scale * images @ texts.T, atol=1e-3
+    )
     assert [name for name, _ in adapter.named_parameters()] == ["factor"]
 
 

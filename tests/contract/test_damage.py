@@ -1,5 +1,6 @@
-"""One flipped byte is found and named, whatever file it is in. (Chunks of features, rows and the embedded weights have
-their tests where they are written and read.)"""
+"""One flipped byte is found and named, whatever file it is in. (Chunks of features, rows and the
+embedded weights have their tests where they are written and read.)
+"""
 
 import json
 import shutil
@@ -24,7 +25,12 @@ from clvl_bench.runs.files import run_config
 from clvl_bench.runs.runner import run
 
 CHOSEN = ("toy_landcover", "zeroshot", "--limit", "20", "--device", "cpu")
-RESULTS = ("records.csv", "result.json", "predictions/0000.safetensors", "predictions/0005.safetensors")
+RESULTS = (
+    "records.csv",
+    "result.json",
+    "predictions/0000.safetensors",
+    "predictions/0005.safetensors",
+)
 
 
 def flip(path: Path) -> None:
@@ -84,7 +90,9 @@ def test_a_finished_run_is_not_taken_for_one_with_other_weights(random_clip, tmp
         run(config, results=tmp_path, progress=False)
 
 
-@pytest.mark.parametrize("name", sorted(json.loads((assets() / "manifest.json").read_bytes())["files"]))
+@pytest.mark.parametrize(
+    "name", sorted(json.loads((assets() / "manifest.json").read_bytes())["files"])
+)
 def test_a_flipped_byte_in_any_file_of_the_embedded_backbone_is_named(name, tmp_path, monkeypatch):
     copy = shutil.copytree(assets(), tmp_path / "tiny-clip")
     flip(copy / name)
@@ -102,7 +110,9 @@ def test_kept_pictures_with_a_flipped_byte_are_named_and_painted_again(empty_hom
     assert kept.read_bytes() != original
     assert not caplog.messages
     again = read_split(dataset, "test")
-    assert caplog.messages == [f"clvl-bench: {kept}: is not what was written; its pictures are painted again"]
+    assert caplog.messages == [
+        f"clvl-bench: {kept}: is not what was written; its pictures are painted again"
+    ]
     assert all(np.array_equal(again.image(row), whole.image(row)) for row in range(len(whole)))
     assert np.array_equal(again.labels, whole.labels)
     with np.load(kept) as mended:
@@ -120,5 +130,6 @@ def test_behind_a_damaged_checkpoint_the_one_before_is_taken_up(tmp_path, name, 
     assert torch.equal(found.state["adapter"]["weight"], torch.ones(3))
     assert not (tmp_path / "0002").exists()
     assert caplog.messages == [
-        f"clvl-bench: {tmp_path / '0002'}: is not what was written; the run goes on from the state before it"
+        f"clvl-bench: {tmp_path / '0002'}: is not what was written; the run goes on from the state "
+        f"before it"
     ]

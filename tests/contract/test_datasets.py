@@ -1,4 +1,6 @@
-"""Every declaration says what must be known before anything of a dataset is read, and says what is published."""
+"""Every declaration says what must be known before anything of a dataset is read, and says what is
+published.
+"""
 
 import re
 
@@ -9,8 +11,9 @@ from clvl_bench.data.catalog.prompts import OWN, aliases, prompts_of
 from clvl_bench.data.catalog.sources import HubSource, OwnCopySource, ToySource
 from clvl_bench.data.toy.index import WORLDS
 
-# Classes, and the sizes of train, valid and test, or the size of all where the authors published no split: written a second
-# time as the field cites them, not copied from the declarations. MedMNIST's were compared with the table in its own package.
+# Classes, and the sizes of train, valid and test, or the size of all where the authors published no
+# split: written a second time as the field cites them, not copied from the declarations. MedMNIST's
+# were compared with the table in its own package.
 PUBLISHED: dict[str, tuple[int, tuple[int | None, int | None, int | None] | int]] = {
     "toy_landcover": (10, (1600, None, 400)),
     "toy_infrared": (10, (1600, None, 400)),
@@ -48,7 +51,9 @@ PUBLISHED: dict[str, tuple[int, tuple[int | None, int | None, int | None] | int]
     "imagenet": (1000, (1281167, None, 50000)),
 }
 
-pytestmark = pytest.mark.parametrize("dataset", DATASETS, ids=[dataset.name for dataset in DATASETS])
+pytestmark = pytest.mark.parametrize(
+    "dataset", DATASETS, ids=[dataset.name for dataset in DATASETS]
+)
 
 
 def test_classes_and_sizes_are_the_published_ones(dataset):
@@ -74,14 +79,19 @@ def test_there_is_one_label_a_class(dataset):
         assert all(name in shown for name, shown in zip(painted, dataset.classes, strict=True))
     else:
         assert len(dataset.labels) == len(dataset.classes)
-        assert len({re.sub("[^a-z0-9]", "", label.lower()) for label in dataset.labels}) == len(dataset.labels)
+        assert len({re.sub("[^a-z0-9]", "", label.lower()) for label in dataset.labels}) == len(
+            dataset.labels
+        )
 
 
 def test_templates_hold_the_class_name_once(dataset):
     assert dataset.templates
     assert len(set(dataset.templates)) == len(dataset.templates)
     assert all(template.count("{}") == 1 for template in dataset.templates)
-    assert all(template.replace("{}", "").isascii() and "{" not in template.replace("{}", "") for template in dataset.templates)
+    assert all(
+        template.replace("{}", "").isascii() and "{" not in template.replace("{}", "")
+        for template in dataset.templates
+    )
 
 
 def test_prompts_are_those_of_the_set_that_is_named(dataset):
@@ -108,7 +118,9 @@ def test_no_name_in_any_set_stands_for_two_classes(dataset):
 
 def test_every_split_is_in_the_source(dataset):
     source = dataset.source.like if isinstance(dataset.source, OwnCopySource) else dataset.source
-    named = [getattr(source, field) for field in ("files", "parts", "splits") if hasattr(source, field)]
+    named = [
+        getattr(source, field) for field in ("files", "parts", "splits") if hasattr(source, field)
+    ]
     assert all(set(table) >= set(dataset.splits) for table in named)
 
 
@@ -131,7 +143,12 @@ def test_licence_citation_title_and_domain_are_given(dataset):
 
 def test_toys_are_called_toys(dataset):
     toy = isinstance(dataset.source, ToySource)
-    assert (dataset.domain == "toy") == dataset.name.startswith("toy_") == dataset.title.startswith("toy: ") == toy
+    assert (
+        (dataset.domain == "toy")
+        == dataset.name.startswith("toy_")
+        == dataset.title.startswith("toy: ")
+        == toy
+    )
 
 
 def test_a_variant_is_of_a_declared_dataset_and_has_its_classes(dataset):

@@ -1,4 +1,6 @@
-"""Every declared backbone is pinned or says how one gets it; what the list and the doctor say of them is so."""
+"""Every declared backbone is pinned or says how one gets it; what the list and the doctor say of
+them is so.
+"""
 
 import re
 import sys
@@ -35,7 +37,13 @@ def test_what_is_not_here_says_in_one_line_how_to_get_it(declared, tmp_path, mon
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(Missing) as missing:
         load_backbone(declared.name)
-    how = "fetch" if declared.revision else "import-weights" if declared.architecture else "--backbone ./FOLDER"
+    how = (
+        "fetch"
+        if declared.revision
+        else "import-weights"
+        if declared.architecture
+        else "--backbone ./FOLDER"
+    )
     assert how in str(missing.value)
     assert len(str(missing.value).splitlines()) == 1
     if declared.revision is None:
@@ -44,7 +52,9 @@ def test_what_is_not_here_says_in_one_line_how_to_get_it(declared, tmp_path, mon
 
 
 def test_activations_are_those_of_the_weights_that_training_started_from():
-    """GeoRSCLIP's authors load it into OpenAI's model, RemoteCLIP's into open_clip's plain ViT (their READMEs)."""
+    """GeoRSCLIP's authors load it into OpenAI's model, RemoteCLIP's into open_clip's plain ViT
+    (their READMEs).
+    """
     declared = {each.name: each.architecture for each in BACKBONES}
     assert declared["georsclip-vit-base-patch32"] == "ViT-B-32-quickgelu"
     assert declared["remoteclip-vit-base-patch32"] == "ViT-B-32"
@@ -53,12 +63,22 @@ def test_activations_are_those_of_the_weights_that_training_started_from():
 def test_weights_that_are_not_the_declared_ones_are_refused(random_clip, monkeypatch):
     folder = random_clip()
     declared = BackboneDeclaration(
-        name="other", title="t", family="f", repository="a/b", revision="0" * 40, sha256="1" * 64, parameters_m=1,
-        download_mb=1, licence="MIT", image_size=40,
-    )  # fmt: skip
+        name="other",
+        title="t",
+        family="f",
+        repository="a/b",
+        revision="0" * 40,
+        sha256="1" * 64,
+        parameters_m=1,
+        download_mb=1,
+        licence="MIT",
+        image_size=40,
+    )
     monkeypatch.setattr("clvl_bench.backbones.loading.find", lambda name: declared)
     monkeypatch.setattr("clvl_bench.backbones.loading.folder_of", lambda declared: folder)
-    with pytest.raises(Damage, match=r"model\.safetensors: sha256 is [0-9a-f]{8}, recorded 11111111"):
+    with pytest.raises(
+        Damage, match=r"model\.safetensors: sha256 is [0-9a-f]{8}, recorded 11111111"
+    ):
         load_backbone("other")
 
 
@@ -70,8 +90,16 @@ def test_the_list_fits_80_columns_and_says_what_is_here(tmp_path):
     assert {each.name for each in BACKBONES} <= set(rows)
     assert rows["tiny"].split()[-1] == "yes"
     assert rows["clip-vit-base-patch32"].split() == [
-        "clip-vit-base-patch32", "605", "MB", "224", "px", "77", "not", "stated", "fetch",
-    ]  # fmt: skip
+        "clip-vit-base-patch32",
+        "605",
+        "MB",
+        "224",
+        "px",
+        "77",
+        "not",
+        "stated",
+        "fetch",
+    ]
     assert rows["remoteclip-vit-base-patch32"].split()[-1] == "import"
 
 
@@ -96,7 +124,9 @@ def test_open_clip_that_is_not_installed_is_one_line(monkeypatch, tmp_path):
     (tmp_path / "open_clip_config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"")
     for call in (
-        lambda: import_weights(tmp_path / "model.safetensors", architecture="ViT-B-32", folder=tmp_path / "made"),
+        lambda: import_weights(
+            tmp_path / "model.safetensors", architecture="ViT-B-32", folder=tmp_path / "made"
+        ),
         lambda: load_backbone(str(tmp_path)),
     ):
         with pytest.raises(Mistake, match=r"pip install 'clvl_bench\[open-clip\]'") as refused:

@@ -1,4 +1,6 @@
-"""What the documentation says is so: links lead somewhere, files in it are valid, lists in it are the program's own."""
+"""What the documentation says is so: links lead somewhere, files in it are valid, lists in it are
+the program's own.
+"""
 
 import re
 import tomllib
@@ -50,8 +52,19 @@ def test_every_dataset_that_the_page_declares_is_valid():
         config = parse(BenchmarkConfig, content, file="docs/datasets.md")
         declared += [(name, dataset.source.kind) for name, dataset in config.dataset.items()]
     variants = ("eurosat_coop", "eurosat_spatial", "eurosat_zscl", "caltech101_zscl")
-    copies = [("eurosat", "parquet"), ("pathmnist", "arrays"), *((name, "folder") for name in variants), ("eurosat", "folder")]
-    assert declared == [*copies, ("imagenet", "folder"), ("scenes", "folder"), ("tiles", "arrays"), ("inspection", "features")]
+    copies = [
+        ("eurosat", "parquet"),
+        ("pathmnist", "arrays"),
+        *((name, "folder") for name in variants),
+        ("eurosat", "folder"),
+    ]
+    assert declared == [
+        *copies,
+        ("imagenet", "folder"),
+        ("scenes", "folder"),
+        ("tiles", "arrays"),
+        ("inspection", "features"),
+    ]
 
 
 def test_the_page_names_every_dataset_that_one_must_bring():
@@ -61,8 +74,14 @@ def test_the_page_names_every_dataset_that_one_must_bring():
         .partition("\n")[0]
         .replace("ISIC 2018 and 2019", "ISIC 2018, ISIC 2019")
     )
-    named = {re.sub("[^a-z0-9]", "", name.split(":")[-1].lower()) for name in re.split("[,;|]", table)} - {""}
-    brought = {each.known_as.replace("_", "") for each in DATASETS if isinstance(each.source, OwnCopySource)}
+    named = {
+        re.sub("[^a-z0-9]", "", name.split(":")[-1].lower()) for name in re.split("[,;|]", table)
+    } - {""}
+    brought = {
+        each.known_as.replace("_", "")
+        for each in DATASETS
+        if isinstance(each.source, OwnCopySource)
+    }
     assert brought <= named
 
 
@@ -82,12 +101,19 @@ def test_the_page_defines_every_metric_and_no_other():
 
 def test_the_page_lists_the_verbs_that_there_are():
     verbs = set(typer.main.get_command(app).commands)
-    assert set(re.findall(r"^clvl-bench ([\w-]+)", blocks("docs/running.md", "")[0], re.MULTILINE)) == verbs
+    assert (
+        set(re.findall(r"^clvl-bench ([\w-]+)", blocks("docs/running.md", "")[0], re.MULTILINE))
+        == verbs
+    )
 
 
 def test_a_target_that_the_pages_name_is_in_the_makefile():
     targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
-    named = {name for page in PAGES for name in re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.MULTILINE)}
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.MULTILINE)
+    }
     assert "bench" in named
     assert named - targets == set()
 
@@ -105,14 +131,25 @@ def test_a_page_of_the_documentation_is_reachable_from_the_readme(name):
         if page in reachable or page.suffix != ".md" or not page.is_file():
             continue
         reachable.add(page)
-        waiting += [page.parent / link for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()) if "://" not in link]
+        waiting += [
+            page.parent / link
+            for link in re.findall(r"\]\(([^)#]+)\)", page.read_text())
+            if "://" not in link
+        ]
     assert Path(ROOT / "docs" / name).resolve() in reachable
 
 
 def test_the_bibliography_names_every_paper_that_a_method_or_a_dataset_cites():
     page = text("docs/bibliography.md")
     package = ROOT / "clvl_bench"
-    parts = [*sorted((package / "methods").rglob("*.py")), *sorted((package / "data" / "catalog").glob("*.py"))]
-    cited = {found for path in parts for found in re.findall(r"arXiv:\d{4}\.\d{4,5}", path.read_text(encoding="utf-8"))}
+    parts = [
+        *sorted((package / "methods").rglob("*.py")),
+        *sorted((package / "data" / "catalog").glob("*.py")),
+    ]
+    cited = {
+        found
+        for path in parts
+        for found in re.findall(r"arXiv:\d{4}\.\d{4,5}", path.read_text(encoding="utf-8"))
+    }
     assert len(cited) > 20
     assert sorted(paper for paper in cited if paper not in page) == []

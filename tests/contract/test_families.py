@@ -1,8 +1,16 @@
-"""Every strategy learns one experience on every family of backbones, audited; or says in one line why it cannot."""
+"""Every strategy learns one experience on every family of backbones, audited; or says in one line
+why it cannot.
+"""
 
 import pytest
 import torch
-from contract.audits import SMALL, moved_undeclared, read_elsewhere, scored_too_early, swayed_by_neighbours
+from contract.audits import (
+    SMALL,
+    moved_undeclared,
+    read_elsewhere,
+    scored_too_early,
+    swayed_by_neighbours,
+)
 from contract.listening import bits, listen
 from contract.tables import small, written
 from contract.test_audits import WHOLE
@@ -22,9 +30,11 @@ ONE = ("benchmark.classes_per_experience=[10]", *SMALL)
 WORDS = {"prompt", "kgcoop", "cocoop", "attriclip", "prompt_per_experience", "answer_prompt"}
 LOW_RANK = {"lora", "lora_per_experience", "lora_merged", "olora"}
 LAYERS = {"maple", "sprompts", "l2p", "dualprompt", "coda_prompt", "moe_adapters"}
-"""Adapters that need embeddings of no words, query and value projections of their own, or a way in between layers."""
+"""Adapters that need embeddings of no words, query and value projections of their own, or a way in
+between layers."""
 BY_KIND = {written(path, "adapter")[0]["kind"]: path for path in reversed(WHOLE)}
-"""A strategy of every adapter: those are always run on one family, all the others with `make test-all`."""
+"""A strategy of every adapter: those are always run on one family, all the others with `make
+test-all`."""
 PAIRS = [
     pytest.param(
         family, path, id=f"{path.stem}-{family}",
@@ -43,7 +53,9 @@ def refuses(adapter: dict, backbone: TowerBackbone) -> bool:
         or (kind in LOW_RANK and not {"image", "text"} <= set(towers.query_and_value))
         or (kind == "answer_lora" and "text" not in towers.query_and_value)
         or (kind in LAYERS and not isinstance(towers, LayeredTowers))
-        or (adapter.get("tower") == "inherited" and not hasattr(towers, "vision_model"))  # layers of transformers' own
+        or (
+            adapter.get("tower") == "inherited" and not hasattr(towers, "vision_model")
+        )  # layers of transformers' own
     )
 
 
@@ -53,7 +65,9 @@ def loaded(tmp_path_factory):
 
     def load(family):
         if family not in kept:
-            kept[family] = load_backbone(str(FAMILIES[family](tmp_path_factory.mktemp("families") / family)))
+            kept[family] = load_backbone(
+                str(FAMILIES[family](tmp_path_factory.mktemp("families") / family))
+            )
         return kept[family]
 
     return load
@@ -75,13 +89,18 @@ def test_one_experience_under_the_audits(family, path, on_family, tmp_path):
     before = bits(backbone.towers)
     (adapter,) = written(path, "adapter")
     sizes = [f"adapter.{name}={size}" for name, size in small(adapter).items()]
-    if adapter["kind"] == "attriclip":  # three contexts stand before a name: some of these towers read 24 tokens
+    if (
+        adapter["kind"] == "attriclip"
+    ):  # three contexts stand before a name: some of these towers read 24 tokens
         sizes.append("adapter.context_length=1")
     sizes += ["train.iterations=3" for train in written(path, "train") if "iterations" in train]
     answers = adapters()[adapter["kind"]].input_kind in QUESTION_INPUTS
     benchmark, stream = ("toy_scans_vqa", SMALL) if answers else ("toy_landcover", ONE)
-    # Questions come by type: of fewer, a type may have a single answer, from which nothing is learned.
-    config = run_config(benchmark, str(path), limit=120 if answers else 20, overrides=(*stream, *sizes))
+    # Questions come by type: of fewer, a type may have a single answer, from which nothing is
+    # learned.
+    config = run_config(
+        benchmark, str(path), limit=120 if answers else 20, overrides=(*stream, *sizes)
+    )
     if refuses(adapter, backbone):
         with pytest.raises(Mistake) as refused:
             listen(config, tmp_path)
@@ -91,7 +110,9 @@ def test_one_experience_under_the_audits(family, path, on_family, tmp_path):
     heard = listen(config, tmp_path)
     assert heard.result is not None
     assert not any(torch.isnan(scores).any() for scores in heard.evaluated.values())
-    assert heard.strategy.adapter.abstains or all(torch.isfinite(scores).any() for scores in heard.evaluated.values())
+    assert heard.strategy.adapter.abstains or all(
+        torch.isfinite(scores).any() for scores in heard.evaluated.values()
+    )
     for audit in (scored_too_early, moved_undeclared, read_elsewhere, swayed_by_neighbours):
         assert audit(heard) == [], audit.__name__
     assert bits(backbone.towers) == before

@@ -1,4 +1,6 @@
-"""Prompt sets are what was published: compared with the files of their publishers where those are here."""
+"""Prompt sets are what was published: compared with the files of their publishers where those are
+here.
+"""
 
 import gzip
 import json
@@ -10,10 +12,20 @@ from clvl_bench.data.catalog.listing import DATASETS, find
 from clvl_bench.data.catalog.prompts import names, prompts_of, read_set
 
 OPENAI = {
-    "cifar10": "CIFAR10", "cifar100": "CIFAR100", "eurosat": "EuroSAT", "resisc45": "RESISC45", "aircraft": "FGVCAircraft",
-    "caltech101": "Caltech101", "dtd": "DescribableTextures", "flowers102": "Flowers102", "food101": "Food101",
-    "mnist": "MNIST", "oxford_pets": "OxfordPets", "stanford_cars": "StanfordCars", "sun397": "SUN397",
-}  # fmt: skip
+    "cifar10": "CIFAR10",
+    "cifar100": "CIFAR100",
+    "eurosat": "EuroSAT",
+    "resisc45": "RESISC45",
+    "aircraft": "FGVCAircraft",
+    "caltech101": "Caltech101",
+    "dtd": "DescribableTextures",
+    "flowers102": "Flowers102",
+    "food101": "Food101",
+    "mnist": "MNIST",
+    "oxford_pets": "OxfordPets",
+    "stanford_cars": "StanfordCars",
+    "sun397": "SUN397",
+}
 COOP = {
     "eurosat": ("EuroSAT", "a centered satellite photo of {}."),
     "dtd": ("DescribableTextures", "{} texture."),
@@ -22,10 +34,15 @@ COOP = {
     "stanford_cars": ("StanfordCars", "a photo of a {}."),
 }
 CLIP_BENCHMARK = {
-    "eurosat": ("eurosat", 0), "caltech101": ("caltech101", 1), "flowers102": ("flowers", 0), "mnist": ("mnist", 0),
-    "oxford_pets": ("pets", 0), "imagenet": ("imagenet1k", 0),
-}  # fmt: skip
-"""And how many classes stand before the first one that is declared: Caltech101's background is none."""
+    "eurosat": ("eurosat", 0),
+    "caltech101": ("caltech101", 1),
+    "flowers102": ("flowers", 0),
+    "mnist": ("mnist", 0),
+    "oxford_pets": ("pets", 0),
+    "imagenet": ("imagenet1k", 0),
+}
+"""And how many classes stand before the first one that is declared: Caltech101's background is
+none."""
 
 
 @pytest.fixture
@@ -39,8 +56,10 @@ def words(name: str) -> list[str]:
 
 def test_every_dataset_of_a_set_is_declared():
     assert {name: set(read_set(name)) for name in names()} == {
-        "openai": set(OPENAI), "coop": set(COOP), "clip_benchmark": set(CLIP_BENCHMARK)
-    }  # fmt: skip
+        "openai": set(OPENAI),
+        "coop": set(COOP),
+        "clip_benchmark": set(CLIP_BENCHMARK),
+    }
     assert set().union(*map(read_set, names())) <= {dataset.name for dataset in DATASETS}
 
 
@@ -52,7 +71,9 @@ def test_openai(published, name):
     # EuroSAT and pets are listed there in another order than the labels'.
     assert sorted(ours.classes.values()) == sorted(set(theirs["classes"]) - {"background"})
     if name not in ("eurosat", "oxford_pets"):
-        assert list(ours.classes.values()) == [label for label in theirs["classes"] if label != "background"]
+        assert list(ours.classes.values()) == [
+            label for label in theirs["classes"] if label != "background"
+        ]
 
 
 @pytest.mark.parametrize("name", COOP)
@@ -62,7 +83,9 @@ def test_coop(published, name):
     with gzip.open(published / "coop_splits" / f"split_zhou_{file}.json.gz") as content:
         entries = [entry for split in json.load(content).values() for entry in split]
     ours = prompts_of("coop", name)
-    assert list(ours.classes.values()) == [label for _, label in sorted({(number, label) for _, number, label in entries})]
+    assert list(ours.classes.values()) == [
+        label for _, label in sorted({(number, label) for _, number, label in entries})
+    ]
     assert ours.templates == (template,)
 
 
@@ -71,19 +94,35 @@ def test_clip_benchmark(published, name):
     theirs, first = CLIP_BENCHMARK[name]
     folder = published / "clip_benchmark"
     classes = json.loads((folder / "en_classnames.json").read_bytes())[theirs][first:]
-    templates = json.loads((folder / "en_zeroshot_classification_templates.json").read_bytes())[theirs]
+    templates = json.loads((folder / "en_zeroshot_classification_templates.json").read_bytes())[
+        theirs
+    ]
     ours = prompts_of("clip_benchmark", name)
     assert list(ours.templates) == [template.replace("{c}", "{}") for template in templates]
-    changed = {744: "projectile", 836: "sunglass"} if name == "imagenet" else {}  # else two classes would have one name
-    assert list(ours.classes.values()) == [changed.get(number, label) for number, label in enumerate(classes)]
+    changed = (
+        {744: "projectile", 836: "sunglass"} if name == "imagenet" else {}
+    )  # else two classes would have one name
+    assert list(ours.classes.values()) == [
+        changed.get(number, label) for number, label in enumerate(classes)
+    ]
 
 
 @pytest.mark.parametrize("name", COOP)
 def test_classes_of_two_sets_mean_the_same(name):
-    """The names differ, but share a word (`annual crop land`, `Annual Crop Land`), wherever a label stands in both."""
+    """The names differ, but share a word (`annual crop land`, `Annual Crop Land`), wherever a label
+    stands in both.
+    """
     openai, coop = prompts_of("openai", name).classes, prompts_of("coop", name).classes
-    strangers = [(openai[label], coop[label]) for label in openai if not {*words(openai[label])} & {*words(coop[label])}]
-    assert strangers in ([], [("brushland or shrubland", "Herbaceous Vegetation Land")], [("air plant", "ball moss")])
+    strangers = [
+        (openai[label], coop[label])
+        for label in openai
+        if not {*words(openai[label])} & {*words(coop[label])}
+    ]
+    assert strangers in (
+        [],
+        [("brushland or shrubland", "Herbaceous Vegetation Land")],
+        [("air plant", "ball moss")],
+    )
 
 
 def test_imagenets_labels_are_the_sorted_wordnet_ids_of_its_names(real_data):
@@ -91,5 +130,8 @@ def test_imagenets_labels_are_the_sorted_wordnet_ids_of_its_names(real_data):
     labels = find("imagenet").labels
     assert list(labels) == sorted(set(labels))
     assert all(re.fullmatch(r"n\d{8}", label) for label in labels)
-    shared = [bool({*words(ours)} & {*words(theirs)}) for ours, theirs in zip(find("imagenet").classes, names, strict=True)]
+    shared = [
+        bool({*words(ours)} & {*words(theirs)})
+        for ours, theirs in zip(find("imagenet").classes, names, strict=True)
+    ]
     assert sum(shared) > 950, "the same thousand things in the same order"

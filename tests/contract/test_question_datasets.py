@@ -1,4 +1,6 @@
-"""Every declaration of questions says what must be known before anything is read, and says what is published."""
+"""Every declaration of questions says what must be known before anything is read, and says what is
+published.
+"""
 
 import pytest
 
@@ -8,9 +10,10 @@ from clvl_bench.data.catalog.vqa_sources import ToyQuestionsSource
 from clvl_bench.data.readers.reading import is_here
 from clvl_bench.data.readers.vqa.reading import read_questions
 
-# Questions of train and test under the official split, written a second time as the field cites them; None where no number was
-# looked up. VQA-RAD: 2,248 questions, of which 451 test (Lau et al. 2018). SLAKE: Liu et al. 2021, the English half and all.
-# PathVQA: the hub's deduplicated set. RSVQA-LR: 10,004 = 6,957 yes/no + 2,947 counts + 100 rural or urban.
+# Questions of train and test under the official split, written a second time as the field cites
+# them; None where no number was looked up. VQA-RAD: 2,248 questions, of which 451 test (Lau et al.
+# 2018). SLAKE: Liu et al. 2021, the English half and all. PathVQA: the hub's deduplicated set.
+# RSVQA-LR: 10,004 = 6,957 yes/no + 2,947 counts + 100 rural or urban.
 PUBLISHED: dict[str, tuple[int | None, int | None]] = {
     "toy_scans_vqa": (3300, 1650),
     "toy_landcover_vqa": (4800, 1200),
@@ -26,7 +29,9 @@ PUBLISHED: dict[str, tuple[int | None, int | None]] = {
     "rsivqa_aid": (None, None),
 }
 
-pytestmark = pytest.mark.parametrize("dataset", QUESTIONS, ids=[dataset.name for dataset in QUESTIONS])
+pytestmark = pytest.mark.parametrize(
+    "dataset", QUESTIONS, ids=[dataset.name for dataset in QUESTIONS]
+)
 
 
 def test_sizes_are_the_published_ones(dataset):
@@ -38,7 +43,11 @@ def test_licence_citation_title_and_domain_are_given(dataset):
     assert {"licence", "citation", "title", "domain"} <= dataset.model_fields_set
     assert all(text.strip() for text in (dataset.licence, dataset.citation, dataset.title))
     assert dataset.domain != "unknown"
-    assert (dataset.domain == "toy") == isinstance(dataset.source, ToyQuestionsSource) == dataset.name.startswith("toy_")
+    assert (
+        (dataset.domain == "toy")
+        == isinstance(dataset.source, ToyQuestionsSource)
+        == dataset.name.startswith("toy_")
+    )
 
 
 def test_open_candidates_are_unique_after_the_normaliser(dataset):
@@ -58,4 +67,6 @@ def test_what_is_here_has_the_declared_values_images_and_answers(dataset):
         for name, values in dataset.values.items():
             assert {getattr(each, name) for each in data.questions} <= set(values)
         if dataset.domain == "toy":
-            assert {each.answer for each in data.questions} <= {normalise(answer) for answer in dataset.open_answers}
+            assert {each.answer for each in data.questions} <= {
+                normalise(answer) for answer in dataset.open_answers
+            }

@@ -1,4 +1,6 @@
-"""The unions in config are the registry: kinds, modules, files and readers match one to one, whatever is added."""
+"""The unions in config are the registry: kinds, modules, files and readers match one to one,
+whatever is added.
+"""
 
 import pytest
 from contract.tables import FILES, STRATEGIES, members, offering, written
@@ -37,12 +39,16 @@ def test_source_kinds_and_readers_match_one_to_one():
     assert set(QUESTION_KINDS) == set(members(VqaSource)) == set(offering(vqa, "read"))
 
 
-@pytest.mark.parametrize(("sort", "path"), FILES, ids=[f"{sort}-{path.stem}" for sort, path in FILES])
+@pytest.mark.parametrize(
+    ("sort", "path"), FILES, ids=[f"{sort}-{path.stem}" for sort, path in FILES]
+)
 def test_a_file_is_a_valid_one_of_its_sort(sort, path):
     assert check(path)[0] == sort
 
 
-@pytest.mark.parametrize(("sort", "path"), FILES, ids=[f"{sort}-{path.stem}" for sort, path in FILES])
+@pytest.mark.parametrize(
+    ("sort", "path"), FILES, ids=[f"{sort}-{path.stem}" for sort, path in FILES]
+)
 def test_a_file_begins_by_saying_what_it_is(sort, path):
     assert path.read_text(encoding="utf-8").startswith("# ")
 
@@ -52,7 +58,9 @@ def test_every_kind_is_used_by_a_strategy_file(part, kind):
     assert any(table["kind"] == kind for path in STRATEGIES for table in written(path, part))
 
 
-@pytest.mark.parametrize("table", [(*DATASETS, *QUESTIONS), BACKBONES], ids=["datasets", "backbones"])
+@pytest.mark.parametrize(
+    "table", [(*DATASETS, *QUESTIONS), BACKBONES], ids=["datasets", "backbones"]
+)
 def test_a_name_is_listed_once(table):
     names = [entry.name for entry in table]
     assert len(set(names)) == len(names)

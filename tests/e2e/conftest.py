@@ -1,4 +1,6 @@
-"""Fixtures of the end-to-end tests: a benchmark of half a second, and homes in which nothing is encoded yet."""
+"""Fixtures of the end-to-end tests: a benchmark of half a second, and homes in which nothing is
+encoded yet.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +28,9 @@ def small(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def painted(_home: None) -> Callable[[str | Path], None]:
-    """Paints the toy pictures of a benchmark, which takes seconds once a session, so that no test pays for it in between."""
+    """Paints the toy pictures of a benchmark, which takes seconds once a session, so that no test
+    pays for it in between.
+    """
 
     def paint(benchmark: str | Path) -> None:
         read_parts(load("benchmark", str(benchmark)))

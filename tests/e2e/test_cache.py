@@ -1,4 +1,6 @@
-"""A frozen image tower sees each image once, ever; and nobody can tell from the numbers whether it had seen it before."""
+"""A frozen image tower sees each image once, ever; and nobody can tell from the numbers whether it
+had seen it before.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,16 +39,22 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return made
 
 
-def test_the_first_strategy_encodes_each_distinct_image_once_and_the_next_one_none(config, new_home, monkeypatch):
+def test_the_first_strategy_encodes_each_distinct_image_once_and_the_next_one_none(
+    config, new_home, monkeypatch
+):
     monkeypatch.setenv("CLVL_HOME", str(new_home()))
     first = prepare(config("zeroshot"))
-    images = [pixel_hash(part.data.image(row)) for part in first.parts for row in range(len(part.data))]
+    images = [
+        pixel_hash(part.data.image(row)) for part in first.parts for row in range(len(part.data))
+    ]
     assert len(set(images)) == len(images), "no picture stands twice in these data"
     assert first.backbone.images_encoded == len(images) == 60 + 60 + 60
     assert prepare(config("prompt_replay")).backbone.images_encoded == 0
 
 
-def test_whole_runs_on_features_call_the_image_tower_as_seldom(config, new_home, tmp_path, monkeypatch, calls):
+def test_whole_runs_on_features_call_the_image_tower_as_seldom(
+    config, new_home, tmp_path, monkeypatch, calls
+):
     monkeypatch.setenv("CLVL_HOME", str(new_home()))
     run(config("prompt_replay"), results=tmp_path, progress=False)
     assert sum(calls) == 60 + 60 + 60
@@ -60,7 +68,9 @@ def accuracies(config: RunConfig, results: Path) -> dict[tuple[str, int, int], f
     return {(r.stream, r.trained, r.experience): r.value for r in records if r.metric == "accuracy"}
 
 
-def test_with_and_without_cache_and_in_other_chunks_the_records_agree(config, new_home, tmp_path, monkeypatch, calls):
+def test_with_and_without_cache_and_in_other_chunks_the_records_agree(
+    config, new_home, tmp_path, monkeypatch, calls
+):
     monkeypatch.setenv("CLVL_HOME", str(new_home()))
     without = accuracies(config("prompt_replay"), tmp_path / "without")
     assert calls

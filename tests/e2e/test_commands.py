@@ -1,4 +1,6 @@
-"""The verbs in the order in which they are used: run, report, compare, a grid; and what they leave alone."""
+"""The verbs in the order in which they are used: run, report, compare, a grid; and what they leave
+alone.
+"""
 
 import csv
 import json
@@ -20,13 +22,17 @@ EXPERIMENT = """version = 1
 benchmarks = ["small.toml"]
 strategies = ["zeroshot", "s.toml", "broken.toml", "big.toml"]
 """
-REPLAY = STRATEGY.replace("[train]", '[[plugins]]\nkind = "replay"\nmemory_size = 50\n[train]\nclasses = "seen"')
+REPLAY = STRATEGY.replace(
+    "[train]", '[[plugins]]\nkind = "replay"\nmemory_size = 50\n[train]\nclasses = "seen"'
+)
 RUN = ("run", "small.toml", "s.toml", "--limit", 20)
 
 
 @pytest.fixture
 def files(tmp_path: Path, small: Path) -> Path:
-    """A folder with a benchmark, strategies and an experiment in it. One of the strategies fails."""
+    """A folder with a benchmark, strategies and an experiment in it. One of the strategies
+    fails.
+    """
     (tmp_path / "s.toml").write_text(STRATEGY)
     (tmp_path / "big.toml").write_text(REPLAY)
     (tmp_path / "broken.toml").write_text(STRATEGY.replace("epochs = 1", "epochs = 1\nlr = 1e30"))
@@ -35,7 +41,11 @@ def files(tmp_path: Path, small: Path) -> Path:
 
 
 def written(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_plan_then_run_then_report_then_compare(files):
@@ -46,9 +56,14 @@ def test_plan_then_run_then_report_then_compare(files):
     assert [folder.name for folder in files.glob("results/runs/*")] == [planned]
     report = clvl_here("report", "results", "--out", "table", cwd=files)
     assert report.returncode == 0, report.stderr
-    assert {"records.csv", "runs.csv", "summary.csv", "summary.md", "seen_accuracy.png"} <= set(written(files / "table"))
+    assert {"records.csv", "runs.csv", "summary.csv", "summary.md", "seen_accuracy.png"} <= set(
+        written(files / "table")
+    )
     same = clvl_here("compare", "results", "table", cwd=files)
-    assert (same.returncode, same.stdout) == (0, "1 runs compared, 0 values differ by more than 0\n")
+    assert (same.returncode, same.stdout) == (
+        0,
+        "1 runs compared, 0 values differ by more than 0\n",
+    )
 
 
 def test_compare_tells_which_number_moved(files):
@@ -56,7 +71,11 @@ def test_compare_tells_which_number_moved(files):
     clvl_here("report", "results", "--out", "table", "--no-plots", cwd=files)
     with open(files / "table" / "records.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    row = next(row for row in rows if (row["stream"], row["trained"], row["experience"]) == ("test", "2", "1"))
+    row = next(
+        row
+        for row in rows
+        if (row["stream"], row["trained"], row["experience"]) == ("test", "2", "1")
+    )
     row["value"] = repr(float(row["value"]) + 0.05)
     with open(files / "table" / "records.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
@@ -84,11 +103,15 @@ def test_a_finished_run_is_shown_again_and_not_computed_again(files, monkeypatch
     assert written(files) == before
 
 
-def test_a_finished_run_is_not_taken_for_one_of_another_adapter_or_plugin_under_the_same_name(files):
+def test_a_finished_run_is_not_taken_for_one_of_another_adapter_or_plugin_under_the_same_name(
+    files,
+):
     """`kind` is a default of each class, so that the id does not hold it: the record does."""
     held = STRATEGY.replace("[train]", '[[plugins]]\nkind = "ewc"\n[train]')
     (files / "s.toml").write_text(held)
-    (files / "one.toml").write_text('version = 1\nbenchmarks = ["small.toml"]\nstrategies = ["s.toml"]\n')
+    (files / "one.toml").write_text(
+        'version = 1\nbenchmarks = ["small.toml"]\nstrategies = ["s.toml"]\n'
+    )
     grid = ("grid", "one.toml", "--limit", 20, "--jobs", 1)
     assert clvl_here(*grid, cwd=files).returncode == 0
     for old, new, now in (("prompt", "linear", "linear, ewc"), ("ewc", "mas", "prompt, mas")):
@@ -96,7 +119,10 @@ def test_a_finished_run_is_not_taken_for_one_of_another_adapter_or_plugin_under_
         for command in (RUN, grid):
             refused = clvl_here(*command, cwd=files)
             assert refused.returncode == 2
-            assert f"when it was prompt, ewc; now it is {now}: give the file another name" in refused.stderr
+            assert (
+                f"when it was prompt, ewc; now it is {now}: give the file another name"
+                in refused.stderr
+            )
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(files, empty_home):
@@ -113,7 +139,13 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(files, empty_home):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["list"], ["list", "prompt"], ["list", "distillation"], ["doctor"], ["check", "small.toml", "s.toml", "grid.toml"]],
+    [
+        ["list"],
+        ["list", "prompt"],
+        ["list", "distillation"],
+        ["doctor"],
+        ["check", "small.toml", "s.toml", "grid.toml"],
+    ],
     ids=" ".join,
 )
 def test_what_is_printed_fits_into_80_columns(files, arguments):
@@ -122,13 +154,19 @@ def test_what_is_printed_fits_into_80_columns(files, arguments):
     assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
 
 
-def test_the_fields_of_an_adapter_and_of_a_plugin_are_listed_with_defaults_and_bounds(files, capsys, monkeypatch):
+def test_the_fields_of_an_adapter_and_of_a_plugin_are_listed_with_defaults_and_bounds(
+    files, capsys, monkeypatch
+):
     from clvl_bench.cli.listing import show
 
     monkeypatch.setenv("COLUMNS", "200")
     show("prompt")
     show("replay")
-    rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line.strip()}
+    rows = {
+        line.split()[0]: line.split()
+        for line in capsys.readouterr().out.splitlines()
+        if line.strip()
+    }
     assert rows["context_length"][1:8] == ["16", "whole", "number", ">=", "1", "<=", "64"]
     assert rows["position"][1:5] == ['"end"', "end,", "middle,", "front"]
     assert rows["class_specific"][1] == "false"
@@ -139,18 +177,38 @@ def test_the_fields_of_an_adapter_and_of_a_plugin_are_listed_with_defaults_and_b
 def test_the_list_of_datasets_says_size_licence_and_whether_it_is_here(files, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(files / "hub"))
     rows = {}
-    fetched = files / "hub" / "datasets--timm--eurosat-rgb" / "snapshots" / "b4e28552cd5f3932b6abc37eb20d3e84901ad728" / "data"
+    fetched = (
+        files
+        / "hub"
+        / "datasets--timm--eurosat-rgb"
+        / "snapshots"
+        / "b4e28552cd5f3932b6abc37eb20d3e84901ad728"
+        / "data"
+    )
     for here in ("fetch", "yes"):
-        lines = [line.split("  ") for line in clvl_here("list", "datasets", cwd=files).stdout.splitlines()]
+        lines = [
+            line.split("  ")
+            for line in clvl_here("list", "datasets", cwd=files).stdout.splitlines()
+        ]
         cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
         rows[here] = {line[0]: line[1:] for line in cells if len(line) == 6}
         fetched.mkdir(parents=True, exist_ok=True)
         for split in ("train", "validation", "test"):
             (fetched / f"{split}-0.parquet").touch()
     assert rows["fetch"]["toy_landcover"] == ["10", "1600/-/400", "-", "MIT", "yes"]
-    assert rows["fetch"]["pathmnist"] == ["9", "89996/10004/7180", "206 MB", "CC BY 4.0", "own copy"]
+    assert rows["fetch"]["pathmnist"] == [
+        "9",
+        "89996/10004/7180",
+        "206 MB",
+        "CC BY 4.0",
+        "own copy",
+    ]
     assert rows["fetch"]["aid"] == ["30", "10000, no split", "2.6 GB", "not stated", "own copy"]
-    assert rows["fetch"]["resisc45"] == rows["yes"]["resisc45"] == ["45", "18900/6300/6300", "425 MB", "not stated", "fetch"]
+    assert (
+        rows["fetch"]["resisc45"]
+        == rows["yes"]["resisc45"]
+        == ["45", "18900/6300/6300", "425 MB", "not stated", "fetch"]
+    )
     assert [rows[here]["eurosat"][-1] for here in ("fetch", "yes")] == ["fetch", "yes"]
 
 
@@ -160,7 +218,9 @@ def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(files):
     done = clvl(*grid, 2, cwd=files)
     assert done.returncode == 1, done.stderr
     folders = {folder.name.split("-")[1]: folder for folder in files.glob("results/runs/*")}
-    states = {name: json.loads((folder / "status.json").read_bytes()) for name, folder in folders.items()}
+    states = {
+        name: json.loads((folder / "status.json").read_bytes()) for name, folder in folders.items()
+    }
     assert {name: status["state"] for name, status in states.items()} == {
         "zeroshot": "done", "s": "done", "broken": "failed", "big": "done",
     }  # fmt: skip
@@ -181,7 +241,9 @@ def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(files):
 
 
 def test_a_dry_run_tells_what_the_runs_will_cost(files, monkeypatch):
-    """Time and memory are those of committed runs of the same kind, a run without one is not guessed at; disk is arithmetic."""
+    """Time and memory are those of committed runs of the same kind, a run without one is not
+    guessed at; disk is arithmetic.
+    """
     assert "not known" in clvl_here("grid", "grid.toml", "--dry-run", cwd=files).stdout
     done = clvl_here(*RUN, cwd=files)
     assert done.returncode == 0, done.stderr
@@ -189,14 +251,23 @@ def test_a_dry_run_tells_what_the_runs_will_cost(files, monkeypatch):
     with open(files / "committed/an_experiment/runs.csv", newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     row |= {"train_seconds": "100.0", "evaluate_seconds": "50.0", "peak_memory_mib": "700.0"}
-    with open(files / "committed/an_experiment/runs.csv", "w", newline="", encoding="utf-8") as file:
+    with open(
+        files / "committed/an_experiment/runs.csv", "w", newline="", encoding="utf-8"
+    ) as file:
         writer = csv.DictWriter(file, row.keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerow(row)
-    lines = clvl_here("grid", "grid.toml", "--limit", 20, "--dry-run", "--results", "committed", cwd=files).stdout.splitlines()
-    assert "Time      2 min of one core, as committed runs took it for 1 of 4 runs, the others are not known" in lines
+    lines = clvl_here(
+        "grid", "grid.toml", "--limit", 20, "--dry-run", "--results", "committed", cwd=files
+    ).stdout.splitlines()
+    assert (
+        "Time      2 min of one core, as committed runs took it for 1 of 4 runs, the others are "
+        "not known" in lines
+    )
     assert "Memory    700 MiB a run, the most that committed runs took" in lines
-    assert "Disk      60 images: 0.0 MiB of features, kept once for all runs" in lines, "64 values of 4 bytes each"
+    assert "Disk      60 images: 0.0 MiB of features, kept once for all runs" in lines, (
+        "64 values of 4 bytes each"
+    )
 
 
 def test_the_table_names_what_was_overridden(files):

@@ -1,4 +1,6 @@
-"""The examples of the documentation run as a user runs them, without our runner, and write what they say they write."""
+"""The examples of the documentation run as a user runs them, without our runner, and write what
+they say they write.
+"""
 
 import csv
 import math
@@ -29,7 +31,15 @@ def folder_of(tmp_path_factory: pytest.TempPathFactory, shared_home: Path) -> Ca
             ran[example] = tmp_path_factory.mktemp(example)
             command = [sys.executable, str(EXAMPLES / f"{example}.py")]
             env = {**os.environ, "CLVL_HOME": str(shared_home)}
-            done = subprocess.run(command, cwd=ran[example], env=env, capture_output=True, text=True, timeout=300, check=False)
+            done = subprocess.run(
+                command,
+                cwd=ran[example],
+                env=env,
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+            )
             assert done.returncode == 0, done.stderr
         return ran[example]
 
@@ -48,7 +58,9 @@ def matrix(rows: Rows, stream: str) -> Matrix:
         for row in rows
         if row["metric"] == "accuracy" and row["stream"] == stream
     }
-    assert len(cells) == sum(row["metric"] == "accuracy" and row["stream"] == stream for row in rows), "a cell twice"
+    assert len(cells) == sum(
+        row["metric"] == "accuracy" and row["stream"] == stream for row in rows
+    ), "a cell twice"
     return cells
 
 
@@ -62,8 +74,9 @@ def logged(rows: Rows, metric: str) -> dict[int, float]:
 def chaudhry(accuracy: Matrix, learned: int) -> float:
     """Forgetting after `learned` experiences, written out from Chaudhry et al. 2018, section 3."""
     drops = [
-        max(accuracy[t, j] for t in range(j + 1, learned)) - accuracy[learned, j] for j in range(learned - 1)
-    ]  # fmt: skip
+        max(accuracy[t, j] for t in range(j + 1, learned)) - accuracy[learned, j]
+        for j in range(learned - 1)
+    ]
     return sum(drops) / len(drops)
 
 
@@ -84,15 +97,23 @@ def test_prompt_learning_and_replay_learn_under_avalanches_own_naive(folder_of):
     assert set(test) == {(t, j) for t in range(6) for j in range(5)}
     assert set(heldout) == {(t, h) for t in range(6) for h in range(2)}
     before, after = (sum(test[t, j] for j in range(5)) / 5 for t in (0, 5))
-    assert after > before + 0.02, "the learned context is worth more than the template that it started from"
-    datasets = {row["dataset"] for row in rows if row["stream"] == "zeroshot" and row["metric"] == "accuracy"}
+    assert after > before + 0.02, (
+        "the learned context is worth more than the template that it started from"
+    )
+    datasets = {
+        row["dataset"]
+        for row in rows
+        if row["stream"] == "zeroshot" and row["metric"] == "accuracy"
+    }
     assert datasets == {"toy_postcards", "toy_shapes"}
 
 
 @pytest.mark.slow
 def test_replay_changes_nothing_before_there_is_a_past_and_something_from_then_on(folder_of):
     folder = folder_of("naive_with_prompt_and_replay")
-    without, beside = (matrix(read(folder / f"{name}.csv"), "test") for name in ("prompt", "prompt_replay"))
+    without, beside = (
+        matrix(read(folder / f"{name}.csv"), "test") for name in ("prompt", "prompt_replay")
+    )
     assert all(without[t, j] == beside[t, j] for t in (0, 1) for j in range(5))
     assert all(any(without[t, j] != beside[t, j] for j in range(5)) for t in range(2, 6))
 
@@ -104,8 +125,12 @@ def test_forgetting_and_zeroshot_accuracy_go_through_avalanches_evaluator_into_t
     forgetting, kept = logged(rows, "forgetting"), logged(rows, "heldout")
     assert set(forgetting) == set(kept) == set(range(6))
     assert all(math.isnan(forgetting[t]) for t in (0, 1)), "nothing can be forgotten yet"
-    assert [forgetting[t] for t in range(2, 6)] == pytest.approx([chaudhry(test, t) for t in range(2, 6)])
-    assert [kept[t] for t in range(6)] == pytest.approx([(heldout[t, 0] + heldout[t, 1]) / 2 for t in range(6)])
+    assert [forgetting[t] for t in range(2, 6)] == pytest.approx(
+        [chaudhry(test, t) for t in range(2, 6)]
+    )
+    assert [kept[t] for t in range(6)] == pytest.approx(
+        [(heldout[t, 0] + heldout[t, 1]) / 2 for t in range(6)]
+    )
 
 
 @pytest.mark.slow
@@ -115,9 +140,13 @@ def test_a_plain_model_forgets_under_naive_and_less_under_avalanches_replay(fold
         rows = read(folder / f"plain_{name}.csv")
         test, forgetting = matrix(rows, "test"), logged(rows, "forgetting")
         assert set(test) == {(t, j) for t in range(1, 6) for j in range(5)}
-        untaught = [test[t, j] for t in range(1, 6) for j in range(t, 5)]  # a row of random numbers may win once in a while
+        untaught = [
+            test[t, j] for t in range(1, 6) for j in range(t, 5)
+        ]  # a row of random numbers may win once in a while
         assert max(untaught) < 0.05
-        assert [forgetting[t] for t in range(2, 6)] == pytest.approx([chaudhry(test, t) for t in range(2, 6)])
+        assert [forgetting[t] for t in range(2, 6)] == pytest.approx(
+            [chaudhry(test, t) for t in range(2, 6)]
+        )
         last[name] = forgetting[5]
     assert last["naive"] > 0.2
     assert last["replay"] < last["naive"] - 0.1

@@ -1,4 +1,6 @@
-"""`fetch` against a hub of our own on the loopback: the pinned commit, once, and after an interruption only the rest."""
+"""`fetch` against a hub of our own on the loopback: the pinned commit, once, and after an
+interruption only the rest.
+"""
 
 import hashlib
 import http.server
@@ -17,14 +19,18 @@ from clvl_bench.data.catalog.sources import HubSource
 SOURCE = find("eurosat").source
 assert isinstance(SOURCE, HubSource)
 RNG = np.random.default_rng(0)
-FILES = {f"data/{split}-00000-of-00001.parquet": RNG.bytes(200_000) for split in ("train", "validation", "test")}
+FILES = {
+    f"data/{split}-00000-of-00001.parquet": RNG.bytes(200_000)
+    for split in ("train", "validation", "test")
+}
 FILES["README.md"] = b"not asked for"
 
 
 class Hub:
     """What a hub answers to its client: the files of one commit, and their bytes from any place on.
 
-    With `cut`, the first answer that sends a file's bytes breaks off after so many; the file `lost` is not found.
+    With `cut`, the first answer that sends a file's bytes breaks off after so many; the file `lost`
+    is not found.
     """
 
     def __init__(self) -> None:
@@ -37,27 +43,51 @@ class Hub:
         self.asked.append((handler.command, path, handler.headers.get("Range")))
         repository = f"/datasets/{SOURCE.repository}"
         listings = {
-            f"/api{repository}/revision/{SOURCE.revision}": {"id": SOURCE.repository, "sha": SOURCE.revision},
+            f"/api{repository}/revision/{SOURCE.revision}": {
+                "id": SOURCE.repository,
+                "sha": SOURCE.revision,
+            },
             f"/api{repository}/tree/{SOURCE.revision}": [
-                {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
+                {
+                    "type": "file",
+                    "path": name,
+                    "size": len(content),
+                    "oid": hashlib.sha1(content).hexdigest(),
+                }
                 for name, content in FILES.items()
             ],
         }
         if path in listings:
-            self._send(handler, 200, json.dumps(listings[path]).encode(), {"Content-Type": "application/json"})
+            self._send(
+                handler,
+                200,
+                json.dumps(listings[path]).encode(),
+                {"Content-Type": "application/json"},
+            )
             return
         name = path.removeprefix(f"{repository}/resolve/{SOURCE.revision}/")
         content = FILES.get(name)
         if content is None or name == self.lost:
             self._send(handler, 404, b"", {})
             return
-        headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": SOURCE.revision}
-        start = int((handler.headers.get("Range") or "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        headers = {
+            "ETag": f'"{hashlib.sha256(content).hexdigest()}"',
+            "X-Repo-Commit": SOURCE.revision,
+        }
+        start = int(
+            (handler.headers.get("Range") or "bytes=0-").removeprefix("bytes=").partition("-")[0]
+        )
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         self._send(handler, 206 if start else 200, content[start:], headers)
 
-    def _send(self, handler: http.server.BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str]) -> None:
+    def _send(
+        self,
+        handler: http.server.BaseHTTPRequestHandler,
+        status: int,
+        body: bytes,
+        headers: dict[str, str],
+    ) -> None:
         handler.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             handler.send_header(name, value)
@@ -74,7 +104,9 @@ class Hub:
     def sent(self) -> list[tuple[str, str | None]]:
         """Files whose bytes were asked for, and from where on."""
         return [
-            (path.partition("/resolve/")[2], start) for verb, path, start in self.asked if verb == "GET" and "resolve" in path
+            (path.partition("/resolve/")[2], start)
+            for verb, path, start in self.asked
+            if verb == "GET" and "resolve" in path
         ]
 
 
@@ -103,9 +135,14 @@ def hub() -> Iterator[tuple[Hub, str]]:
 
 def fetched(hub: tuple[Hub, str], top: Path):
     environment = {
-        "HF_ENDPOINT": hub[1], "HF_HUB_CACHE": str(top / "hub"), "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0",
-        "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
-    }  # fmt: skip
+        "HF_ENDPOINT": hub[1],
+        "HF_HUB_CACHE": str(top / "hub"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }
     return clvl("fetch", "eurosat", cwd=top, **environment)
 
 
@@ -115,10 +152,16 @@ def test_the_pinned_commit_arrives_once_with_a_manifest_of_its_hashes(hub, tmp_p
     top = tmp_path / "hub" / "datasets--timm--eurosat-rgb"
     folder = top / "snapshots" / SOURCE.revision
     wanted = {name: content for name, content in FILES.items() if name != "README.md"}
-    assert {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")} == wanted
+    assert {
+        str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")
+    } == wanted
     manifest = json.loads((top / f"clvl_bench-{SOURCE.revision}.json").read_bytes())
-    assert manifest == {name: hashlib.sha256(content).hexdigest() for name, content in wanted.items()}
-    assert all(SOURCE.revision in path for _, path, _ in hub[0].asked), "never a branch, always the commit"
+    assert manifest == {
+        name: hashlib.sha256(content).hexdigest() for name, content in wanted.items()
+    }
+    assert all(SOURCE.revision in path for _, path, _ in hub[0].asked), (
+        "never a branch, always the commit"
+    )
     before = len(hub[0].sent())
     assert fetched(hub, tmp_path).returncode == 0
     assert len(hub[0].sent()) == before == 3
@@ -153,4 +196,6 @@ def test_a_hub_that_cannot_be_reached_is_said_in_the_last_line(tmp_path):
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
     line = done.stderr.strip().splitlines()[-1]  # the client says before how often it tried
-    assert line.startswith("clvl-bench: fetch: timm/eurosat-rgb at b4e28552 could not be downloaded")
+    assert line.startswith(
+        "clvl-bench: fetch: timm/eurosat-rgb at b4e28552 could not be downloaded"
+    )

@@ -1,4 +1,6 @@
-"""A run that is killed at any moment and started again ends with the bytes of an undisturbed one, and leaves nothing behind."""
+"""A run that is killed at any moment and started again ends with the bytes of an undisturbed one,
+and leaves nothing behind.
+"""
 
 import itertools
 import json
@@ -18,14 +20,19 @@ pytestmark = pytest.mark.slow
 
 RESULTS = {"result.json", "records.csv", "predictions"}
 SENSITIVE = ["train.batch_size=4", "train.lr=0.1"]
-"""Small steps far apart: whoever goes on with another order of samples, memory or context predicts something else."""
+"""Small steps far apart: whoever goes on with another order of samples, memory or context predicts
+something else."""
 
 
 @pytest.fixture
 def short(small: Path, painted: Callable[[Path], None]) -> str:
-    """Half a second in which everything is written that a run writes: features, predictions, states, records, result."""
+    """Half a second in which everything is written that a run writes: features, predictions,
+    states, records, result.
+    """
     painted(small)
-    return run_config(str(small), "prompt_replay", limit=20, overrides=["train.epochs=1", *SENSITIVE]).model_dump_json()
+    return run_config(
+        str(small), "prompt_replay", limit=20, overrides=["train.epochs=1", *SENSITIVE]
+    ).model_dump_json()
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +55,9 @@ def assert_tidy(results: Path) -> None:
     assert json.loads((folder / "status.json").read_bytes()) == {"state": "done"}
 
 
-def test_killed_before_any_change_of_the_file_system_it_ends_with_the_same_bytes(process, tmp_path, new_home, short):
+def test_killed_before_any_change_of_the_file_system_it_ends_with_the_same_bytes(
+    process, tmp_path, new_home, short
+):
     undisturbed = tmp_path / "undisturbed"
     assert process.run(short, results=undisturbed, home=new_home()).exit_code() == 0
     expected = outcome(undisturbed)
@@ -82,7 +91,13 @@ def test_killed_again_and_again_it_gets_to_the_same_end(process, tmp_path, new_h
     [
         ("toy_landcover", "prompt_replay", 100, ["train.epochs=1", *SENSITIVE], 10),
         ("toy_landcover", "finetune", 100, ["train.epochs=1", "train.batch_size=8"], 3),
-        ("toy_delay", "naive", 400, ["benchmark.online.checkpoint_steps=3", "benchmark.online.step_size=4"], 10),
+        (
+            "toy_delay",
+            "naive",
+            400,
+            ["benchmark.online.checkpoint_steps=3", "benchmark.online.step_size=4"],
+            10,
+        ),
     ],
 )
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(
@@ -96,7 +111,8 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(
         assert process.run(run, results=results, home=new_home()).exit_code() == 0
         duration = time.monotonic() - start
     expected, killed = outcome(undisturbed), 0
-    # Where the machine is faster now than a moment ago, a run may end before its moment comes: then another is drawn.
+    # Where the machine is faster now than a moment ago, a run may end before its moment comes: then
+    # another is drawn.
     for number, moment in enumerate(np.random.default_rng(0).uniform(0, duration, 3 * kills)):
         results, home = tmp_path / f"killed{number}", new_home()
         victim = process.run(run, results=results, home=home)
@@ -120,7 +136,9 @@ def wait_for(condition: Callable[[], object], victim: Victim) -> None:
         assert not victim.ended(within=0.01), "it ended before that"
 
 
-def test_interrupted_it_says_so_and_goes_on_to_the_same_end(process, tmp_path, new_home, small, painted):
+def test_interrupted_it_says_so_and_goes_on_to_the_same_end(
+    process, tmp_path, new_home, small, painted
+):
     painted(small)
     arguments, home = ["run", small, "prompt_replay", "--limit", 100, "--results"], new_home()
     victim = process.command(*arguments, tmp_path / "interrupted", home=home)

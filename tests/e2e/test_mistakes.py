@@ -1,4 +1,6 @@
-"""A user's mistake is one line, with file, field, what was got, what is allowed and how to mend it; nothing is written."""
+"""A user's mistake is one line, with file, field, what was got, what is allowed and how to mend it;
+nothing is written.
+"""
 
 import time
 
@@ -66,9 +68,13 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("what", "file", "old", "new", "says"), MISTAKES, ids=[mistake[0] for mistake in MISTAKES])
+@pytest.mark.parametrize(
+    ("what", "file", "old", "new", "says"), MISTAKES, ids=[mistake[0] for mistake in MISTAKES]
+)
 def test_a_broken_file_is_one_line(tmp_path, what, file, old, new, says):
-    benchmark = BENCHMARK + {"missing folder": FOLDER, "a formula for a name": FORMULA}.get(what, "")
+    benchmark = BENCHMARK + {"missing folder": FOLDER, "a formula for a name": FORMULA}.get(
+        what, ""
+    )
     (tmp_path / "b.toml").write_text(benchmark.replace(old, new, 1) if file == "b" else benchmark)
     (tmp_path / "s.toml").write_text(STRATEGY.replace(old, new, 1) if file == "s" else STRATEGY)
     before = sorted(path.name for path in tmp_path.rglob("*"))
@@ -86,12 +92,21 @@ def test_a_broken_file_is_one_line(tmp_path, what, file, old, new, says):
 
 
 ARGUMENTS = [
-    (["run", "toy_landcovr", "prompt"], "unknown benchmark 'toy_landcovr': did you mean 'toy_landcover"),
+    (
+        ["run", "toy_landcovr", "prompt"],
+        "unknown benchmark 'toy_landcovr': did you mean 'toy_landcover",
+    ),
     (["run", "toy_landcover", "promt"], "unknown strategy 'promt': did you mean 'prompt'"),
     (["run", "nowhere/b.toml", "prompt"], "nowhere/b.toml: no such file"),
     (["run", "toy_landcover", "prompt", "--set", "train.epochs"], "--set train.epochs: has no '='"),
-    (["run", "toy_landcover", "prompt", "--set", "trian.epochs=2"], "unknown 'trian'; did you mean 'train'"),
-    (["run", "toy_landcover", "prompt", "--set", "plugins.replay.memory_size=2"], "--set plugins.replay.memory_size=2"),
+    (
+        ["run", "toy_landcover", "prompt", "--set", "trian.epochs=2"],
+        "unknown 'trian'; did you mean 'train'",
+    ),
+    (
+        ["run", "toy_landcover", "prompt", "--set", "plugins.replay.memory_size=2"],
+        "--set plugins.replay.memory_size=2",
+    ),
     (["run", "toy_landcover", "prompt", "--seed", "-1"], "--seed"),
     (["run", "toy_landcover"], "Missing argument 'strategy'"),
     (["list", "dataset"], "did you mean 'datasets'"),
@@ -109,13 +124,21 @@ ARGUMENTS = [
     (["fetch", "eurosatt"], "did you mean 'eurosat'"),
     (["fetch", "biomedclip"], "biomedclip has no pinned download"),
     (["import-weights", "nothing.pt", "--arch", "ViT-B-32"], "nothing.pt: no such file"),
-    (["import-weights", "nothing.pt", "--arch", "ViT-B-32", "--from", "keras"], "--from keras: allowed: open_clip"),
+    (
+        ["import-weights", "nothing.pt", "--arch", "ViT-B-32", "--from", "keras"],
+        "--from keras: allowed: open_clip",
+    ),
     (["fetch", "tiny"], "comes with the package"),
-    (["fetch", "aid"], '[dataset.aid] source = { kind = "folder", path = "AID", test_fraction = 0.2 }'),
+    (
+        ["fetch", "aid"],
+        '[dataset.aid] source = { kind = "folder", path = "AID", test_fraction = 0.2 }',
+    ),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "says"), ARGUMENTS, ids=[" ".join(arguments) for arguments, _ in ARGUMENTS])
+@pytest.mark.parametrize(
+    ("arguments", "says"), ARGUMENTS, ids=[" ".join(arguments) for arguments, _ in ARGUMENTS]
+)
 def test_a_wrong_argument_is_one_line(tmp_path, arguments, says):
     done = clvl(*arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
@@ -139,24 +162,39 @@ def test_a_single_missing_dataset_is_said_with_its_repository(tmp_path):
 
 
 def test_copies_to_bring_and_data_to_fetch_are_named_in_one_line(tmp_path):
-    done = clvl("run", "satellite_sequence", "zeroshot", cwd=tmp_path, HF_HOME=str(tmp_path / "hub"))
+    done = clvl(
+        "run", "satellite_sequence", "zeroshot", cwd=tmp_path, HF_HOME=str(tmp_path / "hub")
+    )
     assert done.returncode == 3
     (line,) = done.stderr.splitlines()
-    assert "get copies of uc_merced, aid and name each in datasets.toml, in a table such as [dataset.uc_merced]" in line
+    assert (
+        "get copies of uc_merced, aid and name each in datasets.toml, in a table such as [dataset.uc_merced]"
+        in line
+    )
     assert "clvl-bench fetch eurosat resisc45" in line
 
 
 def test_a_dataset_that_one_must_bring_is_one_line_with_the_table_to_write(tmp_path):
-    (tmp_path / "b.toml").write_text(BENCHMARK.replace("toy_landcover", "aid").replace("[5, 5]", "[15, 15]"))
+    (tmp_path / "b.toml").write_text(
+        BENCHMARK.replace("toy_landcover", "aid").replace("[5, 5]", "[15, 15]")
+    )
     done = clvl("run", "b.toml", "zeroshot", cwd=tmp_path)
     assert done.returncode == 3
     (line,) = done.stderr.splitlines()
-    assert line.endswith('for example: [dataset.aid] source = { kind = "folder", path = "AID", test_fraction = 0.2 }')
+    assert line.endswith(
+        'for example: [dataset.aid] source = { kind = "folder", path = "AID", test_fraction = 0.2 }'
+    )
 
 
 def test_missing_weights_are_one_line_with_the_command_to_get_them(tmp_path):
     done = clvl(
-        "run", "toy_landcover", "zeroshot", "--backbone", "clip-vit-base-patch32", cwd=tmp_path, HF_HOME=str(tmp_path / "hub")
+        "run",
+        "toy_landcover",
+        "zeroshot",
+        "--backbone",
+        "clip-vit-base-patch32",
+        cwd=tmp_path,
+        HF_HOME=str(tmp_path / "hub"),
     )
     assert done.returncode == 3
     (line,) = done.stderr.splitlines()
@@ -165,7 +203,8 @@ def test_missing_weights_are_one_line_with_the_command_to_get_them(tmp_path):
 
 def test_a_fault_of_ours_keeps_its_traceback(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
-        "import clvl_bench.cli.listing as l\nl.TABLES['metrics'] = lambda: 1 / 0\n", encoding="utf-8"
+        "import clvl_bench.cli.listing as l\nl.TABLES['metrics'] = lambda: 1 / 0\n",
+        encoding="utf-8",
     )
     done = clvl("list", "metrics", cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert "Traceback" in done.stderr
@@ -174,7 +213,14 @@ def test_a_fault_of_ours_keeps_its_traceback(tmp_path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["run", "--help"], ["list"], ["check", "b.toml"], ["report", "-h"], ["run", "b.toml", "s.toml", "--dry-run"]],
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["list"],
+        ["check", "b.toml"],
+        ["report", "-h"],
+        ["run", "b.toml", "s.toml", "--dry-run"],
+    ],
     ids=" ".join,
 )
 def test_what_reads_files_imports_neither_torch_nor_avalanche(tmp_path, arguments):
@@ -191,7 +237,10 @@ def test_what_reads_files_imports_neither_torch_nor_avalanche(tmp_path, argument
 def test_of_many_names_the_nearest_are_shown_and_the_others_counted():
     from clvl_bench.core.errors import GLANCE, NEAREST, unknown
 
-    few, many = [f"name{number}" for number in range(GLANCE)], [f"name{number}" for number in range(GLANCE + 70)]
+    few, many = (
+        [f"name{number}" for number in range(GLANCE)],
+        [f"name{number}" for number in range(GLANCE + 70)],
+    )
     assert unknown("thing", "nme", few).endswith(", ".join(few))
     told = unknown("thing", "name42x", many, listed="clvl-bench list things")
     assert "did you mean 'name42'? allowed: name42, " in told

@@ -1,4 +1,6 @@
-"""A user's own data, declared in a file in another folder: images in folders, arrays, damaged images, precomputed features."""
+"""A user's own data, declared in a file in another folder: images in folders, arrays, damaged
+images, precomputed features.
+"""
 
 import json
 import os
@@ -53,7 +55,9 @@ def scenes(tmp_path: Path, real_data: Path) -> Path:
     file = tmp_path / "mine" / "scenes.toml"
     file.parent.mkdir()
     paths = {"scenes": real_data / "rsscn7", "things": real_data / "cifar"}
-    file.write_text(SCENES.format(**{name: os.path.relpath(path, file.parent) for name, path in paths.items()}))
+    file.write_text(
+        SCENES.format(**{name: os.path.relpath(path, file.parent) for name, path in paths.items()})
+    )
     return file
 
 
@@ -63,13 +67,23 @@ def test_every_step_works_on_photographs_in_folders_with_arrays_held_out(tmp_pat
     assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.glob("results/runs/*/")
     result = RunFolder(folder).result()
-    data = {name: (part["samples"], part["skipped"]) for name, part in result.provenance["data"].items()}
+    data = {
+        name: (part["samples"], part["skipped"]) for name, part in result.provenance["data"].items()
+    }
     assert data == {"scenes/train": (420, 0), "scenes/test": (140, 0), "things/test": (1000, 0)}
-    measured = {(r.stream, r.trained, r.experience): r for r in result.records if r.metric == "accuracy"}
+    measured = {
+        (r.stream, r.trained, r.experience): r for r in result.records if r.metric == "accuracy"
+    }
     learned = [("test", trained, experience) for trained in range(4) for experience in range(3)]
     held_out = [("zeroshot", trained, 0) for trained in range(4)]
-    assert set(measured) == {*learned, *held_out, *[("valid", 3, experience) for experience in range(3)]}
-    assert [measured[cell].n for cell in learned[:3]] == [60, 40, 40], "20 images of each class are for testing"
+    assert set(measured) == {
+        *learned,
+        *held_out,
+        *[("valid", 3, experience) for experience in range(3)],
+    }
+    assert [measured[cell].n for cell in learned[:3]] == [60, 40, 40], (
+        "20 images of each class are for testing"
+    )
     assert all(measured[cell].n == 1000 and measured[cell].dataset == "things" for cell in held_out)
     assert all(0 <= record.value <= 1 for record in measured.values())
     report = folder / "report"
@@ -116,8 +130,12 @@ def test_damaged_images_are_listed_and_counted_and_the_run_refused(tmp_path, dam
     assert not list(tmp_path.glob("results/runs/*"))
 
 
-def test_damaged_images_are_left_out_and_recorded_where_the_file_says_so(tmp_path, damaged, empty_home):
-    damaged.write_text(DAMAGED.replace("test_fraction = 0.5", 'test_fraction = 0.5, on_damage = "skip"'))
+def test_damaged_images_are_left_out_and_recorded_where_the_file_says_so(
+    tmp_path, damaged, empty_home
+):
+    damaged.write_text(
+        DAMAGED.replace("test_fraction = 0.5", 'test_fraction = 0.5, on_damage = "skip"')
+    )
     done = clvl_here("run", damaged, "zeroshot", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.glob("results/runs/*/")
@@ -170,7 +188,9 @@ def resumed(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     """Where each run went on."""
     found: list[int | None] = []
     resume = runner.RunState.resume
-    monkeypatch.setattr(runner.RunState, "resume", lambda course: found.append(resume(course)) or found[-1])
+    monkeypatch.setattr(
+        runner.RunState, "resume", lambda course: found.append(resume(course)) or found[-1]
+    )
     return found
 
 
@@ -179,15 +199,22 @@ def test_an_interrupted_run_goes_on(tmp_path, interrupted, resumed):
     assert resumed == [1]
 
 
-def test_a_run_whose_data_changed_while_it_was_interrupted_starts_anew(tmp_path, interrupted, resumed):
+def test_a_run_whose_data_changed_while_it_was_interrupted_starts_anew(
+    tmp_path, interrupted, resumed
+):
     write_noise(tmp_path, seed=1)
-    went_on, fresh = (runner.run(interrupted, results=tmp_path / name, progress=False) for name in ("interrupted", "fresh"))
+    went_on, fresh = (
+        runner.run(interrupted, results=tmp_path / name, progress=False)
+        for name in ("interrupted", "fresh")
+    )
     assert resumed == [None, None]
     assert went_on.records == fresh.records
     assert went_on.provenance == fresh.provenance
 
 
-def test_a_run_whose_software_changed_while_it_was_interrupted_starts_anew(tmp_path, interrupted, resumed, monkeypatch):
+def test_a_run_whose_software_changed_while_it_was_interrupted_starts_anew(
+    tmp_path, interrupted, resumed, monkeypatch
+):
     monkeypatch.setattr(provenance, "versions", lambda: {"torch": "another"})
     result = runner.run(interrupted, results=tmp_path / "interrupted", progress=False)
     assert resumed == [None]
@@ -220,9 +247,13 @@ test = [["train4_x", "train4_y"], ["train2_x", "train2_y"], ["train1_x", "train1
 
 @pytest.fixture
 def imagenet(tmp_path: Path, real_data: Path) -> Path:
-    (tmp_path / "imagenet.toml").write_text(IMAGENET.format(data=os.path.relpath(real_data, tmp_path)))
+    (tmp_path / "imagenet.toml").write_text(
+        IMAGENET.format(data=os.path.relpath(real_data, tmp_path))
+    )
     names = json.loads((real_data / "clip_vitb32_text" / "imagenet1k_names.json").read_bytes())
-    (tmp_path / "names.json").write_text(json.dumps([f"{number} {name}" for number, name in enumerate(names)]))
+    (tmp_path / "names.json").write_text(
+        json.dumps([f"{number} {name}" for number, name in enumerate(names)])
+    )
     return tmp_path / "imagenet.toml"
 
 
@@ -232,13 +263,21 @@ def test_zeroshot_accuracy_of_clip_on_imagenet_is_the_known_one(tmp_path, imagen
     (folder,) = tmp_path.glob("results/runs/*/")
     records = [record for record in RunFolder(folder).result().records if record.stream == "test"]
     for trained in range(3):
-        cells = [record for record in records if record.trained == trained and record.metric == "accuracy"]
+        cells = [
+            record
+            for record in records
+            if record.trained == trained and record.metric == "accuracy"
+        ]
         assert sum(cell.n for cell in cells) == 7000
         accuracy = sum(cell.value * cell.n for cell in cells) / 7000
-        assert accuracy == pytest.approx(0.61125, abs=0.0005), "measured elsewhere with the same features"
+        assert accuracy == pytest.approx(0.61125, abs=0.0005), (
+            "measured elsewhere with the same features"
+        )
 
 
-@pytest.mark.parametrize(("strategy", "part"), [("prompt_replay", "prompt"), ("finetune", "pixels")])
+@pytest.mark.parametrize(
+    ("strategy", "part"), [("prompt_replay", "prompt"), ("finetune", "pixels")]
+)
 def test_a_strategy_that_needs_towers_refuses_features(tmp_path, imagenet, strategy, part):
     done = clvl_here("run", imagenet, strategy, cwd=tmp_path)
     assert done.returncode == 2
@@ -248,7 +287,12 @@ def test_a_strategy_that_needs_towers_refuses_features(tmp_path, imagenet, strat
     assert not list(tmp_path.glob("results/runs/*"))
 
 
-SOURCES = {"imagenet": "imagenet", "caltech101": "caltech101", "flowers102": "oxford_flowers", "dtd": "dtd"}
+SOURCES = {
+    "imagenet": "imagenet",
+    "caltech101": "caltech101",
+    "flowers102": "oxford_flowers",
+    "dtd": "dtd",
+}
 
 
 @pytest.fixture
@@ -261,7 +305,9 @@ def examples(tmp_path: Path, real_data: Path) -> Path:
         (folder / f"{name}.npz").symlink_to(real_data / "clip_vitb32_features" / f"{source}.npz")
         facts = json.loads((real_data / "clip_vitb32_features" / f"{source}.json").read_bytes())
         names = facts.get("classnames") or json.loads((text / "imagenet1k_names.json").read_bytes())
-        numbered = [name if names.count(name) == 1 else f"{name} ({row})" for row, name in enumerate(names)]
+        numbered = [
+            name if names.count(name) == 1 else f"{name} ({row})" for row, name in enumerate(names)
+        ]
         (folder / f"{name}_names.json").write_text(json.dumps(numbered))
     (folder / "imagenet_text.npy").symlink_to(text / "imagenet1k_a_photo_of.npy")
     for example in (ROOT / "docs" / "examples").glob("clip_*.toml"):
@@ -277,7 +323,9 @@ def test_imagenet_in_ten_experiences_on_real_features(examples, strategy):
     matrices = of_records(RunFolder(folder).result().records)
     assert matrices.test.shape == (11, 10)
     assert matrices.sizes.tolist() == [400] * 10
-    assert matrices.test[0].mean() == pytest.approx(0.61125, abs=0.01), "measured elsewhere over all 7,000 rows"
+    assert matrices.test[0].mean() == pytest.approx(0.61125, abs=0.01), (
+        "measured elsewhere over all 7,000 rows"
+    )
     assert matrices.test[-1].mean() > 0.2
 
 
@@ -305,7 +353,11 @@ def test_a_learner_that_compares_with_texts_refuses_features_without_them(exampl
     done = clvl_here("run", "clip_three_domains.toml", "clip_adapter", cwd=examples)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert re.search(r"the adapter 'clip_adapter' compares images with class texts, but (\d+) of \1 classes have none", line)
+    assert re.search(
+        r"the adapter 'clip_adapter' compares images with class texts, but (\d+) of \1 classes "
+        r"have none",
+        line,
+    )
     assert not list(examples.glob("results/runs/*/result.json"))
 
 
@@ -329,17 +381,28 @@ LISTS = '{ train = "train.txt", valid = "validate.txt", test = "test.txt" }'
 
 @pytest.fixture
 def tiles(tmp_path: Path, real_data: Path) -> dict[str, str]:
-    """A hundred real EuroSAT tiles: 13-band files and pictures with published lists, and the pictures as parquet."""
+    """A hundred real EuroSAT tiles: 13-band files and pictures with published lists, and the
+    pictures as parquet.
+    """
     top = real_data / "eurosat100"
     split_of = json.loads((top / "split.json").read_bytes())
     for split in ("train", "validate", "test"):
         names = [name for name, whose in split_of.items() if whose == split]
         (tmp_path / f"{split}.txt").write_text("".join(f"{name}.jpg\n" for name in names))
         pictures = [top / "rgb_0_2750" / name.partition("_")[0] / f"{name}.png" for name in names]
-        table = {"image": [file.read_bytes() for file in pictures], "label": [file.parent.name for file in pictures]}
+        table = {
+            "image": [file.read_bytes() for file in pictures],
+            "label": [file.parent.name for file in pictures],
+        }
         (tmp_path / "data").mkdir(exist_ok=True)
-        pq.write_table(pa.table(table), tmp_path / "data" / f"{split.replace('validate', 'validation')}-0.parquet")
-    bands = f'path = "{top}/tif13", split_file = {LISTS}, render = {{ bands = [4, 3, 2], white = 2750 }}'
+        pq.write_table(
+            pa.table(table),
+            tmp_path / "data" / f"{split.replace('validate', 'validation')}-0.parquet",
+        )
+    bands = (
+        f'path = "{top}/tif13", split_file = {LISTS}, render = {{ bands = [4, 3, 2], white = '
+        f"2750 }}"
+    )
     return {
         "bands": f'{{ kind = "folder", {bands} }}',
         "pictures": f'{{ kind = "folder", path = "{top}/rgb_0_2750", split_file = {LISTS} }}',
@@ -347,7 +410,9 @@ def tiles(tmp_path: Path, real_data: Path) -> dict[str, str]:
     }
 
 
-def test_ones_own_copy_of_eurosat_gives_the_same_rows_from_bands_pictures_and_parquet(tmp_path, tiles, empty_home):
+def test_ones_own_copy_of_eurosat_gives_the_same_rows_from_bands_pictures_and_parquet(
+    tmp_path, tiles, empty_home
+):
     found = {}
     for name, source in tiles.items():
         (tmp_path / "eurosat.toml").write_text(COPY.format(prompts="", source=source))
@@ -356,7 +421,10 @@ def test_ones_own_copy_of_eurosat_gives_the_same_rows_from_bands_pictures_and_pa
         (folder,) = tmp_path.glob(f"{name}/runs/*/")
         found[name] = RunFolder(folder).result()
     data = found["bands"].provenance["data"]
-    assert {split: part["samples"] for split, part in data.items()} == {"eurosat/train": 60, "eurosat/test": 20}
+    assert {split: part["samples"] for split, part in data.items()} == {
+        "eurosat/train": 60,
+        "eurosat/test": 20,
+    }
     assert all(result.provenance["data"] == data for result in found.values())
     assert found["bands"].records == found["pictures"].records == found["parquet"].records
     assert {result.provenance["prompts"]["eurosat"] for result in found.values()} == {"openai"}
@@ -365,20 +433,28 @@ def test_ones_own_copy_of_eurosat_gives_the_same_rows_from_bands_pictures_and_pa
 def test_the_set_of_prompts_is_in_the_record_by_its_name(tmp_path, tiles, empty_home):
     origins = []
     for prompts in ("", 'prompts = "coop"'):
-        (tmp_path / "eurosat.toml").write_text(COPY.format(prompts=prompts, source=tiles["parquet"]))
-        done = clvl_here("run", "eurosat.toml", "zeroshot", "--results", prompts or "results", cwd=tmp_path)
+        (tmp_path / "eurosat.toml").write_text(
+            COPY.format(prompts=prompts, source=tiles["parquet"])
+        )
+        done = clvl_here(
+            "run", "eurosat.toml", "zeroshot", "--results", prompts or "results", cwd=tmp_path
+        )
         assert done.returncode == 0, done.stderr
         (folder,) = tmp_path.glob(f"{prompts or 'results'}/runs/*/")
         origins.append(RunFolder(folder).result().provenance)
     assert [origin["prompts"] for origin in origins] == [{"eurosat": "openai"}, {"eurosat": "coop"}]
     assert len({origin["prompts_sha256"] for origin in origins}) == 2
-    mixed = clvl_here("report", *(folder for folder in tmp_path.glob("*/runs/*")), "--out", "table", cwd=tmp_path)
+    mixed = clvl_here(
+        "report", *(folder for folder in tmp_path.glob("*/runs/*")), "--out", "table", cwd=tmp_path
+    )
     assert mixed.returncode == 2
     assert "runs with different prompts" in mixed.stderr
 
 
 def test_a_split_of_another_size_than_published_is_refused(tmp_path, tiles, empty_home):
-    (tmp_path / "eurosat.toml").write_text(COPY.format(prompts="", source=tiles["parquet"]).replace("splits = {}\n", ""))
+    (tmp_path / "eurosat.toml").write_text(
+        COPY.format(prompts="", source=tiles["parquet"]).replace("splits = {}\n", "")
+    )
     done = clvl_here("run", "eurosat.toml", "zeroshot", cwd=tmp_path)
     assert done.returncode == 4
     (line,) = done.stderr.splitlines()

@@ -1,5 +1,6 @@
-"""A grid of forty runs whose runs and whose grid are killed again and again ends with what an undisturbed one has, and whoever
-reports meanwhile sees whole runs only."""
+"""A grid of forty runs whose runs and whose grid are killed again and again ends with what an
+undisturbed one has, and whoever reports meanwhile sees whole runs only.
+"""
 
 import json
 import os
@@ -57,7 +58,9 @@ def running(results: Path) -> list[int]:
 
 
 def in_a_report(folder: Path, results: str) -> dict[str, Run]:
-    """What `report` shows of a grid under way: it may have nothing to show yet, and never fails otherwise."""
+    """What `report` shows of a grid under way: it may have nothing to show yet, and never fails
+    otherwise.
+    """
     done = clvl_here("report", results, "--out", "shown", "--no-plots", cwd=folder)
     if done.returncode == 2 and "no results are there" in done.stderr:
         return {}
@@ -99,12 +102,20 @@ def test_forty_runs_ten_kills(process, folder, new_home):
     assert killed == KILLS
     assert partial > 5, "reports were made while the grid was under way"
     assert {name: results_of(path) for name, path in finished(results).items()} == expected
-    assert {json.loads(path.read_bytes())["state"] for path in results.glob("runs/*/status.json")} == {"done"}
-    assert not [path for path in results.rglob("*") if path.name.endswith(".tmp") or path.name.startswith("claim.")]
+    assert {
+        json.loads(path.read_bytes())["state"] for path in results.glob("runs/*/status.json")
+    } == {"done"}
+    assert not [
+        path
+        for path in results.rglob("*")
+        if path.name.endswith(".tmp") or path.name.startswith("claim.")
+    ]
 
 
 def kill_one(victim: Victim, results: Path, *, whole_grid: bool) -> bool:
-    """Kill the grid, or one of its workers in the middle of a run; whether there was one to kill."""
+    """Kill the grid, or one of its workers in the middle of a run; whether there was one to
+    kill.
+    """
     if whole_grid:
         victim.kill()
         return True

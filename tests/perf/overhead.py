@@ -1,7 +1,9 @@
-"""What the suite costs over a bare PyTorch loop of the same mathematics, on cached features: `make perf`.
+"""What the suite costs over a bare PyTorch loop of the same mathematics, on cached features: `make
+perf`.
 
-Both sides run in turn, several times, in one process on one thread; what is reported are ratios of medians with their range
-over the rounds, since absolute times mean nothing on a shared machine. Not a test: nothing here passes or fails.
+Both sides run in turn, several times, in one process on one thread; what is reported are ratios of
+medians with their range over the rounds, since absolute times mean nothing on a shared machine. Not
+a test: nothing here passes or fails.
 """
 
 import tempfile
@@ -55,7 +57,9 @@ def ours(prepared: Prepared) -> AdaptationStrategy:
     config = prepared.config.strategy_config
     evaluator = EvaluationPlugin(Accuracy(), loggers=[], collect_all=False)
     view, features = prepared.benchmark.view, prepared.features
-    return build_strategy(config, prepared.backbone, view, evaluator=evaluator, seed=0, features=features)
+    return build_strategy(
+        config, prepared.backbone, view, evaluator=evaluator, seed=0, features=features
+    )
 
 
 def train_ours(prepared: Prepared) -> float:
@@ -72,19 +76,29 @@ def coop(backbone: TowerBackbone, candidates: Sequence[Candidate]) -> Bare:
     context = nn.Parameter(words[0, 1 : 1 + words_before(backbone, candidates)].clone())
 
     def scores(features: Tensor) -> Tensor:
-        embeddings = torch.cat([words[:, :1], context.expand(len(words), -1, -1), words[:, 1 + len(context) :]], dim=1)
-        return backbone.logit_scale * l2_normalize(features) @ l2_normalize(backbone.towers.text(embeddings, tokens.ends)).T
+        embeddings = torch.cat(
+            [words[:, :1], context.expand(len(words), -1, -1), words[:, 1 + len(context) :]], dim=1
+        )
+        return (
+            backbone.logit_scale
+            * l2_normalize(features)
+            @ l2_normalize(backbone.towers.text(embeddings, tokens.ends)).T
+        )
 
     return [context], scores
 
 
 def cocoop(backbone: TowerBackbone, candidates: Sequence[Candidate]) -> Bare:
-    """Zhou et al. 2022 (arXiv:2203.05557): every sentence of every image through the text tower at once."""
+    """Zhou et al. 2022 (arXiv:2203.05557): every sentence of every image through the text tower at
+    once.
+    """
     tokens = backbone.tokenize([candidate.prompts[0] for candidate in candidates])
     words = backbone.towers.embed(tokens.ids)
     context = nn.Parameter(words[0, 1 : 1 + words_before(backbone, candidates)].clone())
     hidden = backbone.width // 16
-    net = nn.Sequential(nn.Linear(backbone.width, hidden), nn.ReLU(), nn.Linear(hidden, backbone.token_width))
+    net = nn.Sequential(
+        nn.Linear(backbone.width, hidden), nn.ReLU(), nn.Linear(hidden, backbone.token_width)
+    )
 
     def scores(features: Tensor) -> Tensor:
         images = l2_normalize(features)
@@ -92,7 +106,9 @@ def cocoop(backbone: TowerBackbone, candidates: Sequence[Candidate]) -> Bare:
         every = words.expand(len(images), -1, -1, -1)
         embeddings = torch.cat([every[:, :, :1], contexts, every[:, :, 1 + len(context) :]], dim=2)
         texts = backbone.towers.text(embeddings.flatten(0, 1), tokens.ends.repeat(len(images)))
-        return backbone.logit_scale * torch.einsum("bp,bcp->bc", images, l2_normalize(texts).view(len(images), len(words), -1))
+        return backbone.logit_scale * torch.einsum(
+            "bp,bcp->bc", images, l2_normalize(texts).view(len(images), len(words), -1)
+        )
 
     return [context, *net.parameters()], scores
 
@@ -101,7 +117,10 @@ def clip_adapter(backbone: TowerBackbone, candidates: Sequence[Candidate]) -> Ba
     """Gao et al. 2021 (arXiv:2110.04544)."""
     width, texts = backbone.width, backbone.class_features(candidates)
     net = nn.Sequential(
-        nn.Linear(width, width // 4, bias=False), nn.ReLU(), nn.Linear(width // 4, width, bias=False), nn.ReLU()
+        nn.Linear(width, width // 4, bias=False),
+        nn.ReLU(),
+        nn.Linear(width // 4, width, bias=False),
+        nn.ReLU(),
     )
 
     def scores(features: Tensor) -> Tensor:
@@ -115,9 +134,15 @@ def words_before(backbone: TowerBackbone, candidates: Sequence[Candidate]) -> in
     return int(backbone.tokenize([candidates[0].templates[0].partition("{}")[0]]).ends[0]) - 1
 
 
-def train_bare(prepared: Prepared, model: Callable[[TowerBackbone, Sequence[Candidate]], Bare]) -> float:
+def train_bare(
+    prepared: Prepared, model: Callable[[TowerBackbone, Sequence[Candidate]], Bare]
+) -> float:
     """A method as one would write it: shuffle, index, forward, backward, step."""
-    train, view, backbone = prepared.config.strategy_config.train, prepared.benchmark.view, prepared.backbone
+    train, view, backbone = (
+        prepared.config.strategy_config.train,
+        prepared.benchmark.view,
+        prepared.backbone,
+    )
     assert isinstance(backbone, TowerBackbone)
     step = view.plan.streams["train"][0]
     parameters, scores = model(backbone, [view.plan.table[place] for place in step.classes])
@@ -143,16 +168,26 @@ def train_bare(prepared: Prepared, model: Callable[[TowerBackbone, Sequence[Cand
 
 
 def zscl_bare(prepared: Prepared) -> float:
-    """ZSCL as one would write it, with what the teacher says of images and texts computed before: both losses, weight
-    constraint, ensemble."""
-    train, view, scale = prepared.config.strategy_config.train, prepared.benchmark.view, prepared.backbone.logit_scale
+    """ZSCL as one would write it, with what the teacher says of images and texts computed before:
+    both losses, weight constraint, ensemble.
+    """
+    train, view, scale = (
+        prepared.config.strategy_config.train,
+        prepared.benchmark.view,
+        prepared.backbone.logit_scale,
+    )
     step, reference = view.plan.streams["train"][0], view.plan.streams["reference"][0]
-    student = build_adapter(prepared.config.strategy_config.adapter, prepared.backbone, view.plan.table, seed=0).train()
+    student = build_adapter(
+        prepared.config.strategy_config.adapter, prepared.backbone, view.plan.table, seed=0
+    ).train()
     ids, others = torch.from_numpy(step.ids), torch.from_numpy(reference.ids)
     place = {label: row for row, label in enumerate(step.classes)}
     labels = torch.tensor([place[int(label)] for label in view.visible_labels[step.ids]])
     table = [view.plan.table[label] for label in reference.classes]
-    texts, teacher = prepared.backbone.class_features(table, templates=1), l2_normalize(prepared.features(others))
+    texts, teacher = (
+        prepared.backbone.class_features(table, templates=1),
+        l2_normalize(prepared.features(others)),
+    )
     weights = list(student.parameters())
     previous, mean = ([weight.detach().clone() for weight in weights] for _ in range(2))
     optimizer = torch.optim.AdamW(weights, lr=train.lr, weight_decay=0.0)
@@ -160,15 +195,23 @@ def zscl_bare(prepared: Prepared) -> float:
     start = time.perf_counter()
     for _ in range(train.epochs):
         for rows in torch.randperm(len(ids)).split(train.batch_size):
-            scores = scale * l2_normalize(student.image(view.inputs(ids[rows]))) @ student.classifier(step.classes).T
-            loss = torch.nn.functional.cross_entropy(scores, labels[rows], label_smoothing=train.label_smoothing)
+            scores = (
+                scale
+                * l2_normalize(student.image(view.inputs(ids[rows])))
+                @ student.classifier(step.classes).T
+            )
+            loss = torch.nn.functional.cross_entropy(
+                scores, labels[rows], label_smoothing=train.label_smoothing
+            )
             some = torch.randperm(len(others))[: train.batch_size]
             learned = scale * l2_normalize(student.image(view.inputs(others[some]))) @ texts.T / 2
             known = scale * teacher[some] @ texts.T / 2
             for ours_, theirs in ((learned, known), (learned.T, known.T)):
                 loss = loss + 4 * torch.nn.functional.cross_entropy(ours_, theirs.softmax(dim=-1))
             pairs = zip(weights, previous, strict=True)
-            loss = loss + torch.stack([(weight - old).square().sum() for weight, old in pairs]).sum()
+            loss = (
+                loss + torch.stack([(weight - old).square().sum() for weight, old in pairs]).sum()
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -184,7 +227,9 @@ def train_bare_answers(prepared: Prepared) -> float:
     """The gated product as one would write it over rows held in memory."""
     train, view = prepared.config.strategy_config.train, prepared.benchmark.view
     step = view.plan.streams["train"][0]
-    head = build_adapter(prepared.config.strategy_config.adapter, prepared.backbone, view.plan.table, seed=0).train()
+    head = build_adapter(
+        prepared.config.strategy_config.adapter, prepared.backbone, view.plan.table, seed=0
+    ).train()
     ids, place = torch.from_numpy(step.ids), {label: row for row, label in enumerate(step.classes)}
     rows_of, width = view.inputs(ids), prepared.backbone.width
     images, questions = rows_of[:, :width], rows_of[:, width : 2 * width]
@@ -197,7 +242,9 @@ def train_bare_answers(prepared: Prepared) -> float:
         for rows in torch.randperm(len(ids)).split(train.batch_size):
             v, u = head.of_image(images[rows]), head.of_question(questions[rows])
             said = head.fused(torch.cat([v, u, v * u, (v - u).abs()], dim=1))
-            loss = torch.nn.functional.cross_entropy(head.log_scale.exp() * l2_normalize(said) @ texts.T, labels[rows])
+            loss = torch.nn.functional.cross_entropy(
+                head.log_scale.exp() * l2_normalize(said) @ texts.T, labels[rows]
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.param_groups[0]["lr"] = train.lr * 0.5 * (1 + np.cos(np.pi * done / steps))
@@ -216,11 +263,15 @@ def evaluate_ours(prepared: Prepared) -> float:
 def evaluate_bare(prepared: Prepared) -> float:
     """One product an experience, and the share of right answers."""
     view = prepared.benchmark.view
-    prompt = build_adapter(prepared.config.strategy_config.adapter, prepared.backbone, view.plan.table, seed=0).eval()
+    prompt = build_adapter(
+        prepared.config.strategy_config.adapter, prepared.backbone, view.plan.table, seed=0
+    ).eval()
     start = time.perf_counter()
     with torch.no_grad():
         for step in view.plan.streams["test"]:
-            rows = prompt.logits(view.inputs(torch.from_numpy(step.ids)), view.plan.candidates(step, 1))
+            rows = prompt.logits(
+                view.inputs(torch.from_numpy(step.ids)), view.plan.candidates(step, 1)
+            )
             float((rows.argmax(dim=1) == 0).float().mean())
     return time.perf_counter() - start
 
@@ -236,7 +287,9 @@ def regress_ours(prepared: Prepared) -> float:
 
 
 def regress_bare(prepared: Prepared) -> float:
-    """The matrix products of ridge regression on ReLU(x R) in float64, in the same batches, and one Cholesky solve."""
+    """The matrix products of ridge regression on ReLU(x R) in float64, in the same batches, and one
+    Cholesky solve.
+    """
     view, batch = prepared.benchmark.view, prepared.config.strategy_config.train.batch_size
     ids = torch.from_numpy(np.concatenate([step.ids for step in view.plan.streams["train"]]))
     inputs, labels = view.inputs(ids), torch.from_numpy(view.visible_labels)[ids]
@@ -248,15 +301,22 @@ def regress_bare(prepared: Prepared) -> float:
         expanded = torch.relu(inputs[rows].double() @ projection)
         gram.addmm_(expanded.T, expanded)
         sums += expanded.T @ torch.nn.functional.one_hot(labels[rows], sums.shape[1]).double()
-    torch.cholesky_solve(sums, torch.linalg.cholesky(gram + torch.eye(len(gram), dtype=torch.float64)))
+    torch.cholesky_solve(
+        sums, torch.linalg.cholesky(gram + torch.eye(len(gram), dtype=torch.float64))
+    )
     return time.perf_counter() - start
 
 
 def features(folder: Path, *, images: int = IMAGES) -> Path:
-    """A benchmark of random features of a published width, in 10 experiences of 10 classes; as many to test on at most."""
+    """A benchmark of random features of a published width, in 10 experiences of 10 classes; as many
+    to test on at most.
+    """
     random = np.random.default_rng(0)
     sizes = {"train": images, "test": IMAGES}
-    arrays = {f"{split}_x": random.normal(size=(size, WIDTH)).astype(np.float32) for split, size in sizes.items()}
+    arrays = {
+        f"{split}_x": random.normal(size=(size, WIDTH)).astype(np.float32)
+        for split, size in sizes.items()
+    }
     labels = {f"{split}_y": np.arange(size) % 100 for split, size in sizes.items()}
     text = random.normal(size=(100, WIDTH)).astype(np.float32)
     np.savez(folder / "features.npz", **arrays, **labels)
@@ -281,29 +341,52 @@ def compare(
     pairs = [(a(prepared), b(prepared)) for _ in range(rounds)]
     ratios = [x / y for x, y in pairs]
     more = median((x - y) / steps * 1000 for x, y in pairs)
-    return f"| {what} | {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) | {more:.2f} |"
+    return (
+        f"| {what} | {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) | {more:.2f} |"
+    )
 
 
 def main() -> None:
     warnings.filterwarnings("ignore")
-    print("| toy_landcover, tiny | ours / bare: median (range) | ms more a step |\n| --- | ---: | ---: |")
+    print(
+        "| toy_landcover, tiny | ours / bare: median (range) | ms more a step |\n| --- | ---: | "
+        "---: |"
+    )
     for strategy, model in (("prompt", coop), ("cocoop", cocoop), ("clip_adapter", clip_adapter)):
         prepared = prepare(run_config("toy_landcover", strategy))
         prepared.benchmark.label_store.reveal_all()
         train = prepared.config.strategy_config.train
         count = len(prepared.benchmark.view.plan.streams["train"][0].ids)
         steps = train.epochs * -(-count // train.batch_size)
-        print(compare(f"{strategy}, warm, {steps} steps", train_ours, partial(train_bare, model=model), prepared, steps))
+        print(
+            compare(
+                f"{strategy}, warm, {steps} steps",
+                train_ours,
+                partial(train_bare, model=model),
+                prepared,
+                steps,
+            )
+        )
     prepared = prepare(run_config("toy_landcover", "zscl", overrides=("train.epochs=1",)))
     prepared.benchmark.label_store.reveal_all()
     steps = -(-count // prepared.config.strategy_config.train.batch_size)
-    print(compare(f"zscl, the teacher cached, {steps} steps", train_ours, zscl_bare, prepared, steps))
+    print(
+        compare(f"zscl, the teacher cached, {steps} steps", train_ours, zscl_bare, prepared, steps)
+    )
     prepared = prepare(run_config("toy_scans_vqa", "answers_product", overrides=["train.epochs=5"]))
     prepared.benchmark.label_store.reveal_all()
     train = prepared.config.strategy_config.train
     count = len(prepared.benchmark.view.plan.streams["train"][0].ids)
     steps = train.epochs * -(-count // train.batch_size)
-    print(compare(f"answering questions (toy_scans_vqa), {steps} steps", train_ours, train_bare_answers, prepared, steps))
+    print(
+        compare(
+            f"answering questions (toy_scans_vqa), {steps} steps",
+            train_ours,
+            train_bare_answers,
+            prepared,
+            steps,
+        )
+    )
     with tempfile.TemporaryDirectory() as folder:
         prepared = prepare(run_config(str(features(Path(folder))), "linear"))
     prepared.benchmark.label_store.reveal_all()
@@ -314,14 +397,22 @@ def main() -> None:
 
 
 def ridge() -> str:
-    """RanPAC at a published size against its matrix products. lambda is fixed: to choose it is other mathematics."""
+    """RanPAC at a published size against its matrix products. lambda is fixed: to choose it is
+    other mathematics.
+    """
     settings = (f"adapter.random_features={RIDGE_FEATURES}", "adapter.ridge=1.0")
     with tempfile.TemporaryDirectory() as folder:
-        prepared = prepare(run_config(str(features(Path(folder), images=RIDGE_IMAGES)), "ranpac", overrides=settings))
+        prepared = prepare(
+            run_config(
+                str(features(Path(folder), images=RIDGE_IMAGES)), "ranpac", overrides=settings
+            )
+        )
     prepared.benchmark.label_store.reveal_all()
     steps = sum(-(-len(step.ids) // 256) for step in prepared.benchmark.view.plan.streams["train"])
     what = f"RanPAC, {RIDGE_FEATURES:,} random features, {RIDGE_IMAGES:,} samples, {steps} steps"
-    return compare(what, regress_ours, regress_bare, prepared, steps, rounds=RIDGE_ROUNDS, warm=False)
+    return compare(
+        what, regress_ours, regress_bare, prepared, steps, rounds=RIDGE_ROUNDS, warm=False
+    )
 
 
 if __name__ == "__main__":

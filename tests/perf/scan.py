@@ -1,8 +1,8 @@
 """What scanning and encoding cost over a bare loop with the best decoder there is: `make perf`.
 
-27,000 JPEG files of 64x64 pixels, EuroSAT's number, written from the toy world; both sides read the same files in turn, in one
-process on one thread. The suite decodes, hashes, keeps what it found, decodes again when it encodes, and keeps the features;
-the bare loop decodes once, and encodes.
+27,000 JPEG files of 64x64 pixels, EuroSAT's number, written from the toy world; both sides read the
+same files in turn, in one process on one thread. The suite decodes, hashes, keeps what it found,
+decodes again when it encodes, and keeps the features; the bare loop decodes once, and encodes.
 """
 
 import os
@@ -31,7 +31,10 @@ ROUNDS, IMAGES = 3, int(os.environ.get("IMAGES", "27000"))
 
 def write(folder: Path) -> list[Path]:
     world, files = WORLDS["optical"], []
-    pictures = [Image.fromarray(world.picture("perf scan", row).image).resize((64, 64)) for row in range(500)]
+    pictures = [
+        Image.fromarray(world.picture("perf scan", row).image).resize((64, 64))
+        for row in range(500)
+    ]
     for row in range(IMAGES):
         files.append(folder / f"{row:05d}.jpg")
         pictures[row % len(pictures)].save(files[-1], quality=90)
@@ -41,7 +44,9 @@ def write(folder: Path) -> list[Path]:
 def scanned(files: list[Path], home: Path) -> float:
     os.environ["CLVL_HOME"] = str(home)
     start = time.perf_counter()
-    found = scan("perf", [file.name for file in files], lambda row: files[row].read_bytes(), files=files)
+    found = scan(
+        "perf", [file.name for file in files], lambda row: files[row].read_bytes(), files=files
+    )
     assert not found.damaged
     return time.perf_counter() - start
 
@@ -59,7 +64,15 @@ def encoded(files: list[Path], home: Path, backbone: TowerBackbone) -> float:
     start = time.perf_counter()
     labels = np.zeros(len(files), dtype=np.int64)
     names = [file.name for file in files]
-    split = encoded_split("perf", ["a"], names, labels, lambda row: files[row].read_bytes(), files=files, policy="error")
+    split = encoded_split(
+        "perf",
+        ["a"],
+        names,
+        labels,
+        lambda row: files[row].read_bytes(),
+        files=files,
+        policy="error",
+    )
     encode(split, backbone)
     return time.perf_counter() - start
 
@@ -67,8 +80,12 @@ def encoded(files: list[Path], home: Path, backbone: TowerBackbone) -> float:
 def bare_encoded(files: list[Path], backbone: TowerBackbone) -> float:
     start = time.perf_counter()
     for block in range(0, len(files), CHUNK):
-        images = [simplejpeg.decode_jpeg(file.read_bytes()) for file in files[block : block + CHUNK]]
-        backbone.image_features(torch.from_numpy(np.stack([backbone.preprocessing(image) for image in images])))
+        images = [
+            simplejpeg.decode_jpeg(file.read_bytes()) for file in files[block : block + CHUNK]
+        ]
+        backbone.image_features(
+            torch.from_numpy(np.stack([backbone.preprocessing(image) for image in images]))
+        )
     return time.perf_counter() - start
 
 

@@ -1,7 +1,8 @@
-"""What a long stream costs: resident memory and time a step, of 100,000 steps on features that are there already.
+"""What a long stream costs: resident memory and time a step, of 100,000 steps on features that are
+there already.
 
-python tests/perf/stream.py [STRATEGY] [STEPS]; prints a line every tenth of the way. Memory should grow by less than 5 percent
-from the first tenth to the end, and a step cost the same.
+python tests/perf/stream.py [STRATEGY] [STEPS]; prints a line every tenth of the way. Memory should
+grow by less than 5 percent from the first tenth to the end, and a step cost the same.
 """
 
 import json
@@ -47,7 +48,9 @@ def write(folder: Path, samples: int) -> Path:
     arrays = {}
     for split, count in (("train", samples), ("test", 1000)):
         labels = np.arange(count) % CLASSES
-        arrays[f"{split}_x"] = text[labels] + 2 * dice.standard_normal((count, WIDTH)).astype(np.float32)
+        arrays[f"{split}_x"] = text[labels] + 2 * dice.standard_normal((count, WIDTH)).astype(
+            np.float32
+        )
         arrays[f"{split}_y"] = labels
     np.savez(folder / "features.npz", **arrays)
     np.save(folder / "text.npy", text)
@@ -57,7 +60,11 @@ def write(folder: Path, samples: int) -> Path:
 
 
 def resident_mib() -> float:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS"))
+    line = next(
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmRSS")
+    )
     return float(line.split()[1]) / 1024
 
 
@@ -76,12 +83,22 @@ def main(strategy: str = "naive", steps: int = 100_000) -> None:
 
     OnlineRunner._step = watched  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
-        run(run_config(str(write(Path(folder), steps)), strategy), results=Path(folder), progress=False)
+        run(
+            run_config(str(write(Path(folder), steps)), strategy),
+            results=Path(folder),
+            progress=False,
+        )
         marks.append((steps, resident_mib(), time.process_time()))
     for before, after in pairwise(marks):
         cost = 1000 * (after[2] - before[2]) / (after[0] - before[0])
-        print(f"step {after[0]:>7}: {after[1]:7.1f} MiB, {cost:.2f} ms of processor time a step", flush=True)
-    print(f"memory from step {marks[1][0]} to the end: {100 * (marks[-1][1] / marks[1][1] - 1):+.1f} percent")
+        print(
+            f"step {after[0]:>7}: {after[1]:7.1f} MiB, {cost:.2f} ms of processor time a step",
+            flush=True,
+        )
+    print(
+        f"memory from step {marks[1][0]} to the end: {100 * (marks[-1][1] / marks[1][1] - 1):+.1f} "
+        f"percent"
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""What caching is worth with towers of published size: a stream learned by plain Avalanche, by a bare loop, and by a run of
-the suite, cold and warm: `make perf`.
+"""What caching is worth with towers of published size: a stream learned by plain Avalanche, by a
+bare loop, and by a run of the suite, cold and warm: `make perf`.
 
-A CLIP ViT-B/32 with random weights; a context of words is learned (CoOp) over 10 classes in 5 experiences of 8 training
-images each, one epoch; 20 test images are scored before the first and after each experience. Each variant is a process of its
-own; what is reported is the processor time of its work, behind imports and loading of weights, and the peak of its memory.
+A CLIP ViT-B/32 with random weights; a context of words is learned (CoOp) over 10 classes in 5
+experiences of 8 training images each, one epoch; 20 test images are scored before the first and
+after each experience. Each variant is a process of its own; what is reported is the processor time
+of its work, behind imports and loading of weights, and the peak of its memory.
 """
 
 import json
@@ -49,7 +50,9 @@ lr = 2e-3
 
 
 def make(folder: Path) -> None:
-    """A random ViT-B/32 in transformers' layout, images as a folder of JPEGs, a benchmark and a strategy."""
+    """A random ViT-B/32 in transformers' layout, images as a folder of JPEGs, a benchmark and a
+    strategy.
+    """
     import shutil
 
     import torch
@@ -61,7 +64,10 @@ def make(folder: Path) -> None:
 
     tokenizer = CLIPTokenizer.from_pretrained(assets())
     config = CLIPConfig()  # its defaults are ViT-B/32
-    config.text_config.bos_token_id, config.text_config.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
+    config.text_config.bos_token_id, config.text_config.eos_token_id = (
+        tokenizer.bos_token_id,
+        tokenizer.eos_token_id,
+    )
     torch.manual_seed(0)
     CLIPModel(config).save_pretrained(folder / "clip")
     tokenizer.save_pretrained(folder / "clip")
@@ -72,7 +78,13 @@ def make(folder: Path) -> None:
     for split, count in (("train", TRAIN), ("test", TEST)):
         for index in range(count * CLASSES):
             picture = world.picture(f"perf {split}", index)
-            path = folder / "images" / split / world.classes[picture.label].replace(" ", "_") / f"{index:03d}.jpg"
+            path = (
+                folder
+                / "images"
+                / split
+                / world.classes[picture.label].replace(" ", "_")
+                / f"{index:03d}.jpg"
+            )
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture.image).resize((SIDE, SIDE)).save(path, quality=90)
     names = sorted(path.name for path in (folder / "images" / "train").iterdir())
@@ -82,11 +94,17 @@ def make(folder: Path) -> None:
 
 
 class Stream:
-    """The images and labels of a split in the order of classes, and the classes of each experience."""
+    """The images and labels of a split in the order of classes, and the classes of each
+    experience.
+    """
 
     def __init__(self, folder: Path, split: str) -> None:
         self.names = sorted(path.name for path in (folder / "images" / "train").iterdir())
-        files = [(path, label) for label, name in enumerate(self.names) for path in folder.glob(f"images/{split}/{name}/*")]
+        files = [
+            (path, label)
+            for label, name in enumerate(self.names)
+            for path in folder.glob(f"images/{split}/{name}/*")
+        ]
         self.files, self.labels = [path for path, _ in files], [label for _, label in files]
 
     def rows(self, labels: tuple[int, ...]) -> list[int]:
@@ -114,7 +132,9 @@ def loaded(folder: Path) -> Any:
 
 
 def plain_avalanche(folder: Path) -> Callable[[], None]:
-    """Avalanche's `Naive` over pixels, and a module as users write it: every forward pass runs both towers."""
+    """Avalanche's `Naive` over pixels, and a module as users write it: every forward pass runs both
+    towers.
+    """
     import torch
     from avalanche.benchmarks import benchmark_from_datasets
     from avalanche.benchmarks.utils import as_classification_dataset
@@ -138,15 +158,28 @@ def plain_avalanche(folder: Path) -> Callable[[], None]:
 
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             images = self.towers.image(pixels)
-            words = torch.cat([self.words[:, :1], self.context.expand(len(self.words), -1, -1), self.words[:, 5:]], dim=1)
+            words = torch.cat(
+                [
+                    self.words[:, :1],
+                    self.context.expand(len(self.words), -1, -1),
+                    self.words[:, 5:],
+                ],
+                dim=1,
+            )
             texts = self.towers.text(words, self.ends)
-            images, texts = images / images.norm(dim=-1, keepdim=True), texts / texts.norm(dim=-1, keepdim=True)
+            images, texts = (
+                images / images.norm(dim=-1, keepdim=True),
+                texts / texts.norm(dim=-1, keepdim=True),
+            )
             return backbone.logit_scale * images @ texts.T
 
     class Photos(torch.utils.data.Dataset):  # type: ignore[type-arg]
         def __init__(self, stream: Stream, labels: tuple[int, ...]) -> None:
             rows = stream.rows(labels)
-            self.files, self.targets = [stream.files[row] for row in rows], [stream.labels[row] for row in rows]
+            self.files, self.targets = (
+                [stream.files[row] for row in rows],
+                [stream.labels[row] for row in rows],
+            )
 
         def __len__(self) -> int:
             return len(self.files)
@@ -180,7 +213,9 @@ def plain_avalanche(folder: Path) -> Callable[[], None]:
 
 
 def bare(folder: Path, *, cached: bool, warm: bool) -> Callable[[], None]:
-    """The loop as one would write it by hand; with `cached` each image is encoded once, with `warm` that was done before."""
+    """The loop as one would write it by hand; with `cached` each image is encoded once, with `warm`
+    that was done before.
+    """
     import torch
 
     from clvl_bench.backbones.base import l2_normalize
@@ -192,14 +227,21 @@ def bare(folder: Path, *, cached: bool, warm: bool) -> Callable[[], None]:
     features: dict[Stream, Any] = {}
 
     def images(stream: Stream, rows: list[int]) -> Any:
-        return features[stream][rows] if cached else backbone.image_features(stream.pixels(rows, backbone))
+        return (
+            features[stream][rows]
+            if cached
+            else backbone.image_features(stream.pixels(rows, backbone))
+        )
 
     def work() -> None:
         train, test = streams = Stream(folder, "train"), Stream(folder, "test")
         if cached:
             if not warm:
                 encoded = [
-                    backbone.image_features(stream.pixels(stream.rows(tuple(range(CLASSES))), backbone)) for stream in streams
+                    backbone.image_features(
+                        stream.pixels(stream.rows(tuple(range(CLASSES))), backbone)
+                    )
+                    for stream in streams
                 ]
                 torch.save(encoded, kept)
             features.update(zip(streams, torch.load(kept, weights_only=True), strict=True))
@@ -210,7 +252,11 @@ def bare(folder: Path, *, cached: bool, warm: bool) -> Callable[[], None]:
             optimizer = torch.optim.SGD(prompt.parameters(), lr=2e-3, momentum=0.9)
             rows = train.rows(group)
             labels = torch.tensor([train.labels[row] - group[0] for row in rows])
-            scores = backbone.logit_scale * l2_normalize(images(train, rows)) @ prompt.classifier(group).T
+            scores = (
+                backbone.logit_scale
+                * l2_normalize(images(train, rows))
+                @ prompt.classifier(group).T
+            )
             loss = torch.nn.functional.cross_entropy(scores, labels)
             optimizer.zero_grad()
             loss.backward()
@@ -228,16 +274,22 @@ def bare(folder: Path, *, cached: bool, warm: bool) -> Callable[[], None]:
 
 
 def ours(folder: Path, *, home: str) -> Callable[[], None]:
-    """A whole run: it reads, encodes what is not encoded, learns, evaluates, and writes all its records and states."""
+    """A whole run: it reads, encodes what is not encoded, learns, evaluates, and writes all its
+    records and states.
+    """
     from clvl_bench.inputs import features
     from clvl_bench.runs import runner
     from clvl_bench.runs.files import run_config
 
     os.environ["CLVL_HOME"] = str(folder / home)
     backbone = loaded(folder)
-    features.load_backbone = lambda name, **settings: backbone  # loaded before the clock runs, as for the others
+    features.load_backbone = lambda name, **settings: (
+        backbone
+    )  # loaded before the clock runs, as for the others
     runner.reset_peak = lambda: None  # the peak of the whole process is compared
-    config = run_config(str(folder / "stream.toml"), str(folder / "coop.toml"), backbone=str(folder / "clip"))
+    config = run_config(
+        str(folder / "stream.toml"), str(folder / "coop.toml"), backbone=str(folder / "clip")
+    )
 
     def work() -> None:
         with tempfile.TemporaryDirectory() as results:
@@ -259,7 +311,13 @@ VARIANTS: dict[str, Callable[[Path], Callable[[], None]]] = {
 def measure(variant: str, folder: Path) -> dict[str, float]:
     """Seconds of processor time and the peak of memory of a variant, in a process of its own."""
     command = [sys.executable, __file__, variant, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     if done.returncode:
         raise SystemExit(f"{variant}: {done.stderr}")
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -276,14 +334,23 @@ def main() -> None:
         start = time.process_time()
         work()
         spent = time.process_time() - start
-        print(json.dumps({"seconds": spent, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        print(
+            json.dumps(
+                {"seconds": spent, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+            )
+        )
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         make(folder)
         measure("a run of the suite, warm", folder)  # fills the cache
-        rounds = [{variant: measure(variant, folder) for variant in VARIANTS} for _ in range(ROUNDS)]
-    print(f"| random ViT-B/32, {CLASSES * TRAIN} + {CLASSES * TEST} images | CPU s | / suite, cold | / suite, warm | MiB |")
+        rounds = [
+            {variant: measure(variant, folder) for variant in VARIANTS} for _ in range(ROUNDS)
+        ]
+    print(
+        f"| random ViT-B/32, {CLASSES * TRAIN} + {CLASSES * TEST} images | CPU s | / suite, cold | "
+        f"/ suite, warm | MiB |"
+    )
     print("| --- | ---: | ---: | ---: | ---: |")
     for variant in VARIANTS:
         cells = [
@@ -291,7 +358,10 @@ def main() -> None:
             for base in ("a run of the suite, cold", "a run of the suite, warm")
         ]
         seconds = median(each[variant]["seconds"] for each in rounds)
-        print(f"| {variant} | {seconds:.1f} | {' | '.join(cells)} | {median(each[variant]['mib'] for each in rounds):.0f} |")
+        print(
+            f"| {variant} | {seconds:.1f} | {' | '.join(cells)} | "
+            f"{median(each[variant]['mib'] for each in rounds):.0f} |"
+        )
 
 
 def cell(ratios: list[float]) -> str:

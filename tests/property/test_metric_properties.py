@@ -18,7 +18,8 @@ def matrices(draw):
 
 @given(matrices())
 def test_forgetting_is_at_least_minus_backward_transfer(accuracy):
-    # The best is at least what was just learned, unless an experience is best at its last evaluation, which "had" excludes.
+    # The best is at least what was just learned, unless an experience is best at its last
+    # evaluation, which "had" excludes.
     assert metrics.forgetting(accuracy) >= -metrics.backward_transfer(accuracy) - 1e-9
 
 
@@ -34,14 +35,22 @@ def test_a_constant_row_repeated_changes_nothing_over_time(accuracy, value):
 def test_all_stay_within_their_bounds(accuracy):
     for function in (metrics.last, metrics.average, metrics.transfer, metrics.average_anytime):
         assert -1e-12 <= function(accuracy) <= 1 + 1e-12
-    for function in (metrics.forgetting, metrics.backward_transfer, metrics.forward_transfer, metrics.stream_degradation):
+    for function in (
+        metrics.forgetting,
+        metrics.backward_transfer,
+        metrics.forward_transfer,
+        metrics.stream_degradation,
+    ):
         assert -1 - 1e-12 <= function(accuracy) <= 1 + 1e-12
 
 
 @given(matrices())
 def test_brute_force_agrees(accuracy):
     learned = accuracy.shape[1]
-    drops = [max(accuracy[t, j] for t in range(j + 1, learned)) - accuracy[learned, j] for j in range(learned - 1)]
+    drops = [
+        max(accuracy[t, j] for t in range(j + 1, learned)) - accuracy[learned, j]
+        for j in range(learned - 1)
+    ]
     assert abs(metrics.forgetting(accuracy) - sum(drops) / len(drops)) < 1e-12
     columns = [sum(accuracy[t, j] for t in range(1, j + 1)) / j for j in range(1, learned)]
     assert abs(metrics.transfer(accuracy) - sum(columns) / len(columns)) < 1e-12

@@ -1,4 +1,6 @@
-"""Whatever the sizes and orders, every class and every sample is met exactly once, and no label leaks into the plan."""
+"""Whatever the sizes and orders, every class and every sample is met exactly once, and no label
+leaks into the plan.
+"""
 
 import numpy as np
 from hypothesis import given
@@ -11,14 +13,26 @@ from clvl_bench.streams.split_slice import SplitSlice
 
 
 def dataset(name: str, classes: int) -> dict:
-    source = {"kind": "arrays", "path": "x.npz", "splits": {"train": ("x", "y"), "test": ("x", "y")}}
-    return {"source": source, "classes": [f"{name} {number}" for number in range(classes)], "templates": [f"{name} {{}}."]}
+    source = {
+        "kind": "arrays",
+        "path": "x.npz",
+        "splits": {"train": ("x", "y"), "test": ("x", "y")},
+    }
+    return {
+        "source": source,
+        "classes": [f"{name} {number}" for number in range(classes)],
+        "templates": [f"{name} {{}}."],
+    }
 
 
-def parts_of(config: BenchmarkConfig, labels: dict[tuple[str, str], list[int]]) -> tuple[SplitSlice, ...]:
+def parts_of(
+    config: BenchmarkConfig, labels: dict[tuple[str, str], list[int]]
+) -> tuple[SplitSlice, ...]:
     parts, start = [], 0
     for (name, split), values in labels.items():
-        data = Split(np.array(values, dtype=np.int64), tuple(map(str, range(len(values)))), "0" * 64)
+        data = Split(
+            np.array(values, dtype=np.int64), tuple(map(str, range(len(values)))), "0" * 64
+        )
         parts.append(SplitSlice(config.declared(name), split, data, start))
         start += len(values)
     return tuple(parts)
@@ -59,7 +73,9 @@ def test_every_class_and_every_sample_exactly_once(case):
     met = [place for step in steps for place in step.classes]
     assert sorted(met) == list(range(len(config.declared("a").classes)))
     assert [len(step.classes) for step in steps] == list(config.classes_per_experience)
-    train = np.concatenate([step.ids for stream in ("train", "valid") for step in plan.streams[stream]])
+    train = np.concatenate(
+        [step.ids for stream in ("train", "valid") for step in plan.streams[stream]]
+    )
     assert sorted(train.tolist()) == list(range(len(parts[0].data)))
     test = np.concatenate([step.ids for step in plan.streams["test"]])
     assert sorted(test.tolist()) == list(range(parts[1].start, parts[1].start + len(parts[1].data)))
@@ -77,7 +93,9 @@ def test_candidates_follow_the_label_space(case):
         for step in plan.streams["test"]:
             scored = set(plan.candidates(step, trained))
             if config.label_space == "seen":
-                assert scored == {place for each in plan.streams["train"][:trained] for place in each.classes}
+                assert scored == {
+                    place for each in plan.streams["train"][:trained] for place in each.classes
+                }
                 assert plan.scorable(step, trained) == (step.index < trained)
             else:
                 assert scored == everything
@@ -91,7 +109,9 @@ def test_joint_holds_everything_and_tests_the_same(case):
     plan, _ = make_plan(*case)
     joint = plan.joint()
     (step,) = joint.streams["train"]
-    assert sorted(step.ids.tolist()) == sorted(np.concatenate([each.ids for each in plan.streams["train"]]).tolist())
+    assert sorted(step.ids.tolist()) == sorted(
+        np.concatenate([each.ids for each in plan.streams["train"]]).tolist()
+    )
     assert step.covers == len(plan.streams["train"])
     assert joint.streams["test"] == plan.streams["test"]
     assert set(joint.seen(step.covers)) == set(plan.seen(step.covers))
@@ -102,7 +122,12 @@ def domains(label_space: str, same_templates: bool) -> BenchmarkConfig:
     second["classes"] = ["a 0", "b only"]
     if same_templates:
         second["templates"] = first["templates"]
-    content = {"version": 1, "scenario": "domain_incremental", "datasets": ["a", "b"], "label_space": label_space}
+    content = {
+        "version": 1,
+        "scenario": "domain_incremental",
+        "datasets": ["a", "b"],
+        "label_space": label_space,
+    }
     return BenchmarkConfig.model_validate({**content, "dataset": {"a": first, "b": second}})
 
 

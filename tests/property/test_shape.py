@@ -1,5 +1,6 @@
-"""Few shots, long tails, blurred boundaries, classes that come again, several datasets in turn: what each promises, whatever
-the sizes and seeds."""
+"""Few shots, long tails, blurred boundaries, classes that come again, several datasets in turn:
+what each promises, whatever the sizes and seeds.
+"""
 
 import itertools
 
@@ -31,7 +32,11 @@ def config_of(**shape) -> BenchmarkConfig:
 
 def plan_of(count: int, **shape):
     config = config_of(**shape)
-    labels = {(name, split): list(range(n)) * count for name, n in (("a", 3), ("b", 2)) for split in ("train", "test")}
+    labels = {
+        (name, split): list(range(n)) * count
+        for name, n in (("a", 3), ("b", 2))
+        for split in ("train", "test")
+    }
     return make_plan(config, parts_of(config, labels))
 
 
@@ -68,7 +73,9 @@ def test_another_seed_draws_other_shots_and_the_same_seed_the_same():
 
 
 def test_a_long_tail_is_the_published_profile():
-    """CIFAR-10-LT with imbalance 100: Cao et al. 2019 keep 5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50 of 5,000."""
+    """CIFAR-10-LT with imbalance 100: Cao et al. 2019 keep 5000, 2997, 1796, 1077, 645, 387, 232,
+    139, 83, 50 of 5,000.
+    """
     truth = np.repeat(np.arange(10), 5000)
     kept = long_tailed(np.arange(50000), truth, range(10), imbalance=100, seed=0)
     sizes = np.bincount(truth[kept]).tolist()
@@ -85,7 +92,9 @@ def test_a_blurred_boundary_moves_samples_and_loses_none(count, seed, share):
         assert np.sum(np.isin(own.ids, step.ids)) == len(own.ids) - round(share * len(own.ids))
         assert set(truth[step.ids]) <= set(step.classes)
         assert step.classes[: len(own.classes)] == own.classes
-    assert [step.ids.tolist() for step in plan.streams["test"]] == [step.ids.tolist() for step in plain.streams["test"]]
+    assert [step.ids.tolist() for step in plan.streams["test"]] == [
+        step.ids.tolist() for step in plain.streams["test"]
+    ]
 
 
 @given(counts, st.integers(2, 4))
@@ -110,8 +119,14 @@ def test_a_class_that_comes_again_comes_with_other_samples(count, repeats):
         ({"classes_per_experience": [2, 2]}, "sums to 4, but a + b has 5 classes"),
         ({"shots": 0}, "shots: got 0"),
         ({"imbalance": 0.5}, "imbalance: got 0.5"),
-        ({"scenario": "domain_incremental", "classes_per_experience": [], "blurry": 0.1}, "blurry: is for class_incremental"),
-        ({"scenario": "joint", "classes_per_experience": [], "repeats": 2}, "repeats: is for class_incremental"),
+        (
+            {"scenario": "domain_incremental", "classes_per_experience": [], "blurry": 0.1},
+            "blurry: is for class_incremental",
+        ),
+        (
+            {"scenario": "joint", "classes_per_experience": [], "repeats": 2},
+            "repeats: is for class_incremental",
+        ),
     ],
 )
 def test_a_shape_that_does_not_fit_is_a_mistake(shape, says):

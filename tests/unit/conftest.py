@@ -9,7 +9,9 @@ from clvl_bench.backbones.loading import load_backbone
 
 @pytest.fixture(scope="module")
 def backbone(random_clip):
-    """A small random CLIP in transformers' layout; a module that moves its weights moves its own."""
+    """A small random CLIP in transformers' layout; a module that moves its weights moves its
+    own.
+    """
     return load_backbone(str(random_clip()))
 
 

@@ -1,4 +1,6 @@
-"""Cross-attention over patches: which way its mask points, what the tokens are, and the memory that they take."""
+"""Cross-attention over patches: which way its mask points, what the tokens are, and the memory that
+they take.
+"""
 
 import pytest
 import torch
@@ -55,11 +57,15 @@ def test_the_order_of_patches_does_not_matter_to_a_head_without_positions(head, 
     question, patches = scene
     keep = torch.ones(patches.shape[:2], dtype=torch.bool)
     order = torch.randperm(patches.shape[1], generator=torch.Generator().manual_seed(2))
-    assert torch.allclose(head.look(question, patches[:, order], keep), head.look(question, patches, keep), atol=1e-5)
+    assert torch.allclose(
+        head.look(question, patches[:, order], keep), head.look(question, patches, keep), atol=1e-5
+    )
 
 
 def test_the_first_token_is_the_image_feature(backbone):
-    pixels = torch.randint(0, 256, (2, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    pixels = torch.randint(
+        0, 256, (2, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     tokens = backbone.patch_features(pixels)
     assert tokens.dtype == torch.float16
     assert tokens.shape == (2, backbone.patch_tokens, backbone.width) == (2, 26, 24)
@@ -67,11 +73,15 @@ def test_the_first_token_is_the_image_feature(backbone):
 
 
 def test_patches_in_memory_are_as_a_dry_run_says(tiny):
-    config = run_config("toy_scans_vqa", "answers_attention", overrides=['benchmark.zeroshot=["toy_shapes"]'])
+    config = run_config(
+        "toy_scans_vqa", "answers_attention", overrides=['benchmark.zeroshot=["toy_shapes"]']
+    )
     parts = read_parts(config.benchmark_config)
     held = QuestionInputs("question_patches", [part.data for part in parts], tiny).patch_bytes
     assert patch_bytes(config) == pytest.approx(held, rel=0.1)
-    (line,) = [line for line in estimate([config], shipped() / "results") if line.startswith("Patches")]
+    (line,) = [
+        line for line in estimate([config], shipped() / "results") if line.startswith("Patches")
+    ]
     assert f"{held / 2**20:.1f} MiB" in line
 
 

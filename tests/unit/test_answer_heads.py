@@ -1,4 +1,6 @@
-"""Heads that answer: limit cases of each, and what a sum of image and question cannot learn and a product can."""
+"""Heads that answer: limit cases of each, and what a sum of image and question cannot learn and a
+product can.
+"""
 
 from collections import Counter
 
@@ -23,13 +25,17 @@ QUESTIONS = ("is there a nodule?", "is there a cyst?")
 
 
 def exclusive_or(backbone, count=64):
-    """Two kinds of images and two questions: yes exactly where both are of the first kind, or both of the second."""
+    """Two kinds of images and two questions: yes exactly where both are of the first kind, or both
+    of the second.
+    """
     generator = torch.Generator().manual_seed(0)
     kinds, asked = torch.arange(count) % 2, (torch.arange(count) // 2) % 2
     centres = torch.randn(2, backbone.width, generator=generator)
     images = centres[kinds] + 0.1 * torch.randn(count, backbone.width, generator=generator)
     rows = question_rows(backbone, QUESTIONS)[asked]
-    inputs = packed(QuestionBatch(images, rows[:, : backbone.width], asked.float(), rows[:, backbone.width :]))
+    inputs = packed(
+        QuestionBatch(images, rows[:, : backbone.width], asked.float(), rows[:, backbone.width :])
+    )
     return inputs, (kinds != asked).long()
 
 
@@ -38,7 +44,9 @@ def trained(config, backbone, inputs, targets, steps=150):
     adapter.begin((0, 1))
     adapter.train()
     adapter.scored = (0, 1)
-    optimizer = torch.optim.AdamW([weight for weight in adapter.parameters() if weight.requires_grad], lr=1e-2)
+    optimizer = torch.optim.AdamW(
+        [weight for weight in adapter.parameters() if weight.requires_grad], lr=1e-2
+    )
     for _ in range(steps):
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(adapter.logits(inputs, (0, 1)), targets).backward()
@@ -59,7 +67,14 @@ def test_a_row_comes_apart_as_it_was_put_together(backbone):
 
 def test_a_product_learns_what_a_sum_of_image_and_question_cannot(backbone):
     inputs, targets = exclusive_or(backbone)
-    assert right(trained(ProductConfig(hidden=32, dropout=0.0), backbone, inputs, targets), inputs, targets) == 1.0
+    assert (
+        right(
+            trained(ProductConfig(hidden=32, dropout=0.0), backbone, inputs, targets),
+            inputs,
+            targets,
+        )
+        == 1.0
+    )
     # The best sum has three of the four kinds of pairs right.
     assert right(trained(ConcatConfig(), backbone, inputs, targets), inputs, targets) <= 0.76
 
@@ -71,21 +86,29 @@ def test_the_product_is_its_formula(backbone):
     head.end()
     head.eval()
     with torch.no_grad():
-        normal = torch.nn.functional.layer_norm(inputs[:, : 2 * backbone.width].view(-1, 2, backbone.width), (backbone.width,))
+        normal = torch.nn.functional.layer_norm(
+            inputs[:, : 2 * backbone.width].view(-1, 2, backbone.width), (backbone.width,)
+        )
         v, u = head.of_image[1](normal[:, 0]), head.of_question[1](normal[:, 1])
-        together = torch.nn.functional.layer_norm(torch.cat([v, u, v * u, (v - u).abs()], dim=1), (64,))
+        together = torch.nn.functional.layer_norm(
+            torch.cat([v, u, v * u, (v - u).abs()], dim=1), (64,)
+        )
         said = head.fused[4](torch.nn.functional.gelu(head.fused[2](together)))
         texts = backbone.class_features([TABLE[0], TABLE[1]])
         expected = 10.0 * torch.nn.functional.cosine_similarity(said[:, None], texts[None], dim=-1)
         assert torch.allclose(head.logits(inputs, (0, 1)), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("config", [ProductConfig(sees="question", hidden=32), ConcatConfig(sees="question")])
+@pytest.mark.parametrize(
+    "config", [ProductConfig(sees="question", hidden=32), ConcatConfig(sees="question")]
+)
 def test_a_blind_head_says_the_same_of_every_image(backbone, config):
     inputs, targets = exclusive_or(backbone)
     adapter = trained(config, backbone, inputs, targets, steps=5)
     other = inputs.clone()
-    other[:, : backbone.width] = torch.randn(len(inputs), backbone.width, generator=torch.Generator().manual_seed(1))
+    other[:, : backbone.width] = torch.randn(
+        len(inputs), backbone.width, generator=torch.Generator().manual_seed(1)
+    )
     with torch.no_grad():
         assert torch.equal(adapter.logits(inputs, (0, 1)), adapter.logits(other, (0, 1)))
 
@@ -106,12 +129,16 @@ def test_an_answer_that_never_came_has_a_score_in_the_product_and_none_in_the_su
 def test_answers_that_never_came_may_be_scored_among_themselves_alone(backbone):
     inputs, targets = exclusive_or(backbone)
     scored, apart, never = (
-        trained(ProductConfig(hidden=32, dropout=0.0, unseen=unseen), backbone, inputs, targets, steps=2)
+        trained(
+            ProductConfig(hidden=32, dropout=0.0, unseen=unseen), backbone, inputs, targets, steps=2
+        )
         for unseen in ("scored", "apart", "never")
     )
     with torch.no_grad():
         assert torch.equal(apart.logits(inputs, (0, 1, 2, 3)), never.logits(inputs, (0, 1, 2, 3)))
-        assert torch.equal(apart.logits(inputs, (2, 3)), scored.logits(inputs, (2, 3))), "by the head that learned"
+        assert torch.equal(apart.logits(inputs, (2, 3)), scored.logits(inputs, (2, 3))), (
+            "by the head that learned"
+        )
         untouched = never.ranking.scores(never.question_batch(inputs), (2, 3))
         assert torch.equal(never.logits(inputs, (2, 3)), untouched)
         assert not torch.allclose(apart.logits(inputs, (2, 3)), untouched)
@@ -148,9 +175,12 @@ def test_ranpac_is_ridge_regression_on_the_product_whatever_the_order(backbone):
     order = torch.arange(len(inputs))
     one, other = learned(order), learned(order.flip(0))
     v, u = (
-        l2_normalize(part.double()) for part in (inputs[:, : backbone.width], inputs[:, backbone.width : 2 * backbone.width])
+        l2_normalize(part.double())
+        for part in (inputs[:, : backbone.width], inputs[:, backbone.width : 2 * backbone.width])
     )
-    h = torch.relu(l2_normalize(torch.cat([l2_normalize(v * u), v, u], dim=1)) @ one.projection.double())
+    h = torch.relu(
+        l2_normalize(torch.cat([l2_normalize(v * u), v, u], dim=1)) @ one.projection.double()
+    )
     wanted = torch.nn.functional.one_hot(targets, 2).double()
     weights = torch.linalg.solve(h.T @ h + 0.1 * torch.eye(40, dtype=torch.float64), h.T @ wanted)
     with torch.no_grad():
@@ -162,6 +192,13 @@ def test_a_loss_that_cannot_move_anything_is_refused(tmp_path):
     small = ["train.epochs=1", 'benchmark.zeroshot=["toy_shapes"]']
     held = run_config("toy_scans_vqa", "answers_product_lwf", limit=30, overrides=small)
     assert run(held, results=tmp_path, progress=False).records
-    idle = run_config("toy_scans_vqa", "answers_product_lwf", limit=30, overrides=[*small, "plugins.lwf.texts=teacher"])
-    with pytest.raises(Mistake, match=r'does not learn image features; set plugins.lwf.texts = "student"'):
+    idle = run_config(
+        "toy_scans_vqa",
+        "answers_product_lwf",
+        limit=30,
+        overrides=[*small, "plugins.lwf.texts=teacher"],
+    )
+    with pytest.raises(
+        Mistake, match=r'does not learn image features; set plugins.lwf.texts = "student"'
+    ):
         run(idle, results=tmp_path, progress=False)

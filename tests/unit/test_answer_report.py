@@ -1,4 +1,6 @@
-"""Scores of answers: grouped by what the data say, compared as whole strings; and a gallery that nothing can break out of."""
+"""Scores of answers: grouped by what the data say, compared as whole strings; and a gallery that
+nothing can break out of.
+"""
 
 import json
 
@@ -12,9 +14,11 @@ from clvl_bench.report.answers import Answered, Score, answered, from_csv, to_cs
 from clvl_bench.report.runs import Origin, Run
 
 QUESTION_INPUTS = [
-    (10, "CLOSED", "PRES", "yes", True), (11, "CLOSED", "PRES", "no", True), (12, "OPEN", "POS", "normal", True),
+    (10, "CLOSED", "PRES", "yes", True),
+    (11, "CLOSED", "PRES", "no", True),
+    (12, "OPEN", "POS", "normal", True),
     (13, "OPEN", "POS", "<b>lung</b>", False),
-]  # fmt: skip
+]
 TABLE = ["yes", "no", "normal"]
 TRUE = [0, 1, 2, -2]
 """The last answer is no candidate."""
@@ -23,32 +27,56 @@ TRUE = [0, 1, 2, -2]
 @pytest.fixture
 def folder(tmp_path):
     rows = [
-        {"id": sample, "dataset": "d", "question": "<script>alert(1)</script>?", "answer": answer, "answer_type": kind,
-         "type": what, "organ": "", "modality": "", "seen": seen}
+        {
+            "id": sample,
+            "dataset": "d",
+            "question": "<script>alert(1)</script>?",
+            "answer": answer,
+            "answer_type": kind,
+            "type": what,
+            "organ": "",
+            "modality": "",
+            "seen": seen,
+        }
         for sample, kind, what, answer, seen in QUESTION_INPUTS
-    ]  # fmt: skip
+    ]
     content = {"answers": TABLE, "questions": rows, "shown": [10, 13]}
     (tmp_path / QUESTIONS).write_text(json.dumps(content))
-    (tmp_path / PICTURES).write_bytes(save({"pictures": np.zeros((2, 112, 112, 3), dtype=np.uint8)}))
+    (tmp_path / PICTURES).write_bytes(
+        save({"pictures": np.zeros((2, 112, 112, 3), dtype=np.uint8)})
+    )
     (tmp_path / "predictions").mkdir()
     for trained, predicted in ((0, [1, 1, 1, 1]), (2, [0, 1, 1, 2])):
         columns = {}
         for experience, rows in ((0, [0, 1]), (1, [2, 3])):
-            for name, values in (("ids", [row[0] for row in QUESTION_INPUTS]), ("predicted", predicted), ("true", TRUE)):
+            for name, values in (
+                ("ids", [row[0] for row in QUESTION_INPUTS]),
+                ("predicted", predicted),
+                ("true", TRUE),
+            ):
                 columns[f"test/{experience}/{name}"] = np.array(values, dtype=np.int32)[rows]
         (tmp_path / "predictions" / f"{trained:04d}.safetensors").write_bytes(save(columns))
     return tmp_path
 
 
 def run_of(found: Answered, strategy: str = "s", seed: int = 0) -> Run:
-    return Run(Origin(f"run {strategy} {seed}", "b", "dataset", strategy, "tiny", seed, 0, "done"), (), answered=found)
+    return Run(
+        Origin(f"run {strategy} {seed}", "b", "dataset", strategy, "tiny", seed, 0, "done"),
+        (),
+        answered=found,
+    )
 
 
 def test_every_group_counts_what_the_data_put_into_it(folder):
-    scores = {(score.trained, score.group, score.name): (score.right, score.n) for score in answered(folder).scores}
+    scores = {
+        (score.trained, score.group, score.name): (score.right, score.n)
+        for score in answered(folder).scores
+    }
     assert scores[2, "overall", ""] == (2, 4)
     assert scores[2, "answer_type", "CLOSED"] == (2, 2)
-    assert scores[2, "answer_type", "OPEN"] == (0, 2), "no is not in normal, and what is no candidate is wrong"
+    assert scores[2, "answer_type", "OPEN"] == (0, 2), (
+        "no is not in normal, and what is no candidate is wrong"
+    )
     assert scores[2, "type", "POS"] == (0, 2)
     assert scores[2, "ceiling", ""] == (3, 4)
     assert scores[2, "seen", "never given in training"] == (0, 1)
@@ -61,7 +89,11 @@ def test_held_out_combinations_are_counted_apart_where_a_stream_has_them(folder)
     for row in content["questions"]:
         row["held_out"] = row["type"] == "POS"
     (folder / QUESTIONS).write_text(json.dumps(content))
-    last = {(score.group, score.name): (score.right, score.n) for score in answered(folder).scores if score.trained == 2}
+    last = {
+        (score.group, score.name): (score.right, score.n)
+        for score in answered(folder).scores
+        if score.trained == 2
+    }
     assert last["combination", "held-out combinations"] == (0, 2)
     assert last["combination", "trained combinations"] == (2, 2)
     assert "held-out combinations (2)" in answer_tables.markdown([run_of(answered(folder))])
@@ -75,7 +107,11 @@ def test_open_and_closed_do_not_move_with_the_prediction(folder):
 
 
 def test_the_mean_over_types_counts_types_and_overall_counts_questions():
-    scores = (Score(1, "overall", "", 91, 101), Score(1, "type", "presence", 90, 100), Score(1, "type", "rural", 1, 1))
+    scores = (
+        Score(1, "overall", "", 91, 101),
+        Score(1, "type", "presence", 90, 100),
+        Score(1, "type", "rural", 1, 1),
+    )
     assert answer_tables.mean_over_types(Answered(scores)) == pytest.approx((0.9 + 1.0) / 2)
 
 
@@ -87,7 +123,10 @@ def test_scores_are_read_back_as_written(folder):
 def test_the_table_says_the_ceiling_and_every_group(folder):
     text = answer_tables.markdown([run_of(answered(folder)), run_of(answered(folder), seed=1)])
     assert "Ceiling 75.0" in text
-    assert "| Strategy | Overall | CLOSED (2) | OPEN (2) | given in training (3) | never given in training (1) |" in text
+    assert (
+        "| Strategy | Overall | CLOSED (2) | OPEN (2) | given in training (3) | never given in "
+        "training (1) |" in text
+    )
     assert "| s | 50.0 ± 0.0 | 100.0 ± 0.0 | 0.0 ± 0.0 |" in text
 
 

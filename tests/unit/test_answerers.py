@@ -1,5 +1,7 @@
-"""BLIP and ViLT as answerers: what transformers itself says of one image and one question, whoever is asked beside; what is
-said goes through the normaliser to a candidate or to none; weights are on the record, and refused in one line."""
+"""BLIP and ViLT as answerers: what transformers itself says of one image and one question, whoever
+is asked beside; what is said goes through the normaliser to a candidate or to none; weights are on
+the record, and refused in one line.
+"""
 
 import json
 import shutil
@@ -63,7 +65,9 @@ def pictures(count=6):
     noise = np.random.default_rng(0)
     shapes = [(40 + 7 * row, 61 - 5 * row, 3) for row in range(count)]
     return [
-        noise.integers(0, 256, shape, dtype=np.uint8) if row % 2 else np.full(shape, 40 * row, dtype=np.uint8)
+        noise.integers(0, 256, shape, dtype=np.uint8)
+        if row % 2
+        else np.full(shape, 40 * row, dtype=np.uint8)
         for row, shape in enumerate(shapes)
     ]
 
@@ -75,9 +79,15 @@ def asked(folder, image, question, **more):
     from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
 
     is_blip = json.loads((folder / "config.json").read_text())["model_type"] == "blip"
-    whole, images = (BlipProcessor, BlipImageProcessorPil) if is_blip else (ViltProcessor, ViltImageProcessorPil)
+    whole, images = (
+        (BlipProcessor, BlipImageProcessorPil)
+        if is_blip
+        else (ViltProcessor, ViltImageProcessorPil)
+    )
     processor = whole(images.from_pretrained(folder), AutoTokenizer.from_pretrained(folder))
-    return processor, processor(images=Image.fromarray(image), text=question, return_tensors="pt", **more)
+    return processor, processor(
+        images=Image.fromarray(image), text=question, return_tensors="pt", **more
+    )
 
 
 def test_blip_says_what_transformers_generates_of_one_image_and_question(blip):
@@ -90,7 +100,9 @@ def test_blip_says_what_transformers_generates_of_one_image_and_question(blip):
         for question in QUESTIONS:
             processor, inputs = asked(blip, image, question)
             written = model.generate(**inputs, max_length=10, do_sample=False, num_beams=1)
-            expected.append(processor.tokenizer.decode(written[0], skip_special_tokens=True).strip())
+            expected.append(
+                processor.tokenizer.decode(written[0], skip_special_tokens=True).strip()
+            )
         assert ours.answers(image, QUESTIONS) == expected
         said |= set(expected)
     assert len(said) > 3, "the small model says different things"
@@ -119,7 +131,9 @@ def test_an_answer_does_not_depend_on_the_questions_beside_it_nor_on_chance(fold
         together = ours.answers(image, QUESTIONS)
         assert [ours.answers(image, [question])[0] for question in QUESTIONS] == together
         assert ours.answers(image, QUESTIONS[::-1]) == together[::-1]
-        assert torch.equal(torch.get_rng_state(), torch.Generator().manual_seed(seed).get_state()), "nobody's draws move"
+        assert torch.equal(
+            torch.get_rng_state(), torch.Generator().manual_seed(seed).get_state()
+        ), "nobody's draws move"
 
 
 def test_vilt_sees_every_patch_also_where_its_configuration_would_draw_some(vilt, tmp_path):
@@ -127,7 +141,9 @@ def test_vilt_sees_every_patch_also_where_its_configuration_would_draw_some(vilt
     config = json.loads((few / "config.json").read_text())
     (few / "config.json").write_text(json.dumps({**config, "max_image_length": 3}))
     whole, fewer = load_answerer(str(vilt)), load_answerer(str(few))
-    assert all(fewer.answers(image, QUESTIONS) == whole.answers(image, QUESTIONS) for image in pictures())
+    assert all(
+        fewer.answers(image, QUESTIONS) == whole.answers(image, QUESTIONS) for image in pictures()
+    )
 
 
 def test_the_trap_is_there_transformers_drops_the_mask_of_padded_questions(blip):
@@ -135,11 +151,16 @@ def test_the_trap_is_there_transformers_drops_the_mask_of_padded_questions(blip)
     from transformers import BlipForQuestionAnswering
 
     model = BlipForQuestionAnswering.from_pretrained(blip).eval()
-    question, start = torch.randn(1, 7, 32, generator=torch.Generator().manual_seed(0)), torch.tensor([[len(PIECES)]])
+    question, start = (
+        torch.randn(1, 7, 32, generator=torch.Generator().manual_seed(0)),
+        torch.tensor([[len(PIECES)]]),
+    )
     masked = torch.tensor([[1, 1, 1, 1, 0, 0, 0]])
     with torch.no_grad():
         short = model.text_decoder(input_ids=start, encoder_hidden_states=question[:, :4]).logits
-        padded = model.text_decoder(input_ids=start, encoder_hidden_states=question, encoder_attention_mask=masked).logits
+        padded = model.text_decoder(
+            input_ids=start, encoder_hidden_states=question, encoder_attention_mask=masked
+        ).logits
     assert (short - padded).abs().max() > 0.1
 
 
@@ -183,9 +204,15 @@ def test_nothing_is_asked_about_a_reference_set(empty_home):
 
 @pytest.mark.parametrize(
     ("normaliser", "x_ray", "expected"),
-    [("vqa", "x ray", [0, 1, 2]), ("med", "xray", [OUTSIDE, OUTSIDE, 2]), ("exact", "X-ray.", [OUTSIDE, OUTSIDE, 2])],
+    [
+        ("vqa", "x ray", [0, 1, 2]),
+        ("med", "xray", [OUTSIDE, OUTSIDE, 2]),
+        ("exact", "X-ray.", [OUTSIDE, OUTSIDE, 2]),
+    ],
 )
-def test_what_is_said_is_a_candidate_after_the_datasets_normaliser_or_none(normaliser, x_ray, expected):
+def test_what_is_said_is_a_candidate_after_the_datasets_normaliser_or_none(
+    normaliser, x_ray, expected
+):
     dataset = find_questions("toy_scans_vqa").model_copy(update={"normaliser": normaliser})
     places = {"2": 0, x_ray: 1, "no": 2, "left": 3}
     said = ["Two", "the X-ray.", "no", "normal", "leftmost", "", "left lung"]
@@ -203,7 +230,9 @@ def test_what_is_no_candidate_is_no_class_and_not_the_first_or_nearest_one(tiny)
     adapter = build_adapter(GivenConfig(), tiny, table, seed=0).eval()
     inputs = AnswererScores(np.array([1, OUTSIDE, 2, 0]), 3)(torch.tensor([0, 1, 2, 3]))
     adapter.scored = (0, 1)
-    assert predict(adapter(inputs)).tolist() == [1, NO_CLASS, NO_CLASS, 0], "left is no candidate yet"
+    assert predict(adapter(inputs)).tolist() == [1, NO_CLASS, NO_CLASS, 0], (
+        "left is no candidate yet"
+    )
     assert predict(torch.tensor([[0.1, -torch.inf], [-torch.inf, -5.0]])).tolist() == [0, 1]
 
 
@@ -215,56 +244,82 @@ def parrots(monkeypatch):
         monkeypatch.setattr(prepare, "load_answerer", lambda name, device: parrot)
         parrot = Parrot(say)
         parrot.key, parrot.family, parrot.weights_sha256 = str(results), "bird", "0" * 64
-        config = run_config("toy_scans_vqa", "answers_blip", limit=60, overrides=["benchmark.zeroshot=[]"])
+        config = run_config(
+            "toy_scans_vqa", "answers_blip", limit=60, overrides=["benchmark.zeroshot=[]"]
+        )
         return run(config, results=results, progress=False)
 
     return answering
 
 
-def test_who_always_says_yes_is_right_where_yes_is_right_and_says_a_candidate(parrots, empty_home, tmp_path):
+def test_who_always_says_yes_is_right_where_yes_is_right_and_says_a_candidate(
+    parrots, empty_home, tmp_path
+):
     result = parrots(lambda question: " yes ", tmp_path)
     questions = json.loads((result.folder / "questions.json").read_bytes())["questions"]
-    found = {(score.trained, score.group): score for score in answered(result.folder).scores if not score.name}
+    found = {
+        (score.trained, score.group): score
+        for score in answered(result.folder).scores
+        if not score.name
+    }
     last = max(trained for trained, _ in found)
     assert found[last, OVERALL].right == sum(row["answer"] == "yes" for row in questions) > 0
-    assert (last, CANDIDATE) not in found, "all that was said is a candidate: as everywhere, nothing to tell"
+    assert (last, CANDIDATE) not in found, (
+        "all that was said is a candidate: as everywhere, nothing to tell"
+    )
 
 
-def test_who_says_what_is_no_candidate_is_wrong_everywhere_and_the_table_tells(parrots, empty_home, tmp_path):
+def test_who_says_what_is_no_candidate_is_wrong_everywhere_and_the_table_tells(
+    parrots, empty_home, tmp_path
+):
     say = lambda question: "yes it is" if "is there" in question else "no"  # noqa: E731
     result = parrots(say, tmp_path)
     rows = json.loads((result.folder / "questions.json").read_bytes())["questions"]
     found = answered(result.folder)
     last = max(score.trained for score in found.scores)
-    scores = {score.group: score for score in found.scores if not score.name and score.trained == last}
+    scores = {
+        score.group: score for score in found.scores if not score.name and score.trained == last
+    }
     other = [row for row in rows if "is there" not in row["question"]]
     assert scores[OVERALL].right == sum(row["answer"] == "no" for row in other)
     assert (scores[CANDIDATE].right, scores[CANDIDATE].n) == (len(other), len(rows))
     assert {shown.last for shown in found.shown} == {NO_CANDIDATE, "no"}
 
 
-def test_the_record_names_the_weights_and_the_run_does_not_depend_on_their_folder(vilt, empty_home, tmp_path):
+def test_the_record_names_the_weights_and_the_run_does_not_depend_on_their_folder(
+    vilt, empty_home, tmp_path
+):
     moved = shutil.copytree(vilt, tmp_path / "elsewhere" / vilt.name)
     configs = [
-        run_config("toy_scans_vqa", "answers_vilt", limit=20, overrides=[f"adapter.answerer={folder}"])
+        run_config(
+            "toy_scans_vqa", "answers_vilt", limit=20, overrides=[f"adapter.answerer={folder}"]
+        )
         for folder in (vilt, moved)
     ]
     assert configs[0].id == configs[1].id
     assert configs[0].strategy == f"answers_vilt[adapter.answerer={vilt.name}]"
     result = run(configs[0], results=tmp_path, progress=False)
-    expected = {"name": vilt.name, "family": "local folder", "weights_sha256": file_sha256(vilt / "pytorch_model.bin")}
+    expected = {
+        "name": vilt.name,
+        "family": "local folder",
+        "weights_sha256": file_sha256(vilt / "pytorch_model.bin"),
+    }
     assert result.provenance["answerer"] == expected == identity(load_answerer(str(vilt)))
     named = f"{vilt.name} (local folder) {expected['weights_sha256'][:16]}"
     assert of_result(result).origin.answerer == named
     assert f"{named}, as answerer" in mixture([of_result(result)])
     weights = torch.load(moved / "pytorch_model.bin", weights_only=True)
-    torch.save({name: tensor + 1e-3 for name, tensor in weights.items()}, moved / "pytorch_model.bin")
+    torch.save(
+        {name: tensor + 1e-3 for name, tensor in weights.items()}, moved / "pytorch_model.bin"
+    )
     with pytest.raises(Mistake, match="is a finished run with other answerer"):
         run(configs[1], results=tmp_path, progress=False)
 
 
 @pytest.mark.parametrize("declared", ANSWERERS, ids=lambda each: each.name)
-def test_a_declared_one_that_is_not_here_says_in_one_line_how_to_get_it(declared, tmp_path, monkeypatch):
+def test_a_declared_one_that_is_not_here_says_in_one_line_how_to_get_it(
+    declared, tmp_path, monkeypatch
+):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(Missing) as missing:
         load_answerer(declared.name)
@@ -276,7 +331,9 @@ def test_a_declared_one_that_is_not_here_says_in_one_line_how_to_get_it(declared
 
 def test_weights_that_are_not_the_declared_ones_are_refused(blip, monkeypatch):
     monkeypatch.setattr("clvl_bench.backbones.answerers.loading.folder_of", lambda declared: blip)
-    with pytest.raises(Damage, match=r"model\.safetensors: sha256 is [0-9a-f]{8}, recorded 33786eed"):
+    with pytest.raises(
+        Damage, match=r"model\.safetensors: sha256 is [0-9a-f]{8}, recorded 33786eed"
+    ):
         load_answerer("blip-vqa-base")
 
 
@@ -287,7 +344,9 @@ def test_folders_that_hold_no_answerer_are_refused_in_one_line(blip, random_clip
     (broken / "config.json").write_text(json.dumps(config))
     empty = tmp_path / "empty"
     empty.mkdir()
-    bare = shutil.copytree(blip, tmp_path / "bare", ignore=shutil.ignore_patterns("model.safetensors"))
+    bare = shutil.copytree(
+        blip, tmp_path / "bare", ignore=shutil.ignore_patterns("model.safetensors")
+    )
     refusals = {
         "./nowhere": (Mistake, "no such folder"),
         "blip": (Mistake, "unknown answerer 'blip'"),
@@ -308,14 +367,20 @@ def test_code_in_pickled_weights_is_refused(vilt, tmp_path):
 
     folder = shutil.copytree(vilt, tmp_path / "evil")
     torch.save({"vilt": Evil(tmp_path / "canary")}, folder / "pytorch_model.bin")
-    with pytest.raises(Damage, match=r"answerer .* hold more than tensors; get them as safetensors"):
+    with pytest.raises(
+        Damage, match=r"answerer .* hold more than tensors; get them as safetensors"
+    ):
         load_answerer(str(folder))
     assert not (tmp_path / "canary").exists()
 
 
 def test_plugins_beside_it_are_refused():
     with pytest.raises(Mistake, match="beside the adapter 'answer_given', which does not train"):
-        run_config("toy_scans_vqa", "answers_product_replay", overrides=['adapter={ kind = "answer_given" }'])
+        run_config(
+            "toy_scans_vqa",
+            "answers_product_replay",
+            overrides=['adapter={ kind = "answer_given" }'],
+        )
 
 
 def test_a_chunk_of_answers_that_was_damaged_is_asked_for_again(empty_home, caplog):

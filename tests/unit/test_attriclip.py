@@ -10,7 +10,9 @@ from clvl_bench.methods.attriclip.config import AttriClipConfig
 from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
 
-TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "wheat field", "lake", "x"))
+TABLE = tuple(
+    Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "wheat field", "lake", "x")
+)
 ALL = tuple(range(len(TABLE)))
 
 
@@ -40,7 +42,9 @@ def test_a_bank_of_one_prompt_is_coop(backbone, features):
 
 
 @torch.no_grad()
-def test_an_image_has_the_prompts_of_the_keys_with_the_largest_products_the_largest_first(backbone, features):
+def test_an_image_has_the_prompts_of_the_keys_with_the_largest_products_the_largest_first(
+    backbone, features
+):
     attriclip = build(backbone, bank_size=5, chosen=2, context_length=3)
     attriclip.keys.mul_(torch.tensor([1.0, 9.0, 1.0, 5.0, 1.0])[:, None])  # products, not cosines
     for image, row in zip(l2_normalize(features), attriclip.logits(features, ALL), strict=True):
@@ -86,7 +90,9 @@ def test_equal_prompts_pay_the_whole_diversity_loss(backbone, features):
 
 
 @torch.no_grad()
-def test_prompts_that_say_the_opposite_pay_as_those_that_say_the_same(backbone, features, monkeypatch):
+def test_prompts_that_say_the_opposite_pay_as_those_that_say_the_same(
+    backbone, features, monkeypatch
+):
     attriclip = build(backbone, bank_size=3, chosen=1, key_weight=0.0, diversity_weight=1.0)
     said = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]])
     monkeypatch.setattr(attriclip._nameless, "features", lambda candidates, prompts: said)
@@ -94,7 +100,9 @@ def test_prompts_that_say_the_opposite_pay_as_those_that_say_the_same(backbone, 
 
 
 def test_the_diversity_loss_is_of_the_prompts_alone_with_a_full_stop(backbone, features):
-    attriclip = build(backbone, bank_size=2, chosen=1, context_length=1, key_weight=0.0, diversity_weight=1.0)
+    attriclip = build(
+        backbone, bank_size=2, chosen=1, context_length=1, key_weight=0.0, diversity_weight=1.0
+    )
     with torch.no_grad():
         words = [backbone.towers.embed(backbone.tokenize([word]).ids)[0, 1] for word in ("x", "w")]
         attriclip.prompts.copy_(torch.stack(words)[:, None])

@@ -1,4 +1,6 @@
-"""Each family's small random weights, in their published layout, against the forward of the library that they come from."""
+"""Each family's small random weights, in their published layout, against the forward of the library
+that they come from.
+"""
 
 import hashlib
 import json
@@ -27,8 +29,15 @@ from clvl_bench.methods.registry import build_adapter
 
 TEXTS = ["a photo of a forest.", "a river", "an aerial photo of a lake from above in winter.", "x"]
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat"))
-CONFIGS = {"open_clip_vit": VIT, "biomedclip": BIOMED, "mobileclip": MOBILE, "closed_text": COCA_TEXT}
-TRANSFORMERS = [(name, how) for name in ("clip", "legacy_clip", "siglip") for how in ("eager", "sdpa")]
+CONFIGS = {
+    "open_clip_vit": VIT,
+    "biomedclip": BIOMED,
+    "mobileclip": MOBILE,
+    "closed_text": COCA_TEXT,
+}
+TRANSFORMERS = [
+    (name, how) for name in ("clip", "legacy_clip", "siglip") for how in ("eager", "sdpa")
+]
 
 
 @dataclass(frozen=True)
@@ -64,11 +73,20 @@ def backbone(family):
 
 def pixels_for(backbone, count=3):
     size = backbone.preprocessing.crop
-    return torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return torch.randint(
+        0,
+        256,
+        (count, 3, size, size),
+        dtype=torch.uint8,
+        generator=torch.Generator().manual_seed(0),
+    )
 
 
 def normal(backbone, pixels):
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (backbone.preprocessing.mean, backbone.preprocessing.std))
+    mean, std = (
+        torch.tensor(values).view(1, 3, 1, 1)
+        for values in (backbone.preprocessing.mean, backbone.preprocessing.std)
+    )
     return (pixels / 255 - mean) / std
 
 
@@ -85,7 +103,13 @@ def library(name, folder, backbone, pixels, how="sdpa"):
 
             context = CONFIGS[name]["text_cfg"]["context_length"]
             tokenizer = AutoTokenizer.from_pretrained(folder)
-            ids = tokenizer(TEXTS, padding="max_length", max_length=context, truncation=True, return_tensors="pt").input_ids
+            ids = tokenizer(
+                TEXTS,
+                padding="max_length",
+                max_length=context,
+                truncation=True,
+                return_tensors="pt",
+            ).input_ids
         else:
             ids = open_clip.tokenize(TEXTS)
         logits = model.get_logits(inputs, ids)[0]
@@ -98,7 +122,9 @@ def library(name, folder, backbone, pixels, how="sdpa"):
     ids = backbone._tokenizer(TEXTS, padding=padding, return_tensors="pt", **words).input_ids
     images = model.get_image_features(pixel_values=inputs).pooler_output
     return PseudoLabels(
-        images, model.get_text_features(input_ids=ids).pooler_output, model(input_ids=ids, pixel_values=inputs).logits_per_image
+        images,
+        model.get_text_features(input_ids=ids).pooler_output,
+        model(input_ids=ids, pixel_values=inputs).logits_per_image,
     )
 
 
@@ -111,7 +137,10 @@ def agrees(backbone, said, pixels):
     images, texts = backbone.image_features(pixels), backbone.text_features(TEXTS)
     assert near(images, said.images)
     assert near(texts, said.texts)
-    assert near(backbone.logit_scale * l2_normalize(images) @ l2_normalize(texts).T + backbone.logit_bias, said.logits)
+    assert near(
+        backbone.logit_scale * l2_normalize(images) @ l2_normalize(texts).T + backbone.logit_bias,
+        said.logits,
+    )
 
 
 def test_features_and_logits_are_the_librarys_own(family, backbone):
@@ -119,7 +148,9 @@ def test_features_and_logits_are_the_librarys_own(family, backbone):
     agrees(backbone, library(*family, backbone, pixels), pixels)
 
 
-@pytest.mark.parametrize(("name", "how"), TRANSFORMERS, ids=[f"{name}-{how}" for name, how in TRANSFORMERS])
+@pytest.mark.parametrize(
+    ("name", "how"), TRANSFORMERS, ids=[f"{name}-{how}" for name, how in TRANSFORMERS]
+)
 def test_with_either_attention_of_transformers(name, how, written):
     backbone = load_backbone(str(written(name)))
     for tower in (backbone.towers.vision_model, backbone.towers.text_model):
@@ -138,8 +169,12 @@ def test_the_text_tower_on_embeddings_says_what_it_says_on_ids(family, backbone)
     assert embeddings.shape == (*tokens.ids.shape, backbone.token_width)
     assert near(backbone.towers.text(embeddings, tokens.ends), said)
     places = torch.arange(embeddings.shape[1])
-    junk = torch.where((places > tokens.ends[:, None])[..., None], torch.randn_like(embeddings), embeddings)
-    assert near(backbone.towers.text(junk, tokens.ends), said), "what stands behind the end does not matter"
+    junk = torch.where(
+        (places > tokens.ends[:, None])[..., None], torch.randn_like(embeddings), embeddings
+    )
+    assert near(backbone.towers.text(junk, tokens.ends), said), (
+        "what stands behind the end does not matter"
+    )
 
 
 @torch.no_grad()
@@ -167,7 +202,9 @@ def test_clips_patches_go_through_the_last_norm_and_the_projection(written):
     folder = written("clip")
     backbone, model = load_backbone(str(folder)), CLIPModel.from_pretrained(folder).eval()
     pixels = pixels_for(backbone)
-    hidden = model.vision_model(pixel_values=normal(backbone, pixels), output_hidden_states=True).hidden_states[-1]
+    hidden = model.vision_model(
+        pixel_values=normal(backbone, pixels), output_hidden_states=True
+    ).hidden_states[-1]
     expected = model.visual_projection(model.vision_model.post_layernorm(hidden))
     patches, pooled = backbone.towers.patches(pixels)
     assert near(torch.cat([pooled[:, None], patches], dim=1), expected)
@@ -184,12 +221,16 @@ def test_the_bias_is_the_published_one_and_softmax_does_not_see_it(written):
     backbone = load_backbone(str(written("siglip")))
     assert backbone.logit_bias == pytest.approx(-12.9)
     logits = torch.randn(4, 5)
-    assert torch.allclose((logits + backbone.logit_bias).softmax(dim=-1), logits.softmax(dim=-1), atol=1e-6)
+    assert torch.allclose(
+        (logits + backbone.logit_bias).softmax(dim=-1), logits.softmax(dim=-1), atol=1e-6
+    )
 
 
 @torch.no_grad()
 def test_siglips_text_tower_without_its_tokeniser():
-    """What needs no sentence pieces: the towers alone, on random ids that end in different places."""
+    """What needs no sentence pieces: the towers alone, on random ids that end in different
+    places.
+    """
     model = siglip_model()
     towers = SiglipTowers(model, pad=1, mean=(0.5,) * 3, std=(0.5,) * 3).eval()
     ids = torch.randint(3, 60, (3, 9))
@@ -217,17 +258,23 @@ def test_who_learns_words_refuses_a_tower_that_reads_none_in_one_line(config, wr
     backbone = load_backbone(str(written("closed_text")))
     assert backbone.token_width == 0
     with pytest.raises(
-        Mistake, match=rf"the adapter '{config.kind}' learns words, but the text tower of closed_text"
+        Mistake,
+        match=rf"the adapter '{config.kind}' learns words, but the text tower of closed_text",
     ) as refused:
         build_adapter(config, backbone, TABLE, seed=0)
     assert len(str(refused.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize(("name", "allowed"), [("biomedclip", None), ("mobileclip", "none; use another"), ("siglip", None)])
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [("biomedclip", None), ("mobileclip", "none; use another"), ("siglip", None)],
+)
 def test_lora_finds_the_projections_of_each_tower_or_says_which_have_none(name, allowed, written):
     backbone = load_backbone(str(written(name)))
     if allowed is not None:
-        with pytest.raises(Mistake, match=f"has none of its own; allowed there: adapter.towers = {allowed}"):
+        with pytest.raises(
+            Mistake, match=f"has none of its own; allowed there: adapter.towers = {allowed}"
+        ):
             build_adapter(LoraConfig(), backbone, TABLE, seed=0)
         return
     for towers, inside in (("image", r"vis"), ("text", r"text_model|words")):
@@ -244,19 +291,25 @@ def test_siglips_preprocessing_is_transformers_own_to_the_byte(size, written):
     folder = written("siglip")
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     processor = SiglipImageProcessorPil.from_pretrained(folder)
-    expected = processor(Image.fromarray(image), do_rescale=False, do_normalize=False, return_tensors="np")["pixel_values"][0]
+    expected = processor(
+        Image.fromarray(image), do_rescale=False, do_normalize=False, return_tensors="np"
+    )["pixel_values"][0]
     assert np.array_equal(load_backbone(str(folder)).preprocessing(image), expected)
 
 
 @pytest.mark.parametrize("name", ["biomedclip", "mobileclip"])
 @pytest.mark.parametrize("size", [(64, 64), (160, 190), (333, 50)])
 def test_open_clips_preprocessing_is_its_own(name, size, written):
-    open_clip = pytest.importorskip("open_clip", reason="open_clip_torch is not installed: the extra 'open-clip'")
+    open_clip = pytest.importorskip(
+        "open_clip", reason="open_clip_torch is not installed: the extra 'open-clip'"
+    )
     backbone = load_backbone(str(written(name)))
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     told = {"mean": backbone.preprocessing.mean, "std": backbone.preprocessing.std}
     interpolation = "bilinear" if name == "mobileclip" else "bicubic"
-    transform = open_clip.image_transform(backbone.preprocessing.crop, is_train=False, interpolation=interpolation, **told)
+    transform = open_clip.image_transform(
+        backbone.preprocessing.crop, is_train=False, interpolation=interpolation, **told
+    )
     expected = transform(Image.fromarray(image))
     ours = normal(backbone, torch.from_numpy(backbone.preprocessing(image))[None])[0]
     assert torch.allclose(ours, expected, atol=1e-5)
@@ -274,10 +327,16 @@ def test_weights_of_another_configuration_are_one_line(written, tmp_path):
 
 
 def test_a_copy_with_code_of_its_own_beside_is_read_as_open_clip_published_it(written, tmp_path):
-    """BiomedCLIP's repository offers a `config.json` that says CLIP and needs its code, and weights of other names."""
+    """BiomedCLIP's repository offers a `config.json` that says CLIP and needs its code, and weights
+    of other names.
+    """
     copy = tmp_path / "biomedclip"
     shutil.copytree(written("biomedclip"), copy)
-    theirs = {"model_type": "clip", "auto_map": {"AutoModel": "modeling.M"}, "text_config": {"model_type": "bert"}}
+    theirs = {
+        "model_type": "clip",
+        "auto_map": {"AutoModel": "modeling.M"},
+        "text_config": {"model_type": "bert"},
+    }
     (copy / "config.json").write_text(json.dumps(theirs))
     (copy / "pytorch_model.bin").write_bytes(b"weights of other names")
     (copy / "modeling.py").write_text("raise SystemExit")
@@ -293,6 +352,8 @@ def test_random_sentences_keep_to_the_vocabulary_whether_or_not_texts_have_a_sta
 
     tokens, edges = gibberish(backbone, 200, 0), backbone.tokenize([""]).ids[0].tolist()
     assert tokens.ids.shape == (200, 10 + len(edges))
-    assert [tokens.ids[:, place].unique().tolist() for place in (*range(len(edges) - 1), -1)] == [[edge] for edge in edges]
+    assert [tokens.ids[:, place].unique().tolist() for place in (*range(len(edges) - 1), -1)] == [
+        [edge] for edge in edges
+    ]
     assert tokens.ends.unique().tolist() == [9 + len(edges)]
     assert torch.isfinite(sentence_features(backbone.towers, tokens)).all()

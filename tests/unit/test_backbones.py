@@ -1,4 +1,6 @@
-"""A CLIP in transformers' layout against transformers' own forward, and each trap of transformers 5 by its name."""
+"""A CLIP in transformers' layout against transformers' own forward, and each trap of transformers 5
+by its name.
+"""
 
 import json
 import shutil
@@ -63,8 +65,13 @@ def test_logits_equal_transformers_own(backbone, reference):
         torch.tensor(backbone.preprocessing.mean).view(1, 3, 1, 1),
         torch.tensor(backbone.preprocessing.std).view(1, 3, 1, 1),
     )
-    expected = reference(pixel_values=(pixels / 255 - mean) / std, **ids_of(backbone, TEXTS)).logits_per_image
-    images, texts = l2_normalize(backbone.image_features(pixels)), l2_normalize(backbone.text_features(TEXTS))
+    expected = reference(
+        pixel_values=(pixels / 255 - mean) / std, **ids_of(backbone, TEXTS)
+    ).logits_per_image
+    images, texts = (
+        l2_normalize(backbone.image_features(pixels)),
+        l2_normalize(backbone.text_features(TEXTS)),
+    )
     assert torch.allclose(backbone.logit_scale * images @ texts.T, expected, atol=1e-5)
 
 
@@ -81,12 +88,16 @@ def test_features_do_not_depend_on_what_stands_behind_the_end_of_text(backbone):
     alone = torch.cat([backbone.text_features([text]) for text in TEXTS])
     assert torch.allclose(together, alone, atol=1e-5)
     tokens = backbone.tokenize(TEXTS)
-    padded = torch.cat([tokens.ids, tokens.ids.new_full((len(TEXTS), 9), backbone._tokenizer.eos_token_id)], dim=1)
+    padded = torch.cat(
+        [tokens.ids, tokens.ids.new_full((len(TEXTS), 9), backbone._tokenizer.eos_token_id)], dim=1
+    )
     uncut = backbone.towers.text(backbone.towers.embed(padded), tokens.ends)
     assert torch.allclose(together, uncut, atol=1e-5)
     junk = padded.clone()
     junk[:, int(tokens.ends.max()) + 1 :] = 7
-    assert torch.allclose(together, backbone.towers.text(backbone.towers.embed(junk), tokens.ends), atol=1e-5)
+    assert torch.allclose(
+        together, backbone.towers.text(backbone.towers.embed(junk), tokens.ends), atol=1e-5
+    )
 
 
 @torch.no_grad()
@@ -96,8 +107,13 @@ def test_rests_packed_behind_one_beginning_say_what_whole_sentences_say(backbone
     assert int(tokens.ends.min()) >= cut
     packed = backbone.towers.text_after(words[:2, :cut], words[:, cut:], tokens.ends - cut)
     for beginning in range(2):
-        sentences = torch.cat([words[beginning : beginning + 1, :cut].expand(len(words), -1, -1), words[:, cut:]], dim=1)
-        assert torch.allclose(packed[beginning], backbone.towers.text(sentences, tokens.ends), atol=1e-5)
+        sentences = torch.cat(
+            [words[beginning : beginning + 1, :cut].expand(len(words), -1, -1), words[:, cut:]],
+            dim=1,
+        )
+        assert torch.allclose(
+            packed[beginning], backbone.towers.text(sentences, tokens.ends), atol=1e-5
+        )
     whole = Towers.text_after(backbone.towers, words[:2, :cut], words[:, cut:], tokens.ends - cut)
     assert torch.allclose(packed, whole, atol=1e-5)
 
@@ -118,8 +134,9 @@ def test_a_long_text_is_truncated_and_still_ends(backbone):
 
 @torch.no_grad()
 def test_an_old_configuration_with_end_of_text_2_is_pooled_at_the_end(random_clip, backbone):
-    """openai's published configurations say eos_token_id = 2; transformers then pools at the highest id, which for a
-    tokeniser of another make is a word in the middle."""
+    """openai's published configurations say eos_token_id = 2; transformers then pools at the
+    highest id, which for a tokeniser of another make is a word in the middle.
+    """
     folder = random_clip(eos_token_id=2)
     old = load_backbone(str(folder))
     assert json.loads((folder / "config.json").read_text())["text_config"]["eos_token_id"] == 2
@@ -128,7 +145,10 @@ def test_an_old_configuration_with_end_of_text_2_is_pooled_at_the_end(random_cli
 
 def test_the_embedded_tokeniser_ends_on_no_legacy_id(tiny):
     assert tiny._tokenizer.eos_token_id not in (0, 1, 2)
-    assert CLIPModel.from_pretrained(assets()).config.text_config.eos_token_id == tiny._tokenizer.eos_token_id
+    assert (
+        CLIPModel.from_pretrained(assets()).config.text_config.eos_token_id
+        == tiny._tokenizer.eos_token_id
+    )
 
 
 def test_the_backbone_never_trains(backbone):
@@ -143,15 +163,21 @@ def test_a_random_configuration_has_its_own_logit_scale(backbone):
 @torch.no_grad()
 def test_class_features_are_unit_means_of_units(backbone):
     candidate = Candidate("annual_crop", "d", ("a photo of {}.", "{} from above."))
-    rows = l2_normalize(backbone.text_features(["a photo of annual crop.", "annual crop from above."]))
-    assert torch.allclose(backbone.class_features([candidate])[0], l2_normalize(rows.mean(dim=0)), atol=1e-6)
+    rows = l2_normalize(
+        backbone.text_features(["a photo of annual crop.", "annual crop from above."])
+    )
+    assert torch.allclose(
+        backbone.class_features([candidate])[0], l2_normalize(rows.mean(dim=0)), atol=1e-6
+    )
     assert torch.allclose(backbone.class_features([candidate], templates=1)[0], rows[0], atol=1e-6)
 
 
 @torch.no_grad()
 def test_copies_of_a_template_change_nothing(backbone):
     once, thrice = (Candidate("lake", "d", ("a {}.",) * times) for times in (1, 3))
-    assert torch.allclose(backbone.class_features([once]), backbone.class_features([thrice]), atol=1e-6)
+    assert torch.allclose(
+        backbone.class_features([once]), backbone.class_features([thrice]), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("size", [(64, 64), (40, 90), (333, 50), (40, 40), (41, 40), (100, 77)])
@@ -160,7 +186,9 @@ def test_preprocessing_equals_transformers_own_to_the_byte(folder, backbone, siz
 
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     processor = CLIPImageProcessorPil.from_pretrained(folder)
-    expected = processor(Image.fromarray(image), do_rescale=False, do_normalize=False, return_tensors="np")["pixel_values"][0]
+    expected = processor(
+        Image.fromarray(image), do_rescale=False, do_normalize=False, return_tensors="np"
+    )["pixel_values"][0]
     assert np.array_equal(backbone.preprocessing(image), expected)
 
 
@@ -175,7 +203,9 @@ def test_both_published_forms_of_a_preprocessing_file_are_read(tmp_path):
     for content in (newer, older):
         (tmp_path / "p.json").write_text(json.dumps({**content, **common}))
         read = read_preprocessing(tmp_path / "p.json")
-        assert read == Preprocessing(224, 224, tuple(common["image_mean"]), tuple(common["image_std"]))
+        assert read == Preprocessing(
+            224, 224, tuple(common["image_mean"]), tuple(common["image_std"])
+        )
 
 
 def test_one_flipped_byte_in_the_embedded_weights_is_found_and_named(tmp_path, monkeypatch):
@@ -186,7 +216,9 @@ def test_one_flipped_byte_in_the_embedded_weights_is_found_and_named(tmp_path, m
     data[len(data) // 2] ^= 1
     weights.write_bytes(bytes(data))
     monkeypatch.setattr("clvl_bench.backbones.catalog.assets", lambda: copy)
-    with pytest.raises(Damage, match=r"model\.safetensors: sha256 is [0-9a-f]{8}, recorded [0-9a-f]{8}"):
+    with pytest.raises(
+        Damage, match=r"model\.safetensors: sha256 is [0-9a-f]{8}, recorded [0-9a-f]{8}"
+    ):
         load_backbone("tiny")
 
 
@@ -218,7 +250,9 @@ def test_weights_that_are_not_in_the_file_are_not_made_up(folder, tmp_path):
     weights = load_file(copy / "model.safetensors")
     weights.pop("text_projection.weight")
     save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(Damage, match=r"lacks 1 weights of a CLIP, for example text_projection\.weight"):
+    with pytest.raises(
+        Damage, match=r"lacks 1 weights of a CLIP, for example text_projection\.weight"
+    ):
         load_backbone(str(copy))
 
 

@@ -1,4 +1,6 @@
-"""UPL, GRIP and CPL: which samples get which labels, in cases that are known beforehand, and what these teach."""
+"""UPL, GRIP and CPL: which samples get which labels, in cases that are known beforehand, and what
+these teach.
+"""
 
 import types
 
@@ -28,16 +30,19 @@ def places(sets):
     return [tuple(row.nonzero().flatten().tolist()) for row in sets]
 
 
-def test_upl_takes_the_surest_of_each_predicted_class_and_leaves_out_classes_that_nothing_is_taken_for():
+def test_upl_takes_the_surest_of_each_class_that_is_predicted_and_leaves_out_the_others():
     assert places(most_confident(PROBABILITIES, 2)) == [(0,), (0,), (), (1,)]
 
 
 def test_upl_labels_everything_by_the_most_probable_class_where_as_many_are_asked_for():
-    assert torch.equal(Upl(None, top=4).sets(PROBABILITIES, 1), one_hot(PROBABILITIES.argmax(dim=1), 3).bool())
+    assert torch.equal(
+        Upl(None, top=4).sets(PROBABILITIES, 1), one_hot(PROBABILITIES.argmax(dim=1), 3).bool()
+    )
 
 
 def test_grip_gives_each_class_its_number_and_each_sample_one_label():
-    # 0.7 takes class 0, 0.6 and 0.5 find it full; 0.5 takes class 1, 0.4 class 2; the second sample's other classes are full.
+    # 0.7 takes class 0, 0.6 and 0.5 find it full; 0.5 takes class 1, 0.4 class 2; the second
+    # sample's other classes are full.
     assert places(shared_out(PROBABILITIES, 1)) == [(0,), (), (2,), (1,)]
 
 
@@ -68,7 +73,8 @@ def test_cpl_without_bounds_leaves_every_class_and_teaches_nothing():
 
 
 def test_cpl_takes_of_each_class_the_samples_that_are_surest_of_it():
-    # Within: all (theta 0.7). Across: the upper half of each column, by linear interpolation above 0.55, 0.25, 0.2.
+    # Within: all (theta 0.7). Across: the upper half of each column, by linear interpolation above
+    # 0.55, 0.25, 0.2.
     sets = Cpl(None, within=1.0, across=0.5).sets(PROBABILITIES, 1)
     assert places(sets) == [(0,), (0, 1), (2,), (1, 2)]
 
@@ -77,21 +83,32 @@ def test_a_set_of_one_class_costs_the_cross_entropy_and_a_larger_one_its_probabi
     scores = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 1, 2, 1, 0])
     logs = scores.log_softmax(dim=1)
-    assert partial_loss(logs, one_hot(labels, 3).bool()).item() == pytest.approx(cross_entropy(scores, labels).item(), abs=1e-6)
+    assert partial_loss(logs, one_hot(labels, 3).bool()).item() == pytest.approx(
+        cross_entropy(scores, labels).item(), abs=1e-6
+    )
     pairs = ~one_hot(labels, 3).bool()
-    assert partial_loss(logs, pairs).item() == pytest.approx(-(1 - logs.exp()[range(5), labels]).log().mean().item(), abs=1e-6)
+    assert partial_loss(logs, pairs).item() == pytest.approx(
+        -(1 - logs.exp()[range(5), labels]).log().mean().item(), abs=1e-6
+    )
 
 
 class Noted(Grip):
-    """GRIP that notes in which round it was asked for targets, by which probabilities, and the head's rows at that moment."""
+    """GRIP that notes in which round it was asked for targets, by which probabilities, and the
+    head's rows at that moment.
+    """
 
     def sets(self, probabilities, number):
-        self.asked = [*getattr(self, "asked", []), (number, probabilities, self.adapter.weight.detach().clone())]
+        self.asked = [
+            *getattr(self, "asked", []),
+            (number, probabilities, self.adapter.weight.detach().clone()),
+        ]
         return super().sets(probabilities, number)
 
 
 def taught(tiny, *, rounds, epochs):
-    """A head away from its start, an experience of six samples without a label, and the plugin after every epoch."""
+    """A head away from its start, an experience of six samples without a label, and the plugin
+    after every epoch.
+    """
     table = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("river", "forest"))
     head = build_adapter(LinearConfig(), tiny, table, seed=0)
     head.begin((0, 1))
@@ -106,7 +123,12 @@ def taught(tiny, *, rounds, epochs):
     clock = types.SimpleNamespace(train_exp_epochs=0)
     experience = types.SimpleNamespace(dataset=dataset, classes_in_this_experience=[0, 1])
     strategy = types.SimpleNamespace(
-        experience=experience, clock=clock, train_epochs=epochs, model=head, device="cpu", optimizer=optimizer
+        experience=experience,
+        clock=clock,
+        train_epochs=epochs,
+        model=head,
+        device="cpu",
+        optimizer=optimizer,
     )
     plugin.before_training_exp(strategy)
     for clock.train_exp_epochs in range(epochs):
@@ -118,8 +140,13 @@ def taught(tiny, *, rounds, epochs):
             head.weight[0] += 3.0
 
 
-@pytest.mark.parametrize(("rounds", "epochs", "expected"), [(3, 6, [1, 2, 3]), (2, 2, [1, 2]), (10, 2, [5, 10]), (1, 4, [1])])
-def test_epochs_are_shared_out_among_the_rounds_and_the_last_one_is_reached(tiny, rounds, epochs, expected):
+@pytest.mark.parametrize(
+    ("rounds", "epochs", "expected"),
+    [(3, 6, [1, 2, 3]), (2, 2, [1, 2]), (10, 2, [5, 10]), (1, 4, [1])],
+)
+def test_epochs_are_shared_out_among_the_rounds_and_the_last_one_is_reached(
+    tiny, rounds, epochs, expected
+):
     *_, (plugin, *_) = taught(tiny, rounds=rounds, epochs=epochs)
     assert [number for number, *_ in plugin.asked] == expected
 
@@ -128,7 +155,9 @@ def test_the_first_targets_are_zero_shots_and_the_next_ones_the_models(tiny):
     *_, (plugin, head, features, _) = taught(tiny, rounds=2, epochs=4)
     (_, first, started), (_, second, moved) = plugin.asked
     images = tiny.logit_scale * l2_normalize(features)
-    assert torch.allclose(first, (images @ tiny.class_features(head.table).T).softmax(dim=1), atol=1e-5)
+    assert torch.allclose(
+        first, (images @ tiny.class_features(head.table).T).softmax(dim=1), atol=1e-5
+    )
     assert torch.allclose(second, (images @ moved.T).softmax(dim=1), atol=1e-5)
     assert not torch.allclose(first, (images @ started.T).softmax(dim=1), atol=1e-2)
     assert not torch.equal(moved, started)
@@ -136,7 +165,9 @@ def test_the_first_targets_are_zero_shots_and_the_next_ones_the_models(tiny):
 
 def test_grip_begins_a_round_anew_with_its_weights_and_without_momentum(tiny):
     epochs = taught(tiny, rounds=2, epochs=4)
-    starts = [(head.weight.detach().clone(), len(optimizer.state)) for _, head, _, optimizer in epochs]
+    starts = [
+        (head.weight.detach().clone(), len(optimizer.state)) for _, head, _, optimizer in epochs
+    ]
     (first, held), (_, moving), (second, left), _ = starts
     assert torch.equal(first, second)
     assert (held, left) == (0, 0)
@@ -144,10 +175,14 @@ def test_grip_begins_a_round_anew_with_its_weights_and_without_momentum(tiny):
 
 
 class Dataset(list):
-    """Samples (input, label, sample id, task) with the attributes that Avalanche's datasets have."""
+    """Samples (input, label, sample id, task) with the attributes that Avalanche's datasets
+    have.
+    """
 
     def __init__(self, labels):
-        super().__init__((torch.tensor([float(row)]), label, 10 + row, 0) for row, label in enumerate(labels))
+        super().__init__(
+            (torch.tensor([float(row)]), label, 10 + row, 0) for row, label in enumerate(labels)
+        )
         self.targets, self.sample_ids = labels, [10 + row for row in range(len(labels))]
 
 
@@ -162,7 +197,11 @@ def test_a_memory_takes_pseudo_labels_for_samples_without_a_label_and_no_others(
 @pytest.mark.parametrize(("wanted", "kept"), [(True, {10: 2, 11: 0}), (False, {10: 2})])
 def test_replay_keeps_what_was_learned_from_by_a_pseudo_label_if_it_is_told_to(wanted, kept):
     said = Plugin()
-    said.pseudo_labels = [PseudoLabels(*(torch.tensor(column).numpy() for column in ([11, 12], [0, 1], [True, False])))]
+    said.pseudo_labels = [
+        PseudoLabels(
+            *(torch.tensor(column).numpy() for column in ([11, 12], [0, 1], [True, False]))
+        )
+    ]
     replay = Replay(10, pseudo_labelled=wanted)
     experience = types.SimpleNamespace(dataset=Dataset([2, -1, -1]))
     replay.after_training_exp(types.SimpleNamespace(experience=experience, plugins=[said, replay]))
@@ -179,11 +218,15 @@ def test_anchored_pl_takes_samples_for_classes_of_their_experience_alone():
         plugin = Loud(None, keep=1.0, margin=0.0, among=among)
         output = torch.zeros(1, 3, requires_grad=True)
         step = types.SimpleNamespace(
-            mb_x=torch.zeros(1, 2), mb_y=torch.tensor([-1]), mb_output=output, loss=output.sum() * 0, learned=1,
+            mb_x=torch.zeros(1, 2),
+            mb_y=torch.tensor([-1]),
+            mb_output=output,
+            loss=output.sum() * 0,
+            learned=1,
             clock=types.SimpleNamespace(train_exp_counter=1),
             mbatch=[torch.zeros(1, 2), torch.tensor([-1]), torch.tensor([7]), torch.tensor([0])],
             experience=types.SimpleNamespace(classes_in_this_experience=[0, 1, -1]),
-        )  # fmt: skip
+        )
         plugin.before_backward(step)
         assert plugin.pseudo_labels[0].labels.tolist() == [label]
 
@@ -197,6 +240,8 @@ def test_a_tally_counts_precision_by_what_was_said_and_coverage_by_what_is_true(
     again.load(tally.state())
     again.add(said[2:], kept[2:], true[2:])
     assert list(again.rates()) == [
-        (0, "class_pseudo_precision", 1 / 2, 2), (0, "class_pseudo_coverage", 1 / 2, 2),
-        (1, "class_pseudo_precision", 1.0, 1), (1, "class_pseudo_coverage", 2 / 3, 3),
-    ]  # fmt: skip
+        (0, "class_pseudo_precision", 1 / 2, 2),
+        (0, "class_pseudo_coverage", 1 / 2, 2),
+        (1, "class_pseudo_precision", 1.0, 1),
+        (1, "class_pseudo_coverage", 2 / 3, 3),
+    ]

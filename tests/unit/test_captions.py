@@ -26,7 +26,9 @@ def written(folder, captions):
 
 
 def test_a_sentence_a_line_and_of_a_table_the_first_column(tmp_path):
-    (tmp_path / "x.tsv").write_text("a lake .\thttp://a/b.jpg\n\n  a car  \nein Baum \u00fc\n", encoding="utf-8")
+    (tmp_path / "x.tsv").write_text(
+        "a lake .\thttp://a/b.jpg\n\n  a car  \nein Baum \u00fc\n", encoding="utf-8"
+    )
     dataset = find("toy_reference").model_copy(update={"captions": tmp_path / "x.tsv"})
     assert captions_of(dataset) == ("a lake .", "a car", "ein Baum \u00fc")
     assert captions_of(find("toy_shapes")) == ()
@@ -57,7 +59,9 @@ def test_captions_that_moved_are_the_same_run_and_others_are_another(tmp_path):
 
 
 def test_their_hash_is_recorded_where_they_are_read():
-    config = run_config("toy_landcover", "zscl", overrides=("plugins.distillation.sentences=captions",))
+    config = run_config(
+        "toy_landcover", "zscl", overrides=("plugins.distillation.sentences=captions",)
+    )
     part = SplitSlice(find("toy_reference"), "train", None, 0)
     assert len(_captions(config, part)["captions"]) == 64
     assert _captions(run_config("toy_landcover", "zscl"), part) == {}

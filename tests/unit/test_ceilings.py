@@ -14,14 +14,34 @@ from clvl_bench.report.tables import short_table
 BENCHMARK = {"benchmark": "b", "label_space": "dataset", "backbone": "tiny"}
 
 
-def run(strategy: str, adapter: str, zeroshot: float, last: float, *, seed: int = 0, data: str = "experience") -> Run:
+def run(
+    strategy: str,
+    adapter: str,
+    zeroshot: float,
+    last: float,
+    *,
+    seed: int = 0,
+    data: str = "experience",
+) -> Run:
     """A run over one experience whose accuracy goes from `zeroshot` to `last`."""
     where = {**BENCHMARK, "strategy": strategy, "seed": seed, "class_order": 0}
     rows = tuple(
-        Record(**where, trained=trained, stream="test", experience=0, dataset="d", metric="accuracy", value=value, n=100)
+        Record(
+            **where,
+            trained=trained,
+            stream="test",
+            experience=0,
+            dataset="d",
+            metric="accuracy",
+            value=value,
+            n=100,
+        )
         for trained, value in enumerate((zeroshot, last))
     )
-    return Run(Origin(f"{strategy}{seed}", **where, state="done", adapter_sha256=adapter, train_data=data), rows)
+    return Run(
+        Origin(f"{strategy}{seed}", **where, state="done", adapter_sha256=adapter, train_data=data),
+        rows,
+    )
 
 
 def test_the_share_is_of_the_gain_over_zeroshot_of_the_same_adapter():
@@ -49,7 +69,10 @@ def test_a_joint_strategy_with_a_row_of_its_own_counts_and_the_best_is_the_ceili
 
 
 def test_twins_measure_others_and_have_no_row():
-    runs = [run("prompt", "p", 0.4, 0.5), run("prompt[train.data=joint]", "p", 0.4, 0.6, data="joint")]
+    runs = [
+        run("prompt", "p", 0.4, 0.5),
+        run("prompt[train.data=joint]", "p", 0.4, 0.6, data="joint"),
+    ]
     assert [each.origin.strategy for each in shown(runs)] == ["prompt"]
     assert shown(runs[1:]) == runs[1:], "alone they are what was asked for"
     titles, rows = short_table(summary(runs))

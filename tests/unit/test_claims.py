@@ -16,7 +16,10 @@ from clvl_bench.runs.lock import is_locked, locked
 def test_a_second_claim_is_refused_and_says_by_whom(tmp_path):
     with locked(tmp_path / "run") as claim:
         assert claim.number == 1
-        with pytest.raises(Busy, match=f"process {os.getpid()} on {socket.gethostname()}"), locked(tmp_path / "run"):
+        with (
+            pytest.raises(Busy, match=f"process {os.getpid()} on {socket.gethostname()}"),
+            locked(tmp_path / "run"),
+        ):
             pass
     assert not is_locked(tmp_path / "run")
     assert not (tmp_path / "run").exists()  # nothing was written there
@@ -57,12 +60,16 @@ def test_another_machines_claim_is_judged_by_its_heartbeat_alone(tmp_path, monke
     monkeypatch.setattr(lock, "STALE_SECONDS", 0.0)
     other = tmp_path / "run" / "claim.1"
     other.mkdir(parents=True)
-    (other / "owner.json").write_text(json.dumps({"host": "elsewhere", "pid": os.getpid(), "born": "x"}))
+    (other / "owner.json").write_text(
+        json.dumps({"host": "elsewhere", "pid": os.getpid(), "born": "x"})
+    )
     assert not is_locked(tmp_path / "run")
 
 
 def test_a_reused_process_number_is_not_taken_for_the_old_one(tmp_path):
     claim = tmp_path / "run" / "claim.1"
     claim.mkdir(parents=True)
-    (claim / "owner.json").write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "born": "long ago"}))
+    (claim / "owner.json").write_text(
+        json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "born": "long ago"})
+    )
     assert not is_locked(tmp_path / "run")

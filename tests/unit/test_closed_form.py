@@ -26,18 +26,24 @@ ALL = tuple(range(CLASSES))
 def data(seed: int = 0, n: int = 200):
     generator = np.random.default_rng(seed)
     labels = generator.permutation(np.arange(n) % CLASSES)
-    features = generator.normal(size=(n, WIDTH)) + 1.5 * generator.normal(size=(CLASSES, WIDTH))[labels]
+    features = (
+        generator.normal(size=(n, WIDTH)) + 1.5 * generator.normal(size=(CLASSES, WIDTH))[labels]
+    )
     return torch.from_numpy(features).float(), torch.from_numpy(labels)
 
 
 @pytest.fixture(scope="module")
 def backbone():
     text = torch.from_numpy(np.random.default_rng(9).normal(size=(CLASSES, WIDTH))).float()
-    return PrecomputedBackbone(name="x", logit_scale=10.0, width=WIDTH, text={"d": ([c.name for c in TABLE], text)})
+    return PrecomputedBackbone(
+        name="x", logit_scale=10.0, width=WIDTH, text={"d": ([c.name for c in TABLE], text)}
+    )
 
 
 def learn(adapter, features, labels, *, order, sizes, groups=(ALL,)):
-    """One pass: experiences of `groups` of classes, batches of cycling `sizes`, samples in `order`."""
+    """One pass: experiences of `groups` of classes, batches of cycling `sizes`, samples in
+    `order`.
+    """
     for group in groups:
         adapter.begin(group)
         rows = [row for row in order if int(labels[row]) in group]
@@ -61,7 +67,12 @@ ORDERS = [
 def test_slda_is_batch_lda(backbone, order, sizes, groups):
     features, labels = data()
     slda = learn(
-        build_adapter(SldaConfig(), backbone, TABLE, seed=0), features, labels, order=order, sizes=sizes, groups=groups
+        build_adapter(SldaConfig(), backbone, TABLE, seed=0),
+        features,
+        labels,
+        order=order,
+        sizes=sizes,
+        groups=groups,
     )
     x = l2_normalize(features.double())
     means = torch.stack([x[labels == place].mean(dim=0) for place in slda.seen_classes])
@@ -73,10 +84,16 @@ def test_slda_is_batch_lda(backbone, order, sizes, groups):
 def test_slda_predicts_what_scikit_learn_does(backbone):
     features, labels = data()
     slda = learn(
-        build_adapter(SldaConfig(shrinkage=1e-9), backbone, TABLE, seed=0), features, labels, order=range(200), sizes=(16,)
+        build_adapter(SldaConfig(shrinkage=1e-9), backbone, TABLE, seed=0),
+        features,
+        labels,
+        order=range(200),
+        sizes=(16,),
     )
     x = l2_normalize(features.double()).numpy()
-    lda = LinearDiscriminantAnalysis(solver="lsqr", priors=[1 / CLASSES] * CLASSES).fit(x, labels.numpy())
+    lda = LinearDiscriminantAnalysis(solver="lsqr", priors=[1 / CLASSES] * CLASSES).fit(
+        x, labels.numpy()
+    )
     fresh, _ = data(seed=8)
     expected = lda.predict(l2_normalize(fresh.double()).numpy())
     assert slda.logits(fresh, ALL).argmax(dim=1).tolist() == expected.tolist()
@@ -86,15 +103,30 @@ def test_slda_predicts_what_scikit_learn_does(backbone):
 def test_ranpac_is_ridge_regression_on_all_data(backbone, order, sizes, groups):
     features, labels = data()
     config = RanPacConfig(random_features=40, ridge=0.3)
-    ranpac = learn(build_adapter(config, backbone, TABLE, seed=0), features, labels, order=order, sizes=sizes, groups=groups)
+    ranpac = learn(
+        build_adapter(config, backbone, TABLE, seed=0),
+        features,
+        labels,
+        order=order,
+        sizes=sizes,
+        groups=groups,
+    )
     hidden = torch.relu(l2_normalize(features.double()) @ ranpac.projection.double())
     targets = torch.nn.functional.one_hot(labels, CLASSES).double()[:, list(ranpac.seen_classes)]
-    weights = torch.linalg.solve(hidden.T @ hidden + 0.3 * torch.eye(40, dtype=torch.float64), hidden.T @ targets)
-    assert torch.allclose(ranpac.scores(l2_normalize(features.double())), hidden @ weights, atol=1e-10)
+    weights = torch.linalg.solve(
+        hidden.T @ hidden + 0.3 * torch.eye(40, dtype=torch.float64), hidden.T @ targets
+    )
+    assert torch.allclose(
+        ranpac.scores(l2_normalize(features.double())), hidden @ weights, atol=1e-10
+    )
 
 
-@pytest.mark.parametrize("width", [30, 300], ids=["more samples than features", "more features than samples"])
-@pytest.mark.parametrize("seed", [0, 5])  # of the second, other shares than four fifths choose another one
+@pytest.mark.parametrize(
+    "width", [30, 300], ids=["more samples than features", "more features than samples"]
+)
+@pytest.mark.parametrize(
+    "seed", [0, 5]
+)  # of the second, other shares than four fifths choose another one
 def test_ranpac_chooses_the_ridge_of_the_smallest_error_on_the_last_fifth(backbone, width, seed):
     features, labels = data(seed)
     ranpac = learn(
@@ -113,12 +145,17 @@ def test_ranpac_chooses_the_ridge_of_the_smallest_error_on_the_last_fifth(backbo
         weights = torch.linalg.solve(gram, hidden[fit].T @ targets[fit])
         return float((hidden[judge] @ weights - targets[judge]).square().mean())
 
-    candidates = [10.0**exponent for exponent in range(-4, 9)]  # smaller ones are singular for a plain solve
+    candidates = [
+        10.0**exponent for exponent in range(-4, 9)
+    ]  # smaller ones are singular for a plain solve
     assert float(ranpac.ridge) == pytest.approx(min(candidates, key=error))
 
 
-def test_where_rounding_left_a_gram_matrix_below_zero_its_directions_are_divided_by_the_ridge_alone():
-    gram, sums = torch.diag(torch.tensor([4.0, 1.0, -1e-9], dtype=torch.float64)), torch.ones(3, 1, dtype=torch.float64)
+def test_directions_of_a_gram_matrix_that_rounding_left_below_zero_are_divided_by_the_ridge():
+    gram, sums = (
+        torch.diag(torch.tensor([4.0, 1.0, -1e-9], dtype=torch.float64)),
+        torch.ones(3, 1, dtype=torch.float64),
+    )
     assert solve_ridge(gram, sums, 1e-10).flatten().tolist() == pytest.approx([0.25, 1.0, 1e10])
 
 
@@ -146,12 +183,16 @@ def test_the_published_recursion_of_slda_depends_on_the_order_and_is_not_batch_l
 
 
 def test_the_published_recursion_of_slda_is_that_of_the_paper(backbone):
-    """Equation 3 of the paper as its code has it, written out once more: N counts all samples before this one."""
+    """Equation 3 of the paper as its code has it, written out once more: N counts all samples
+    before this one.
+    """
     features, labels = data()
     slda = build_adapter(SldaConfig(form="published"), backbone, TABLE, seed=0)
     learn(slda, features, labels, order=range(200), sizes=(16,))
     means, counts, sigma = np.zeros((CLASSES, WIDTH)), np.zeros(CLASSES), np.zeros((WIDTH, WIDTH))
-    for n, (x, y) in enumerate(zip(l2_normalize(features.double()).numpy(), labels.numpy(), strict=True)):
+    for n, (x, y) in enumerate(
+        zip(l2_normalize(features.double()).numpy(), labels.numpy(), strict=True)
+    ):
         sigma = (n * sigma + n / (n + 1) * np.outer(x - means[y], x - means[y])) / (n + 1)
         means[y] += (x - means[y]) / (counts[y] + 1)
         counts[y] += 1
@@ -160,7 +201,13 @@ def test_the_published_recursion_of_slda_is_that_of_the_paper(backbone):
 
 def test_the_nearest_class_mean_is_scikit_learns_on_unit_features(backbone):
     features, labels = data()
-    ncm = learn(build_adapter(NcmConfig(), backbone, TABLE, seed=0), features, labels, order=range(200), sizes=(16,))
+    ncm = learn(
+        build_adapter(NcmConfig(), backbone, TABLE, seed=0),
+        features,
+        labels,
+        order=range(200),
+        sizes=(16,),
+    )
     fresh, _ = data(seed=8)
     expected = (
         NearestCentroid()
@@ -177,8 +224,12 @@ def test_rail_is_joint_ridge_regression_on_its_random_features(backbone, order, 
     learn(rail, features, labels, order=order, sizes=sizes, groups=groups)
     hidden = torch.relu(l2_normalize(features.double()) @ rail.projection.double())
     targets = torch.nn.functional.one_hot(labels, CLASSES).double()[:, list(rail.seen_classes)]
-    weights = torch.linalg.solve(hidden.T @ hidden + 0.1 * torch.eye(40, dtype=torch.float64), hidden.T @ targets)
-    assert torch.allclose(rail.scores(l2_normalize(features.double())), hidden @ weights, atol=1e-10)
+    weights = torch.linalg.solve(
+        hidden.T @ hidden + 0.1 * torch.eye(40, dtype=torch.float64), hidden.T @ targets
+    )
+    assert torch.allclose(
+        rail.scores(l2_normalize(features.double())), hidden @ weights, atol=1e-10
+    )
 
 
 @pytest.mark.parametrize(("order", "sizes", "groups"), ORDERS)
@@ -191,7 +242,9 @@ def test_the_dual_with_a_linear_kernel_is_the_primal(backbone, order, sizes, gro
         l2_normalize(features.double()),
         torch.nn.functional.one_hot(labels, CLASSES).double()[:, list(dual.seen_classes)],
     )
-    weights = torch.linalg.solve(x.T @ x + 0.1 * torch.eye(WIDTH, dtype=torch.float64), x.T @ targets)
+    weights = torch.linalg.solve(
+        x.T @ x + 0.1 * torch.eye(WIDTH, dtype=torch.float64), x.T @ targets
+    )
     fresh = l2_normalize(data(seed=8)[0].double())
     assert torch.allclose(dual.scores(fresh), fresh @ weights, atol=1e-10)
 
@@ -203,7 +256,9 @@ def test_the_dual_is_scikit_learns_kernel_ridge(backbone):
     dual = build_adapter(RailDualConfig(), backbone, TABLE, seed=0)
     learn(dual, features, labels, order=range(200), sizes=(16,))
     targets = np.eye(CLASSES)[labels.numpy()][:, list(dual.seen_classes)]
-    theirs = KernelRidge(alpha=1e-3, kernel="rbf", gamma=0.1).fit(l2_normalize(features.double()).numpy(), targets)
+    theirs = KernelRidge(alpha=1e-3, kernel="rbf", gamma=0.1).fit(
+        l2_normalize(features.double()).numpy(), targets
+    )
     fresh = l2_normalize(data(seed=8)[0].double())
     assert np.allclose(dual.scores(fresh).numpy(), theirs.predict(fresh.numpy()), atol=1e-8)
 
@@ -232,11 +287,18 @@ def test_the_final_state_does_not_depend_on_the_order(backbone, config):
         assert torch.allclose(other, scores[0], atol=1e-6, rtol=1e-6)
 
 
-@pytest.mark.parametrize("config", [*EXACT, SldaConfig(form="published")], ids=[*KINDS, "published"])
+@pytest.mark.parametrize(
+    "config", [*EXACT, SldaConfig(form="published")], ids=[*KINDS, "published"]
+)
 def test_a_class_keeps_its_zero_shot_score_until_its_first_labelled_sample(backbone, config):
     features, labels = data()
     adapter = learn(
-        build_adapter(config, backbone, TABLE, seed=0), features, labels, order=range(200), sizes=(20,), groups=((0, 1),)
+        build_adapter(config, backbone, TABLE, seed=0),
+        features,
+        labels,
+        order=range(200),
+        sizes=(20,),
+        groups=((0, 1),),
     )
     before = adapter.logits(features, ALL)
     adapter.begin((2,))
@@ -268,7 +330,12 @@ def test_weights_are_solved_once_between_two_changes(backbone, config, monkeypat
 def test_what_zero_shot_gives_to_unseen_classes_stays_zero_shots(backbone, config):
     features, labels = data()
     learner = learn(
-        build_adapter(config, backbone, TABLE, seed=0), features, labels, order=range(200), sizes=(20,), groups=((0, 1),)
+        build_adapter(config, backbone, TABLE, seed=0),
+        features,
+        labels,
+        order=range(200),
+        sizes=(20,),
+        groups=((0, 1),),
     )
     zeroshot = 10.0 * l2_normalize(features) @ backbone.class_features(TABLE).T
     unseen = zeroshot.argmax(dim=1) >= 2
@@ -299,7 +366,9 @@ def railed(backbone, kind, fusion):
     features, labels = data()
     small = {"random_features": 40} if kind is RailConfig else {}
     adapter = build_adapter(kind(fusion=fusion, **small), backbone, TABLE, seed=0)
-    return learn(adapter, features, labels, order=range(200), sizes=(20,), groups=((0, 1, 2),)), features
+    return learn(
+        adapter, features, labels, order=range(200), sizes=(20,), groups=((0, 1, 2),)
+    ), features
 
 
 @pytest.mark.parametrize("kind", RAILS)

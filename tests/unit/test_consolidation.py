@@ -1,5 +1,6 @@
-"""Limit cases of EWC (Kirkpatrick et al. 2017), online EWC (Schwarz et al. 2018), MAS (Aljundi et al. 2018) and SI (Zenke
-et al. 2017)."""
+"""Limit cases of EWC (Kirkpatrick et al. 2017), online EWC (Schwarz et al. 2018), MAS (Aljundi et
+al. 2018) and SI (Zenke et al. 2017).
+"""
 
 from types import SimpleNamespace
 
@@ -20,7 +21,9 @@ from clvl_bench.methods.registry import build_adapter
 from clvl_bench.methods.si.plugin import Si
 from clvl_bench.runs import checkpoint
 
-TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
+TABLE = tuple(
+    Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car")
+)
 ALL = (0, 1, 2)
 
 
@@ -46,7 +49,9 @@ def test_the_fisher_of_logistic_regression_is_its_closed_form(linear, features):
     scores = x @ linear.weight.detach().double().numpy().T
     p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     found = fisher(linear, features, ALL)
-    assert np.allclose(found["weight"], np.einsum("nc,nd->cd", p * (1 - p), x**2) / len(x), rtol=1e-3, atol=1e-6)
+    assert np.allclose(
+        found["weight"], np.einsum("nc,nd->cd", p * (1 - p), x**2) / len(x), rtol=1e-3, atol=1e-6
+    )
     assert np.allclose(found["bias"], (p * (1 - p)).mean(axis=0), rtol=1e-4)
 
 
@@ -56,46 +61,65 @@ def test_the_empirical_fisher_of_logistic_regression_is_its_closed_form(linear, 
     scores = x @ linear.weight.detach().double().numpy().T
     error = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True) - np.eye(3)[labels]
     found = empirical_fisher(linear, features, labels, ALL)
-    assert np.allclose(found["weight"], np.einsum("nc,nd->cd", error**2, x**2) / len(x), rtol=1e-3, atol=1e-6)
+    assert np.allclose(
+        found["weight"], np.einsum("nc,nd->cd", error**2, x**2) / len(x), rtol=1e-3, atol=1e-6
+    )
 
 
-@pytest.mark.parametrize("config", [LoraConfig(rank=2, dropout=0.5), PromptConfig()], ids=["lora", "prompt"])
+@pytest.mark.parametrize(
+    "config", [LoraConfig(rank=2, dropout=0.5), PromptConfig()], ids=["lora", "prompt"]
+)
 @pytest.mark.parametrize("measure", [fisher, sensitivity])
-def test_importance_does_not_depend_on_the_size_of_batches_nor_on_dropout(backbone, config, measure):
+def test_importance_does_not_depend_on_the_size_of_batches_nor_on_dropout(
+    backbone, config, measure
+):
     adapter = build_adapter(config, backbone, TABLE, seed=0)
     with torch.no_grad():
         for weight in trained(adapter).values():
             weight.add_(0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)))
-    pixels = torch.randint(0, 256, (5, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    pixels = torch.randint(
+        0, 256, (5, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     inputs = pixels if config.input_kind == "pixels" else backbone.image_features(pixels)
     alone, together = (measure(adapter, inputs, ALL, chunk=chunk) for chunk in (1, 5))
-    assert near(alone, together, rtol=1e-3, atol=1e-6 * max(value.max().item() for value in alone.values()))
+    assert near(
+        alone, together, rtol=1e-3, atol=1e-6 * max(value.max().item() for value in alone.values())
+    )
     assert all(bool((value >= 0).all()) for value in alone.values())
     assert sum(value.sum() for value in alone.values()) > 0
 
 
 def test_it_is_not_the_squared_gradient_of_the_mean(linear, features):
     """What implementations take that square the gradient of a batch."""
-    (gradient,) = torch.autograd.grad(linear.logits(features, ALL).log_softmax(dim=-1)[:, 0].mean(), [linear.weight])
+    (gradient,) = torch.autograd.grad(
+        linear.logits(features, ALL).log_softmax(dim=-1)[:, 0].mean(), [linear.weight]
+    )
     labels = torch.zeros(len(features), dtype=torch.long)
-    assert not torch.allclose(empirical_fisher(linear, features, labels, ALL)["weight"], gradient**2, rtol=0.1)
+    assert not torch.allclose(
+        empirical_fisher(linear, features, labels, ALL)["weight"], gradient**2, rtol=0.1
+    )
 
 
 def stream(plugin, adapter, features, seeds, classes=ALL):
-    """Experiences without a loss: every weight goes somewhere, importance is measured there; returns these places."""
+    """Experiences without a loss: every weight goes somewhere, importance is measured there;
+    returns these places.
+    """
     places = []
     for number, seed in enumerate(seeds):
         dataset = SimpleNamespace(targets=[0] * len(features), rows=features + number)
         dataset_rows = [(row, 0) for row in dataset.rows]
         experience = SimpleNamespace(
-            dataset=type("Rows", (list,), {"targets": [0] * len(features)})(dataset_rows), classes_in_this_experience=classes
+            dataset=type("Rows", (list,), {"targets": [0] * len(features)})(dataset_rows),
+            classes_in_this_experience=classes,
         )
         clock = SimpleNamespace(train_exp_counter=number)
         strategy = SimpleNamespace(experience=experience, clock=clock, device="cpu")
         plugin.before_training_exp(strategy)
         with torch.no_grad():
             for weight in trained(adapter).values():
-                weight.add_(0.01 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed)))
+                weight.add_(
+                    0.01 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed))
+                )
         places.append(snapshot(adapter))
         plugin.after_training_exp(strategy)
     return places
@@ -109,7 +133,9 @@ def test_at_what_was_learned_the_penalty_and_its_gradient_are_zero(linear, featu
         assert all(weight.grad.abs().max() == 0 for weight in linear.parameters())
 
 
-def test_one_spring_around_the_weighted_mean_pulls_as_the_springs_of_all_experiences(linear, features):
+def test_one_spring_around_the_weighted_mean_pulls_as_the_springs_of_all_experiences(
+    linear, features
+):
     plugin = Ewc(linear, strength=2.0, samples=9)
     fishers, absorb = [], plugin.absorb
     plugin.absorb = lambda measured: (fishers.append(measured), absorb(measured))
@@ -117,7 +143,10 @@ def test_one_spring_around_the_weighted_mean_pulls_as_the_springs_of_all_experie
     with torch.no_grad():
         linear.weight.add_(0.1)
     plugin.penalty().backward()
-    pull = sum(2 * f["weight"] * (linear.weight.detach() - at["weight"]) for f, at in zip(fishers, places, strict=True))
+    pull = sum(
+        2 * f["weight"] * (linear.weight.detach() - at["weight"])
+        for f, at in zip(fishers, places, strict=True)
+    )
     assert torch.allclose(linear.weight.grad, pull, rtol=1e-3, atol=1e-4)
 
 
@@ -127,7 +156,9 @@ def test_online_ewc_lets_the_old_fisher_fade_and_holds_to_the_latest_weights(lin
     plugin.absorb = lambda measured: (fishers.append(measured), absorb(measured))
     places = stream(plugin, linear, features, [1, 2])
     assert near(plugin.centre, places[-1])
-    assert torch.allclose(plugin.importance["weight"], 0.5 * fishers[0]["weight"] + fishers[1]["weight"])
+    assert torch.allclose(
+        plugin.importance["weight"], 0.5 * fishers[0]["weight"] + fishers[1]["weight"]
+    )
 
 
 def test_rows_that_came_since_are_free(backbone, features):
@@ -146,7 +177,9 @@ def test_rows_that_came_since_are_free(backbone, features):
 
 
 def test_a_strong_spring_freezes(linear, features):
-    """Gradient descent on a pull of its own ends the nearer to the anchor, the stronger the spring."""
+    """Gradient descent on a pull of its own ends the nearer to the anchor, the stronger the
+    spring.
+    """
     anchors, ends = [], []
     for strength in (0.0, 1.0, 1e4):
         plugin = Ewc(linear, strength=strength, samples=9)
@@ -173,7 +206,9 @@ def test_mas_of_one_linear_row_is_its_closed_form(backbone, features):
 
 
 def test_the_path_integral_of_si_is_the_fall_of_the_loss(linear, features):
-    """Small steps down a smooth loss: the omegas of all weights add up to how far it fell (the paper's equation 3)."""
+    """Small steps down a smooth loss: the omegas of all weights add up to how far it fell (the
+    paper's equation 3).
+    """
     labels = torch.tensor([0, 1, 2] * 3)
     plugin = Si(linear)
     plugin.before_training_exp(None)
@@ -192,7 +227,9 @@ def test_the_path_integral_of_si_is_the_fall_of_the_loss(linear, features):
 
 
 def test_the_importance_of_si_is_the_path_over_the_squared_way_and_its_spring_has_no_half(linear):
-    """What raised the loss on its way counts as nothing; c = 3 times 0.5 / (0.2^2 + 0.01) times the square of the new way."""
+    """What raised the loss on its way counts as nothing; c = 3 times 0.5 / (0.2^2 + 0.01) times the
+    square of the new way.
+    """
     plugin = Si(linear, strength=3.0, damping=0.01)
     plugin.before_training_exp(None)
     with torch.no_grad():
@@ -231,7 +268,9 @@ def test_what_they_keep_goes_through_a_checkpoint(linear, features, tmp_path):
     stream(plugin, linear, features, [1])
     checkpoint.write(tmp_path, checkpoint.Checkpoint(1, {"plugin0": plugin.state()}, {}))
     other.load(checkpoint.latest(tmp_path).state["plugin0"])
-    assert all(torch.equal(other.importance[name], value) for name, value in plugin.importance.items())
+    assert all(
+        torch.equal(other.importance[name], value) for name, value in plugin.importance.items()
+    )
     for each in (plugin, other):
         each.before_training_exp(None)
     with torch.no_grad():

@@ -1,4 +1,6 @@
-"""Limit cases of distillation on a reference set (Zheng et al. 2023), LoRA (Hu et al. 2022) and KgCoOp (Yao et al. 2023)."""
+"""Limit cases of distillation on a reference set (Zheng et al. 2023), LoRA (Hu et al. 2022) and
+KgCoOp (Yao et al. 2023).
+"""
 
 import pytest
 import torch
@@ -18,16 +20,25 @@ from clvl_bench.methods.registry import build_adapter
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.runner import run
 
-TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
+TABLE = tuple(
+    Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car")
+)
 ALL = (0, 1, 2, 3)
 
 
 @pytest.fixture(scope="module")
 def reference(backbone):
-    pixels = torch.randint(0, 256, (10, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    pixels = torch.randint(
+        0, 256, (10, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     features = backbone.image_features(pixels)
     return Reference(
-        torch.arange(10), lambda ids: pixels[ids], features, (2, 3), Teacher(backbone, features.__getitem__), features
+        torch.arange(10),
+        lambda ids: pixels[ids],
+        features,
+        (2, 3),
+        Teacher(backbone, features.__getitem__),
+        features,
     )
 
 
@@ -41,7 +52,9 @@ def test_at_the_teacher_the_gradient_is_zero(backbone, reference, texts):
 def test_away_from_the_teacher_it_is_not(backbone, reference):
     student = build_adapter(FullConfig(), backbone, TABLE, seed=0).train()
     with torch.no_grad():
-        student.towers.visual_projection.weight.add_(0.5 * torch.randn_like(student.towers.visual_projection.weight))
+        student.towers.visual_projection.weight.add_(
+            0.5 * torch.randn_like(student.towers.visual_projection.weight)
+        )
     Distillation(student, reference).loss(torch.arange(10)).backward()
     assert student.towers.visual_projection.weight.grad.abs().max() > 1e-3
 
@@ -50,7 +63,9 @@ def test_its_floor_is_the_squared_temperature_times_the_entropy():
     scores = torch.randn(5, 7)
     softened = (scores / 2).softmax(dim=-1)
     entropy = -(softened * softened.log()).sum(dim=-1).mean()
-    assert distillation_loss(scores, scores, 2.0).item() == pytest.approx(4 * entropy.item(), rel=1e-5)
+    assert distillation_loss(scores, scores, 2.0).item() == pytest.approx(
+        4 * entropy.item(), rel=1e-5
+    )
 
 
 def test_with_the_teachers_texts_the_text_tower_is_free(backbone, reference):
@@ -69,10 +84,14 @@ def test_with_the_teachers_texts_the_text_tower_is_free(backbone, reference):
     ],
 )
 def test_where_it_could_hold_nothing_it_is_refused(adapter, texts, says, tmp_path):
-    """A head has no row for the reference's classes, a context no part in the image's features: the loss is a constant."""
+    """A head has no row for the reference's classes, a context no part in the image's features: the
+    loss is a constant.
+    """
     plugin = f'[[plugins]]\nkind = "distillation"\ntexts = "{texts}"\n'
     (tmp_path / "held.toml").write_text(f'version = 1\n[adapter]\nkind = "{adapter}"\n{plugin}')
-    config = run_config("toy_landcover", str(tmp_path / "held.toml"), limit=20, overrides=["benchmark.zeroshot=[]"])
+    config = run_config(
+        "toy_landcover", str(tmp_path / "held.toml"), limit=20, overrides=["benchmark.zeroshot=[]"]
+    )
     with pytest.raises(Mistake, match=says):
         run(config, results=tmp_path, progress=False)
 
@@ -108,24 +127,37 @@ def test_lora_merged_equals_lora_beside_the_weights(backbone):
 
 
 def test_trained_towers_train_by_the_first_template_and_are_tested_by_all(backbone):
-    table = tuple(Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE)
+    table = tuple(
+        Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE
+    )
     towers = build_adapter(FullConfig(), backbone, table, seed=0)
     with torch.no_grad():
-        assert torch.allclose(towers.train().classifier(ALL), backbone.class_features(table, templates=1), atol=1e-5)
-        assert torch.allclose(towers.eval().classifier(ALL), backbone.class_features(table), atol=1e-5)
-    assert not torch.allclose(backbone.class_features(table), backbone.class_features(table, templates=1), atol=1e-3)
+        assert torch.allclose(
+            towers.train().classifier(ALL), backbone.class_features(table, templates=1), atol=1e-5
+        )
+        assert torch.allclose(
+            towers.eval().classifier(ALL), backbone.class_features(table), atol=1e-5
+        )
+    assert not torch.allclose(
+        backbone.class_features(table), backbone.class_features(table, templates=1), atol=1e-3
+    )
 
 
 def test_kgcoop_without_weight_is_coop_and_its_penalty_starts_at_zero(backbone):
     features = torch.randn(4, backbone.width)
-    coop, kgcoop = (build_adapter(kind(), backbone, TABLE, seed=0).train() for kind in (PromptConfig, KgCoOpConfig))
+    coop, kgcoop = (
+        build_adapter(kind(), backbone, TABLE, seed=0).train()
+        for kind in (PromptConfig, KgCoOpConfig)
+    )
     kgcoop.begin(ALL)
     assert torch.allclose(kgcoop.logits(features, (0, 1)), coop.logits(features, (0, 1)), atol=1e-5)
     assert kgcoop.penalty(features).item() == pytest.approx(0.0, abs=1e-5)
 
 
 def test_kgcoop_holds_every_class_so_far_near_its_first_template(backbone):
-    table = tuple(Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE)
+    table = tuple(
+        Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE
+    )
     kgcoop = build_adapter(KgCoOpConfig(anchor_weight=1.0), backbone, table, seed=0).train()
     kgcoop.begin((0, 1))
     kgcoop.begin((2, 3))
@@ -135,7 +167,9 @@ def test_kgcoop_holds_every_class_so_far_near_its_first_template(backbone):
         kgcoop.context.add_(torch.randn_like(kgcoop.context))
     kgcoop.logits(torch.randn(2, backbone.width), (2, 3))
     anchors = l2_normalize(backbone.text_features([each.prompts[0] for each in table]))
-    expected = (1 - torch.nn.functional.cosine_similarity(kgcoop.eval().classifier(ALL), anchors)).mean()
+    expected = (
+        1 - torch.nn.functional.cosine_similarity(kgcoop.eval().classifier(ALL), anchors)
+    ).mean()
     assert kgcoop.penalty(torch.empty(0)).item() == pytest.approx(expected.item(), rel=1e-4)
 
 

@@ -1,4 +1,6 @@
-"""Limit cases of what supplements frozen features: CLIP-Adapter (Gao et al. 2021), Tip-Adapter (Zhang et al. 2022), heads."""
+"""Limit cases of what supplements frozen features: CLIP-Adapter (Gao et al. 2021), Tip-Adapter
+(Zhang et al. 2022), heads.
+"""
 
 import numpy as np
 import pytest
@@ -26,7 +28,9 @@ SCALE = 10.0
 def known(*, without=0):
     """A backbone that knows the texts of all classes but the last few."""
     names = [candidate.name for candidate in TABLE][: CLASSES - without]
-    return PrecomputedBackbone(name="x", logit_scale=SCALE, width=WIDTH, text={"d": (names, TEXT[: len(names)])})
+    return PrecomputedBackbone(
+        name="x", logit_scale=SCALE, width=WIDTH, text={"d": (names, TEXT[: len(names)])}
+    )
 
 
 def build(config, backbone=None):
@@ -35,7 +39,9 @@ def build(config, backbone=None):
 
 def pictures(count=20, seed=0):
     generator = np.random.default_rng(seed)
-    return torch.from_numpy(3 * generator.normal(size=(count, WIDTH))).float(), torch.arange(count) % CLASSES
+    return torch.from_numpy(3 * generator.normal(size=(count, WIDTH))).float(), torch.arange(
+        count
+    ) % CLASSES
 
 
 FEATURES, LABELS = pictures()
@@ -46,7 +52,9 @@ ZEROSHOT = SCALE * l2_normalize(FEATURES) @ l2_normalize(TEXT).T
 
 
 def test_clip_adapter_with_nothing_adapted_is_zero_shot():
-    assert torch.allclose(build(ClipAdapterConfig(ratio=0)).logits(FEATURES, ALL), ZEROSHOT, atol=1e-5)
+    assert torch.allclose(
+        build(ClipAdapterConfig(ratio=0)).logits(FEATURES, ALL), ZEROSHOT, atol=1e-5
+    )
 
 
 def test_clip_adapter_with_a_last_layer_of_zeros_is_zero_shot_whatever_the_ratio():
@@ -62,14 +70,22 @@ def test_clip_adapter_is_the_published_formula_on_features_of_any_length():
     assert (first.shape, last.shape) == ((WIDTH // 4, WIDTH), (WIDTH, WIDTH // 4))
     x = FEATURES.numpy()
     mixed = 0.2 * np.maximum(np.maximum(x @ first.T, 0) @ last.T, 0) + 0.8 * x
-    expected = SCALE * (mixed / np.linalg.norm(mixed, axis=1, keepdims=True)) @ l2_normalize(TEXT).numpy().T
+    expected = (
+        SCALE
+        * (mixed / np.linalg.norm(mixed, axis=1, keepdims=True))
+        @ l2_normalize(TEXT).numpy().T
+    )
     for scale in (1.0, 0.1, 30.0):
         assert np.allclose(adapter.logits(scale * FEATURES, ALL).numpy(), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("config", [ClipAdapterConfig(), TipAdapterFConfig()])
 def test_a_learner_that_needs_texts_is_refused_where_a_class_has_none(config):
-    with pytest.raises(Mistake, match=rf"the adapter '{config.kind}' compares .* 2 of 5 classes have none, for example 'c3'"):
+    with pytest.raises(
+        Mistake,
+        match=rf"the adapter '{config.kind}' compares .* 2 of 5 classes have none, for example "
+        rf"'c3'",
+    ):
         build(config, known(without=2))
 
 
@@ -89,7 +105,10 @@ def test_tip_adapter_is_the_published_formula():
     adapter, (queries, _) = filled(TipAdapterConfig(alpha=1.7, beta=3.0)), pictures(9, seed=1)
     z, keys = l2_normalize(queries).double().numpy(), l2_normalize(FEATURES).double().numpy()
     values = np.eye(CLASSES)[LABELS.numpy()]
-    expected = SCALE * z @ l2_normalize(TEXT).double().numpy().T + 1.7 * np.exp(-3.0 * (1 - z @ keys.T)) @ values
+    expected = (
+        SCALE * z @ l2_normalize(TEXT).double().numpy().T
+        + 1.7 * np.exp(-3.0 * (1 - z @ keys.T)) @ values
+    )
     assert np.allclose(adapter.logits(queries, ALL).numpy(), expected, atol=1e-4)
     assert np.allclose(adapter.logits(queries, (3, 0)).numpy(), expected[:, [3, 0]], atol=1e-4)
 
@@ -101,7 +120,9 @@ def test_a_cache_that_does_not_count_is_zero_shot(kind):
 
 @torch.no_grad()
 def test_a_query_that_is_a_key_gets_alpha_from_it():
-    adapter = build(TipAdapterConfig(alpha=2.5, beta=400.0))  # so sharp that no other key says anything
+    adapter = build(
+        TipAdapterConfig(alpha=2.5, beta=400.0)
+    )  # so sharp that no other key says anything
     adapter.begin(ALL)
     adapter.observe(FEATURES, LABELS)
     votes = adapter.logits(FEATURES, ALL) - ZEROSHOT
@@ -123,7 +144,10 @@ def test_each_class_keeps_as_many_as_it_may_and_labels_that_did_not_come_nothing
     for rows in torch.arange(20).split(6):
         adapter.observe(FEATURES[rows], labels[rows])
     assert torch.bincount(adapter.classes, minlength=CLASSES).tolist() == [3, 2, 0, 0, 3]
-    assert all(any(torch.equal(key, image) for image in l2_normalize(FEATURES[labels >= 0])) for key in adapter.keys)
+    assert all(
+        any(torch.equal(key, image) for image in l2_normalize(FEATURES[labels >= 0]))
+        for key in adapter.keys
+    )
     assert adapter.kept_bytes() == 8 * (WIDTH * 4 + 8 + 8)
 
 
@@ -145,7 +169,9 @@ def test_where_a_class_has_no_text_its_keys_alone_score_it_and_without_keys_noth
     adapter.begin((3,))
     adapter.observe(FEATURES[LABELS == 3], LABELS[LABELS == 3])
     scores = adapter.logits(FEATURES, ALL)
-    expected = torch.exp(-3.0 * (1 - l2_normalize(FEATURES) @ l2_normalize(FEATURES[LABELS == 3]).T)).sum(dim=1)
+    expected = torch.exp(
+        -3.0 * (1 - l2_normalize(FEATURES) @ l2_normalize(FEATURES[LABELS == 3]).T)
+    ).sum(dim=1)
     assert torch.allclose(scores[:, 3], expected, atol=1e-5)
     assert torch.allclose(scores[:, :3], ZEROSHOT[:, :3], atol=1e-5)
     assert scores[:, 4].isnan().all()

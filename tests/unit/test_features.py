@@ -1,4 +1,6 @@
-"""The cache: a frozen tower sees an image once, a damaged chunk is made again, and cached features are the encoded ones."""
+"""The cache: a frozen tower sees an image once, a damaged chunk is made again, and cached features
+are the encoded ones.
+"""
 
 import io
 import subprocess
@@ -25,13 +27,29 @@ def png(pixels: np.ndarray) -> bytes:
 
 def split_of(count: int, seed: int = 0) -> Split:
     images = np.random.default_rng(seed).integers(0, 256, (count, 40, 40, 3), dtype=np.uint8)
-    return Split(np.zeros(count, dtype=np.int64), tuple(map(str, range(count))), f"{seed:064x}", image=lambda row: images[row])
+    return Split(
+        np.zeros(count, dtype=np.int64),
+        tuple(map(str, range(count))),
+        f"{seed:064x}",
+        image=lambda row: images[row],
+    )
 
 
 def test_images_under_other_class_names_are_the_same_images_to_the_cache():
-    images, labels = np.random.default_rng(0).integers(0, 256, (6, 40, 40, 3), dtype=np.uint8), np.arange(6)
+    images, labels = (
+        np.random.default_rng(0).integers(0, 256, (6, 40, 40, 3), dtype=np.uint8),
+        np.arange(6),
+    )
     splits = [
-        encoded_split("birds", names, list("abcdef"), labels, lambda row: png(images[row]), files=(), policy="error")
+        encoded_split(
+            "birds",
+            names,
+            list("abcdef"),
+            labels,
+            lambda row: png(images[row]),
+            files=(),
+            policy="error",
+        )
         for names in (list("ABCDEF"), [f"a kind of {name}" for name in "ABCDEF"])
     ]
     assert splits[0].fingerprint != splits[1].fingerprint
@@ -55,7 +73,9 @@ def test_each_image_is_encoded_exactly_once_and_never_again(counted, empty_home)
 def test_cached_features_are_those_of_the_tower(counted, empty_home):
     split = split_of(CHUNK + 44)
     encode(split, counted)
-    direct = counted.image_features(torch.from_numpy(np.stack([split.image(row) for row in range(7)])).permute(0, 3, 1, 2))
+    direct = counted.image_features(
+        torch.from_numpy(np.stack([split.image(row) for row in range(7)])).permute(0, 3, 1, 2)
+    )
     assert torch.allclose(encode(split, counted)[:7], direct, atol=1e-5)
 
 
@@ -63,7 +83,9 @@ def test_other_data_weights_or_preprocessing_have_other_keys(tiny, monkeypatch):
     keys = [features.cache_key(split_of(3), tiny), features.cache_key(split_of(3, seed=1), tiny)]
     monkeypatch.setattr(tiny, "weights_sha256", "0" * 64)
     keys.append(features.cache_key(split_of(3), tiny))
-    monkeypatch.setattr(tiny, "preprocessing", tiny.preprocessing.__class__(36, 36, (0.5,) * 3, (0.5,) * 3))
+    monkeypatch.setattr(
+        tiny, "preprocessing", tiny.preprocessing.__class__(36, 36, (0.5,) * 3, (0.5,) * 3)
+    )
     keys.append(features.cache_key(split_of(3), tiny))
     assert len(set(keys)) == 4
 
@@ -79,7 +101,9 @@ def test_a_damaged_chunk_is_found_named_and_made_again(counted, empty_home, dama
     counted.images_encoded = 0
     assert torch.equal(encode(split, counted), whole)
     assert counted.images_encoded == 44
-    assert caplog.messages == [f"clvl-bench: {chunk}: is not what was written; its images are encoded again"]
+    assert caplog.messages == [
+        f"clvl-bench: {chunk}: is not what was written; its images are encoded again"
+    ]
 
 
 def test_an_interrupted_encoding_goes_on_behind_its_last_chunk(counted, empty_home, monkeypatch):
@@ -108,7 +132,10 @@ encode(split_of(2 * CHUNK), load_backbone("tiny"))
 
 @pytest.mark.slow
 def test_two_processes_that_build_the_same_features_leave_one_valid_copy(tiny, empty_home):
-    processes = [subprocess.Popen([sys.executable, "-c", ENCODE, str(Path(__file__).parent)]) for _ in range(2)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", ENCODE, str(Path(__file__).parent)])
+        for _ in range(2)
+    ]
     assert [process.wait(timeout=180) for process in processes] == [0, 0]
     assert len(list(empty_home.rglob("*.safetensors"))) == 2
     assert not list(empty_home.rglob("*.tmp"))

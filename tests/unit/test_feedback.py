@@ -15,7 +15,9 @@ CLASSES, LABEL = 5, 2
 
 @pytest.fixture
 def scores():
-    return torch.randn(1, CLASSES, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    return torch.randn(
+        1, CLASSES, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    ).requires_grad_()
 
 
 def gradient(loss, scores):
@@ -23,49 +25,77 @@ def gradient(loss, scores):
 
 
 def expected_gradient(scores, probabilities, loss):
-    """Over all actions, each weighed by its probability: loss(action, propensity, reward) -> [1]."""
+    """Over all actions, each weighed by its probability: loss(action, propensity, reward) ->
+    [1].
+    """
     found = torch.zeros_like(scores)
     for action in range(CLASSES):
         p = probabilities[0, action].detach()
         if p > 0:
             reward = torch.tensor([float(action == LABEL)], dtype=torch.float64)
-            found = found + p * gradient(loss(torch.tensor([action]), p[None], reward).sum(), scores)
+            found = found + p * gradient(
+                loss(torch.tensor([action]), p[None], reward).sum(), scores
+            )
     return found
 
 
-@pytest.mark.parametrize("policy", [Policy("epsilon_greedy", 0.1), Policy("epsilon_greedy", 1.0), Policy("sampling")])
+@pytest.mark.parametrize(
+    "policy", [Policy("epsilon_greedy", 0.1), Policy("epsilon_greedy", 1.0), Policy("sampling")]
+)
 def test_ips_has_the_gradient_of_full_information(scores, policy):
     full = gradient(cross_entropy(scores, torch.tensor([LABEL])), scores)
-    found = expected_gradient(scores, policy.probabilities(scores), lambda a, p, r: ips(scores, a, p, r, clip=1e9))
+    found = expected_gradient(
+        scores, policy.probabilities(scores), lambda a, p, r: ips(scores, a, p, r, clip=1e9)
+    )
     assert torch.allclose(found, full, atol=1e-10, rtol=0)
 
 
 @pytest.mark.parametrize("baseline", [0.0, 0.7, -3.0])
 @pytest.mark.parametrize("policy", [Policy("epsilon_greedy", 0.3), Policy("sampling")])
-def test_reinforce_follows_the_probability_of_being_right_whatever_its_baseline(scores, policy, baseline):
+def test_reinforce_follows_the_probability_of_being_right_whatever_its_baseline(
+    scores, policy, baseline
+):
     full = gradient(-scores.softmax(dim=1)[0, LABEL], scores)
 
     def loss(action, propensity, reward):
-        return reinforce(scores, action, propensity, reward, baseline=baseline, clip=1e9, entropy=0.0)
+        return reinforce(
+            scores, action, propensity, reward, baseline=baseline, clip=1e9, entropy=0.0
+        )
 
-    assert torch.allclose(expected_gradient(scores, policy.probabilities(scores), loss), full, atol=1e-10, rtol=0)
+    assert torch.allclose(
+        expected_gradient(scores, policy.probabilities(scores), loss), full, atol=1e-10, rtol=0
+    )
 
 
 def test_no_choice_weighs_more_than_the_clip_allows(scores):
-    """A right choice of propensity 0.01 counts as one of 0.25 where 4 is the most; REINFORCE's weight has no gradient."""
-    action, rare, right = torch.tensor([LABEL]), torch.tensor([0.01], dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    """A right choice of propensity 0.01 counts as one of 0.25 where 4 is the most; REINFORCE's
+    weight has no gradient.
+    """
+    action, rare, right = (
+        torch.tensor([LABEL]),
+        torch.tensor([0.01], dtype=torch.float64),
+        torch.ones(1, dtype=torch.float64),
+    )
     full = gradient(cross_entropy(scores, action), scores)
-    assert torch.allclose(gradient(ips(scores, action, rare, right, clip=4.0).sum(), scores), 4 * full)
+    assert torch.allclose(
+        gradient(ips(scores, action, rare, right, clip=4.0).sum(), scores), 4 * full
+    )
     assert scores.softmax(dim=1)[0, LABEL] / rare > 1
     settings = {"baseline": 0.0, "clip": 1.0, "entropy": 0.0}
-    assert torch.allclose(gradient(reinforce(scores, action, rare, right, **settings).sum(), scores), full)
+    assert torch.allclose(
+        gradient(reinforce(scores, action, rare, right, **settings).sum(), scores), full
+    )
 
 
 def test_the_baseline_is_a_moving_average_of_rewards_one_by_one():
-    plugin = Feedback(FeedbackConfig(loss="reinforce", policy="sampling", baseline_momentum=0.75, memory_size=0))
+    plugin = Feedback(
+        FeedbackConfig(loss="reinforce", policy="sampling", baseline_momentum=0.75, memory_size=0)
+    )
     rewards = torch.tensor([1.0, 0.0, 1.0])
     like = {name: torch.zeros(3, dtype=torch.long) for name in ("actions", "ids", "tasks")}
-    feedback = SimpleNamespace(inputs=torch.zeros(3, 2), propensities=torch.ones(3), rewards=rewards, **like)
+    feedback = SimpleNamespace(
+        inputs=torch.zeros(3, 2), propensities=torch.ones(3), rewards=rewards, **like
+    )
     plugin.after_training_exp(SimpleNamespace(feedback=feedback))
     assert plugin.baseline == pytest.approx(0.25 * (0.75**2 * 1 + 0.75 * 0 + 1))
 
@@ -73,7 +103,9 @@ def test_the_baseline_is_a_moving_average_of_rewards_one_by_one():
 def test_an_entropy_bonus_pulls_towards_even_probabilities():
     scores = torch.tensor([[2.0, 0.0, -torch.inf]], requires_grad=True)
     nothing = torch.zeros(1)
-    loss = reinforce(scores, torch.tensor([0]), torch.ones(1), nothing, baseline=0.0, clip=1.0, entropy=1.0)
+    loss = reinforce(
+        scores, torch.tensor([0]), torch.ones(1), nothing, baseline=0.0, clip=1.0, entropy=1.0
+    )
     push = gradient(loss.sum(), scores)
     assert push[0, 0] > 0 > push[0, 1]
     assert push[0, 2] == 0
@@ -85,7 +117,9 @@ def test_of_two_classes_the_feedback_likelihood_is_full_information(action):
     label = 1
     reward = torch.tensor([float(action == label)], dtype=torch.float64)
     expected = cross_entropy(scores, torch.tensor([label]))
-    assert likelihood(scores, torch.tensor([action]), reward).item() == pytest.approx(expected.item(), abs=1e-12)
+    assert likelihood(scores, torch.tensor([action]), reward).item() == pytest.approx(
+        expected.item(), abs=1e-12
+    )
 
 
 def test_always_right_is_always_labelled(scores):

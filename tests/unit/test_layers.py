@@ -1,4 +1,6 @@
-"""Between the layers of a tower: an empty insert leaves it as it is, and each place does what it says."""
+"""Between the layers of a tower: an empty insert leaves it as it is, and each place does what it
+says.
+"""
 
 import pytest
 import torch
@@ -16,7 +18,9 @@ def towers(random_clip):
 
 @pytest.fixture
 def pixels():
-    return torch.randint(0, 256, (3, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return torch.randint(
+        0, 256, (3, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
 
 
 class Prefix(Insert):
@@ -55,7 +59,9 @@ def test_a_prefix_of_length_zero_is_transformers_own_layers(towers, tower):
     for layer in layers:
         expected = layer(expected, mask)
     empty = hidden.new_zeros(1, 0, hidden.shape[-1])
-    assert torch.allclose(run_layers(layers, hidden, mask, Prefix(empty, empty)), expected, atol=1e-6)
+    assert torch.allclose(
+        run_layers(layers, hidden, mask, Prefix(empty, empty)), expected, atol=1e-6
+    )
 
 
 def test_the_order_of_prefix_rows_does_not_matter_and_zeros_are_not_nothing(towers, pixels):
@@ -63,9 +69,13 @@ def test_the_order_of_prefix_rows_does_not_matter_and_zeros_are_not_nothing(towe
     keys, values = torch.randn(2, 1, 4, towers.image_width)
     order = torch.tensor([2, 0, 3, 1])
     one = towers.image_through(pixels, Prefix(keys, values))
-    assert torch.allclose(one, towers.image_through(pixels, Prefix(keys[:, order], values[:, order])), atol=1e-6)
+    assert torch.allclose(
+        one, towers.image_through(pixels, Prefix(keys[:, order], values[:, order])), atol=1e-6
+    )
     zeros = torch.zeros(1, 4, towers.image_width)  # each adds exp(0) to every softmax
-    assert not torch.allclose(towers.image_through(pixels, Prefix(zeros, zeros)), towers.image(pixels), atol=1e-3)
+    assert not torch.allclose(
+        towers.image_through(pixels, Prefix(zeros, zeros)), towers.image(pixels), atol=1e-3
+    )
 
 
 def test_words_before_a_prefix_row_see_it(towers):
@@ -73,7 +83,10 @@ def test_words_before_a_prefix_row_see_it(towers):
     hidden = torch.randn(1, 1, 32)
     layers, mask = towers.text_model.encoder.layers, causal_mask(1, hidden)
     some = torch.randn(1, 2, 32)
-    assert not torch.allclose(run_layers(layers, hidden, mask, Prefix(some, some)), run_layers(layers, hidden, mask, Insert()))
+    assert not torch.allclose(
+        run_layers(layers, hidden, mask, Prefix(some, some)),
+        run_layers(layers, hidden, mask, Insert()),
+    )
 
 
 def test_a_tail_written_over_with_its_own_states_is_the_tail(towers, pixels):
@@ -94,9 +107,15 @@ def test_learned_tokens_may_stand_anywhere_behind_the_one_that_pools(towers, pix
 
     class Second(Insert):
         def first(self, hidden):
-            return torch.cat([hidden[:, :1], tokens.expand(len(hidden), -1, -1), hidden[:, 1:]], dim=1)
+            return torch.cat(
+                [hidden[:, :1], tokens.expand(len(hidden), -1, -1), hidden[:, 1:]], dim=1
+            )
 
-    assert torch.allclose(towers.image_through(pixels, Second()), towers.image_through(pixels, Tail(tokens)), atol=1e-6)
+    assert torch.allclose(
+        towers.image_through(pixels, Second()),
+        towers.image_through(pixels, Tail(tokens)),
+        atol=1e-6,
+    )
 
 
 def test_a_branch_is_added_to_the_feed_forward_part(towers, pixels):
@@ -111,7 +130,9 @@ def test_a_branch_is_added_to_the_feed_forward_part(towers, pixels):
     hidden = vision.pre_layrnorm(vision.embeddings((pixels - towers.mean) / towers.std))
     first, second = vision.encoder.layers
     attended, _ = first.self_attn(first.layer_norm1(hidden))
-    expected = towers.visual_projection(vision.post_layernorm(second(hidden + attended, None)[:, 0]))
+    expected = towers.visual_projection(
+        vision.post_layernorm(second(hidden + attended, None)[:, 0])
+    )
     assert torch.allclose(towers.image_through(pixels, Instead()), expected, atol=1e-5)
 
 
@@ -120,7 +141,10 @@ def test_towers_that_let_nobody_in_are_refused_in_one_line():
 
     closed = object.__new__(ClipBackbone)
     closed.name, closed.towers = "x", torch.nn.Identity()
-    with pytest.raises(Mistake, match=r"the adapter 'l2p' works between the layers .* backbone x does not open them"):
+    with pytest.raises(
+        Mistake,
+        match=r"the adapter 'l2p' works between the layers .* backbone x does not open them",
+    ):
         with_layers(closed, wanted_by="the adapter 'l2p'")
 
 
@@ -128,4 +152,7 @@ def test_precomputed_features_have_no_layers():
     from clvl_bench.backbones.precomputed import PrecomputedBackbone
 
     with pytest.raises(Mistake, match="the adapter 'maple' needs the text or image tower"):
-        with_layers(PrecomputedBackbone(name="x", logit_scale=100.0, width=8, text={}), wanted_by="the adapter 'maple'")
+        with_layers(
+            PrecomputedBackbone(name="x", logit_scale=100.0, width=8, text={}),
+            wanted_by="the adapter 'maple'",
+        )

@@ -1,4 +1,6 @@
-"""Limit cases of what is made of LoRA and of experts: merged updates, orthogonal ones, one an experience, MoE-Adapters."""
+"""Limit cases of what is made of LoRA and of experts: merged updates, orthogonal ones, one an
+experience, MoE-Adapters.
+"""
 
 import pytest
 import torch
@@ -36,7 +38,9 @@ def test_merging_changes_nothing_and_leaves_a_fresh_update(backbone, pixels):
     lora.end()
     assert torch.allclose(logits(lora, pixels), before, atol=1e-4)
     assert all(not projection.lora_B["default"].weight.any() for projection in lora.projections)
-    assert not torch.allclose(before, logits(build(LoraMergedConfig(rank=2), backbone), pixels), atol=1e-2)
+    assert not torch.allclose(
+        before, logits(build(LoraMergedConfig(rank=2), backbone), pixels), atol=1e-2
+    )
 
 
 def test_a_share_of_half_is_half_way_between_the_weights_before_and_after(backbone, pixels):
@@ -115,14 +119,23 @@ def test_updates_share_the_frozen_weights_below_them(backbone):
     lora.begin(FIRST)
     lora.begin(SECOND)
     embeddings = [each.towers.text_model.embeddings.token_embedding.weight for each in lora.members]
-    assert all(weight is backbone.towers.text_model.embeddings.token_embedding.weight for weight in embeddings)
-    updates = sum(parameter.numel() for name, parameter in lora.named_parameters() if "lora_" in name)
+    assert all(
+        weight is backbone.towers.text_model.embeddings.token_embedding.weight
+        for weight in embeddings
+    )
+    updates = sum(
+        parameter.numel() for name, parameter in lora.named_parameters() if "lora_" in name
+    )
     assert lora.kept_bytes() == 4 * updates
 
 
 def test_untrained_experts_are_zero_shot_whatever_the_route(backbone, pixels):
     moe = build(SMALL, backbone)
-    expected = backbone.logit_scale * l2_normalize(backbone.image_features(pixels)) @ backbone.class_features(TABLE).T
+    expected = (
+        backbone.logit_scale
+        * l2_normalize(backbone.image_features(pixels))
+        @ backbone.class_features(TABLE).T
+    )
     route = moe.members[0]
     with torch.no_grad():
         for router in route.routers:
@@ -141,17 +154,23 @@ def test_gates_are_a_share_of_exactly_as_many_experts_as_are_selected():
     hidden = torch.randn(6, 3, 8)
     scores = hidden[:, 0] @ router.weight[0]
     best = scores.argsort(dim=1, descending=True)[:, :2]
-    assert torch.allclose(router.gates(0, hidden).gather(1, best), scores.gather(1, best).softmax(dim=1))
+    assert torch.allclose(
+        router.gates(0, hidden).gather(1, best), scores.gather(1, best).softmax(dim=1)
+    )
 
 
 def test_gates_are_noisy_while_training_by_as_much_as_the_noise_says():
-    """Of equal scores with the noise e (softplus(0) + 0.01), the first of two gates is a sigmoid of the noise's difference."""
+    """Of equal scores with the noise e (softplus(0) + 0.01), the first of two gates is a sigmoid of
+    the noise's difference.
+    """
     experts = Experts(1, 8, MoeAdaptersConfig(experts=2, selected=2, bottleneck=2))
     router = Router(experts, 2, 2, torch.device("cpu"))
     with keyed("noise"):
         gates = router.train().gates(0, torch.randn(20_000, 1, 8))
     differences = (gates[:, 0] / gates[:, 1]).log()
-    assert differences.std().item() == pytest.approx(2**0.5 * (torch.log(torch.tensor(2.0)).item() + 0.01), rel=0.02)
+    assert differences.std().item() == pytest.approx(
+        2**0.5 * (torch.log(torch.tensor(2.0)).item() + 0.01), rel=0.02
+    )
     assert (router.eval().gates(0, torch.randn(9, 1, 8)) == 0.5).all()
 
 
@@ -178,9 +197,14 @@ def test_the_mixture_is_the_weighted_sum_of_its_experts():
     experts = Experts(1, 8, MoeAdaptersConfig(experts=3, bottleneck=2)).eval()
     for weight in experts.parameters():
         nn.init.normal_(weight)
-    hidden, gates = torch.randn(4, 3, 8), torch.tensor([[0.3, 0.7, 0], [0, 0.5, 0.5], [1, 0, 0], [0, 0, 1]])
+    hidden, gates = (
+        torch.randn(4, 3, 8),
+        torch.tensor([[0.3, 0.7, 0], [0, 0.5, 0.5], [1, 0, 0], [0, 0, 1]]),
+    )
     said = torch.stack([expert(hidden) for expert in experts.by_layer[0]], dim=1)
-    assert torch.allclose(experts.mixed(0, hidden, gates), (gates[:, :, None, None] * said).sum(dim=1), atol=1e-5)
+    assert torch.allclose(
+        experts.mixed(0, hidden, gates), (gates[:, :, None, None] * said).sum(dim=1), atol=1e-5
+    )
 
 
 def test_an_expert_says_a_tenth_of_a_bottleneck():
@@ -188,7 +212,9 @@ def test_an_expert_says_a_tenth_of_a_bottleneck():
     with torch.no_grad():
         expert.down.weight.copy_(torch.tensor([[1.0, 0.0]]))
         expert.up.weight.copy_(torch.tensor([[2.0], [5.0]]))
-    assert torch.allclose(expert(torch.tensor([[3.0, 9.0], [-3.0, 9.0]])), torch.tensor([[0.6, 1.5], [0.0, 0.0]]))
+    assert torch.allclose(
+        expert(torch.tensor([[3.0, 9.0], [-3.0, 9.0]])), torch.tensor([[0.6, 1.5], [0.0, 0.0]])
+    )
 
 
 def test_the_most_used_experts_stay_as_they_are_from_the_next_experience_on(backbone, pixels):
@@ -204,7 +230,9 @@ def test_the_most_used_experts_stay_as_they_are_from_the_next_experience_on(back
         for layer, number in torch.nonzero(marks).tolist()
     ]
     after = dict(moe.experts.named_parameters())
-    assert all(torch.equal(after[name], before[name]) for name in before if name.startswith(tuple(held)))
+    assert all(
+        torch.equal(after[name], before[name]) for name in before if name.startswith(tuple(held))
+    )
     assert any(not torch.equal(after[name], before[name]) for name in before)
 
 

@@ -1,5 +1,7 @@
 """Which samples a memory keeps."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,9 @@ POLICIES = ("reservoir", "class_balanced", "herding")
 def fill(memory: Memory, labels: list[int], start: int = 0) -> None:
     column = torch.tensor(labels)
     positions = torch.arange(start, start + len(labels))
-    memory.insert(column, lambda rows: (positions[rows].float()[:, None], column[rows], positions[rows]))
+    memory.insert(
+        column, lambda rows: (positions[rows].float()[:, None], column[rows], positions[rows])
+    )
 
 
 def memory_of(size: int, policy: str, *, seed: int = 0, max_bytes: int | None = None) -> Memory:
@@ -28,6 +32,10 @@ def memory_of(size: int, policy: str, *, seed: int = 0, max_bytes: int | None = 
     )
 
 
+def _rows_of(columns, rows):
+    return tuple(column[rows] for column in columns)
+
+
 def test_reservoir_keeps_every_sample_with_equal_probability():
     size, arrivals, repeats = 5, 20, 4000
     counts = np.zeros(arrivals)
@@ -36,7 +44,8 @@ def test_reservoir_keeps_every_sample_with_equal_probability():
         held = reservoir(held, 8, arrivals - 8, size=size, key=(seed, "b"))
         counts[held] += 1
     expected = np.full(arrivals, repeats * size / arrivals)
-    # Inclusions are not independent, which makes the statistic smaller than chi-squared: the test errs on the safe side.
+    # Inclusions are not independent, which makes the statistic smaller than chi-squared: the test
+    # errs on the safe side.
     assert stats.chisquare(counts, expected).pvalue > 0.001
     assert counts.sum() == repeats * size
 
@@ -118,7 +127,9 @@ def test_every_exemplar_brings_the_mean_of_those_taken_nearest_to_the_class_mean
     assert sorted(order) == list(range(12))
     for taken in range(1, 12):
         means = {row: rows[[*order[:taken], row]].mean(axis=0) for row in order[taken:]}
-        assert order[taken] == min(means, key=lambda row: np.linalg.norm(means[row] - rows.mean(axis=0)))
+        assert order[taken] == min(
+            means, key=lambda row: np.linalg.norm(means[row] - rows.mean(axis=0))
+        )
 
 
 def test_fewer_exemplars_are_the_first_of_more():
@@ -132,7 +143,8 @@ def test_herded_means_are_nearer_to_the_class_mean_than_those_of_a_draw():
         rows = features_of(40, seed).numpy()
         choice = np.random.default_rng(seed).permutation(40)[:5]
         errors = [
-            np.linalg.norm(rows[part].mean(axis=0) - rows.mean(axis=0)) for part in (herding(features_of(40, seed), 5), choice)
+            np.linalg.norm(rows[part].mean(axis=0) - rows.mean(axis=0))
+            for part in (herding(features_of(40, seed), 5), choice)
         ]
         herded.append(errors[0])
         drawn.append(errors[1])
@@ -158,9 +170,13 @@ def test_a_class_that_arrives_once_more_is_herded_among_the_kept_and_the_new():
         fill(memory, [0] * 10, start)
         pool = torch.tensor([*kept, *range(start, start + 10)])
         angles = pool.float()[:, None].double()
-        expected = pool[torch.from_numpy(herding(torch.cat([angles.sin(), angles.cos()], 1), 4))].tolist()
+        expected = pool[
+            torch.from_numpy(herding(torch.cat([angles.sin(), angles.cos()], 1), 4))
+        ].tolist()
         assert memory.columns[2].tolist() == expected
-        mixed += [position >= start for position in expected] != sorted(position >= start for position in expected)
+        mixed += [position >= start for position in expected] != sorted(
+            position >= start for position in expected
+        )
     assert mixed, "in some case a new one stands before one that was kept"
 
 
@@ -182,7 +198,9 @@ def test_a_budget_is_kept_to_the_byte_and_filled_to_the_last_sample(policy, shar
     for number, labels in enumerate(stream):
         fill(memory, labels, 1000 * number)
         assert memory.kept_bytes() == len(memory) * ROW <= budget
-    if policy == "reservoir" or share < 0.5:  # with fewer samples of a class than its share, some of the rest stays free
+    if (
+        policy == "reservoir" or share < 0.5
+    ):  # with fewer samples of a class than its share, some of the rest stays free
         assert budget < (len(memory) + 1) * ROW
 
 
@@ -201,9 +219,13 @@ def test_a_reservoir_whose_samples_grow_stays_within_its_budget_and_uniform():
         fill(memory, [0] * 20)
         assert len(memory) == 10
         inputs, *rest = memory.columns
-        memory.columns = (torch.cat([inputs, inputs.new_zeros(len(inputs), 5)], 1), *rest)  # 20 bytes more
+        memory.columns = (
+            torch.cat([inputs, inputs.new_zeros(len(inputs), 5)], 1),
+            *rest,
+        )  # 20 bytes more
         column, positions = torch.zeros(10, dtype=torch.long), torch.arange(20, 30)
-        memory.insert(column, lambda rows: (torch.zeros(len(rows), 6), column[rows], positions[rows]))  # noqa: B023
+        values = torch.zeros(10, 6)
+        memory.insert(column, partial(_rows_of, (values, column, positions)))
         assert memory.kept_bytes() == 5 * 2 * ROW
         kept[memory.columns[2].numpy()] += 1
     assert stats.chisquare(kept).pvalue > 0.001

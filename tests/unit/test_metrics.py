@@ -9,7 +9,9 @@ import pytest
 
 from clvl_bench.metrics import continual as metrics
 
-PUBLISHED = json.loads((Path(__file__).parent.parent / "data" / "zscl_mtil_matrices.json").read_text())
+PUBLISHED = json.loads(
+    (Path(__file__).parent.parent / "data" / "zscl_mtil_matrices.json").read_text()
+)
 ZERO_SHOT = PUBLISHED["zero_shot_clip_vitb16"]
 """Zero-shot accuracy of ViT-B/16 by dataset, as the ZSCL notebook rounds it."""
 
@@ -20,7 +22,8 @@ def published(order: str, method: str) -> np.ndarray:
     return np.array([[ZERO_SHOT[name] for name in PUBLISHED[f"order_{order}"]], *rows])
 
 
-# Computed by hand from the published Order I matrices: Transfer, Avg, Last, BWT, F, AAA, FWT against zero-shot.
+# Computed by hand from the published Order I matrices: Transfer, Avg, Last, BWT, F, AAA, FWT
+# against zero-shot.
 ORDER_I = {
     "Continual-FT": (44.56, 55.85, 77.27, -12.05, 12.05, 65.41, -32.56),
     "LwF": (56.90, 64.70, 74.64, -11.65, 11.65, 70.91, -18.61),
@@ -30,12 +33,17 @@ ORDER_I = {
     "ZSCL*": (62.17, 72.63, 84.46, -4.69, 4.69, 79.28, -10.44),
     "ZSCL": (68.14, 75.39, 83.62, -3.85, 3.85, 77.60, -1.09),
 }
-# Transfer, Avg, Last as ZSCL publishes them for Order II. (Its iCaRL row holds a corrupted evaluation and still is what
-# these three figures were computed from.)
+# Transfer, Avg, Last as ZSCL publishes them for Order II. (Its iCaRL row holds a corrupted
+# evaluation and still is what these three figures were computed from.)
 ORDER_II = {
-    "Continual-FT": (46.6, 56.2, 67.4), "LwF": (53.2, 62.2, 71.9), "iCaRL": (50.9, 56.9, 71.6), "LwF-VR": (53.1, 60.6, 68.3),
-    "WiSE-FT": (51.0, 61.5, 72.2), "ZSCL*": (59.8, 71.8, 83.3), "ZSCL": (64.2, 74.5, 83.4),
-}  # fmt: skip
+    "Continual-FT": (46.6, 56.2, 67.4),
+    "LwF": (53.2, 62.2, 71.9),
+    "iCaRL": (50.9, 56.9, 71.6),
+    "LwF-VR": (53.1, 60.6, 68.3),
+    "WiSE-FT": (51.0, 61.5, 72.2),
+    "ZSCL*": (59.8, 71.8, 83.3),
+    "ZSCL": (64.2, 74.5, 83.4),
+}
 
 
 def test_all_fourteen_published_matrices_are_here():
@@ -47,10 +55,17 @@ def test_all_fourteen_published_matrices_are_here():
 def test_published_order_one_matrix_gives_its_published_numbers(method):
     accuracy = published("I", method)
     functions = (
-        metrics.transfer, metrics.average, metrics.last, metrics.backward_transfer, metrics.forgetting,
-        metrics.average_anytime, metrics.forward_transfer,
-    )  # fmt: skip
-    assert [function(accuracy) for function in functions] == pytest.approx(ORDER_I[method], abs=0.006)
+        metrics.transfer,
+        metrics.average,
+        metrics.last,
+        metrics.backward_transfer,
+        metrics.forgetting,
+        metrics.average_anytime,
+        metrics.forward_transfer,
+    )
+    assert [function(accuracy) for function in functions] == pytest.approx(
+        ORDER_I[method], abs=0.006
+    )
 
 
 @pytest.mark.parametrize("method", ORDER_II)
@@ -62,7 +77,9 @@ def test_published_order_two_matrix_gives_its_published_numbers(method):
 
 def test_untouched_clip_has_the_published_zero_shot_triple():
     row = np.array([[ZERO_SHOT[name] for name in PUBLISHED["order_I"]]] * 12)
-    assert [metrics.transfer(row), metrics.average(row), metrics.last(row)] == pytest.approx([69.4, 65.3, 65.3], abs=0.06)
+    assert [metrics.transfer(row), metrics.average(row), metrics.last(row)] == pytest.approx(
+        [69.4, 65.3, 65.3], abs=0.06
+    )
 
 
 def test_worked_example():
@@ -79,7 +96,9 @@ def test_worked_example():
 def test_average_incremental_weighs_by_test_samples():
     accuracy = np.array([[0.0, 0.0], [0.9, 0.0], [0.6, 0.8]])
     # after 1: 0.9; after 2: (100 * 0.6 + 300 * 0.8) / 400
-    assert metrics.average_incremental(accuracy, np.array([100, 300])) == pytest.approx((0.9 + 0.75) / 2)
+    assert metrics.average_incremental(accuracy, np.array([100, 300])) == pytest.approx(
+        (0.9 + 0.75) / 2
+    )
 
 
 def test_forgetting_is_zero_when_what_was_learned_stays():
@@ -98,7 +117,8 @@ def test_forgetting_may_be_negative():
 
 
 @pytest.mark.parametrize(
-    "function", [metrics.forgetting, metrics.backward_transfer, metrics.transfer, metrics.forward_transfer]
+    "function",
+    [metrics.forgetting, metrics.backward_transfer, metrics.transfer, metrics.forward_transfer],
 )
 def test_what_needs_two_experiences_is_nan_for_one(function):
     assert math.isnan(function(np.array([[0.5], [0.6]])))
@@ -124,4 +144,6 @@ def test_every_metric_of_the_table_computes_on_a_full_matrix():
     for name, metric in metrics.METRICS.items():
         value = metric.of(accuracy, heldout, sizes)
         assert math.isfinite(value), name
-        assert value == pytest.approx(0.0 if metric.better < 0 or name in ("bwt", "fwt") else 0.5), name
+        assert value == pytest.approx(
+            0.0 if metric.better < 0 or name in ("bwt", "fwt") else 0.5
+        ), name

@@ -1,4 +1,6 @@
-"""Nothing that is read is executed: files that try leave no trace, and are refused in one line where they cannot be read."""
+"""Nothing that is read is executed: files that try leave no trace, and are refused in one line
+where they cannot be read.
+"""
 
 import json
 import os
@@ -56,7 +58,9 @@ def test_code_in_pickled_weights_is_refused(clip, canary):
     assert not canary.exists()
 
 
-@pytest.mark.parametrize("name", ["model.bin", "model.pt", "model.safetensors", "pytorch_model.bin"])
+@pytest.mark.parametrize(
+    "name", ["model.bin", "model.pt", "model.safetensors", "pytorch_model.bin"]
+)
 def test_code_in_weights_is_refused_in_one_line_whatever_they_are_called(clip, canary, name):
     (clip / "model.safetensors").unlink()
     torch.save({"logit_scale": Evil(canary)}, clip / name)
@@ -71,7 +75,9 @@ def test_a_model_that_brings_its_own_code_is_refused_in_one_line(clip, canary):
     (clip / "evil.py").write_text(f"import os\nos.mkdir({str(canary)!r})\n")
     content = {"model_type": "evil", "auto_map": {"AutoConfig": "evil.C", "AutoModel": "evil.M"}}
     (clip / "config.json").write_text(json.dumps(content))
-    with pytest.raises(Damage, match="model_type 'evil'; read are clip, siglip, and folders with open_clip_config"):
+    with pytest.raises(
+        Damage, match="model_type 'evil'; read are clip, siglip, and folders with open_clip_config"
+    ):
         load_backbone(str(clip))
     assert not canary.exists()
 
@@ -106,7 +112,8 @@ def test_objects_in_arrays_are_refused(tmp_path, canary):
 
 def test_the_package_neither_unpickles_nor_trusts_remote_code():
     forbidden = re.compile(
-        r"pickle\.loads?\(|import (pickle|dill|shelve|marshal)|trust_remote_code|allow_pickle=True|\bexec\("
+        r"pickle\.loads?\(|import "
+        r"(pickle|dill|shelve|marshal)|trust_remote_code|allow_pickle=True|\bexec\("
         r"|torch\.load\((?!.*weights_only=True)"
     )
     for path in Path(clvl_bench.__file__).parent.rglob("*.py"):

@@ -1,4 +1,6 @@
-"""Images as they turn up in real folders: what can be shown is read, what cannot is named and counted, never dropped."""
+"""Images as they turn up in real folders: what can be shown is read, what cannot is named and
+counted, never dropped.
+"""
 
 import io
 import struct
@@ -27,7 +29,8 @@ def bomb() -> bytes:
     header = struct.pack(">IIBBBBB", 20000, 20000, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
     body = b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
     )
     return b"\x89PNG\r\n\x1a\n" + body
 
@@ -45,19 +48,33 @@ DAMAGED = {
 }
 READ = {
     "a_png_called.jpg": (saved(RGB, "PNG"), PIXELS),
-    "cmyk.tif": (saved(RGB.convert("CMYK"), "TIFF"), np.asarray(RGB.convert("CMYK").convert("RGB"))),
+    "cmyk.tif": (
+        saved(RGB.convert("CMYK"), "TIFF"),
+        np.asarray(RGB.convert("CMYK").convert("RGB")),
+    ),
     "palette.png": (saved(RGB.quantize(16), "PNG"), np.asarray(RGB.quantize(16).convert("RGB"))),
     "transparent.png": (saved(RGB.convert("RGBA"), "PNG"), PIXELS),
-    "grey.png": (saved(RGB.convert("L"), "PNG"), np.asarray(RGB.convert("L"))[..., None].repeat(3, axis=2)),
-    "deep.png": (saved(Image.fromarray(DEEP), "PNG"), (DEEP >> 8).astype(np.uint8)[..., None].repeat(3, axis=2)),
+    "grey.png": (
+        saved(RGB.convert("L"), "PNG"),
+        np.asarray(RGB.convert("L"))[..., None].repeat(3, axis=2),
+    ),
+    "deep.png": (
+        saved(Image.fromarray(DEEP), "PNG"),
+        (DEEP >> 8).astype(np.uint8)[..., None].repeat(3, axis=2),
+    ),
     "one_pixel.png": (saved(Image.fromarray(PIXELS[:1, :1]), "PNG"), PIXELS[:1, :1]),
-    "turned.png": (saved(RGB, "PNG", exif=ROTATED), PIXELS),  # as it lies in the file: nobody's features know of its EXIF
+    "turned.png": (
+        saved(RGB, "PNG", exif=ROTATED),
+        PIXELS,
+    ),  # as it lies in the file: nobody's features know of its EXIF
 }
 
 
 @pytest.fixture
 def folder(tmp_path, empty_home):
-    """Two classes, one good image each in train and test; a file more in the train split of the first."""
+    """Two classes, one good image each in train and test; a file more in the train split of the
+    first.
+    """
 
     def make(name: str, content: bytes, policy: str = "error") -> ImageDataset:
         top = tmp_path / "birds"
@@ -106,7 +123,9 @@ def test_a_loading_script_beside_images_is_not_run(folder, tmp_path):
     assert not (tmp_path / "canary").exists()
 
 
-def test_an_empty_class_folder_is_a_class_without_images_and_a_foreign_one_is_refused(folder, tmp_path):
+def test_an_empty_class_folder_is_a_class_without_images_and_a_foreign_one_is_refused(
+    folder, tmp_path
+):
     dataset = folder("more.png", saved(RGB, "PNG"))
     (tmp_path / "birds" / "train" / "kite" / "good.png").unlink()
     assert read_split(dataset, "train").labels.tolist() == [0, 0]

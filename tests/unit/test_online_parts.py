@@ -1,4 +1,6 @@
-"""The parts of an online stream: the order of samples, what waits, what is scored, what is rehearsed."""
+"""The parts of an online stream: the order of samples, what waits, what is scored, what is
+rehearsed.
+"""
 
 import itertools
 from types import SimpleNamespace
@@ -65,10 +67,14 @@ def test_gaussian_classes_have_a_time_of_their_own():
 def test_seasons_return():
     when = moments(GROUPS, LABELS, Online(boundaries="seasonal", seasons=4)) / 3
     counts, _ = np.histogram(when[:4000], bins=8, range=(0, 1))
-    assert all(abs(one - two) < 250 for one, two in zip(counts[0::2], counts[0::2][1:], strict=False))
+    assert all(
+        abs(one - two) < 250 for one, two in zip(counts[0::2], counts[0::2][1:], strict=False)
+    )
     density = np.histogram((when[:4000] * 4) % 1, bins=4, range=(0, 1))[0] / 4000
     edges = np.arange(5) / 4
-    assert density == pytest.approx(np.diff(edges + np.sin(2 * np.pi * edges) / (2 * np.pi)), abs=0.03)
+    assert density == pytest.approx(
+        np.diff(edges + np.sin(2 * np.pi * edges) / (2 * np.pi)), abs=0.03
+    )
 
 
 def test_a_stream_is_cut_into_steps_and_none_is_lost():
@@ -91,7 +97,10 @@ def test_rewards_say_whether_and_not_what():
 
 
 def rows(*ids):
-    return torch.tensor(ids), (torch.tensor([[float(sample), 0.0] for sample in ids]), torch.tensor(ids) % 3)
+    return torch.tensor(ids), (
+        torch.tensor([[float(sample), 0.0] for sample in ids]),
+        torch.tensor(ids) % 3,
+    )
 
 
 def test_samples_wait_for_their_label_and_the_oldest_leave():
@@ -116,8 +125,16 @@ def test_windows_add_up_to_the_whole_and_the_blind_see_labels_only_when_they_arr
         stream.arrived(np.array(true), len(true))
         if (window := stream.step()) is not None:
             windows.append({name: (value, n) for name, value, n in window.rates()})
-    assert windows[0] == {"prequential": (0.75, 4), "blind_last": (0.25, 4), "blind_majority": (0.25, 4)}
-    assert windows[1] == {"prequential": (0.0, 1), "blind_last": (1.0, 1), "blind_majority": (0.0, 1)}
+    assert windows[0] == {
+        "prequential": (0.75, 4),
+        "blind_last": (0.25, 4),
+        "blind_majority": (0.25, 4),
+    }
+    assert windows[1] == {
+        "prequential": (0.0, 1),
+        "blind_last": (1.0, 1),
+        "blind_majority": (0.0, 1),
+    }
     values, sizes = np.array([0.75, 0.0]), np.array([4, 1])
     assert over_windows(values, sizes) == pytest.approx(3 / 5)
 
@@ -146,8 +163,13 @@ def test_what_late_labels_cost_and_what_is_won_back():
 
 
 def sample(label, x, name):
-    return (torch.tensor([[x, 1.0]]), torch.tensor([label]), torch.tensor([name]), torch.tensor([0]),
-            torch.nn.functional.normalize(torch.tensor([[x, 1.0]])))  # fmt: skip
+    return (
+        torch.tensor([[x, 1.0]]),
+        torch.tensor([label]),
+        torch.tensor([name]),
+        torch.tensor([0]),
+        torch.nn.functional.normalize(torch.tensor([[x, 1.0]])),
+    )
 
 
 def test_rings_keep_the_newest_of_each_class():
@@ -163,7 +185,9 @@ def test_rings_keep_the_newest_of_each_class():
 
 
 def drawn(temperature, scores, *, steps=400):
-    """Labels that are rehearsed, over many steps of one sample each, from a memory of three classes of equal size."""
+    """Labels that are rehearsed, over many steps of one sample each, from a memory of three classes
+    of equal size.
+    """
     plugin = Iwms(60, temperature=temperature, features=lambda inputs: inputs)
     for name, label in enumerate(itertools.islice(itertools.cycle(range(3)), 60)):
         plugin.memory.insert(sample(label, float(name), name))
@@ -178,7 +202,9 @@ def test_what_is_rehearsed_follows_what_the_model_expects_now():
 
 
 def test_without_expectations_rehearsal_is_class_balanced():
-    assert drawn(1e9, torch.tensor([[5.0, 0.0, -3.0]])).tolist() == pytest.approx([1 / 3] * 3, abs=0.07)
+    assert drawn(1e9, torch.tensor([[5.0, 0.0, -3.0]])).tolist() == pytest.approx(
+        [1 / 3] * 3, abs=0.07
+    )
 
 
 def test_updates_alternate_between_newest_labels_and_random_memory_beside_what_is_weighted():
@@ -196,7 +222,9 @@ def test_updates_alternate_between_newest_labels_and_random_memory_beside_what_i
     prediction = SimpleNamespace(scores=torch.zeros(3, 1), inputs=torch.ones(3, 2))
     found = []
     for update, batch in enumerate((new, new, new, none)):
-        clock = SimpleNamespace(train_iterations=update, train_epoch_iterations=update, train_exp_counter=7)
+        clock = SimpleNamespace(
+            train_iterations=update, train_epoch_iterations=update, train_exp_counter=7
+        )
         strategy = SimpleNamespace(clock=clock, prediction=prediction, mbatch=list(batch))
         plugin.before_training_iteration(strategy)
         found.append(strategy.mbatch[2].tolist())

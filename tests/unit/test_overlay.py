@@ -1,4 +1,6 @@
-"""A table under the name of a declared dataset says only what is otherwise; a set of prompts is chosen by its name."""
+"""A table under the name of a declared dataset says only what is otherwise; a set of prompts is
+chosen by its name.
+"""
 
 import json
 import re
@@ -38,7 +40,10 @@ def test_only_the_source_changes(written):
 
 
 def test_a_folder_needs_no_class_names(written):
-    config = written('[dataset.eurosat]\nsource = { kind = "folder", path = "mine", test_fraction = 0.2 }\nsplits = {}\n')
+    config = written(
+        '[dataset.eurosat]\nsource = { kind = "folder", path = "mine", test_fraction = 0.2 '
+        "}\nsplits = {}\n"
+    )
     ours = config.declared("eurosat")
     assert isinstance(ours.source, FolderSource)
     assert (ours.labels[0], ours.classes[0], ours.splits) == ("AnnualCrop", "annual crop land", {})
@@ -46,11 +51,15 @@ def test_a_folder_needs_no_class_names(written):
 
 def test_a_published_draw_goes_with_the_copy_and_a_share_of_our_own_choosing_does_not(written):
     config = written(
-        '[dataset.eurosat_zscl]\nsource = { kind = "folder", path = "mine" }\n', head=HEAD.replace("eurosat", "eurosat_zscl")
+        '[dataset.eurosat_zscl]\nsource = { kind = "folder", path = "mine" }\n',
+        head=HEAD.replace("eurosat", "eurosat_zscl"),
     )
     source = config.declared("eurosat_zscl").source
     assert (source.test_fraction, source.split_seed, source.split_draw) == (0.2, 42, "random_split")
-    config = written('[dataset.aid]\nsource = { kind = "folder", path = "mine" }\n', head=HEAD.replace("eurosat", "aid"))
+    config = written(
+        '[dataset.aid]\nsource = { kind = "folder", path = "mine" }\n',
+        head=HEAD.replace("eurosat", "aid"),
+    )
     assert config.declared("aid").source.test_fraction is None
 
 
@@ -74,7 +83,8 @@ def test_a_copy_of_medmnist_is_named_by_its_file_alone(written, tmp_path):
 CHOICES = {
     "by the benchmark": 'prompts = "coop"\n',
     "by a table": '[dataset.eurosat]\nprompts = "coop"\n',
-    "by a table, against the benchmark": 'prompts = "openai"\n[dataset.eurosat]\nprompts = "coop"\n',
+    "by a table, against the benchmark": 'prompts = "openai"\n[dataset.eurosat]\nprompts = '
+    '"coop"\n',
 }
 
 
@@ -89,7 +99,9 @@ def test_a_set_of_prompts_is_chosen_for_the_benchmark_or_for_a_dataset(written, 
 
 
 def test_prompts_of_the_benchmark_reach_a_copy_of_ones_own(written):
-    config = written('prompts = "coop"\n[dataset.eurosat]\nsource = { kind = "parquet", path = "mine" }\n')
+    config = written(
+        'prompts = "coop"\n[dataset.eurosat]\nsource = { kind = "parquet", path = "mine" }\n'
+    )
     assert config.declared("eurosat").prompts == "coop"
 
 
@@ -108,7 +120,9 @@ def test_labels_of_ones_own_are_read_from_a_list(written, tmp_path):
 
 
 def test_a_configuration_written_and_read_again_is_the_same(written):
-    config = written('prompts = "coop"\n[dataset.eurosat]\nsource = { kind = "parquet", path = "mine" }\n')
+    config = written(
+        'prompts = "coop"\n[dataset.eurosat]\nsource = { kind = "parquet", path = "mine" }\n'
+    )
     assert parse(BenchmarkConfig, json.loads(config.model_dump_json()), file="again") == config
 
 
@@ -128,40 +142,75 @@ def test_a_runs_name_says_only_what_a_table_changes(written, tmp_path):
         written(text)
         chosen = run_config(str(tmp_path / "b.toml"), "zeroshot").chosen()["benchmark_config"]
         assert chosen.get("dataset", {"eurosat": {}}) == {"eurosat": {}}
-    written('[dataset.eurosat]\nsource = { kind = "parquet", path = "mine", image = "img" }\ntemplates = ["{}"]\n')
-    chosen = run_config(str(tmp_path / "b.toml"), "zeroshot").chosen()["benchmark_config"]["dataset"]["eurosat"]
+    written(
+        '[dataset.eurosat]\nsource = { kind = "parquet", path = "mine", image = "img" }\ntemplates '
+        '= ["{}"]\n'
+    )
+    chosen = run_config(str(tmp_path / "b.toml"), "zeroshot").chosen()["benchmark_config"][
+        "dataset"
+    ]["eurosat"]
     assert set(chosen) == {"source", "templates"}
     assert set(chosen["source"]) == {"files", "image"}
 
 
 MISTAKES = [
-    ('prompts = "cop"\n', r"prompts: unknown set 'cop': did you mean 'coop'\? allowed: clip_benchmark, coop, openai"),
+    (
+        'prompts = "cop"\n',
+        r"prompts: unknown set 'cop': did you mean 'coop'\? allowed: clip_benchmark, coop, openai",
+    ),
     ('[dataset.eurosat]\nprompts = "cop"\n', "dataset.eurosat: prompts: unknown set 'cop'"),
-    ('prompts = "coop"\nzeroshot = ["resisc45"]\n', "the set 'coop' has none for resisc45; it has some for: eurosat, dtd"),
-    ('[dataset.eurosat]\nprompts = "coop"\ntemplates = ["{}"]\n', "templates: are not those of the set 'coop'; remove them"),
+    (
+        'prompts = "coop"\nzeroshot = ["resisc45"]\n',
+        "the set 'coop' has none for resisc45; it has some for: eurosat, dtd",
+    ),
+    (
+        '[dataset.eurosat]\nprompts = "coop"\ntemplates = ["{}"]\n',
+        "templates: are not those of the set 'coop'; remove them",
+    ),
     ('[dataset.eurosat]\nclasses = ["land", "water"]\n', "labels: got 10 for 2 classes"),
     ('[dataset.eurosat]\nlabels = "lists.json"\n', "labels: got 2 for 10 classes"),
-    ('[dataset.eurosat]\nlabels = "none.json"\n', "dataset.eurosat.labels: 'none.json' does not exist"),
-    ('[dataset.eurosat]\nlicense = "MIT"\n', "dataset.eurosat.license: unknown field; did you mean 'licence'"),
-    ('[dataset.eurosat]\nsource = { kind = "parquet", path = "none" }\n', "dataset.eurosat.source.path: 'none' does not exist"),
-    ('[dataset.eurosat]\nsource = { kind = "parquet" }\n', "dataset.eurosat.source.path: is missing"),
     (
-        '[dataset.eurosat]\nsource = { kind = "folder", path = "mine", split_file = { train = "none.txt" } }\n',
+        '[dataset.eurosat]\nlabels = "none.json"\n',
+        "dataset.eurosat.labels: 'none.json' does not exist",
+    ),
+    (
+        '[dataset.eurosat]\nlicense = "MIT"\n',
+        "dataset.eurosat.license: unknown field; did you mean 'licence'",
+    ),
+    (
+        '[dataset.eurosat]\nsource = { kind = "parquet", path = "none" }\n',
+        "dataset.eurosat.source.path: 'none' does not exist",
+    ),
+    (
+        '[dataset.eurosat]\nsource = { kind = "parquet" }\n',
+        "dataset.eurosat.source.path: is missing",
+    ),
+    (
+        '[dataset.eurosat]\nsource = { kind = "folder", path = "mine", split_file = { train = '
+        '"none.txt" } }\n',
         "dataset.eurosat.source.split_file.train: 'none.txt' does not exist",
     ),
     (
-        '[dataset.eurosat]\nsource = { kind = "folder", path = "mine", split_file = "lists.json", test_fraction = 0.2 }\n',
+        '[dataset.eurosat]\nsource = { kind = "folder", path = "mine", split_file = "lists.json", '
+        "test_fraction = 0.2 }\n",
         "split_file: stands beside test_fraction; keep one of them",
     ),
     (
-        '[dataset.eurosat]\nsource = { kind = "folder", path = "mine", render = { bands = [4, 3], white = 2750 } }\n',
+        '[dataset.eurosat]\nsource = { kind = "folder", path = "mine", render = { bands = [4, 3], '
+        "white = 2750 } }\n",
         "dataset.eurosat.source.render.bands.2: is missing",
     ),
-    ('[dataset.mine]\nsource = { kind = "parquet", path = "mine", files = {} }\nprompts = "coop"\n', "has none for mine"),
+    (
+        '[dataset.mine]\nsource = { kind = "parquet", path = "mine", files = {} }\nprompts = '
+        '"coop"\n',
+        "has none for mine",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("text", "says"), MISTAKES, ids=[says.split(";")[0] for _, says in MISTAKES])
+@pytest.mark.parametrize(
+    ("text", "says"), MISTAKES, ids=[says.split(";")[0] for _, says in MISTAKES]
+)
 def test_a_mistake_in_a_table_is_one_line(written, text, says):
     with pytest.raises(Mistake, match=says) as raised:
         written(text)
@@ -169,7 +218,10 @@ def test_a_mistake_in_a_table_is_one_line(written, text, says):
 
 
 def test_a_dataset_that_is_not_declared_is_declared_whole():
-    table = {"source": {"kind": "parquet", "path": "mine", "files": {"test": "*.parquet"}}, "classes": ["a", "b"]}
+    table = {
+        "source": {"kind": "parquet", "path": "mine", "files": {"test": "*.parquet"}},
+        "classes": ["a", "b"],
+    }
     content = {
         "version": 1,
         "scenario": "joint",

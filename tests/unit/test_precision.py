@@ -1,4 +1,6 @@
-"""Half precision for frozen towers, batches cut where memory ends: what changes, what does not, and what is refused."""
+"""Half precision for frozen towers, batches cut where memory ends: what changes, what does not, and
+what is refused.
+"""
 
 import pytest
 import torch
@@ -9,7 +11,9 @@ from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.core.errors import Mistake, RunFailed
 from clvl_bench.runs.files import run_config
 
-PIXELS = torch.randint(0, 256, (10, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+PIXELS = torch.randint(
+    0, 256, (10, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +37,16 @@ def test_precision_is_of_the_run_and_of_the_cache(folder):
 
     from clvl_bench.inputs.features import cache_key
 
-    plain, half = (run_config("toy_landcover", "zeroshot", precision=precision) for precision in ("fp32", "bf16"))
+    plain, half = (
+        run_config("toy_landcover", "zeroshot", precision=precision)
+        for precision in ("fp32", "bf16")
+    )
     assert plain.id == run_config("toy_landcover", "zeroshot").id != half.id
     split = SimpleNamespace(content="f")
-    keys = {cache_key(split, load_backbone(folder, precision=precision)) for precision in ("fp32", "bf16", "fp16")}
+    keys = {
+        cache_key(split, load_backbone(folder, precision=precision))
+        for precision in ("fp32", "bf16", "fp16")
+    }
     assert len(keys) == 3
 
 
@@ -45,9 +55,13 @@ def test_a_precision_that_nobody_has_is_refused():
         run_config("toy_landcover", "zeroshot", precision="bf17")
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, on which half precision is welcome")
+@pytest.mark.skipif(
+    torch.cuda.is_available(), reason="there is a GPU, on which half precision is welcome"
+)
 def test_on_a_cpu_half_precision_is_refused_unless_one_insists(tmp_path):
-    done = clvl("run", "toy_landcover", "zeroshot", "--precision", "bf16", "--limit", "10", cwd=tmp_path)
+    done = clvl(
+        "run", "toy_landcover", "zeroshot", "--precision", "bf16", "--limit", "10", cwd=tmp_path
+    )
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "insist with --device cpu" in line
@@ -91,7 +105,9 @@ def test_cut_batches_of_a_real_tower_agree_with_the_whole(folder, monkeypatch):
 def test_where_not_one_image_fits_the_message_has_numbers(folder):
     encode, _ = crowded(0)
     with pytest.raises(
-        RunFailed, match=r"memory: one image of 40x40 pixels .* million parameters, .* GiB\); cpu has .* GiB free"
+        RunFailed,
+        match=r"memory: one image of 40x40 pixels .* million parameters, .* GiB\); cpu has .* GiB "
+        r"free",
     ):
         in_memory(encode, PIXELS, load_backbone(folder))
 

@@ -29,19 +29,28 @@ def features(backbone):
 
 def test_a_context_that_starts_as_the_template_is_zero_shot_with_it(backbone, features):
     prompt = build(backbone)
-    expected = backbone.logit_scale * l2_normalize(features) @ backbone.class_features(ABOVE, templates=1).T
+    expected = (
+        backbone.logit_scale
+        * l2_normalize(features)
+        @ backbone.class_features(ABOVE, templates=1).T
+    )
     assert torch.allclose(prompt.logits(features, ALL), expected, atol=1e-5)
 
 
 def test_a_dataset_with_the_same_words_before_the_name_starts_at_zero_shot_too(backbone, features):
     prompt = build(backbone, table=ABOVE + PLAIN)
     held = (len(ABOVE), len(ABOVE) + 1)
-    expected = backbone.logit_scale * l2_normalize(features) @ backbone.class_features(PLAIN, templates=1).T
+    expected = (
+        backbone.logit_scale
+        * l2_normalize(features)
+        @ backbone.class_features(PLAIN, templates=1).T
+    )
     assert torch.allclose(prompt.logits(features, held), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("position", "sentence"), [("end", "w w w w {} ."), ("middle", "w w {} w w ."), ("front", "{} w w w w .")]
+    ("position", "sentence"),
+    [("end", "w w w w {} ."), ("middle", "w w {} w w ."), ("front", "{} w w w w .")],
 )
 def test_each_layout_equals_the_sentence_in_that_order(backbone, features, position, sentence):
     prompt = build(backbone, PLAIN, context_init="random", context_length=4, position=position)
@@ -49,7 +58,11 @@ def test_each_layout_equals_the_sentence_in_that_order(backbone, features, posit
     with torch.no_grad():
         prompt.context.copy_(word.expand(4, -1))
     texts = [sentence.format(candidate.name) for candidate in PLAIN]
-    expected = backbone.logit_scale * l2_normalize(features) @ l2_normalize(backbone.text_features(texts)).T
+    expected = (
+        backbone.logit_scale
+        * l2_normalize(features)
+        @ l2_normalize(backbone.text_features(texts)).T
+    )
     assert torch.allclose(prompt.logits(features, (0, 1)), expected, atol=1e-5)
 
 
@@ -77,7 +90,9 @@ def test_class_specific_contexts_start_alike_and_learn_apart(backbone, features)
 
 def test_a_subset_of_classes_scores_as_it_does_among_all(backbone, features):
     prompt = build(backbone)
-    assert torch.allclose(prompt.logits(features, (2, 0)), prompt.logits(features, ALL)[:, [2, 0]], atol=1e-5)
+    assert torch.allclose(
+        prompt.logits(features, (2, 0)), prompt.logits(features, ALL)[:, [2, 0]], atol=1e-5
+    )
 
 
 def test_a_random_start_depends_on_the_seed_alone(backbone):
@@ -96,8 +111,12 @@ def test_what_it_keeps_is_its_context(backbone):
 @torch.no_grad()
 def test_equal_sentences_are_encoded_once(backbone, features, monkeypatch):
     encoded, text = [], backbone.towers.text
-    monkeypatch.setattr(backbone.towers, "text", lambda words, ends: encoded.append(len(words)) or text(words, ends))
-    table = ABOVE + tuple(Candidate(candidate.name, "other", candidate.templates) for candidate in ABOVE)
+    monkeypatch.setattr(
+        backbone.towers, "text", lambda words, ends: encoded.append(len(words)) or text(words, ends)
+    )
+    table = ABOVE + tuple(
+        Candidate(candidate.name, "other", candidate.templates) for candidate in ABOVE
+    )
     scores = build(backbone, table=table).logits(features, tuple(range(len(table))))
     assert encoded == [len(ABOVE)]
     assert torch.equal(scores[:, : len(ABOVE)], scores[:, len(ABOVE) :])

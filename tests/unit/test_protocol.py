@@ -18,7 +18,11 @@ from clvl_bench.runs.setup import prepare
 from clvl_bench.streams.plan import steps_of
 from clvl_bench.training.online import OnlineStrategy
 
-SMALL = ("benchmark.classes_per_experience=[5, 5]", 'benchmark.zeroshot=["toy_shapes"]', "benchmark.online.step_size=5")
+SMALL = (
+    "benchmark.classes_per_experience=[5, 5]",
+    'benchmark.zeroshot=["toy_shapes"]',
+    "benchmark.online.step_size=5",
+)
 
 
 def config_of(strategy, *overrides, benchmark="toy_online"):
@@ -73,9 +77,14 @@ def test_without_delay_it_is_the_classical_online_setting(tmp_path, monkeypatch)
             known = seen if number else seen[: len(old[0])]
             if len(known):
                 learned = begun if number else old
-                full[torch.tensor(known)], shift[torch.tensor(known)] = learned[0][: len(known)], learned[1][: len(known)]
+                full[torch.tensor(known)], shift[torch.tensor(known)] = (
+                    learned[0][: len(known)],
+                    learned[1][: len(known)],
+                )
             with torch.no_grad():
-                predicted = (prepared.backbone.logit_scale * features @ full.T + shift).argmax(dim=1)
+                predicted = (prepared.backbone.logit_scale * features @ full.T + shift).argmax(
+                    dim=1
+                )
             right += int((predicted == labels).sum())
             if number == 0:
                 weight, bias = begun
@@ -94,42 +103,69 @@ def test_without_delay_it_is_the_classical_online_setting(tmp_path, monkeypatch)
 
 def test_delay_zero_is_no_delay(tmp_path):
     plain = run(config_of("naive"), results=tmp_path, progress=False)
-    late = run(config_of("naive", "benchmark.supervision.kind=delay"), results=tmp_path / "late", progress=False)
+    late = run(
+        config_of("naive", "benchmark.supervision.kind=delay"),
+        results=tmp_path / "late",
+        progress=False,
+    )
 
     def values(result):
-        return [(record.metric, record.trained, record.stream, record.experience, record.value) for record in result.records]
+        return [
+            (record.metric, record.trained, record.stream, record.experience, record.value)
+            for record in result.records
+        ]
 
     assert values(late) == values(plain)
 
 
 def test_who_learns_nothing_is_as_good_with_any_delay(tmp_path):
     found = {
-        numbers(config_of("zeroshot", "benchmark.supervision.kind=delay", f"benchmark.supervision.delay={delay}"), tmp_path)[
-            "prequential"
-        ]
+        numbers(
+            config_of(
+                "zeroshot",
+                "benchmark.supervision.kind=delay",
+                f"benchmark.supervision.delay={delay}",
+            ),
+            tmp_path,
+        )["prequential"]
         for delay in (0, 3)
     }
     assert len(found) == 1
 
 
 def by_class(state):
-    """Statistics with their classes in one order: they stand in the order in which first labels arrived."""
+    """Statistics with their classes in one order: they stand in the order in which first labels
+    arrived.
+    """
     rows = torch.tensor(state["learned"]).argsort()
     return {
-        name: value[rows] if isinstance(value, torch.Tensor) and value.ndim and len(value) == len(rows) else value
+        name: value[rows]
+        if isinstance(value, torch.Tensor) and value.ndim and len(value) == len(rows)
+        else value
         for name, value in state.items()
     }
 
 
 @pytest.mark.parametrize("strategy", ["slda", "ranpac_fixed"])
-def test_what_an_analytic_learner_knows_at_the_end_depends_neither_on_delay_nor_on_order(strategy, tmp_path, monkeypatch):
+def test_what_an_analytic_learner_knows_at_the_end_depends_neither_on_delay_nor_on_order(
+    strategy, tmp_path, monkeypatch
+):
     sizes = ["adapter.random_features=50"] if strategy == "ranpac_fixed" else []
     told = ["benchmark.supervision.kind=delay", "benchmark.supervision.labelled_steps=10"]
-    ways = ([], ["delay=4"], ["delay=2", "arrival=uniform"], ["delay=2", "arrival=uniform", "draw_seed=5"])
+    ways = (
+        [],
+        ["delay=4"],
+        ["delay=2", "arrival=uniform"],
+        ["delay=2", "arrival=uniform", "draw_seed=5"],
+    )
     states = []
     for number, way in enumerate(ways):
         late = [f"benchmark.supervision.{field}" for field in way]
-        states.append(final_state(config_of(strategy, *told, *late, *sizes), tmp_path / str(number), monkeypatch))
+        states.append(
+            final_state(
+                config_of(strategy, *told, *late, *sizes), tmp_path / str(number), monkeypatch
+            )
+        )
     first, *_ = states = [by_class(state) for state in states]
     tensors = {name for name, value in first.items() if isinstance(value, torch.Tensor)}
     assert any(first[name].abs().sum() > 0 for name in tensors)
@@ -138,22 +174,31 @@ def test_what_an_analytic_learner_knows_at_the_end_depends_neither_on_delay_nor_
 
 
 def test_a_label_behind_the_end_is_never_used_and_the_table_says_how_many_were(tmp_path):
-    late = config_of("naive", "benchmark.supervision.kind=delay", "benchmark.supervision.delay=1000")
+    late = config_of(
+        "naive", "benchmark.supervision.kind=delay", "benchmark.supervision.delay=1000"
+    )
     found = numbers(late, tmp_path)
     samples = found["labels_late"]
     assert samples > 50
     assert (found["labels_used"], found["labels_never"], found["labels_lost"]) == (0, 0, 0)
-    assert found["prequential"] == numbers(config_of("zeroshot"), tmp_path)["prequential"], "it stays what it was at first"
+    assert found["prequential"] == numbers(config_of("zeroshot"), tmp_path)["prequential"], (
+        "it stays what it was at first"
+    )
 
 
 def test_labels_add_up(tmp_path):
     told = ["kind=delay", "delay=3", "arrival=geometric", "never=0.3"]
-    config = config_of("naive", *(f"benchmark.supervision.{field}" for field in told), "train.pending_size=8")
+    config = config_of(
+        "naive", *(f"benchmark.supervision.{field}" for field in told), "train.pending_size=8"
+    )
     result = run(config, results=tmp_path, progress=False)
     found = stream_numbers(result.records)
     stream = [record for record in result.records if record.metric == "prequential"]
     total = sum(record.n for record in stream)
-    assert sum(found[name] for name in ("labels_used", "labels_late", "labels_never", "labels_lost")) == total
+    assert (
+        sum(found[name] for name in ("labels_used", "labels_late", "labels_never", "labels_lost"))
+        == total
+    )
     assert found["labels_never"] == round(0.3 * total)
     assert found["labels_lost"] > 0
     arrived = sum(record.value for record in result.records if record.metric == "labels_arrived")
@@ -184,7 +229,11 @@ def test_pending_samples_count_and_the_budget_holds_at_every_step(tmp_path):
     assert np.diff(kept)[1:4].tolist() == [5 * row] * 3
     assert steps > 10
     with pytest.raises(RunFailed, match="memory_budget"):
-        run(config_of("slda", *late, f"benchmark.memory_budget={int(kept[3])}"), results=tmp_path / "b", progress=False)
+        run(
+            config_of("slda", *late, f"benchmark.memory_budget={int(kept[3])}"),
+            results=tmp_path / "b",
+            progress=False,
+        )
 
 
 @pytest.mark.parametrize(
@@ -204,7 +253,10 @@ def test_who_cannot_learn_so_is_told(benchmark, strategy, says):
 
 @pytest.mark.parametrize(
     ("benchmark", "strategy"),
-    [("toy_online", "zeroshot"), *(("toy_scans_vqa_delay", name) for name in ("answers_zeroshot", "answers_zeroshot_prior"))],
+    [
+        ("toy_online", "zeroshot"),
+        *(("toy_scans_vqa_delay", name) for name in ("answers_zeroshot", "answers_zeroshot_prior")),
+    ],
 )
 def test_who_learns_from_no_label_is_asked_in_a_stream_as_it_stands(benchmark, strategy):
     assert run_config(benchmark, strategy).strategy == strategy
@@ -212,19 +264,31 @@ def test_who_learns_from_no_label_is_asked_in_a_stream_as_it_stands(benchmark, s
 
 @pytest.mark.parametrize(
     ("strategy", "kind"),
-    [("wise_ft", "wise_ft"), ("wise_ft_previous", "wise_ft"), ("task_vectors", "task_vectors"), ("si", "si"),
-     ("gdumb", "gdumb"), ("zscl", "weight_l2"), ("finetune_feature_distill", "clip_kd")],
-)  # fmt: skip
+    [
+        ("wise_ft", "wise_ft"),
+        ("wise_ft_previous", "wise_ft"),
+        ("task_vectors", "task_vectors"),
+        ("si", "si"),
+        ("gdumb", "gdumb"),
+        ("zscl", "weight_l2"),
+        ("finetune_feature_distill", "clip_kd"),
+    ],
+)
 def test_what_happens_to_weights_around_an_experience_is_not_done_around_every_step(strategy, kind):
-    """With one update a step the springs of SI and of the weight constraint would never be stretched; the others would take
-    their mean, or begin anew, after every batch. The teacher of CLIP-KD is asked about a step's own images, not about
-    those whose label has come late."""
+    """With one update a step the springs of SI and of the weight constraint would never be
+    stretched; the others would take their mean, or begin anew, after every batch. The teacher of
+    CLIP-KD is asked about a step's own images, not about those whose label has come late.
+    """
     with pytest.raises(Mistake, match=f"'{kind}', which needs whole experiences"):
         run_config("toy_online", strategy, overrides=["train.classes=seen"])
 
 
-@pytest.mark.parametrize("strategy", ["prompt_per_experience", "lora_per_experience", "sprompts", "moe_adapters"])
+@pytest.mark.parametrize(
+    "strategy", ["prompt_per_experience", "lora_per_experience", "sprompts", "moe_adapters"]
+)
 def test_who_sends_samples_to_experiences_needs_to_see_one_whole(strategy):
-    """A selector measures an experience before its first update; without that it would send nobody anywhere."""
+    """A selector measures an experience before its first update; without that it would send nobody
+    anywhere.
+    """
     with pytest.raises(Mistake, match=f"'{strategy}', which needs whole experiences"):
         run_config("toy_online", strategy, overrides=["train.classes=seen"])

@@ -17,17 +17,24 @@ from clvl_bench.methods.linear.config import LinearConfig
 from clvl_bench.methods.mean_teacher.plugin import MeanTeacher
 from clvl_bench.methods.registry import build_adapter
 
-TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("river", "forest", "village"))
+TABLE = tuple(
+    Candidate(name, "d", ("a photo of a {}.",)) for name in ("river", "forest", "village")
+)
 
 
 def step_of(model, inputs, labels, *, experience=1):
     """What a plugin sees of a strategy behind its forward pass."""
     output = model(inputs)
     return types.SimpleNamespace(
-        model=model, mb_x=inputs, mb_y=labels, mb_output=output, loss=output.new_zeros(()), learned=experience,
+        model=model,
+        mb_x=inputs,
+        mb_y=labels,
+        mb_output=output,
+        loss=output.new_zeros(()),
+        learned=experience,
         clock=types.SimpleNamespace(train_exp_counter=experience),
         mbatch=[inputs, labels, torch.arange(len(inputs)), torch.zeros(len(inputs))],
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -57,7 +64,9 @@ def test_without_a_threshold_it_is_self_training_on_what_is_most_probable(linear
     step = step_of(linear, inputs, LABELS)
     FixMatch(tau=0.0).before_backward(step)
     rows = step.mb_output[LABELS < 0]
-    assert step.loss.item() == pytest.approx(-rows.softmax(dim=1).max(dim=1).values.log().mean().item(), abs=1e-6)
+    assert step.loss.item() == pytest.approx(
+        -rows.softmax(dim=1).max(dim=1).values.log().mean().item(), abs=1e-6
+    )
 
 
 def test_what_does_not_pass_counts_as_zero_in_the_mean(linear, inputs):
@@ -66,7 +75,9 @@ def test_what_does_not_pass_counts_as_zero_in_the_mean(linear, inputs):
     confidence = rows.softmax(dim=1).max(dim=1).values
     tau = float(confidence.median())
     FixMatch(tau=tau).before_backward(step)
-    assert step.loss.item() == pytest.approx(-confidence[confidence >= tau].log().sum().item() / len(rows), abs=1e-6)
+    assert step.loss.item() == pytest.approx(
+        -confidence[confidence >= tau].log().sum().item() / len(rows), abs=1e-6
+    )
 
 
 def test_flexmatch_lets_all_pass_at_first_and_equals_fixmatch_where_all_classes_are_alike():
@@ -97,7 +108,9 @@ def test_what_a_mean_teacher_says_counts_more_from_step_to_step(linear, inputs, 
     plugin.teacher.steps = steps
     step = step_of(linear, inputs, LABELS)
     expected = nn.functional.mse_loss(step.mb_output[LABELS < 0].softmax(dim=1), before)
-    assert plugin.loss(step, torch.nonzero(LABELS < 0).flatten()).item() == pytest.approx(share * expected.item(), rel=1e-5)
+    assert plugin.loss(step, torch.nonzero(LABELS < 0).flatten()).item() == pytest.approx(
+        share * expected.item(), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("momentum", [0.0, 1.0])
@@ -111,7 +124,9 @@ def test_a_mean_teacher_follows_at_once_or_never(linear, inputs, momentum):
     assert torch.equal(plugin.teacher.weights["weight"], linear.weight if momentum == 0 else before)
 
 
-def test_a_teacher_that_says_the_same_teaches_nothing_and_another_one_only_the_student(linear, inputs):
+def test_a_teacher_that_says_the_same_teaches_nothing_and_another_one_only_the_student(
+    linear, inputs
+):
     plugin = MeanTeacher(momentum=1.0, ramp_steps=1)
     plugin.before_training_exp(step_of(linear, inputs, LABELS))
     same = step_of(linear, inputs, LABELS)
@@ -123,7 +138,10 @@ def test_a_teacher_that_says_the_same_teaches_nothing_and_another_one_only_the_s
     plugin.before_backward(other)
     other.loss.backward()
     assert linear.weight.grad.abs().sum() > 0
-    assert all(weight.grad is None and not weight.requires_grad for weight in plugin.teacher.weights.values())
+    assert all(
+        weight.grad is None and not weight.requires_grad
+        for weight in plugin.teacher.weights.values()
+    )
 
 
 def test_a_teacher_teaches_as_much_whatever_classes_are_no_candidates(monkeypatch):
@@ -132,7 +150,10 @@ def test_a_teacher_teaches_as_much_whatever_classes_are_no_candidates(monkeypatc
     student, taught = torch.randn(5, 3), torch.randn(5, 3)
     losses = []
     for others in (0, 40):
-        wide, said = (torch.cat([each, each.new_full((5, others), -torch.inf)], dim=1) for each in (student, taught))
+        wide, said = (
+            torch.cat([each, each.new_full((5, others), -torch.inf)], dim=1)
+            for each in (student, taught)
+        )
         plugin = MeanTeacher(ramp_steps=1)
         monkeypatch.setattr(plugin.teacher, "scores", lambda model, inputs, said=said: said)
         batch = SimpleNamespace(mb_output=wide, mb_x=torch.zeros(5, 2), mbatch=(), model=None)
@@ -176,7 +197,9 @@ def adapter(tiny):
 @pytest.fixture
 def features(tiny):
     texts = tiny.class_features(TABLE)
-    return texts[[0, 1, 2, 0, 1, 2]] + 0.2 * torch.randn(6, tiny.width, generator=torch.Generator().manual_seed(2))
+    return texts[[0, 1, 2, 0, 1, 2]] + 0.2 * torch.randn(
+        6, tiny.width, generator=torch.Generator().manual_seed(2)
+    )
 
 
 def anchored(adapter, **settings):
@@ -187,7 +210,9 @@ def anchored(adapter, **settings):
 
 def test_alone_the_anchor_is_zero_shot_whatever_was_trained(adapter, features, tiny):
     plugin, scored = anchored(adapter), torch.ones(6, 3, dtype=torch.bool)
-    expected = (tiny.logit_scale * l2_normalize(features) @ tiny.class_features(TABLE).T).softmax(dim=1)
+    expected = (tiny.logit_scale * l2_normalize(features) @ tiny.class_features(TABLE).T).softmax(
+        dim=1
+    )
     with torch.no_grad():
         adapter.weight[0] += 10.0
     plugin.after_update(types.SimpleNamespace(model=adapter))
@@ -211,16 +236,25 @@ def test_logits_of_the_anchor_and_of_the_average_are_mixed_by_their_share(adapte
 
 
 @pytest.mark.parametrize(("experience", "share"), [(0, 0.0), (1, 0.4), (3, 0.4)])
-def test_the_average_has_no_say_in_the_first_experience(adapter, features, monkeypatch, experience, share):
+def test_the_average_has_no_say_in_the_first_experience(
+    adapter, features, monkeypatch, experience, share
+):
     plugin, asked = anchored(adapter, share=0.4), []
     targets = plugin.targets
-    monkeypatch.setattr(plugin, "targets", lambda *given, share: asked.append(share) or targets(*given, share=share))
+    monkeypatch.setattr(
+        plugin, "targets", lambda *given, share: asked.append(share) or targets(*given, share=share)
+    )
     plugin.before_backward(step_of(adapter, features, torch.full((6,), -1), experience=experience))
     assert asked == [share]
 
 
 def test_what_is_hardly_above_chance_does_not_pass(adapter, features):
-    confidence = anchored(adapter).targets(features, torch.ones(6, 3, dtype=torch.bool), share=0.0).max(dim=1).values
+    confidence = (
+        anchored(adapter)
+        .targets(features, torch.ones(6, 3, dtype=torch.bool), share=0.0)
+        .max(dim=1)
+        .values
+    )
     for margin in (0.0, float(confidence.median()) * 3, 3.1):
         plugin = anchored(adapter, keep=1.0, margin=margin)
         plugin.before_backward(step_of(adapter, features, torch.full((6,), -1), experience=0))
@@ -243,7 +277,10 @@ def test_no_gradient_flows_through_pseudo_labels(adapter, features):
     plugin.before_backward(step)
     labels = torch.from_numpy(plugin.pseudo_labels[0].labels)
     expected = nn.functional.cross_entropy(adapter(features), labels)
-    assert torch.allclose(torch.autograd.grad(step.loss, adapter.weight)[0], torch.autograd.grad(expected, adapter.weight)[0])
+    assert torch.allclose(
+        torch.autograd.grad(step.loss, adapter.weight)[0],
+        torch.autograd.grad(expected, adapter.weight)[0],
+    )
 
 
 def test_a_share_of_each_class_passes_on_a_stream_that_stays_as_it_is(adapter):
@@ -265,7 +302,9 @@ def test_a_weight_of_zero_leaves_training_as_it_is(adapter, features):
 
 
 def test_a_strong_view_is_another_picture_and_the_same_one_for_the_same_key():
-    pixels = torch.randint(0, 256, (3, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    pixels = torch.randint(
+        0, 256, (3, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     with keyed("a"):
         one = strong(pixels)
     with keyed("a"):

@@ -1,4 +1,6 @@
-"""Streams of questions: which question is met when, what its candidates are, and what nobody can answer."""
+"""Streams of questions: which question is met when, what its candidates are, and what nobody can
+answer.
+"""
 
 from functools import cache
 
@@ -35,7 +37,9 @@ LISTED = ("yes", "no", "spleen", "kidney")
 
 def dataset() -> VqaDataset:
     values = {"type": ("POS", "ORGAN"), "organ": ("HEAD", "CHEST")}
-    return VqaDataset(name="small", source=VqaRadSource(), values=values, normaliser="med", answers=LISTED)
+    return VqaDataset(
+        name="small", source=VqaRadSource(), values=values, normaliser="med", answers=LISTED
+    )
 
 
 def parts():
@@ -43,7 +47,9 @@ def parts():
     found, start = [], 0
     for split, rows in (("train", TRAIN), ("test", TEST)):
         names = tuple(sorted({row[0] for row in rows}))
-        images = Split(labels=np.zeros(len(names), dtype=np.int64), keys=names, fingerprint=split, hashes=names)
+        images = Split(
+            labels=np.zeros(len(names), dtype=np.int64), keys=names, fingerprint=split, hashes=names
+        )
         questions = [Question(*row) for row in rows]
         found.append(SplitSlice(known, split, question_split(questions, images), start))
         start += len(rows)
@@ -54,13 +60,21 @@ def parts():
 def toy_parts():
     toys = find_questions("toy_scans_vqa")
     data = {split: read_questions(toys, split) for split in ("train", "test")}
-    return SplitSlice(toys, "train", data["train"], 0), SplitSlice(toys, "test", data["test"], len(data["train"]))
+    return SplitSlice(toys, "train", data["train"], 0), SplitSlice(
+        toys, "test", data["test"], len(data["train"])
+    )
 
 
 def config(**questions):
     stream = load("benchmark", "vqa_rad_organ", ["valid_fraction=0.0", "zeroshot=[]"])
     asked = stream.questions.model_copy(update=questions)
-    return stream.model_copy(update={"datasets": ("small",), "question_dataset": {"small": dataset()}, "questions": asked})
+    return stream.model_copy(
+        update={
+            "datasets": ("small",),
+            "question_dataset": {"small": dataset()},
+            "questions": asked,
+        }
+    )
 
 
 def answers(plan, step, trained):
@@ -70,7 +84,9 @@ def answers(plan, step, trained):
 def test_the_closed_track_has_the_answers_of_the_train_part_and_no_other():
     plan, truth = plan_of(config(track="closed"), parts())
     assert sorted(each.name for each in plan.table) == ["heart", "no", "the lung", "yes"]
-    by_answer = dict(zip([each.answer for part in parts() for each in part.data.questions], truth, strict=True))
+    by_answer = dict(
+        zip([each.answer for part in parts() for each in part.data.questions], truth, strict=True)
+    )
     assert by_answer["YES"] == by_answer["Yes"]
     assert by_answer["heart!"] == by_answer["Heart"]
     assert by_answer["spleen"] == OUTSIDE
@@ -78,12 +94,22 @@ def test_the_closed_track_has_the_answers_of_the_train_part_and_no_other():
 
 def test_the_open_track_adds_the_list_whatever_the_test_part_says():
     plan, truth = plan_of(config(track="open"), parts())
-    assert sorted(each.name for each in plan.table) == ["heart", "kidney", "no", "spleen", "the lung", "yes"]
+    assert sorted(each.name for each in plan.table) == [
+        "heart",
+        "kidney",
+        "no",
+        "spleen",
+        "the lung",
+        "yes",
+    ]
     assert OUTSIDE not in truth
 
 
 def test_experiences_are_cut_by_what_the_data_say():
-    for by, names in (("organ", ["small/HEAD", "small/CHEST"]), ("type", ["small/POS", "small/ORGAN"])):
+    for by, names in (
+        ("organ", ["small/HEAD", "small/CHEST"]),
+        ("type", ["small/POS", "small/ORGAN"]),
+    ):
         plan, _ = plan_of(config(by=by), parts())
         assert [step.dataset for step in plan.streams["train"]] == names
         for stream, rows in (("train", TRAIN), ("test", TEST)):
@@ -101,12 +127,19 @@ def test_groups_join_values_and_leave_out_what_they_do_not_name():
 def test_held_out_combinations_are_tested_and_never_trained_on():
     plan, _ = plan_of(config(by="type", concept="organ", held_out=(("POS", "HEAD"),)), parts())
     read = [each for part in parts() for each in part.data.questions]
-    met = {name: [read[sample] for step in plan.streams[name] for sample in step.ids] for name in ("train", "valid", "test")}
+    met = {
+        name: [read[sample] for step in plan.streams[name] for sample in step.ids]
+        for name in ("train", "valid", "test")
+    }
     combined = {name: {(each.type, each.organ) for each in found} for name, found in met.items()}
-    assert combined["train"] == {("POS", "CHEST"), ("ORGAN", "HEAD"), ("ORGAN", "CHEST")}, "skill and concept alone are met"
+    assert combined["train"] == {("POS", "CHEST"), ("ORGAN", "HEAD"), ("ORGAN", "CHEST")}, (
+        "skill and concept alone are met"
+    )
     assert ("POS", "HEAD") in combined["test"]
     assert len(met["test"]) == len(TEST)
-    assert [len(step.ids) for step in plan.streams["test"]] == [1, 2], "the experiences are those of the skill"
+    assert [len(step.ids) for step in plan.streams["test"]] == [1, 2], (
+        "the experiences are those of the skill"
+    )
 
 
 def test_concepts_in_turn_cut_each_skill_and_lose_no_question():
@@ -119,24 +152,42 @@ def test_concepts_in_turn_cut_each_skill_and_lose_no_question():
         for questions in (whole, stream.questions)
     )
     for name in ("train", "valid", "test"):
-        rows = [sorted(row for step in plan.streams[name] for row in step.ids) for plan in (together, in_turn)]
+        rows = [
+            sorted(row for step in plan.streams[name] for row in step.ids)
+            for plan in (together, in_turn)
+        ]
         assert rows[0] == rows[1], f"the same questions, {name}, each once"
-    pairs = [{(asked[row].type, asked[row].modality) for row in step.ids} for step in in_turn.streams["train"]]
-    assert all(len({concept for _, concept in each}) == 1 for each in pairs), "one concept at a time"
+    pairs = [
+        {(asked[row].type, asked[row].modality) for row in step.ids}
+        for step in in_turn.streams["train"]
+    ]
+    assert all(len({concept for _, concept in each}) == 1 for each in pairs), (
+        "one concept at a time"
+    )
     assert not set.union(*pairs) & set(stream.questions.held_out)
     skills = [step.dataset.rsplit(" ", 1)[0] for step in in_turn.streams["train"]]
-    assert list(dict.fromkeys(skills)) == [step.dataset for step in together.streams["train"]], "skills in their order"
-    assert len([skill for skill in skills if skill.endswith("presence")]) == 2, "a concept held out of a skill is not learned"
+    assert list(dict.fromkeys(skills)) == [step.dataset for step in together.streams["train"]], (
+        "skills in their order"
+    )
+    assert len([skill for skill in skills if skill.endswith("presence")]) == 2, (
+        "a concept held out of a skill is not learned"
+    )
 
 
 def test_each_skill_draws_an_order_of_its_concepts():
     def order(seed: int) -> list[str]:
-        stream = load("benchmark", "toy_scans_vqa_concepts", [f"class_order_seed={seed}", "zeroshot=[]"])
+        stream = load(
+            "benchmark", "toy_scans_vqa_concepts", [f"class_order_seed={seed}", "zeroshot=[]"]
+        )
         return [group.name for group in question_groups(stream, stream.questions, {})]
 
     drawn = order(0)[-3:]
-    assert sorted(name.rsplit(" ", 1)[1] for name in drawn) == sorted(find_questions("toy_scans_vqa").values["modality"])
-    assert len({tuple(name.rsplit(" ", 1)[1] for name in order(seed)[-3:]) for seed in range(8)}) > 1
+    assert sorted(name.rsplit(" ", 1)[1] for name in drawn) == sorted(
+        find_questions("toy_scans_vqa").values["modality"]
+    )
+    assert (
+        len({tuple(name.rsplit(" ", 1)[1] for name in order(seed)[-3:]) for seed in range(8)}) > 1
+    )
     assert order(3) == order(3)
 
 
@@ -155,17 +206,35 @@ def test_a_run_says_which_test_questions_are_of_held_out_combinations():
 
 def test_a_skill_with_all_its_combinations_held_out_cannot_be_learned():
     with pytest.raises(Mistake, match="small/POS has no questions to learn from"):
-        plan_of(config(by="type", concept="organ", held_out=(("POS", "HEAD"), ("POS", "CHEST"))), parts())
+        plan_of(
+            config(by="type", concept="organ", held_out=(("POS", "HEAD"), ("POS", "CHEST"))),
+            parts(),
+        )
     with pytest.raises(Mistake, match="small/POS has no questions to learn from"):
-        plan_of(config(by="type", concept="organ", concepts="in_turn", held_out=(("POS", "HEAD"), ("POS", "CHEST"))), parts())
+        plan_of(
+            config(
+                by="type",
+                concept="organ",
+                concepts="in_turn",
+                held_out=(("POS", "HEAD"), ("POS", "CHEST")),
+            ),
+            parts(),
+        )
 
 
 def test_answers_appear_over_time_and_each_once():
     plan, _ = plan_of(config(by="answer", experiences=2), parts())
     first, second = (set(step.classes) for step in plan.streams["train"])
     assert not first & second
-    assert {plan.table[place].name for place in first | second} == {"heart", "no", "the lung", "yes"}
-    assert sum(len(step.ids) for step in plan.streams["test"]) == len(TEST), "also what nobody can answer is asked"
+    assert {plan.table[place].name for place in first | second} == {
+        "heart",
+        "no",
+        "the lung",
+        "yes",
+    }
+    assert sum(len(step.ids) for step in plan.streams["test"]) == len(TEST), (
+        "also what nobody can answer is asked"
+    )
 
 
 def test_in_label_space_seen_only_answers_that_came_are_candidates():
@@ -188,10 +257,17 @@ def test_another_class_order_is_another_order_of_experiences():
 def test_validation_holds_back_whole_images():
     toys = find_questions("toy_scans_vqa")
     data = {split: read_questions(toys, split) for split in ("train", "test")}
-    read = (SplitSlice(toys, "train", data["train"], 0), SplitSlice(toys, "test", data["test"], len(data["train"])))
-    stream = load("benchmark", "toy_scans_vqa", ["zeroshot=[]", "valid_fraction=0.3"]).model_copy(update={"reference": None})
+    read = (
+        SplitSlice(toys, "train", data["train"], 0),
+        SplitSlice(toys, "test", data["test"], len(data["train"])),
+    )
+    stream = load("benchmark", "toy_scans_vqa", ["zeroshot=[]", "valid_fraction=0.3"]).model_copy(
+        update={"reference": None}
+    )
     plan, _ = plan_of(stream, read)
-    train, valid = (np.concatenate([step.ids for step in plan.streams[name]]) for name in ("train", "valid"))
+    train, valid = (
+        np.concatenate([step.ids for step in plan.streams[name]]) for name in ("train", "valid")
+    )
     images = data["train"].image_rows
     assert not set(images[train]) & set(images[valid])
     assert 0.2 < len(valid) / len(images) < 0.4
@@ -205,10 +281,28 @@ def test_validation_holds_back_whole_images():
         (['benchmark.questions.groups=[["HEAD"], ["LEG"]]'], "unknown organ 'LEG'"),
         (["benchmark.questions.by=answer"], "experiences"),
         (["benchmark.questions.concept=type"], "concept: goes with held_out"),
-        (["benchmark.questions.concept=organ", 'benchmark.questions.held_out=[["HEAD", "CHEST"]]'], "takes two of type, organ"),
+        (
+            [
+                "benchmark.questions.concept=organ",
+                'benchmark.questions.held_out=[["HEAD", "CHEST"]]',
+            ],
+            "takes two of type, organ",
+        ),
         (["benchmark.questions.concepts=in_turn"], "concept: goes with held_out"),
-        (["benchmark.questions.concept=modality", 'benchmark.questions.held_out=[["HEAD", "CT"]]'], "not say the modality"),
-        (["benchmark.questions.concept=type", 'benchmark.questions.held_out=[["HEAD", "PRESS"]]'], "did you mean 'PRES'"),
+        (
+            [
+                "benchmark.questions.concept=modality",
+                'benchmark.questions.held_out=[["HEAD", "CT"]]',
+            ],
+            "not say the modality",
+        ),
+        (
+            [
+                "benchmark.questions.concept=type",
+                'benchmark.questions.held_out=[["HEAD", "PRESS"]]',
+            ],
+            "did you mean 'PRES'",
+        ),
         (['benchmark.datasets=["toy_scans"]'], "images without questions"),
         (["benchmark.shots=3"], "shots"),
         (['benchmark.zeroshot=["vqa_rad"]'], "also in datasets"),
@@ -219,7 +313,9 @@ def test_a_mistake_is_one_line(overrides, says):
         run_config("vqa_rad_organ", "answers_product", overrides=overrides)
 
 
-@pytest.mark.parametrize(("stream", "strategy"), [("vqa_rad_organ", "linear"), ("toy_landcover", "answers_product")])
+@pytest.mark.parametrize(
+    ("stream", "strategy"), [("vqa_rad_organ", "linear"), ("toy_landcover", "answers_product")]
+)
 def test_who_classifies_is_not_asked_questions(stream, strategy):
     with pytest.raises(Mistake, match="answers questions"):
         run_config(stream, strategy)

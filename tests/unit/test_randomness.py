@@ -6,7 +6,9 @@ from clvl_bench.core.rng import keyed, rng, seed_of
 
 
 def test_the_same_key_draws_the_same_numbers():
-    assert rng("order", 3, 1).permutation(50).tolist() == rng("order", 3, 1).permutation(50).tolist()
+    assert (
+        rng("order", 3, 1).permutation(50).tolist() == rng("order", 3, 1).permutation(50).tolist()
+    )
 
 
 def test_keys_of_other_values_or_types_draw_others():

@@ -1,4 +1,6 @@
-"""Rows and run folders: what is written is read back to the bit, and a changed byte is found and named."""
+"""Rows and run folders: what is written is read back to the bit, and a changed byte is found and
+named.
+"""
 
 import json
 import math
@@ -14,12 +16,18 @@ ROW = Record("b", "seen", "s,with comma", "tiny", 0, 1, 3, "test", 2, "d", "accu
 
 
 def test_rows_read_back_to_the_same_bits():
-    rows = [ROW, Record(**{**vars(ROW), "value": math.nan}), Record(**{**vars(ROW), "value": 1 / 3})]
+    rows = [
+        ROW,
+        Record(**{**vars(ROW), "value": math.nan}),
+        Record(**{**vars(ROW), "value": 1 / 3}),
+    ]
     back = from_csv(to_csv(rows), name="x")
     assert [repr(row) for row in back] == [repr(row) for row in rows]
 
 
-@pytest.mark.parametrize("damage", [b"", b"a,b\n1,2\n", to_csv([ROW]).replace(b",7", b",seven"), to_csv([ROW])[:-4]])
+@pytest.mark.parametrize(
+    "damage", [b"", b"a,b\n1,2\n", to_csv([ROW]).replace(b",7", b",seven"), to_csv([ROW])[:-4]]
+)
 def test_a_csv_that_was_not_written_here_is_refused(damage):
     with pytest.raises(Damage, match=r"x: .*run it again"):
         from_csv(damage, name="x")
@@ -52,7 +60,9 @@ def finished(tmp_path):
     folder.write("records.csv", to_csv([ROW]))
     folder.write("predictions/0001.safetensors", b"\x01" * 40)
     results = ["records.csv", "predictions/0001.safetensors"]
-    folder.finish(provenance={"run": "run", "seed": 0}, results=results, timing={"train_seconds": 1.5})
+    folder.finish(
+        provenance={"run": "run", "seed": 0}, results=results, timing={"train_seconds": 1.5}
+    )
     return folder
 
 
@@ -84,7 +94,9 @@ def test_timing_is_not_part_of_what_is_sealed_with_the_numbers(tmp_path):
     for seconds in (1.0, 2.0):
         folder = RunFolder(tmp_path / str(seconds))
         folder.write("records.csv", to_csv([ROW]))
-        folder.finish(provenance={"run": "x"}, results=["records.csv"], timing={"train_seconds": seconds})
+        folder.finish(
+            provenance={"run": "x"}, results=["records.csv"], timing={"train_seconds": seconds}
+        )
         content = json.loads(folder.read("result.json"))
         content.pop("timing")
         seals.append(json.dumps(content))

@@ -1,4 +1,6 @@
-"""Rehearsal in a strategy: limit cases of replay, DER++, iCaRL and GDumb, and what a budget of bytes buys."""
+"""Rehearsal in a strategy: limit cases of replay, DER++, iCaRL and GDumb, and what a budget of
+bytes buys.
+"""
 
 from types import SimpleNamespace
 
@@ -45,7 +47,9 @@ def strategy(streams, *plugins, adapter="linear", **train):
     config = parse(StrategyConfig, content, file="s.toml")
     on = streams[config.input_kind]
     evaluator = EvaluationPlugin(collect_all=False)
-    return build_strategy(config, on.backbone, on.benchmark.view, evaluator=evaluator, seed=0), on.benchmark.scenario
+    return build_strategy(
+        config, on.backbone, on.benchmark.view, evaluator=evaluator, seed=0
+    ), on.benchmark.scenario
 
 
 def learn(streams, *plugins, after=lambda strategy: None, **settings):
@@ -93,20 +97,28 @@ STORED = {
 def stream_bytes(streams, input_kind):
     """Of all training inputs, as they are read."""
     view = streams[input_kind].benchmark.view
-    return sum(view.inputs(torch.from_numpy(step.ids)).nbytes for step in view.plan.streams["train"])
+    return sum(
+        view.inputs(torch.from_numpy(step.ids)).nbytes for step in view.plan.streams["train"]
+    )
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
 @pytest.mark.parametrize("stored", STORED)
 def test_a_budget_is_kept_to_the_byte_after_every_experience(streams, stored, share):
     plugin, settings = STORED[stored]
-    budget = int(share * stream_bytes(streams, "pixels" if "images" in stored else "image_features"))
+    budget = int(
+        share * stream_bytes(streams, "pixels" if "images" in stored else "image_features")
+    )
     kept = []
 
     def measure(built):
         (keeper,) = built.method_plugins
         tensors = [value for value in keeper.state().values() if isinstance(value, torch.Tensor)]
-        assert keeper.kept_bytes() == sum(len(tensor.numpy().tobytes()) for tensor in tensors) <= budget
+        assert (
+            keeper.kept_bytes()
+            == sum(len(tensor.numpy().tobytes()) for tensor in tensors)
+            <= budget
+        )
         assert keeper.kept_samples() == built.kept_samples() == (len(tensors[0]) if tensors else 0)
         kept.append(keeper.kept_samples())
 
@@ -128,29 +140,54 @@ def test_the_same_budget_buys_fewer_samples_the_more_is_kept_of_each(streams):
 
 
 def test_two_bounds_are_a_mistake(streams):
-    with pytest.raises(Mistake, match=r"memory_bytes: got 100 beside memory_size = 5; a memory has one bound"):
+    with pytest.raises(
+        Mistake, match=r"memory_bytes: got 100 beside memory_size = 5; a memory has one bound"
+    ):
         strategy(streams, {"kind": "replay", "memory_size": 5, "memory_bytes": 100})
 
 
 @pytest.mark.parametrize(
-    "kind", ["replay", "iwms", "derpp", "icarl", "gdumb", "fixmatch", "mean_teacher", "anchored_pl", "upl", "grip", "cpl"]
+    "kind",
+    [
+        "replay",
+        "iwms",
+        "derpp",
+        "icarl",
+        "gdumb",
+        "fixmatch",
+        "mean_teacher",
+        "anchored_pl",
+        "upl",
+        "grip",
+        "cpl",
+    ],
 )
 def test_a_loss_without_a_gradient_is_a_mistake(streams, kind):
-    """Statistics would count what is rehearsed once more at every step, and nobody would ask a pseudo-label's loss."""
-    with pytest.raises(Mistake, match=f"plugin '{kind}' works on the loss, and this adapter learns without a gradient"):
+    """Statistics would count what is rehearsed once more at every step, and nobody would ask a
+    pseudo-label's loss.
+    """
+    with pytest.raises(
+        Mistake,
+        match=f"plugin '{kind}' works on the loss, and this adapter learns without a gradient",
+    ):
         strategy(streams, {"kind": kind}, adapter="ncm")
 
 
 @pytest.mark.parametrize("kind", ["replay", "derpp", "icarl", "gdumb"])
 def test_rehearsal_among_the_classes_of_an_experience_is_a_mistake(streams, kind):
-    with pytest.raises(Mistake, match=f"train.classes: got 'experience' beside the plugin '{kind}'"):
+    with pytest.raises(
+        Mistake, match=f"train.classes: got 'experience' beside the plugin '{kind}'"
+    ):
         strategy(streams, {"kind": kind}, classes="experience")
 
 
 @pytest.mark.parametrize("kind", ["derpp", "icarl", "gdumb"])
 def test_a_strategy_goes_on_from_its_state_to_the_same_bits(streams, kind):
     plugin = {"kind": kind, "memory_size": 30}
-    whole, (first, second) = strategy(streams, plugin), (strategy(streams, plugin), strategy(streams, plugin))
+    whole, (first, second) = (
+        strategy(streams, plugin),
+        (strategy(streams, plugin), strategy(streams, plugin)),
+    )
     for experience in whole[1].train_stream[:3]:
         whole[0].train(experience, eval_streams=[])
     for experience in first[1].train_stream[:2]:
@@ -163,8 +200,15 @@ def test_a_strategy_goes_on_from_its_state_to_the_same_bits(streams, kind):
 
 def test_a_run_records_how_many_samples_it_keeps(tmp_path):
     overrides = ["benchmark.classes_per_experience=[5, 5]", "benchmark.zeroshot=[]"]
-    result = runner.run(run_config("toy_landcover", "linear", limit=20, overrides=overrides), results=tmp_path, progress=False)
-    assert [record.value for record in result.records if record.metric == "memory_samples"] == [0.0, 0.0]
+    result = runner.run(
+        run_config("toy_landcover", "linear", limit=20, overrides=overrides),
+        results=tmp_path,
+        progress=False,
+    )
+    assert [record.value for record in result.records if record.metric == "memory_samples"] == [
+        0.0,
+        0.0,
+    ]
 
 
 # --- on random features ---
@@ -181,7 +225,10 @@ def random(*shape, seed=0):
 def adapter():
     text = ([candidate.name for candidate in TABLE], random(CLASSES, WIDTH, seed=9))
     made = build_adapter(
-        LinearConfig(), PrecomputedBackbone(name="x", logit_scale=SCALE, width=WIDTH, text={"d": text}), TABLE, seed=0
+        LinearConfig(),
+        PrecomputedBackbone(name="x", logit_scale=SCALE, width=WIDTH, text={"d": text}),
+        TABLE,
+        seed=0,
     )
     made.begin((0, 1))
     made.scored = (0, 1)
@@ -204,7 +251,9 @@ class Stepping(SimpleNamespace):
 
 def step(plugin, adapter, inputs, labels, *, iteration=0):
     """One iteration's callbacks; the loss before the gradient."""
-    clock = SimpleNamespace(train_exp_counter=0, train_exp_epochs=0, train_epoch_iterations=iteration)
+    clock = SimpleNamespace(
+        train_exp_counter=0, train_exp_epochs=0, train_epoch_iterations=iteration
+    )
     ids = torch.arange(len(labels))
     doing = Stepping(clock=clock, mbatch=[inputs, labels, ids, torch.zeros_like(labels)])
     plugin.before_training_iteration(doing)
@@ -218,11 +267,16 @@ def step(plugin, adapter, inputs, labels, *, iteration=0):
 
 
 def test_the_loss_of_derpp_is_the_papers(adapter):
-    """Equation 6, with both draws of a memory as large as they are: all of it, in whatever order."""
+    """Equation 6, with both draws of a memory as large as they are: all of it, in whatever
+    order.
+    """
     derpp = Derpp(adapter, 6, alpha=0.3, beta=0.5, batch_size=6)
     past, current = random(6, WIDTH, seed=1), random(4, WIDTH, seed=2)
     past_labels, labels = torch.tensor([0, 1, 1, 0, 1, 0]), torch.tensor([1, 0, 1, 1])
-    assert step(derpp, adapter, past, past_labels).item() == cross_entropy(adapter(past), past_labels).item()
+    assert (
+        step(derpp, adapter, past, past_labels).item()
+        == cross_entropy(adapter(past), past_labels).item()
+    )
     said = adapter(past)[:, :2].detach()
     with torch.no_grad():
         adapter.weight += random(2, WIDTH, seed=3)
@@ -231,7 +285,9 @@ def test_the_loss_of_derpp_is_the_papers(adapter):
         + 0.3 * (adapter(past)[:, :2] - said).square().mean()
         + 0.5 * cross_entropy(adapter(past), past_labels)
     )
-    assert step(derpp, adapter, current, labels, iteration=1).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert step(derpp, adapter, current, labels, iteration=1).item() == pytest.approx(
+        expected.item(), rel=1e-5
+    )
 
 
 def test_while_the_model_stays_nothing_differs_from_what_it_said(adapter):
@@ -279,9 +335,18 @@ def test_distilling_has_no_gradient_at_the_teacher_and_leaves_out_what_is_no_can
 
 def test_with_everything_kept_icarl_classifies_by_class_means(adapter):
     icarl = Icarl(adapter, 1000)
-    labels, inputs = torch.arange(60) % 3, random(60, WIDTH) + 2 * random(3, WIDTH, seed=4)[torch.arange(60) % 3]
-    icarl.memory.insert(labels, lambda rows: (inputs[rows], labels[rows], rows, torch.zeros_like(rows)))
-    means = l2_normalize(torch.stack([l2_normalize(inputs.double())[labels == place].mean(dim=0) for place in range(3)]))
+    labels, inputs = (
+        torch.arange(60) % 3,
+        random(60, WIDTH) + 2 * random(3, WIDTH, seed=4)[torch.arange(60) % 3],
+    )
+    icarl.memory.insert(
+        labels, lambda rows: (inputs[rows], labels[rows], rows, torch.zeros_like(rows))
+    )
+    means = l2_normalize(
+        torch.stack(
+            [l2_normalize(inputs.double())[labels == place].mean(dim=0) for place in range(3)]
+        )
+    )
     fresh = random(40, WIDTH, seed=5)
     scores = torch.full((40, CLASSES), -torch.inf)
     scores[:, :3] = 0.0
@@ -292,7 +357,9 @@ def test_with_everything_kept_icarl_classifies_by_class_means(adapter):
 def test_classes_without_exemplars_and_other_candidates_stay_the_models(adapter):
     icarl = Icarl(adapter, 1000)
     labels, inputs = torch.arange(30) % 3, random(30, WIDTH)
-    icarl.memory.insert(labels, lambda rows: (inputs[rows], labels[rows], rows, torch.zeros_like(rows)))
+    icarl.memory.insert(
+        labels, lambda rows: (inputs[rows], labels[rows], rows, torch.zeros_like(rows))
+    )
     fresh, scores = random(20, WIDTH, seed=5), random(20, CLASSES, seed=6)
     scores[:, 0] = -torch.inf  # not a candidate, although it has exemplars
     best = scores.argmax(dim=1)
@@ -307,37 +374,58 @@ def test_icarl_notes_what_the_model_said_before_its_first_update(streams):
     (icarl,) = built.method_plugins
     built.train(scenario.train_stream[0], eval_streams=[])
     seen, view = built.adaptation.seen, streams["image_features"].benchmark.view
-    samples = torch.tensor([*scenario.train_stream[1].spec.ids.tolist(), *icarl.memory.columns[2].tolist()])
+    samples = torch.tensor(
+        [*scenario.train_stream[1].spec.ids.tolist(), *icarl.memory.columns[2].tolist()]
+    )
     with torch.no_grad():
         expected = built.adapter.logits(view.inputs(samples), seen)
     found, distilled = [], icarl.distilled
     icarl.distilled = lambda said, now: found.append(said) or distilled(said, now)
     rows = []
     join = icarl.before_training_iteration
-    icarl.before_training_iteration = lambda doing, **other: join(doing, **other) or rows.append(doing.mbatch[2])
+    icarl.before_training_iteration = lambda doing, **other: (
+        join(doing, **other) or rows.append(doing.mbatch[2])
+    )
     built.train(scenario.train_stream[1], eval_streams=[])
     places = {sample: row for row, sample in enumerate(samples.tolist())}
     assert found
     for said, ids in zip(found, rows, strict=True):
-        assert torch.allclose(said, expected[[places[sample] for sample in ids.tolist()]], atol=1e-4)
+        assert torch.allclose(
+            said, expected[[places[sample] for sample in ids.tolist()]], atol=1e-4
+        )
 
 
 def test_what_icarl_noted_counts_by_its_weight(adapter):
     icarl, said, now = Icarl(adapter, 4, weight=3.0), random(2, 2), random(5, 5, seed=1)
     icarl.seen, icarl._said, icarl._row_of = (0, 3), said, {7: 0, 9: 1}
-    step = SimpleNamespace(mbatch=[None, None, torch.tensor([9, 7, 9])], mb_output=now[:3], loss=torch.tensor(1.0))
+    step = SimpleNamespace(
+        mbatch=[None, None, torch.tensor([9, 7, 9])], mb_output=now[:3], loss=torch.tensor(1.0)
+    )
     icarl.before_backward(step)
     targets, logs = (said[[1, 0, 1]] / 2).softmax(-1), (now[:3][:, [0, 3]] / 2).log_softmax(-1)
-    assert step.loss.item() == pytest.approx(1 - 3 * 4 * (targets * logs).sum().item() / 3, rel=1e-5)
+    assert step.loss.item() == pytest.approx(
+        1 - 3 * 4 * (targets * logs).sum().item() / 3, rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("first", ["derpp", "clip_kd"])
 def test_a_teacher_of_the_batch_leaves_out_what_is_rehearsed_beside_it(streams, first):
-    """DER++ whose losses have no weight is fine-tuning, also where CLIP-KD looks at the features of its forward pass."""
-    rehearsed, taught = {"kind": "derpp", "memory_size": 20, "alpha": 1e-12, "beta": 1e-12}, {"kind": "clip_kd", "fd": 2000.0}
+    """DER++ whose losses have no weight is fine-tuning, also where CLIP-KD looks at the features of
+    its forward pass.
+    """
+    rehearsed, taught = (
+        {"kind": "derpp", "memory_size": 20, "alpha": 1e-12, "beta": 1e-12},
+        {"kind": "clip_kd", "fd": 2000.0},
+    )
     on, moved = streams["pixels"], []
     for kinds in ([rehearsed, taught] if first == "derpp" else [taught, rehearsed], [taught]):
-        settings = {"classes": "seen", "epochs": 1, "batch_size": 16, "optimizer": "sgd", "lr": 1e-3}
+        settings = {
+            "classes": "seen",
+            "epochs": 1,
+            "batch_size": 16,
+            "optimizer": "sgd",
+            "lr": 1e-3,
+        }
         content = {"version": 1, "adapter": {"kind": "full"}, "plugins": kinds, "train": settings}
         built = build_strategy(
             parse(StrategyConfig, content, file="s.toml"), on.backbone, on.benchmark.view,
@@ -345,13 +433,19 @@ def test_a_teacher_of_the_batch_leaves_out_what_is_rehearsed_beside_it(streams, 
         )  # fmt: skip
         for experience in list(on.benchmark.scenario.train_stream)[:2]:
             built.train(experience, eval_streams=[])
-        moved.append(torch.cat([weight.detach().flatten() for weight in built.adapter.parameters()]))
+        moved.append(
+            torch.cat([weight.detach().flatten() for weight in built.adapter.parameters()])
+        )
     assert torch.allclose(*moved, atol=1e-5)
 
 
 def test_icarl_distils_nothing_into_towers_that_have_not_moved(streams, monkeypatch):
-    """At the first step of an experience the model is the one that was noted, also where training has one template a class."""
-    built, scenario = strategy(streams, {"kind": "icarl", "memory_size": 40}, adapter="full", lr=1e-12)
+    """At the first step of an experience the model is the one that was noted, also where training
+    has one template a class.
+    """
+    built, scenario = strategy(
+        streams, {"kind": "icarl", "memory_size": 40}, adapter="full", lr=1e-12
+    )
     differences, distilled = [], Icarl.distilled
 
     def noted(plugin, said, now):
@@ -370,7 +464,10 @@ def test_gdumb_forgets_all_but_its_memory_before_each_training(streams):
         with torch.no_grad():
             built.adapter.weight.add_(1.0)
 
-    plain, built = learn(streams, {"kind": "gdumb", "memory_size": 40}), strategy(streams, {"kind": "gdumb", "memory_size": 40})
+    plain, built = (
+        learn(streams, {"kind": "gdumb", "memory_size": 40}),
+        strategy(streams, {"kind": "gdumb", "memory_size": 40}),
+    )
     for experience in built[1].train_stream:
         spoil(built[0])
         built[0].train(experience, eval_streams=[])
@@ -388,9 +485,13 @@ def test_gdumb_trains_on_its_memory_and_on_all_of_it(streams):
         assert sorted(torch.cat(trained).tolist()) == sorted(2 * gdumb.memory.columns[2].tolist())
 
 
-@pytest.mark.parametrize("adapter", ["olora", "coda_prompt", "dualprompt", "prompt_per_experience", "tip_adapter_f"])
+@pytest.mark.parametrize(
+    "adapter", ["olora", "coda_prompt", "dualprompt", "prompt_per_experience", "tip_adapter_f"]
+)
 def test_gdumb_beside_an_adapter_that_grows_by_experiences_is_a_mistake(streams, adapter):
-    with pytest.raises(Mistake, match=f"beside the adapter '{adapter}', which adds a part for each experience"):
+    with pytest.raises(
+        Mistake, match=f"beside the adapter '{adapter}', which adds a part for each experience"
+    ):
         strategy(streams, {"kind": "gdumb", "memory_size": 40}, adapter=adapter)
 
 
@@ -403,16 +504,21 @@ def test_derpp_stands_behind_whatever_else_is_rehearsed(streams, other):
 
 
 def test_gdumb_with_a_number_of_steps_is_a_mistake(streams):
-    """A pass through its memory is not one through the experience, by which steps are made into passes."""
+    """A pass through its memory is not one through the experience, by which steps are made into
+    passes.
+    """
     with pytest.raises(Mistake, match=r"set train.epochs in its place"):
         strategy(streams, {"kind": "gdumb", "memory_size": 40}, iterations=6)
 
 
-@pytest.mark.parametrize(("field", "other"), [("memory_bytes", "memory_size"), ("memory_size", "memory_bytes")])
+@pytest.mark.parametrize(
+    ("field", "other"), [("memory_bytes", "memory_size"), ("memory_size", "memory_bytes")]
+)
 def test_an_override_of_one_bound_takes_the_place_of_the_other(tmp_path, field, other):
     file = tmp_path / "mine.toml"
     file.write_text(
-        f'version = 1\n[adapter]\nkind = "full"\n[[plugins]]\nkind = "replay"\n{other} = 100\n[train]\nclasses = "seen"\n'
+        f'version = 1\n[adapter]\nkind = "full"\n[[plugins]]\nkind = "replay"\n{other} = '
+        f'100\n[train]\nclasses = "seen"\n'
     )
     plugin = load("strategy", str(file), [f"plugins.replay.{field}=7000"]).plugins[0]
     assert getattr(plugin, field) == 7000

@@ -1,4 +1,6 @@
-"""What stands in a report's tables: rows in the order of swept values, ZSCL's columns, letters only where there is a number."""
+"""What stands in a report's tables: rows in the order of swept values, ZSCL's columns, letters only
+where there is a number.
+"""
 
 from dataclasses import replace
 
@@ -19,10 +21,24 @@ ZSCL = [[0.5, 0.2, 0.3], [0.9, 0.1, 0.4], [0.8, 0.7, 0.6], [0.7, 0.6, 0.8]]
 
 
 def run(strategy, matrix=ZSCL, *, benchmark="b", label_space="dataset", seed=0, correct=None):
-    where = {"benchmark": benchmark, "label_space": label_space, "backbone": "tiny", "strategy": strategy}
+    where = {
+        "benchmark": benchmark,
+        "label_space": label_space,
+        "backbone": "tiny",
+        "strategy": strategy,
+    }
     told = {**where, "seed": seed, "class_order": 0}
     rows = tuple(
-        Record(**told, trained=t, stream="test", experience=j, dataset="d", metric="accuracy", value=value, n=10)
+        Record(
+            **told,
+            trained=t,
+            stream="test",
+            experience=j,
+            dataset="d",
+            metric="accuracy",
+            value=value,
+            n=10,
+        )
         for t, row in enumerate(matrix)
         for j, value in enumerate(row)
     )
@@ -35,12 +51,21 @@ def test_swept_values_stand_in_the_order_of_numbers():
     rates = [f"derpp[train.lr={value}]" for value in ("2e-3", "0.0003", "1")]
     expected = [swept[2], swept[0], swept[1], rates[1], rates[0], rates[2]]
     assert sorted([*rates, *swept], key=by_value) == expected
-    assert [row[0] for row in short_table(summary([run(name) for name in rates + swept]))[1]] == expected
+    assert [
+        row[0] for row in short_table(summary([run(name) for name in rates + swept]))[1]
+    ] == expected
     assert list(groups([run(name) for name in rates + swept])[0].runs) == expected
 
 
 def test_names_without_numbers_stand_by_the_alphabet_and_numbers_in_names_are_letters():
-    plain = ["cifar100_10_steps", "cifar100_5_steps", "l2p", "prompt", "prompt[adapter.position=end]", "prompt_replay"]
+    plain = [
+        "cifar100_10_steps",
+        "cifar100_5_steps",
+        "l2p",
+        "prompt",
+        "prompt[adapter.position=end]",
+        "prompt_replay",
+    ]
     assert sorted(plain, key=by_value) == sorted(plain)
 
 
@@ -53,8 +78,12 @@ def test_benchmarks_under_swept_supervision_follow_each_other_by_the_value():
 
 def test_transfer_and_avg_have_columns_where_the_future_is_scored():
     titles, rows = short_table(summary([run("zscl")]))
-    # By hand: columns 2 and 3 before they are learned, 0.1 and (0.4 + 0.6) / 2; all learned rows, 5.6 / 9.
-    assert dict(zip(titles, rows[0], strict=True)).items() >= {("Transfer", "30.0"), ("Avg", "62.2")}
+    # By hand: columns 2 and 3 before they are learned, 0.1 and (0.4 + 0.6) / 2; all learned rows,
+    # 5.6 / 9.
+    assert dict(zip(titles, rows[0], strict=True)).items() >= {
+        ("Transfer", "30.0"),
+        ("Avg", "62.2"),
+    }
     assert (transfer(np.array(ZSCL)), average(np.array(ZSCL))) == pytest.approx((0.3, 5.6 / 9))
 
 
@@ -69,11 +98,17 @@ def test_an_undefined_accuracy_is_compared_with_nothing():
     undefined = [*ZSCL[:3], [0.7, NAN, 0.8]]
     right, wrong = [True] * 30, [False] * 30
     runs = [
-        run("a", correct=right), run("a", seed=1, correct=right), run("b", correct=wrong), run("b", seed=1, correct=wrong),
-        run("zeroshot", correct=wrong), run("zeroshot", undefined, seed=1, correct=wrong),
-    ]  # fmt: skip
+        run("a", correct=right),
+        run("a", seed=1, correct=right),
+        run("b", correct=wrong),
+        run("b", seed=1, correct=wrong),
+        run("zeroshot", correct=wrong),
+        run("zeroshot", undefined, seed=1, correct=wrong),
+    ]
     (found,) = paired(runs).values()
-    assert [(pair.a, pair.b) for pair in found.differences] == [("a", "b")], "one undefined run makes the mean undefined"
+    assert [(pair.a, pair.b) for pair in found.differences] == [("a", "b")], (
+        "one undefined run makes the mean undefined"
+    )
     titles, rows = short_table(summary(runs), found.letters)
     alike = {row[0]: (row[1], row[titles.index("Alike")]) for row in rows}
     assert alike["zeroshot"] == ("–", "–")
@@ -81,8 +116,16 @@ def test_an_undefined_accuracy_is_compared_with_nothing():
 
 
 def test_tables_that_share_a_benchmark_and_label_space_have_files_of_their_own():
-    first, second, third = ("b", "dataset", "tiny"), ("b", "dataset", "large"), ("c", "dataset", "tiny")
-    assert names([first, second, third], 2) == {first: "b-dataset-tiny", second: "b-dataset-large", third: "c-dataset"}
+    first, second, third = (
+        ("b", "dataset", "tiny"),
+        ("b", "dataset", "large"),
+        ("c", "dataset", "tiny"),
+    )
+    assert names([first, second, third], 2) == {
+        first: "b-dataset-tiny",
+        second: "b-dataset-large",
+        third: "c-dataset",
+    }
 
 
 def test_a_pair_of_backbones_in_one_report_overwrites_no_picture(tmp_path):
@@ -95,4 +138,7 @@ def test_a_pair_of_backbones_in_one_report_overwrites_no_picture(tmp_path):
         records=tuple(replace(record, backbone="large") for record in one.records),
     )
     write_report([one, other], tmp_path)
-    assert {path.parent.name for path in tmp_path.glob("*/seen_accuracy.png")} == {"b-dataset-tiny", "b-dataset-large"}
+    assert {path.parent.name for path in tmp_path.glob("*/seen_accuracy.png")} == {
+        "b-dataset-tiny",
+        "b-dataset-large",
+    }

@@ -39,7 +39,9 @@ def test_a_dry_run_over_features_asks_for_no_backbone(tmp_path):
 
 
 def test_images_are_called_by_the_backbone_that_was_chosen():
-    assert run_config("toy_landcover", "zeroshot", backbone="tiny").coordinates["backbone"] == "tiny"
+    assert (
+        run_config("toy_landcover", "zeroshot", backbone="tiny").coordinates["backbone"] == "tiny"
+    )
 
 
 @pytest.mark.parametrize("how", ["as an exit code", "as an exception"])
@@ -58,10 +60,17 @@ def test_an_interrupted_command_says_how_to_go_on(monkeypatch, capsys, how):
 
 @pytest.mark.parametrize(
     ("limit", "images"),
-    [(None, (16200 + 5400) + (18900 + 6300) + 2100 + 10000 + 2 * 10000), (1000, 2 * 1000 + 2 * 1000 + 1000 + 1000 + 2 * 1000)],
+    [
+        (None, (16200 + 5400) + (18900 + 6300) + 2100 + 10000 + 2 * 10000),
+        (1000, 2 * 1000 + 2 * 1000 + 1000 + 1000 + 2 * 1000),
+    ],
 )
-def test_a_dry_run_counts_the_images_of_datasets_without_a_published_split_once(tmp_path, limit, images):
-    """EuroSAT and RESISC45 in two published splits, UC Merced and AID without one, the tests of CIFAR-10 and CIFAR-100."""
+def test_a_dry_run_counts_the_images_of_datasets_without_a_published_split_once(
+    tmp_path, limit, images
+):
+    """EuroSAT and RESISC45 in two published splits, UC Merced and AID without one, the tests of
+    CIFAR-10 and CIFAR-100.
+    """
     _, _, disk = estimate([run_config("satellite_sequence", "zeroshot", limit=limit)], tmp_path)
     assert disk.startswith(f"Disk      {images:,} images: ")
 
@@ -72,10 +81,15 @@ def test_an_experiment_finds_the_files_beside_it_from_wherever_it_is_started(tmp
     np.savez(place / "features.npz", x=np.zeros((2, 4)), y=np.arange(2))
     (place / "b.toml").write_text(FEATURES)
     (place / "s.toml").write_text('version = 1\n[adapter]\nkind = "slda"\n')
-    (place / "grid.toml").write_text('version = 1\nbenchmarks = ["b.toml"]\nstrategies = ["s.toml", "ncm"]\n')
+    (place / "grid.toml").write_text(
+        'version = 1\nbenchmarks = ["b.toml"]\nstrategies = ["s.toml", "ncm"]\n'
+    )
     ids = []
     for folder, name in ((place, "grid.toml"), (tmp_path, "study/grid.toml")):
         monkeypatch.chdir(folder)
         ids.append([config.id for config in runs_of(load("experiment", name))])
     assert ids[0] == ids[1]
-    assert [name.rpartition("-")[0] for name in ids[0]] == ["b-s-our_ViT_B_32-s0", "b-ncm-our_ViT_B_32-s0"]
+    assert [name.rpartition("-")[0] for name in ids[0]] == [
+        "b-s-our_ViT_B_32-s0",
+        "b-ncm-our_ViT_B_32-s0",
+    ]

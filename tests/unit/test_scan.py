@@ -1,4 +1,6 @@
-"""One pass over a dataset: it says how far it is, goes on where it was killed, and knows which images stand in two splits."""
+"""One pass over a dataset: it says how far it is, goes on where it was killed, and knows which
+images stand in two splits.
+"""
 
 import io
 import signal
@@ -70,7 +72,7 @@ def pictures(tmp_path: Path) -> list[Path]:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from clvl_bench.readers import scan as scanning
+from clvl_bench.data.readers import scan as scanning
 scanning.BLOCK = 6
 files = [Path(name) for name in sys.argv[1:]]
 def read(row):
@@ -82,7 +84,9 @@ scanning.scan("birds", [file.name for file in files], read, files=files)
 
 
 def test_a_scan_that_was_killed_goes_on_behind_its_last_block(pictures, empty_home, monkeypatch):
-    killed = subprocess.run([sys.executable, "-c", KILLED, *map(str, pictures)], cwd=ROOT, check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, *map(str, pictures)], cwd=ROOT, check=False
+    )
     assert killed.returncode == -signal.SIGKILL
     monkeypatch.setattr(scanning, "BLOCK", 6)
     names, looked = [file.name for file in pictures], []
@@ -120,33 +124,52 @@ def birds(folder: Path, *, shared: int, policy: str) -> Path:
 
 
 @pytest.mark.parametrize("shared", [0, 3])
-def test_images_in_train_and_test_are_counted_said_and_recorded(tmp_path, empty_home, caplog, shared):
+def test_images_in_train_and_test_are_counted_said_and_recorded(
+    tmp_path, empty_home, caplog, shared
+):
     prepared = prepare(run_config(str(birds(tmp_path, shared=shared, policy="report")), "zeroshot"))
     assert prepared.provenance["images_in_train_and_test"] == {"birds": shared}
     assert prepared.provenance["data"]["birds/test"]["samples"] == 8
-    says = "clvl-bench: birds: 3 of its test images are among its training images as well; the record says so"
+    says = (
+        "clvl-bench: birds: 3 of its test images are among its training images as well; the "
+        "record says so"
+    )
     assert caplog.messages == [says] * bool(shared)
 
 
-def test_images_in_train_and_test_are_left_out_of_the_test_if_one_wants_it(tmp_path, empty_home, caplog):
+def test_images_in_train_and_test_are_left_out_of_the_test_if_one_wants_it(
+    tmp_path, empty_home, caplog
+):
     from clvl_bench.streams.reading import read_parts
 
-    chosen = {policy: run_config(str(birds(tmp_path, shared=3, policy=policy)), "zeroshot") for policy in ("report", "skip")}
+    chosen = {
+        policy: run_config(str(birds(tmp_path, shared=3, policy=policy)), "zeroshot")
+        for policy in ("report", "skip")
+    }
     counted, prepared = (prepare(chosen[policy]) for policy in ("report", "skip"))
     assert chosen["report"].id != chosen["skip"].id
     data = prepared.provenance["data"]["birds/test"]
     assert (data["samples"], data["left_out_in_training"]) == (5, 3)
     assert data["fingerprint"] != counted.provenance["data"]["birds/test"]["fingerprint"]
     assert prepared.provenance["images_in_train_and_test"] == {"birds": 3}
-    assert "3 of its test images are among its training images as well and were left out" in caplog.messages[-1]
+    assert (
+        "3 of its test images are among its training images as well and were left out"
+        in caplog.messages[-1]
+    )
     train, test = (part.data for part in read_parts(chosen["skip"].benchmark_config))
-    images = [image.tobytes() for split in (train, test) for image in map(split.image, range(len(split)))]
+    images = [
+        image.tobytes() for split in (train, test) for image in map(split.image, range(len(split)))
+    ]
     assert len(images) == len(set(images)) == 15
 
 
 @pytest.mark.parametrize(("shared", "policy"), [(3, ""), (3, "error"), (8, "skip")])
-def test_images_in_train_and_test_of_ones_own_data_are_refused_in_one_line(tmp_path, empty_home, shared, policy):
-    with pytest.raises(Damage, match=f"birds: {shared} of its 8 test images are among its training images") as refused:
+def test_images_in_train_and_test_of_ones_own_data_are_refused_in_one_line(
+    tmp_path, empty_home, shared, policy
+):
+    with pytest.raises(
+        Damage, match=f"birds: {shared} of its 8 test images are among its training images"
+    ) as refused:
         prepare(run_config(str(birds(tmp_path, shared=shared, policy=policy)), "zeroshot"))
     assert len(str(refused.value).splitlines()) == 1
 
@@ -158,7 +181,9 @@ def test_duplicates_of_a_published_split_are_counted_unless_one_says_otherwise()
 
 
 def encoded(mode: str, size: tuple[int, int], **options: object) -> bytes:
-    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)).convert(mode)
+    image = Image.fromarray(
+        np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    ).convert(mode)
     data = io.BytesIO()
     image.save(data, "JPEG", **options)
     return data.getvalue()
@@ -166,7 +191,9 @@ def encoded(mode: str, size: tuple[int, int], **options: object) -> bytes:
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 @pytest.mark.parametrize("size", [(64, 64), (37, 61), (1, 1)])
-@pytest.mark.parametrize("options", [{}, {"quality": 20, "subsampling": 0}, {"progressive": True}, {"subsampling": 1}])
+@pytest.mark.parametrize(
+    "options", [{}, {"quality": 20, "subsampling": 0}, {"progressive": True}, {"subsampling": 1}]
+)
 def test_jpegs_have_the_pixels_that_pillow_gives(mode, size, options):
     data = encoded(mode, size, **options)
     with Image.open(io.BytesIO(data)) as image:

@@ -34,7 +34,11 @@ def test_the_best_on_validation_is_kept_whatever_test_says():
 
 
 def test_each_strategy_keeps_its_own():
-    runs = [run("s[a=1]", row("valid", 0, 0.5)), run("t[a=1]", row("valid", 0, 0.1)), run("t[a=2]", row("valid", 0, 0.2))]
+    runs = [
+        run("s[a=1]", row("valid", 0, 0.5)),
+        run("t[a=1]", row("valid", 0, 0.1)),
+        run("t[a=2]", row("valid", 0, 0.2)),
+    ]
     assert kept(*runs) == {"s": "a=1", "t": "a=2"}
 
 
@@ -51,13 +55,22 @@ def test_without_validation_there_is_no_choice():
 
 def test_a_sweep_runs_every_combination_once():
     sweep = {"train.lr": (1e-4, 0.5), "train.epochs": (1, 2)}
-    config = ExperimentConfig(version=1, benchmarks=("toy_landcover",), strategies=("prompt",), sweep=sweep)
+    config = ExperimentConfig(
+        version=1, benchmarks=("toy_landcover",), strategies=("prompt",), sweep=sweep
+    )
     settings = [run.strategy_config.train for run in runs_of(config)]
-    assert sorted((each.lr, each.epochs) for each in settings) == [(1e-4, 1), (1e-4, 2), (0.5, 1), (0.5, 2)]
+    assert sorted((each.lr, each.epochs) for each in settings) == [
+        (1e-4, 1),
+        (1e-4, 2),
+        (0.5, 1),
+        (0.5, 2),
+    ]
     assert "prompt[train.lr=0.0001,train.epochs=1]" in {run.strategy for run in runs_of(config)}
 
 
 def test_what_cannot_be_swept_is_a_mistake():
-    config = ExperimentConfig(version=1, benchmarks=("toy_landcover",), strategies=("prompt",), sweep={"train.lrr": (1,)})
+    config = ExperimentConfig(
+        version=1, benchmarks=("toy_landcover",), strategies=("prompt",), sweep={"train.lrr": (1,)}
+    )
     with pytest.raises(Mistake, match="lrr"):
         runs_of(config)

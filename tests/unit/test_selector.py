@@ -1,4 +1,6 @@
-"""Who sends a sample to its experience (Wang et al. 2022): exact K-means, nearest of all, and nobody beyond every reach."""
+"""Who sends a sample to its experience (Wang et al. 2022): exact K-means, nearest of all, and
+nobody beyond every reach.
+"""
 
 from types import SimpleNamespace
 
@@ -10,7 +12,6 @@ from sklearn.cluster import KMeans
 
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.methods._base.selector import NOBODY, Selector, kmeans, lloyd
-from clvl_bench.methods._base.selector_config import SelectorConfig
 from clvl_bench.methods.prompt_per_experience.config import PromptPerExperienceConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.training.evaluation import SelectorAccuracy
@@ -23,7 +24,7 @@ def groups(count=3, size=40, spread=0.05, width=8):
 
 
 def learned(data, **settings):
-    selector = Selector(SelectorConfig(**settings), data.shape[-1])
+    selector = Selector(PromptPerExperienceConfig(**settings), data.shape[-1])
     for experience, samples in enumerate(data):
         selector.observe(3 * samples, torch.arange(len(samples)) % 2)
         selector.close(experience)
@@ -33,7 +34,11 @@ def learned(data, **settings):
 def test_lloyd_reaches_the_centroids_of_scikit_learn_from_the_same_start():
     samples = groups().flatten(0, 1)
     start = samples[[0, 50, 90]]
-    expected = KMeans(3, init=start.numpy(), n_init=1, algorithm="lloyd", tol=0).fit(samples.numpy()).cluster_centers_
+    expected = (
+        KMeans(3, init=start.numpy(), n_init=1, algorithm="lloyd", tol=0)
+        .fit(samples.numpy())
+        .cluster_centers_
+    )
     assert torch.allclose(lloyd(samples, start), torch.from_numpy(expected), atol=1e-5)
 
 
@@ -46,7 +51,7 @@ def test_the_start_spreads_over_separate_groups():
 def test_where_centroids_begin_depends_on_the_seed():
     samples, found = torch.randn(200, 6, generator=torch.Generator().manual_seed(0)), []
     for seed in (0, 0, 1):
-        selector = Selector(SelectorConfig(), 6, seed=seed)
+        selector = Selector(PromptPerExperienceConfig(), 6, seed=seed)
         selector.observe(samples, torch.zeros(200, dtype=torch.long))
         selector.close(0)
         found.append(selector.centroids)
@@ -71,7 +76,7 @@ def test_separate_experiences_are_told_apart(selector, distance):
 
 def test_class_means_are_the_means_of_what_has_a_label():
     data = groups(count=1)
-    selector = Selector(SelectorConfig(selector="class_mean"), 8)
+    selector = Selector(PromptPerExperienceConfig(selector="class_mean"), 8)
     labels = torch.tensor([4, 2, -1, 4] * 10)
     selector.observe(data[0], labels)
     selector.close(0)
@@ -82,19 +87,28 @@ def test_class_means_are_the_means_of_what_has_a_label():
 def test_l1_and_l2_may_choose_otherwise():
     """Differences [3, 0] and [2, 2]: 3 < 4 as sums, 9 > 8 as squares."""
     for distance, expected in (("l1", 0), ("l2", 1)):
-        selector = Selector(SelectorConfig(distance=distance), 2)
-        selector.centroids, selector.owners = torch.tensor([[4.0, 0.0], [3.0, 2.0]]), torch.tensor([0, 1])
+        selector = Selector(PromptPerExperienceConfig(distance=distance), 2)
+        selector.centroids, selector.owners = (
+            torch.tensor([[4.0, 0.0], [3.0, 2.0]]),
+            torch.tensor([0, 1]),
+        )
         selector.reaches = torch.full((2,), torch.inf)
         assert int(selector.choices(torch.tensor([[1.0, 0.0]]))) == expected
 
 
 def test_nobody_is_chosen_before_an_experience_has_ended():
-    assert Selector(SelectorConfig(), 8).choices(torch.ones(2, 8)).tolist() == [NOBODY, NOBODY]
+    assert Selector(PromptPerExperienceConfig(), 8).choices(torch.ones(2, 8)).tolist() == [
+        NOBODY,
+        NOBODY,
+    ]
 
 
 def test_a_radius_covers_its_share_of_the_experience_and_leaves_the_strange_to_nobody():
     data = groups(count=1)
-    for radius, reached in ((0.5, 20), (0.9, 36)):  # by linear interpolation between the samples' distances
+    for radius, reached in (
+        (0.5, 20),
+        (0.9, 36),
+    ):  # by linear interpolation between the samples' distances
         selector = learned(data, radius=radius, centroids=1)
         assert (selector.choices(data[0]) == 0).sum() == reached
     assert int(selector.choices(torch.eye(8)[7:])) == NOBODY
@@ -105,14 +119,20 @@ def test_a_context_of_the_own_experience_scores_a_sample(backbone):
     """Each sample's logits are those of the member chosen for it, alone."""
     adapter = build_adapter(PromptPerExperienceConfig(), backbone, TABLE, seed=0).eval()
     generator = torch.Generator().manual_seed(0)
-    near = [torch.eye(backbone.width)[axis] + 0.05 * torch.randn(12, backbone.width, generator=generator) for axis in (0, 1)]
+    near = [
+        torch.eye(backbone.width)[axis]
+        + 0.05 * torch.randn(12, backbone.width, generator=generator)
+        for axis in (0, 1)
+    ]
     learn(adapter, near[0], (0, 1, 2))
     first = adapter.members[0].context.detach().clone()
     learn(adapter, near[1], (3, 4, 5), key="second")
     assert torch.equal(adapter.members[0].context, first)
     assert adapter.choices(torch.cat(near)).tolist() == [0] * 12 + [1] * 12
     with torch.no_grad():
-        expected = torch.cat([member.logits(part, ALL) for member, part in zip(adapter.members, near, strict=True)])
+        expected = torch.cat(
+            [member.logits(part, ALL) for member, part in zip(adapter.members, near, strict=True)]
+        )
     assert torch.allclose(logits(adapter, torch.cat(near)), expected, atol=1e-5)
 
 
@@ -125,7 +145,9 @@ def test_with_one_experience_it_is_the_adapter_that_trained(backbone):
 
 
 def test_what_nobody_is_chosen_for_is_zero_shot(backbone):
-    adapter = build_adapter(PromptPerExperienceConfig(radius=0.9, context_init="random"), backbone, TABLE, seed=0)
+    adapter = build_adapter(
+        PromptPerExperienceConfig(radius=0.9, context_init="random"), backbone, TABLE, seed=0
+    )
     learn(adapter, torch.eye(backbone.width)[0] + 0.01 * torch.rand(8, backbone.width), ALL)
     strange = torch.eye(backbone.width)[5:7]
     expected = backbone.logit_scale * strange @ backbone.class_features(TABLE).T
@@ -142,13 +164,21 @@ def test_what_nobody_is_chosen_for_is_zero_shot(backbone):
         ("test", 1, 5, 1, None),
     ],
 )
-def test_the_share_sent_to_the_own_experience_is_measured_once_that_is_learned(stream, index, learned, trainings, expected):
-    experience = SimpleNamespace(origin_stream=SimpleNamespace(name=stream), current_experience=index)
+def test_the_share_sent_to_the_own_experience_is_measured_once_that_is_learned(
+    stream, index, learned, trainings, expected
+):
+    experience = SimpleNamespace(
+        origin_stream=SimpleNamespace(name=stream), current_experience=index
+    )
     model = SimpleNamespace(choices=lambda inputs: torch.tensor([1, 0, 1, NOBODY]))
     clock = SimpleNamespace(train_exp_counter=trainings)
-    strategy = SimpleNamespace(experience=experience, model=model, clock=clock, learned=learned, mb_x=None)
+    strategy = SimpleNamespace(
+        experience=experience, model=model, clock=clock, learned=learned, mb_x=None
+    )
     metric = SelectorAccuracy()
     metric.before_eval_exp(strategy)
     metric.after_eval_iteration(strategy)
     value = metric.after_eval_exp(strategy)
-    assert (value is None) if expected is None else (value.value == expected and value.measured.n == 4)
+    assert (
+        (value is None) if expected is None else (value.value == expected and value.measured.n == 4)
+    )

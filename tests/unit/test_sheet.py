@@ -15,7 +15,11 @@ def test_every_world_has_a_row():
 
 
 def test_land_cover_stands_in_the_same_columns_wherever_it_appears():
-    covers = [sheet.sample(row.world, label).facts["class"] for row in sheet.ROWS[:4] for label in row.classes]
+    covers = [
+        sheet.sample(row.world, label).facts["class"]
+        for row in sheet.ROWS[:4]
+        for label in row.classes
+    ]
     assert covers == list(COVERS) * 4
 
 

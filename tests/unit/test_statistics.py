@@ -8,7 +8,14 @@ import pytest
 from scipy import stats
 
 from clvl_bench.report import statistics
-from clvl_bench.report.statistics import Difference, crossed_variance, differences, holm, letters, two_sided
+from clvl_bench.report.statistics import (
+    Difference,
+    crossed_variance,
+    differences,
+    holm,
+    letters,
+    two_sided,
+)
 
 
 def test_holm_on_its_textbook_example():
@@ -34,11 +41,15 @@ def test_crossed_variance_is_unbiased():
     runs, samples = 6, 40
     estimates = [
         crossed_variance(
-            generator.normal(0, 0.5, (runs, 1)) + generator.normal(0, 1, (1, samples)) + generator.normal(0, 1, (runs, samples))
+            generator.normal(0, 0.5, (runs, 1))
+            + generator.normal(0, 1, (1, samples))
+            + generator.normal(0, 1, (runs, samples))
         )
         for _ in range(3000)
     ]
-    assert np.mean(estimates) == pytest.approx(0.25 / runs + 1 / samples + 1 / (runs * samples), rel=0.04)
+    assert np.mean(estimates) == pytest.approx(
+        0.25 / runs + 1 / samples + 1 / (runs * samples), rel=0.04
+    )
 
 
 def test_identical_strategies_differ_by_nothing():
@@ -50,7 +61,9 @@ def test_identical_strategies_differ_by_nothing():
 def test_p_agrees_with_the_t_test_where_only_samples_vary():
     generator = np.random.default_rng(5)
     a = generator.random((1, 400)) < 0.7
-    b = a ^ (generator.random((1, 400)) < np.where(a, 0.15, 0.2))  # wrong where a is right more often than the reverse
+    b = a ^ (
+        generator.random((1, 400)) < np.where(a, 0.15, 0.2)
+    )  # wrong where a is right more often than the reverse
     (found,) = differences({"a": a, "b": b}, replicates=20000)
     expected = stats.ttest_rel(a[0].astype(float), b[0].astype(float)).pvalue
     assert expected < 0.01
@@ -64,7 +77,9 @@ def test_two_sided_is_never_zero():
 @pytest.mark.slow
 @pytest.mark.parametrize(("run_effect", "sample_effect"), [(0.0, 0.3), (0.02, 0.3)])
 def test_the_interval_covers_the_truth_as_often_as_it_says(run_effect, sample_effect):
-    """1,000 simulated tables of 9 runs and 120 samples whose true difference is known by construction."""
+    """1,000 simulated tables of 9 runs and 120 samples whose true difference is known by
+    construction.
+    """
     generator = np.random.default_rng(5)
     covered, truth = 0, 0.05
     for _ in range(1000):
@@ -82,7 +97,10 @@ def pair(a: str, b: str, p: float) -> Difference:
 
 def test_letters_of_a_chain():
     """a and b alike, b and c alike, a and c not: two letters, and b has both."""
-    found = letters({"a": 0.9, "b": 0.8, "c": 0.7}, [pair("a", "b", 0.5), pair("b", "c", 0.5), pair("a", "c", 0.001)])
+    found = letters(
+        {"a": 0.9, "b": 0.8, "c": 0.7},
+        [pair("a", "b", 0.5), pair("b", "c", 0.5), pair("a", "c", 0.001)],
+    )
     assert found == {"a": "a", "b": "ab", "c": "b"}
 
 
@@ -102,7 +120,10 @@ def test_letters_are_the_maximal_cliques_of_what_is_alike():
     graph.add_edges_from((each.a, each.b) for each in found if each.p_holm >= statistics.LEVEL)
     expected = {frozenset(clique) for clique in networkx.find_cliques(graph)}
     shared = letters(dict(zip(names, np.linspace(0, 1, 12), strict=True)), found)
-    assert {frozenset(n for n in names if letter in shared[n]) for letter in set("".join(shared.values()))} == expected
+    assert {
+        frozenset(n for n in names if letter in shared[n])
+        for letter in set("".join(shared.values()))
+    } == expected
 
 
 def test_sixty_strategies_that_are_all_alike_share_one_letter_at_once():

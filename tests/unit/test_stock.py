@@ -1,4 +1,6 @@
-"""What was fetched travels in one archive: it arrives whole, or what is wrong with it is named and stays outside."""
+"""What was fetched travels in one archive: it arrives whole, or what is wrong with it is named and
+stays outside.
+"""
 
 import io
 import json
@@ -19,7 +21,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A hub cache of its own, with some bytes in the place of EuroSAT and of a CLIP."""
     cache = tmp_path / "hub"
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
-    for name, files in (("eurosat", (TEST, "README.md")), ("clip-vit-large-patch14", ("config.json", "model.safetensors"))):
+    for name, files in (
+        ("eurosat", (TEST, "README.md")),
+        ("clip-vit-large-patch14", ("config.json", "model.safetensors")),
+    ):
         held = bundle.find(name, verb="test")
         blobs = held.folder.parent.parent / "blobs"
         blobs.mkdir(parents=True)
@@ -37,11 +42,17 @@ def archive(cache: Path, tmp_path: Path) -> Path:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def rewritten(archive: Path, change) -> Path:
-    """The archive with its members changed: `change` maps (info, bytes) to what stands in their place."""
+    """The archive with its members changed: `change` maps (info, bytes) to what stands in their
+    place.
+    """
     changed = archive.with_name("changed.tar")
     with tarfile.open(archive) as old, tarfile.open(changed, "w") as new:
         for member in old:
@@ -55,10 +66,15 @@ def rewritten(archive: Path, change) -> Path:
 def test_what_was_packed_arrives_as_it_was(archive, cache, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "there"))
     assert set(bundle.unpack(archive, tmp_path / "there")) == {"eurosat", "clip-vit-large-patch14"}
-    for name, files in (("eurosat", [TEST]), ("clip-vit-large-patch14", ["config.json", "model.safetensors"])):
+    for name, files in (
+        ("eurosat", [TEST]),
+        ("clip-vit-large-patch14", ["config.json", "model.safetensors"]),
+    ):
         held = bundle.find(name, verb="test")
         assert [path.as_posix() for path in held.files] == files
-        assert all((held.folder / file).read_bytes() == f"{name} {file}".encode() * 1000 for file in files)
+        assert all(
+            (held.folder / file).read_bytes() == f"{name} {file}".encode() * 1000 for file in files
+        )
         assert bundle.damaged(held) == []
     before = content(tmp_path / "there")
     bundle.unpack(archive, tmp_path / "there")
@@ -91,9 +107,17 @@ INSIDE = f"datasets--a--b/snapshots/{'0' * 40}"
 
 
 @pytest.mark.parametrize(
-    "name", ["../evil", "/tmp/evil", "datasets--a--b/snapshots/../../../evil", f"{INSIDE}/../../../../evil"]
+    "name",
+    [
+        "../evil",
+        "/tmp/evil",
+        "datasets--a--b/snapshots/../../../evil",
+        f"{INSIDE}/../../../../evil",
+    ],
 )
-def test_a_file_that_would_leave_the_cache_is_refused_even_if_the_manifest_lists_it(archive, tmp_path, name):
+def test_a_file_that_would_leave_the_cache_is_refused_even_if_the_manifest_lists_it(
+    archive, tmp_path, name
+):
     def change(info, data):
         if info.name == bundle.MANIFEST:
             manifest = json.loads(data)
@@ -106,7 +130,9 @@ def test_a_file_that_would_leave_the_cache_is_refused_even_if_the_manifest_lists
     assert not (tmp_path / "there").exists()
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE])
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE]
+)
 def test_links_devices_and_folders_are_refused(archive, tmp_path, kind):
     def change(info, data):
         if info.name.endswith(TEST):
@@ -122,7 +148,11 @@ def test_a_file_that_the_manifest_does_not_list_is_refused(archive, tmp_path):
     extra = tarfile.TarInfo(f"{INSIDE}/evil.py")
 
     def change(info, data):
-        return [(info, data), (extra, b"import os")] if info.name == bundle.MANIFEST else [(info, data)]
+        return (
+            [(info, data), (extra, b"import os")]
+            if info.name == bundle.MANIFEST
+            else [(info, data)]
+        )
 
     with pytest.raises(Damage, match=r"evil\.py' is not in its manifest"):
         bundle.unpack(rewritten(archive, change), tmp_path / "there")

@@ -19,7 +19,9 @@ def test_cross_entropy_over_candidates_equals_torchs_on_them():
     compact, places = scores[:, [0, 2, 3]], torch.tensor([2, 0])
     for smoothing in (0.0, 0.2):
         expected = cross_entropy(compact, places, label_smoothing=smoothing)
-        assert masked_cross_entropy(scores, labels, smoothing=smoothing).item() == pytest.approx(expected.item(), abs=1e-6)
+        assert masked_cross_entropy(scores, labels, smoothing=smoothing).item() == pytest.approx(
+            expected.item(), abs=1e-6
+        )
     masked_cross_entropy(scores, labels, smoothing=0.2).backward()
     assert torch.isfinite(scores.grad).all()
 
@@ -69,7 +71,11 @@ def strategy(tiny):
         prepared = prepare(config)
         evaluator = EvaluationPlugin(collect_all=False)
         return prepared, build_strategy(
-            config.strategy_config, prepared.backbone, prepared.benchmark.view, evaluator=evaluator, seed=0
+            config.strategy_config,
+            prepared.backbone,
+            prepared.benchmark.view,
+            evaluator=evaluator,
+            seed=0,
         )
 
     return build
@@ -91,31 +97,49 @@ def rates(strategy, prepared, number=0):
 
 
 def test_the_learning_rate_rises_and_follows_half_a_cosine(strategy):
-    prepared, built = strategy("train.lr=0.1", "train.warmup_steps=2", "train.batch_size=1", "train.epochs=2")
+    prepared, built = strategy(
+        "train.lr=0.1", "train.warmup_steps=2", "train.batch_size=1", "train.epochs=2"
+    )
     seen = rates(built, prepared)
     steps = len(seen)
-    expected = [0.05, 0.1] + [0.05 * (1 + math.cos(math.pi * (k - 2) / (steps - 2))) for k in range(2, steps)]
+    expected = [0.05, 0.1] + [
+        0.05 * (1 + math.cos(math.pi * (k - 2) / (steps - 2))) for k in range(2, steps)
+    ]
     assert seen == pytest.approx(expected)
 
 
 def test_a_constant_schedule_is_constant(strategy):
-    prepared, built = strategy("train.lr=0.1", "train.schedule=constant", "train.batch_size=1", "train.epochs=1")
+    prepared, built = strategy(
+        "train.lr=0.1", "train.schedule=constant", "train.batch_size=1", "train.epochs=1"
+    )
     assert set(rates(built, prepared)) == {0.1}
 
 
 def test_the_cosine_ends_with_every_experience_of_cumulative_data_too(strategy):
-    """An epoch draws as many samples as the experience has of its own, whatever there is to draw from."""
-    settings = ("train.data=cumulative", "train.classes=seen", "train.lr=0.1", "train.batch_size=1", "train.epochs=2")
+    """An epoch draws as many samples as the experience has of its own, whatever there is to draw
+    from.
+    """
+    settings = (
+        "train.data=cumulative",
+        "train.classes=seen",
+        "train.lr=0.1",
+        "train.batch_size=1",
+        "train.epochs=2",
+    )
     prepared, built = strategy(*settings, limit=40)
     for number in range(3):
         seen = rates(built, prepared, number)
-        assert seen == pytest.approx([0.05 * (1 + math.cos(math.pi * k / len(seen))) for k in range(len(seen))])
+        assert seen == pytest.approx(
+            [0.05 * (1 + math.cos(math.pi * k / len(seen))) for k in range(len(seen))]
+        )
 
 
 def test_iterations_are_the_steps_of_an_experience_whatever_the_size_of_a_pass(strategy):
     """The cosine ends with the last of them."""
     for iterations in (3, 11):
-        prepared, built = strategy("train.lr=0.1", f"train.iterations={iterations}", "train.batch_size=1", "train.epochs=7")
+        prepared, built = strategy(
+            "train.lr=0.1", f"train.iterations={iterations}", "train.batch_size=1", "train.epochs=7"
+        )
         expected = [0.05 * (1 + math.cos(math.pi * k / iterations)) for k in range(iterations)]
         assert rates(built, prepared) == pytest.approx(expected)
 
@@ -130,7 +154,9 @@ def test_a_dataset_may_have_a_rate_of_its_own(strategy):
 def test_the_optimiser_holds_the_adapter_and_nothing_else(strategy):
     prepared, built = strategy("train.epochs=1")
     rates(built, prepared)
-    held = {id(parameter) for group in built.optimizer.param_groups for parameter in group["params"]}
+    held = {
+        id(parameter) for group in built.optimizer.param_groups for parameter in group["params"]
+    }
     assert held == {id(parameter) for parameter in built.adapter.parameters()}
 
 
@@ -141,7 +167,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_where_it_happens(strategy, monk
     monkeypatch.setattr(
         built,
         "_criterion",
-        lambda scores, labels: scores[:, :0].sum() * (math.nan if built.clock.train_exp_iterations == 1 else 1),
+        lambda scores, labels: (
+            scores[:, :0].sum() * (math.nan if built.clock.train_exp_iterations == 1 else 1)
+        ),
     )
     with pytest.raises(RunFailed, match=r"nan: the loss is nan in experience 1, epoch 1, step 2"):
         rates(built, prepared)

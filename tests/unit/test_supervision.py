@@ -18,7 +18,9 @@ def told(**fields):
     return Supervision(**{"kind": "delay", **fields})
 
 
-@pytest.mark.parametrize(("share", "expected"), [(0.05, [10, 4, 1]), (0.001, [1, 1, 1]), (1.0, [200, 90, 10])])
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.05, [10, 4, 1]), (0.001, [1, 1, 1]), (1.0, [200, 90, 10])]
+)
 def test_a_fraction_is_of_each_class_and_at_least_one(share, expected):
     found = labelled(IDS, GROUPS, told(label_fraction=share))
     assert [int(np.isin(IDS[group == GROUPS], found).sum()) for group in (7, 8, 9)] == expected
@@ -32,7 +34,9 @@ def test_more_labels_are_the_same_ones_and_others():
 
 def test_a_longer_delay_moves_labels_and_chooses_no_others():
     steps = np.arange(len(IDS)) // 10
-    at_once, late = (arrivals(IDS, GROUPS, steps, told(label_fraction=0.1, delay=d), samples=500) for d in (0, 7))
+    at_once, late = (
+        arrivals(IDS, GROUPS, steps, told(label_fraction=0.1, delay=d), samples=500) for d in (0, 7)
+    )
     assert np.array_equal(late == NEVER, at_once == NEVER)
     assert np.array_equal(late[late != NEVER], at_once[at_once != NEVER] + 7)
 
@@ -66,14 +70,20 @@ def test_a_share_never_arrives_and_nothing_does_after_the_first_phase():
 )
 def test_a_mistake_says_how_to_mend_it(overrides, says):
     with pytest.raises(Mistake, match=says):
-        run_config("toy_landcover", "zeroshot", overrides=[f"benchmark.supervision.{each}" for each in overrides])
+        run_config(
+            "toy_landcover",
+            "zeroshot",
+            overrides=[f"benchmark.supervision.{each}" for each in overrides],
+        )
 
 
 def test_a_benchmark_without_supervision_keeps_its_runs():
     plain = run_config("toy_landcover", "prompt_replay")
     assert "supervision" not in plain.chosen()["benchmark_config"]
     assert plain.id == "toy_landcover-prompt_replay-tiny-s0-c527267be876", "as before there was any"
-    full = run_config("toy_landcover", "prompt_replay", overrides=["benchmark.supervision.kind=full"])
+    full = run_config(
+        "toy_landcover", "prompt_replay", overrides=["benchmark.supervision.kind=full"]
+    )
     assert full.chosen()["benchmark_config"] == plain.chosen()["benchmark_config"]
 
 

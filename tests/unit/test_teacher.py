@@ -1,4 +1,6 @@
-"""A teacher that is not the backbone: other weights, another width; what it says carries no gradient, and is on the record."""
+"""A teacher that is not the backbone: other weights, another width; what it says carries no
+gradient, and is on the record.
+"""
 
 import pytest
 import torch
@@ -17,7 +19,9 @@ from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.summary import mixture
 from clvl_bench.runs.files import run_config
 
-TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
+TABLE = tuple(
+    Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car")
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +36,19 @@ def wide(tmp_path_factory):
 
 
 def taught(student, teacher):
-    pixels = torch.randint(0, 256, (12, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    pixels = torch.randint(
+        0, 256, (12, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     said = Teacher(teacher, teacher.image_features(pixels).__getitem__)
     ids = torch.arange(12)
-    return Reference(ids, lambda ids: pixels[ids], said.features(ids), (1, 2, 3), said, student.image_features(pixels))
+    return Reference(
+        ids,
+        lambda ids: pixels[ids],
+        said.features(ids),
+        (1, 2, 3),
+        said,
+        student.image_features(pixels),
+    )
 
 
 def check_losses(backbone, teacher, texts):
@@ -56,20 +69,30 @@ def check_losses(backbone, teacher, texts):
 
 
 @pytest.mark.parametrize("texts", ["student", "teacher"])
-def test_a_teacher_of_another_width_teaches_the_student_and_moves_nothing_else(student_backbone, wide, texts):
+def test_a_teacher_of_another_width_teaches_the_student_and_moves_nothing_else(
+    student_backbone, wide, texts
+):
     assert student_backbone.width != wide.width
     check_losses(student_backbone, wide, texts)
 
 
 @pytest.mark.parametrize("texts", ["student", "teacher"])
-def test_a_teacher_in_remoteclips_layout_teaches_a_clip(student_backbone, tmp_path, monkeypatch, texts):
-    open_clip = pytest.importorskip("open_clip", reason="open_clip_torch is not installed: the extra 'open-clip'")
+def test_a_teacher_in_remoteclips_layout_teaches_a_clip(
+    student_backbone, tmp_path, monkeypatch, texts
+):
+    open_clip = pytest.importorskip(
+        "open_clip", reason="open_clip_torch is not installed: the extra 'open-clip'"
+    )
     from clvl_bench.backbones.importing import import_weights
 
     config = {**VIT, "embed_dim": 40}
-    torch.save(open_clip_model(config, tmp_path / "unused").state_dict(), tmp_path / "RemoteCLIP-small.pt")
+    torch.save(
+        open_clip_model(config, tmp_path / "unused").state_dict(), tmp_path / "RemoteCLIP-small.pt"
+    )
     monkeypatch.setattr(open_clip, "get_model_config", lambda name: config)
-    folder = import_weights(tmp_path / "RemoteCLIP-small.pt", architecture="small", folder=tmp_path / "remote").folder
+    folder = import_weights(
+        tmp_path / "RemoteCLIP-small.pt", architecture="small", folder=tmp_path / "remote"
+    ).folder
     teacher = load_backbone(str(folder))
     assert teacher.width == 40 != student_backbone.width
     check_losses(student_backbone, teacher, texts)
@@ -85,7 +108,10 @@ def test_the_projection_is_ridge_regression_on_unit_features():
     from sklearn.linear_model import Ridge
 
     generator = torch.Generator().manual_seed(0)
-    student, teacher = torch.randn(50, 6, generator=generator), torch.randn(50, 9, generator=generator)
+    student, teacher = (
+        torch.randn(50, 6, generator=generator),
+        torch.randn(50, 9, generator=generator),
+    )
     expected = (
         Ridge(alpha=1e-3 * 50 / 6, fit_intercept=False)
         .fit(l2_normalize(student).double(), l2_normalize(teacher).double())
@@ -99,10 +125,14 @@ def test_the_projection_is_ridge_regression_on_unit_features():
 def test_a_linear_map_between_widths_is_found():
     student = l2_normalize(torch.randn(200, 4))
     teacher = l2_normalize(student @ torch.linalg.qr(torch.randn(9, 4))[0].T)
-    assert torch.allclose(l2_normalize(Projection(student, teacher, ridge=1e-9)(student)), teacher, atol=1e-4)
+    assert torch.allclose(
+        l2_normalize(Projection(student, teacher, ridge=1e-9)(student)), teacher, atol=1e-4
+    )
 
 
-def test_a_run_names_its_teacher_and_the_report_says_that_weights_differ(tmp_path, student_backbone, wide, monkeypatch):
+def test_a_run_names_its_teacher_and_the_report_says_that_weights_differ(
+    tmp_path, student_backbone, wide, monkeypatch
+):
     from clvl_bench.runs import setup
 
     monkeypatch.setattr(setup, "backbone_for", lambda name, data, **settings: student_backbone)
@@ -133,11 +163,28 @@ def test_a_teacher_in_another_folder_is_the_same_choice(tmp_path):
 
 def test_several_weights_are_named_in_a_line_and_one_in_none():
     def of(backbone, family, teacher=""):
-        where = {"run": backbone, "benchmark": "b", "label_space": "seen", "strategy": "s", "seed": 0, "class_order": 0}
+        where = {
+            "run": backbone,
+            "benchmark": "b",
+            "label_space": "seen",
+            "strategy": "s",
+            "seed": 0,
+            "class_order": 0,
+        }
         return Run(
-            Origin(**where, backbone=backbone, state="done", weights_sha256="ab" * 8, family=family, teacher=teacher), ()
+            Origin(
+                **where,
+                backbone=backbone,
+                state="done",
+                weights_sha256="ab" * 8,
+                family=family,
+                teacher=teacher,
+            ),
+            (),
         )
 
     assert mixture([of("a", "OpenAI"), of("a", "OpenAI")]) == ""
-    assert "a (OpenAI) abababab; b (LAION-2B) abababab" in mixture([of("a", "OpenAI"), of("b", "LAION-2B")])
+    assert "a (OpenAI) abababab; b (LAION-2B) abababab" in mixture(
+        [of("a", "OpenAI"), of("b", "LAION-2B")]
+    )
     assert "RemoteCLIP" in mixture([of("a", "OpenAI", teacher="r (RemoteCLIP) 1234")])

@@ -1,4 +1,6 @@
-"""Limit cases of prompts inside the image tower: MaPLe, S-Prompts, L2P, DualPrompt, CODA-Prompt (small random CLIP)."""
+"""Limit cases of prompts inside the image tower: MaPLe, S-Prompts, L2P, DualPrompt, CODA-Prompt
+(small random CLIP).
+"""
 
 import pytest
 import torch
@@ -27,7 +29,9 @@ def zeroshot(backbone, pixels, templates=None):
 
 
 def test_maple_of_depth_one_on_texts_alone_is_coop(backbone, pixels):
-    maple = build(MapleConfig(depth=1, coupled=False, context_init="random", context_length=4), backbone)
+    maple = build(
+        MapleConfig(depth=1, coupled=False, context_init="random", context_length=4), backbone
+    )
     coop = build(PromptConfig(context_init="random", context_length=4), backbone)
     with torch.no_grad():
         coop.context.copy_(maple.context)
@@ -66,21 +70,29 @@ def test_sprompts_without_image_tokens_and_with_the_templates_words_are_zero_sho
     adapter.begin(ALL)
     adapter.selector.observe(backbone.image_features(pixels), torch.zeros(len(pixels)))
     adapter.end()
-    assert torch.allclose(logits(adapter, pixels), zeroshot(backbone, pixels, templates=1), atol=1e-4)
+    assert torch.allclose(
+        logits(adapter, pixels), zeroshot(backbone, pixels, templates=1), atol=1e-4
+    )
 
 
 def test_one_domain_is_scored_as_it_trained(backbone, pixels):
     adapter = build(SPromptsConfig(), backbone)
     learn(adapter, pixels, ALL)
     with torch.no_grad():
-        assert torch.allclose(logits(adapter, pixels), adapter.train().logits(pixels, ALL), atol=1e-5)
+        assert torch.allclose(
+            logits(adapter, pixels), adapter.train().logits(pixels, ALL), atol=1e-5
+        )
 
 
 @pytest.mark.parametrize(
-    "config", [L2PConfig(length=0), DualPromptConfig(general_length=0, expert_length=0)], ids=["l2p", "dualprompt"]
+    "config",
+    [L2PConfig(length=0), DualPromptConfig(general_length=0, expert_length=0)],
+    ids=["l2p", "dualprompt"],
 )
 def test_prefixes_of_length_zero_are_the_frozen_model(backbone, pixels, config):
-    assert torch.allclose(logits(build(config, backbone), pixels), zeroshot(backbone, pixels), atol=1e-5)
+    assert torch.allclose(
+        logits(build(config, backbone), pixels), zeroshot(backbone, pixels), atol=1e-5
+    )
 
 
 def test_keys_that_equal_the_queries_cost_nothing(backbone, pixels):
@@ -108,7 +120,9 @@ def test_l2p_puts_the_keys_of_all_selected_prompts_before_their_values(backbone)
     l2p = build(L2PConfig(pool_size=3, selected=3, length=2), backbone)
     places = l2p.nearest(torch.ones(1, backbone.width))[1][0].tolist()
     found = l2p.prefixes(torch.ones(1, backbone.width))[0][0]
-    assert torch.equal(found, torch.stack([l2p.prompts[0, place, half] for half in (0, 1) for place in places]))
+    assert torch.equal(
+        found, torch.stack([l2p.prompts[0, place, half] for half in (0, 1) for place in places])
+    )
 
 
 def test_a_key_loss_is_of_a_samples_own_keys(backbone, pixels):
@@ -141,7 +155,9 @@ def test_dualprompt_keeps_a_layer_for_the_expert(backbone):
 def test_the_general_prompt_moves_in_every_experience_and_an_old_expert_never(backbone, pixels):
     dual = build(DualPromptConfig(), backbone)
     learn(dual, pixels, FIRST)
-    general, expert, key = (part.detach().clone() for part in (dual.general, dual.experts[0], dual.keys[0]))
+    general, expert, key = (
+        part.detach().clone() for part in (dual.general, dual.experts[0], dual.keys[0])
+    )
     learn(dual, pixels, SECOND, key="second")
     assert torch.equal(dual.experts[0], expert)
     assert torch.equal(dual.keys[0], key)
@@ -159,8 +175,12 @@ def test_coda_components_start_orthonormal_and_stay_so_to_those_that_were_traine
 
 
 def test_at_an_orthonormal_start_the_orthogonality_loss_is_zero(backbone, pixels):
-    assert build(CodaPromptConfig(components=5), backbone).penalty(pixels).item() == pytest.approx(0.0, abs=1e-8)
-    assert build(CodaPromptConfig(components=5, init="uniform"), backbone).penalty(pixels).item() > 1
+    assert build(CodaPromptConfig(components=5), backbone).penalty(pixels).item() == pytest.approx(
+        0.0, abs=1e-8
+    )
+    assert (
+        build(CodaPromptConfig(components=5, init="uniform"), backbone).penalty(pixels).item() > 1
+    )
 
 
 def test_old_coda_components_get_no_gradient_and_still_take_part(backbone, pixels):
@@ -180,7 +200,9 @@ def test_old_coda_components_get_no_gradient_and_still_take_part(backbone, pixel
 
 def test_the_order_of_coda_components_does_not_matter(backbone):
     coda = build(CodaPromptConfig(components=5), backbone)
-    queries = l2_normalize(torch.randn(3, backbone.width, generator=torch.Generator().manual_seed(0)))
+    queries = l2_normalize(
+        torch.randn(3, backbone.width, generator=torch.Generator().manual_seed(0))
+    )
     before = coda.prefixes(queries)
     with torch.no_grad():
         for parts in (coda.components, coda.keys, coda.attention):
@@ -190,5 +212,7 @@ def test_the_order_of_coda_components_does_not_matter(backbone):
 
 
 def test_more_orthogonal_components_than_directions_end_the_run_in_one_line():
-    with pytest.raises(RunFailed, match=r"got 4 components .* and 6 from before, but only 8 directions"):
+    with pytest.raises(
+        RunFailed, match=r"got 4 components .* and 6 from before, but only 8 directions"
+    ):
         orthonormal(torch.randn(6, 8), 4, 8)

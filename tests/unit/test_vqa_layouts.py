@@ -1,4 +1,6 @@
-"""The published layouts of questions, written by the test and read back: SLAKE, the hub's parquet, VQA-Med, RSVQA, RSIVQA."""
+"""The published layouts of questions, written by the test and read back: SLAKE, the hub's parquet,
+VQA-Med, RSVQA, RSIVQA.
+"""
 
 import io
 import json
@@ -12,7 +14,13 @@ from PIL import Image
 
 from clvl_bench.core.errors import Damage, Missing, Mistake
 from clvl_bench.data.catalog.listing import find_questions
-from clvl_bench.data.catalog.vqa_sources import QuestionParquetSource, RsivqaSource, RsvqaSource, SlakeSource, VqaMedSource
+from clvl_bench.data.catalog.vqa_sources import (
+    QuestionParquetSource,
+    RsivqaSource,
+    RsvqaSource,
+    SlakeSource,
+    VqaMedSource,
+)
 from clvl_bench.data.readers.vqa.reading import read_questions
 from clvl_bench.data.readers.vqa.rsvqa import binned
 
@@ -29,21 +37,33 @@ def put(path: Path, data: bytes | str) -> None:
 
 
 def declared(name: str, source):
-    return find_questions(name).model_copy(update={"source": source, "partitions": {"official": {}}})
+    return find_questions(name).model_copy(
+        update={"source": source, "partitions": {"official": {}}}
+    )
 
 
 def seen(dataset, split):
     return sorted(
-        (each.question, each.answer, each.answer_type, each.type) for each in read_questions(dataset, split).questions
+        (each.question, each.answer, each.answer_type, each.type)
+        for each in read_questions(dataset, split).questions
     )
 
 
 def slake_row(image: str, language: str, question: str, answer: str) -> dict[str, object]:
     return {
-        "img_id": 1, "img_name": image, "question": question, "answer": answer, "q_lang": language, "location": "Abdomen",
-        "modality": "MRI", "answer_type": "OPEN", "base_type": "vqa", "content_type": "Modality", "triple": ["vhead", "_", "_"],
+        "img_id": 1,
+        "img_name": image,
+        "question": question,
+        "answer": answer,
+        "q_lang": language,
+        "location": "Abdomen",
+        "modality": "MRI",
+        "answer_type": "OPEN",
+        "base_type": "vqa",
+        "content_type": "Modality",
+        "triple": ["vhead", "_", "_"],
         "qid": 0,
-    }  # fmt: skip
+    }
 
 
 def test_slake_keeps_the_english_questions_or_both_languages(tmp_path):
@@ -64,15 +84,23 @@ def test_slake_keeps_the_english_questions_or_both_languages(tmp_path):
 
 def test_the_hubs_parquet_is_read_with_or_without_its_optional_columns(tmp_path):
     cells = [{"bytes": picture(number), "path": None} for number in (1, 1, 2)]
-    plain = {"image": cells, "question": ["is it?", "what is it?", "is it?"], "answer": ["Yes", "lung", "no"]}
+    plain = {
+        "image": cells,
+        "question": ["is it?", "what is it?", "is it?"],
+        "answer": ["Yes", "lung", "no"],
+    }
     pq.write_table(pa.table(plain), tmp_path / "train-00000-of-00001.parquet")
-    pq.write_table(pa.table({**plain, "answer_type": ["OPEN"] * 3}), tmp_path / "test-00000-of-00001.parquet")
+    pq.write_table(
+        pa.table({**plain, "answer_type": ["OPEN"] * 3}), tmp_path / "test-00000-of-00001.parquet"
+    )
     dataset = declared("path_vqa", QuestionParquetSource(path=tmp_path))
     train = read_questions(dataset, "train")
     assert [kind for _, _, kind, _ in seen(dataset, "train")] == ["CLOSED", "CLOSED", "OPEN"]
     assert (len(train), len(train.images)) == (3, 2)
     assert {kind for _, _, kind, _ in seen(dataset, "test")} == {"OPEN"}
-    pq.write_table(pa.table({"image": cells, "question": ["?"] * 3}), tmp_path / "train-00000-of-00001.parquet")
+    pq.write_table(
+        pa.table({"image": cells, "question": ["?"] * 3}), tmp_path / "train-00000-of-00001.parquet"
+    )
     with pytest.raises(Mistake, match="'answer'"):
         read_questions(dataset, "train")
 
@@ -81,10 +109,16 @@ def test_vqa_med_types_come_from_the_category_files_and_from_the_test_lines(tmp_
     train, test = tmp_path / "ImageClef-2019-VQA-Med-Training", tmp_path / "VQAMed2019Test"
     put(train / "All_QA_Pairs_train.txt", "synpic1|what plane?|axial\nsynpic1|is it normal?|yes\n")
     for number, name in enumerate(("Modality", "Plane", "Organ", "Abnormality"), start=1):
-        line = {"Plane": "synpic1|what plane?|axial\n", "Abnormality": "synpic1|is it normal?|yes\n"}.get(name, "")
+        line = {
+            "Plane": "synpic1|what plane?|axial\n",
+            "Abnormality": "synpic1|is it normal?|yes\n",
+        }.get(name, "")
         put(train / "QAPairsByCategory" / f"C{number}_{name}_train.txt", line)
     put(train / "Train_images" / "synpic1.jpg", picture(1, "JPEG"))
-    put(test / "VQAMed2019_Test_Questions_w_Ref_Answers.txt", "synpic2|modality|what is it?|ct|mri\n")
+    put(
+        test / "VQAMed2019_Test_Questions_w_Ref_Answers.txt",
+        "synpic2|modality|what is it?|ct|mri\n",
+    )
     put(test / "VQAMed2019_Test_Images" / "synpic2.jpg", picture(2, "JPEG"))
     dataset = declared("vqa_med_2019", VqaMedSource(path=tmp_path))
     assert seen(dataset, "train") == [
@@ -95,17 +129,37 @@ def test_vqa_med_types_come_from_the_category_files_and_from_the_test_lines(tmp_
 
 
 def rsvqa(top: Path, *, bare: bool) -> None:
-    """Two tiles, three questions; the last entries belong to another split. With `bare` the words lie in the whole files."""
-    texts = [("presence", "Is there a road?", "yes"), ("count", "How many buildings?", "37"), ("count", "How many roads?", "0")]
+    """Two tiles, three questions; the last entries belong to another split. With `bare` the words
+    lie in the whole files.
+    """
+    texts = [
+        ("presence", "Is there a road?", "yes"),
+        ("count", "How many buildings?", "37"),
+        ("count", "How many roads?", "0"),
+    ]
     questions = [
-        {"id": row, "date_added": 0, "img_id": row % 2, "people_id": 0, "type": kind, "question": text, "answers_ids": [row],
-         "active": True}
+        {
+            "id": row,
+            "date_added": 0,
+            "img_id": row % 2,
+            "people_id": 0,
+            "type": kind,
+            "question": text,
+            "answers_ids": [row],
+            "active": True,
+        }
         for row, (kind, text, _) in enumerate(texts)
-    ]  # fmt: skip
-    answers = [{"id": row, "question_id": row, "answer": answer, "active": True} for row, (_, _, answer) in enumerate(texts)]
+    ]
+    answers = [
+        {"id": row, "question_id": row, "answer": answer, "active": True}
+        for row, (_, _, answer) in enumerate(texts)
+    ]
     for key, entries in (("questions", questions), ("answers", answers)):
         split = [{"id": entry["id"], "active": True} for entry in entries] if bare else entries
-        put(top / f"LR_split_train_{key}.json", json.dumps({key: [*split, {"id": 3, "active": False}]}))
+        put(
+            top / f"LR_split_train_{key}.json",
+            json.dumps({key: [*split, {"id": 3, "active": False}]}),
+        )
         put(top / f"all_{key}.json", json.dumps({key: entries}))
     put(top / "LR_split_train_images.json", json.dumps({"images": []}))
     for number in range(2):
@@ -117,18 +171,26 @@ def test_rsvqa_reads_active_entries_wherever_their_words_lie(tmp_path, bare):
     rsvqa(tmp_path, bare=bare)
     dataset = declared("rsvqa_lr", RsvqaSource(prefix="LR", path=tmp_path))
     assert seen(dataset, "train") == [
-        ("How many buildings?", "between 11 and 100", "OPEN", "count"), ("How many roads?", "0", "OPEN", "count"),
+        ("How many buildings?", "between 11 and 100", "OPEN", "count"),
+        ("How many roads?", "0", "OPEN", "count"),
         ("Is there a road?", "yes", "CLOSED", "presence"),
-    ]  # fmt: skip
+    ]
     exact = declared("rsvqa_lr", RsvqaSource(prefix="LR", path=tmp_path, binned=False))
     assert [answer for _, answer, _, _ in seen(exact, "train")] == ["37", "0", "yes"]
 
 
 @pytest.mark.parametrize(
     ("number", "bin_"),
-    [("0", "0"), ("1", "between 1 and 10"), ("10", "between 1 and 10"), ("11", "between 11 and 100"),
-     ("1000", "between 101 and 1000"), ("1001", "more than 1000"), ("rural", "rural")],
-)  # fmt: skip
+    [
+        ("0", "0"),
+        ("1", "between 1 and 10"),
+        ("10", "between 1 and 10"),
+        ("11", "between 11 and 100"),
+        ("1000", "between 101 and 1000"),
+        ("1001", "more than 1000"),
+        ("rural", "rural"),
+    ],
+)
 def test_counts_fall_into_the_published_bins(number, bin_):
     assert binned(number) == bin_
 
@@ -138,7 +200,9 @@ def test_areas_fall_into_bins_of_square_metres():
 
 
 def test_rsivqa_lines_are_image_question_answer(tmp_path):
-    lines = [f"{number + 1}.tif:what is the theme of this picture?agricultural" for number in range(30)]
+    lines = [
+        f"{number + 1}.tif:what is the theme of this picture?agricultural" for number in range(30)
+    ]
     put(tmp_path / "ucm_vqa.txt", "\n".join([*lines, "1.tif:is there a car?no", ""]))
     for number in range(30):
         data = io.BytesIO()

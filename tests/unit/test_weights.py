@@ -1,4 +1,6 @@
-"""Limit cases of what acts on weights: WiSE-FT, ZSCL's ensemble and weight constraint, task vectors."""
+"""Limit cases of what acts on weights: WiSE-FT, ZSCL's ensemble and weight constraint, task
+vectors.
+"""
 
 from types import SimpleNamespace
 
@@ -18,7 +20,9 @@ from clvl_bench.methods.weight_l2.plugin import WeightL2
 from clvl_bench.methods.wise_ft.plugin import WiseFt
 from clvl_bench.training.config import StrategyConfig
 
-TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
+TABLE = tuple(
+    Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car")
+)
 
 
 @pytest.fixture
@@ -59,7 +63,9 @@ def test_wise_ft_at_one_is_fine_tuning_and_at_zero_its_anchor(prompt, anchor):
     assert not close(start, learned)
 
 
-def test_wise_ft_with_the_zero_shot_anchor_remembers_the_start_and_with_the_previous_one_does_not(prompt):
+def test_wise_ft_with_the_zero_shot_anchor_remembers_the_start_and_with_the_previous_one_does_not(
+    prompt,
+):
     for anchor, alpha in (("zeroshot", 0.5), ("previous", 0.8)):
         plugin, start = WiseFt(prompt, anchor=anchor, alpha=alpha), snapshot(prompt)
         experience(plugin, prompt, 1)
@@ -68,7 +74,9 @@ def test_wise_ft_with_the_zero_shot_anchor_remembers_the_start_and_with_the_prev
         held = start if anchor == "zeroshot" else before
         expected = {name: (1 - alpha) * held[name] + alpha * learned[name] for name in held}
         assert close(snapshot(prompt), expected)
-        assert plugin.kept_bytes() == (sum(value.nbytes for value in start.values()) if anchor == "zeroshot" else 0)
+        assert plugin.kept_bytes() == (
+            sum(value.nbytes for value in start.values()) if anchor == "zeroshot" else 0
+        )
 
 
 def test_wise_ft_follows_a_head_that_grows(backbone):
@@ -76,9 +84,15 @@ def test_wise_ft_follows_a_head_that_grows(backbone):
     plugin, starts = WiseFt(linear, alpha=0.5), {}
     for classes in ((0, 1), (2, 3)):
         linear.begin(classes)
-        starts |= {place: linear.weight[linear.seen_classes.index(place)].detach().clone() for place in classes}
+        starts |= {
+            place: linear.weight[linear.seen_classes.index(place)].detach().clone()
+            for place in classes
+        }
         learned = experience(plugin, linear, classes[0])
-    expected = 0.5 * torch.stack([starts[place] for place in linear.seen_classes]) + 0.5 * learned["weight"]
+    expected = (
+        0.5 * torch.stack([starts[place] for place in linear.seen_classes])
+        + 0.5 * learned["weight"]
+    )
     assert torch.allclose(linear.weight, expected, atol=1e-6)
 
 
@@ -114,11 +128,15 @@ def test_a_running_mean_is_the_closed_form_of_its_recursion(prompt):
         points.append(move(prompt, step)["context"])
         plugin.after_training_iteration(None)
     plugin.after_training_exp(None)
-    expected = decay**4 * points[0] + sum((1 - decay) * decay ** (3 - step) * points[step + 1] for step in range(4))
+    expected = decay**4 * points[0] + sum(
+        (1 - decay) * decay ** (3 - step) * points[step + 1] for step in range(4)
+    )
     assert torch.allclose(prompt.context, expected, atol=1e-5)
 
 
-def test_the_weight_constraint_is_the_squared_distance_from_the_weights_before_the_experience(prompt):
+def test_the_weight_constraint_is_the_squared_distance_from_the_weights_before_the_experience(
+    prompt,
+):
     plugin, start = WeightL2(prompt, weight=3.0), snapshot(prompt)
     plugin.before_training_exp(None)
     strategy = SimpleNamespace(loss=torch.tensor(1.0))
@@ -130,7 +148,9 @@ def test_the_weight_constraint_is_the_squared_distance_from_the_weights_before_t
         1 + 3 * (learned["context"] - start["context"]).square().sum().item(), rel=1e-5
     )
     strategy.loss.backward()
-    assert torch.allclose(prompt.context.grad, 6 * (learned["context"] - start["context"]), rtol=1e-4)
+    assert torch.allclose(
+        prompt.context.grad, 6 * (learned["context"] - start["context"]), rtol=1e-4
+    )
 
 
 def test_a_task_vector_with_scaling_one_is_fine_tuning_and_with_zero_the_start(prompt):
@@ -179,7 +199,9 @@ def test_without_points_there_is_no_ensemble(prompt):
 
 @pytest.mark.parametrize("kind", ["wise_ft", "weight_average", "task_vectors", "ewc", "mas", "si"])
 def test_weights_that_are_merged_and_begin_anew_cannot_be_compared_with_what_they_were(kind):
-    """The mean over an experience's path would be added to the update that was merged; the others would see none at all."""
+    """The mean over an experience's path would be added to the update that was merged; the others
+    would see none at all.
+    """
     content = {"version": 1, "adapter": {"kind": "lora_merged"}, "plugins": [{"kind": kind}]}
     with pytest.raises(Mistake, match=f"got '{kind}' beside the adapter 'lora_merged'"):
         parse(StrategyConfig, content, file="s.toml")

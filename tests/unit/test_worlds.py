@@ -12,15 +12,25 @@ from clvl_bench.data.toy.canvas import Dice, disk, line, polygon, soft
 from clvl_bench.data.toy.captions import caption
 from clvl_bench.data.toy.index import WORLDS
 
-TOYS = [(dataset, split) for dataset in DATASETS if isinstance(dataset.source, ToySource) for split in dataset.source.parts]
+TOYS = [
+    (dataset, split)
+    for dataset in DATASETS
+    if isinstance(dataset.source, ToySource)
+    for split in dataset.source.parts
+]
 
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_classes_take_turns_and_pictures_differ(world):
-    pictures = [WORLDS[world].picture("test", index) for index in range(2 * len(WORLDS[world].classes))]
+    pictures = [
+        WORLDS[world].picture("test", index) for index in range(2 * len(WORLDS[world].classes))
+    ]
     assert [picture.label for picture in pictures] == 2 * list(range(len(WORLDS[world].classes)))
     assert len({picture.image.tobytes() for picture in pictures}) == len(pictures)
-    assert all(picture.image.dtype == np.uint8 and picture.image.shape == (40, 40, 3) for picture in pictures)
+    assert all(
+        picture.image.dtype == np.uint8 and picture.image.shape == (40, 40, 3)
+        for picture in pictures
+    )
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -32,12 +42,16 @@ def test_a_picture_depends_on_its_key_alone(world):
 
 
 def test_pictures_are_the_same_bytes_on_every_machine():
-    digest = hashlib.sha256(b"".join(WORLDS[world].picture("pinned", 3).image.tobytes() for world in sorted(WORLDS)))
+    digest = hashlib.sha256(
+        b"".join(WORLDS[world].picture("pinned", 3).image.tobytes() for world in sorted(WORLDS))
+    )
     assert digest.hexdigest() == "a79accb99525617ca988d1f310d9b4e56a72e7211c669cfcdc2ec16ee44bdc60"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("dataset", "split"), TOYS, ids=[f"{dataset.name}-{split}" for dataset, split in TOYS])
+@pytest.mark.parametrize(
+    ("dataset", "split"), TOYS, ids=[f"{dataset.name}-{split}" for dataset, split in TOYS]
+)
 def test_a_declared_part_has_its_declared_hash(dataset, split):
     part = dataset.source.parts[split]
     images, labels = paint(dataset.source.world, part.part, part.count)
@@ -72,5 +86,7 @@ def test_a_clockwise_triangle_covers_its_area_and_an_outside_point_is_not_covere
 
 
 def test_a_line_is_as_long_and_wide_as_told():
-    assert line([(0.2, 0.5), (0.8, 0.5)], 0.1).mean() == pytest.approx(0.6 * 0.1 + np.pi * 0.05**2, abs=0.003)
+    assert line([(0.2, 0.5), (0.8, 0.5)], 0.1).mean() == pytest.approx(
+        0.6 * 0.1 + np.pi * 0.05**2, abs=0.003
+    )
     assert soft(np.array([-1.0, 0.0, 1.0])).tolist() == [1.0, 0.5, 0.0]

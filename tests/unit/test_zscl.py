@@ -1,4 +1,6 @@
-"""Limit cases of ZSCL (Zheng et al. 2023) and LwF (Li & Hoiem 2016): captions, both forms, both directions, steps."""
+"""Limit cases of ZSCL (Zheng et al. 2023) and LwF (Li & Hoiem 2016): captions, both forms, both
+directions, steps.
+"""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -23,20 +25,32 @@ from clvl_bench.methods.lwf.config import LwfConfig
 from clvl_bench.methods.lwf.plugin import Lwf, gibberish
 from clvl_bench.methods.registry import build_adapter, build_plugin
 
-TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car"))
-CAPTIONS = ("a lake seen from the side.", "a forest.", "a red car.", "a boat.", "a lake seen from the side.")
+TABLE = tuple(
+    Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car")
+)
+CAPTIONS = (
+    "a lake seen from the side.",
+    "a forest.",
+    "a red car.",
+    "a boat.",
+    "a lake seen from the side.",
+)
 
 
 @pytest.fixture(scope="module")
 def pixels():
-    return torch.randint(0, 256, (8, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return torch.randint(
+        0, 256, (8, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
 
 
 @pytest.fixture(scope="module")
 def reference(backbone, pixels):
     features = backbone.image_features(pixels)
     teacher = Teacher(backbone, lambda ids: features[ids])
-    return Reference(torch.arange(8), lambda ids: pixels[ids], features, (2, 3), teacher, features, CAPTIONS)
+    return Reference(
+        torch.arange(8), lambda ids: pixels[ids], features, (2, 3), teacher, features, CAPTIONS
+    )
 
 
 def student(backbone, *, moved=0.0):
@@ -44,19 +58,27 @@ def student(backbone, *, moved=0.0):
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for projection in (adapter.towers.visual_projection, adapter.towers.text_projection):
-            projection.weight.add_(moved * torch.randn(projection.weight.shape, generator=generator))
+            projection.weight.add_(
+                moved * torch.randn(projection.weight.shape, generator=generator)
+            )
     return adapter
 
 
 def steepest(adapter):
-    return max(weight.grad.abs().max().item() for weight in adapter.parameters() if weight.grad is not None)
+    return max(
+        weight.grad.abs().max().item() for weight in adapter.parameters() if weight.grad is not None
+    )
 
 
 @pytest.mark.parametrize("texts", ["student", "teacher"])
-def test_with_captions_the_gradient_at_the_teacher_is_zero_and_away_from_it_is_not(backbone, reference, texts):
+def test_with_captions_the_gradient_at_the_teacher_is_zero_and_away_from_it_is_not(
+    backbone, reference, texts
+):
     for moved in (0.0, 0.5):
         adapter = student(backbone, moved=moved)
-        Distillation(adapter, reference, texts=texts, sentences="captions").loss(torch.arange(8)).backward()
+        Distillation(adapter, reference, texts=texts, sentences="captions").loss(
+            torch.arange(8)
+        ).backward()
         assert (steepest(adapter) < 1e-5) == (moved == 0.0)
         text_grads = [weight.grad for weight in adapter.towers.text_model.parameters()]
         assert all(grad is None for grad in text_grads) == (texts == "teacher")
@@ -64,25 +86,38 @@ def test_with_captions_the_gradient_at_the_teacher_is_zero_and_away_from_it_is_n
 
 def test_the_two_directions_are_the_loss_on_a_matrix_and_on_its_transpose():
     teacher, learned = torch.randn(5, 7), torch.randn(5, 7)
-    images, texts = distillation_loss(teacher, learned, 2.0), distillation_loss(teacher.T, learned.T, 2.0)
+    images, texts = (
+        distillation_loss(teacher, learned, 2.0),
+        distillation_loss(teacher.T, learned.T, 2.0),
+    )
     assert both_directions(teacher, learned, 2.0, directions="images") == images
     assert both_directions(teacher, learned, 2.0, directions="texts") == texts
     assert both_directions(teacher, learned, 2.0) == images + texts
 
 
 def test_a_draw_of_all_captions_is_all_of_them(backbone, reference):
-    plugin = Distillation(student(backbone, moved=0.3), reference, texts="student", sentences="captions")
+    plugin = Distillation(
+        student(backbone, moved=0.3), reference, texts="student", sentences="captions"
+    )
     whole = plugin.loss(torch.arange(8))
-    assert torch.allclose(plugin.loss(torch.arange(8), torch.tensor([3, 1, 0, 4, 2])), whole, rtol=1e-4)
+    assert torch.allclose(
+        plugin.loss(torch.arange(8), torch.tensor([3, 1, 0, 4, 2])), whole, rtol=1e-4
+    )
     assert not torch.allclose(plugin.loss(torch.arange(8), torch.tensor([3, 1])), whole, rtol=1e-2)
 
 
 def test_every_step_draws_images_and_captions_of_its_own(backbone, reference):
-    plugin = Distillation(student(backbone), reference, sentences="captions", captions_a_step=2, batch_size=3)
+    plugin = Distillation(
+        student(backbone), reference, sentences="captions", captions_a_step=2, batch_size=3
+    )
     drawn = []
-    plugin.loss = lambda rows, captions: drawn.append((rows.tolist(), captions.tolist())) or torch.zeros((), requires_grad=True)
+    plugin.loss = lambda rows, captions: (
+        drawn.append((rows.tolist(), captions.tolist())) or torch.zeros((), requires_grad=True)
+    )
     for step in [*range(20), 0]:
-        clock = SimpleNamespace(train_exp_counter=0, train_exp_epochs=0, train_epoch_iterations=step)
+        clock = SimpleNamespace(
+            train_exp_counter=0, train_exp_epochs=0, train_epoch_iterations=step
+        )
         plugin.before_backward(SimpleNamespace(clock=clock, loss=torch.zeros(())))
     assert drawn[0] == drawn[-1]
     assert all(len(set(rows)) == 3 and len(set(captions)) == 2 for rows, captions in drawn)
@@ -91,7 +126,9 @@ def test_every_step_draws_images_and_captions_of_its_own(backbone, reference):
 
 
 def test_a_larger_weight_leaves_a_smaller_drift_on_the_reference(backbone, reference):
-    """Adam, some steps towards anywhere: what the reference images say moves the less, the larger the weight."""
+    """Adam, some steps towards anywhere: what the reference images say moves the less, the larger
+    the weight.
+    """
     drifts = []
     for weight in (0.0, 1.0, 100.0, 1e4):
         adapter = student(backbone)
@@ -103,7 +140,12 @@ def test_a_larger_weight_leaves_a_smaller_drift_on_the_reference(backbone, refer
             (features[:, 0].sum() + weight * plugin.loss(torch.arange(8))).backward()
             optimizer.step()
         drifts.append(
-            (l2_normalize(adapter.image(reference.inputs(reference.ids))) - l2_normalize(reference.features)).norm().item()
+            (
+                l2_normalize(adapter.image(reference.inputs(reference.ids)))
+                - l2_normalize(reference.features)
+            )
+            .norm()
+            .item()
         )
     assert drifts == sorted(drifts, reverse=True)
 
@@ -128,13 +170,19 @@ def begun(plugin, pixels, classes=(0, 1)):
     dataset = [(image, 0) for image in pixels]
     experience = SimpleNamespace(dataset=dataset, classes_in_this_experience=classes)
     clock = SimpleNamespace(train_exp_counter=0, train_exp_epochs=0, train_epoch_iterations=0)
-    strategy = SimpleNamespace(experience=experience, clock=clock, device="cpu", train_mb_size=8, loss=torch.tensor(0.0))
+    strategy = SimpleNamespace(
+        experience=experience, clock=clock, device="cpu", train_mb_size=8, loss=torch.tensor(0.0)
+    )
     plugin.before_training_exp(strategy)
     return strategy
 
 
-@pytest.mark.parametrize("settings", [{}, {"sentences": "random", "random_sentences": 20}, {"texts": "student"}])
-def test_lwf_has_no_gradient_where_the_experience_began_and_one_where_it_has_come_to(backbone, pixels, settings):
+@pytest.mark.parametrize(
+    "settings", [{}, {"sentences": "random", "random_sentences": 20}, {"texts": "student"}]
+)
+def test_lwf_has_no_gradient_where_the_experience_began_and_one_where_it_has_come_to(
+    backbone, pixels, settings
+):
     adapter = student(backbone, moved=0.3)
     plugin = Lwf(adapter, **settings)
     strategy = begun(plugin, pixels)
@@ -142,7 +190,9 @@ def test_lwf_has_no_gradient_where_the_experience_began_and_one_where_it_has_com
     strategy.loss.backward()
     assert steepest(adapter) < 1e-4
     with torch.no_grad():
-        adapter.towers.visual_projection.weight.add_(torch.randn_like(adapter.towers.visual_projection.weight))
+        adapter.towers.visual_projection.weight.add_(
+            torch.randn_like(adapter.towers.visual_projection.weight)
+        )
     strategy.loss = torch.tensor(0.0)
     plugin.before_backward(strategy)
     strategy.loss.backward()
@@ -152,8 +202,12 @@ def test_lwf_has_no_gradient_where_the_experience_began_and_one_where_it_has_com
 
 
 def test_lwf_notes_the_model_as_it_trains_whatever_it_was_used_for_before(backbone, pixels):
-    """A step scores a class by its first template, testing by all of them; and what is noted has no chance in it."""
-    table = tuple(Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE)
+    """A step scores a class by its first template, testing by all of them; and what is noted has no
+    chance in it.
+    """
+    table = tuple(
+        Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE
+    )
     full = build_adapter(FullConfig(), backbone, table, seed=0).eval()
     plugin = Lwf(full, texts="student")
     strategy = begun(plugin, pixels)
@@ -178,10 +232,14 @@ def test_lwf_equals_its_formula(backbone, pixels):
     strategy = begun(plugin, pixels)
     with torch.no_grad():
         teacher_images, texts = l2_normalize(adapter.image(pixels)), adapter.classifier((0, 1))
-        adapter.towers.visual_projection.weight.mul_(1 + torch.rand(adapter.towers.visual_projection.weight.shape))
+        adapter.towers.visual_projection.weight.mul_(
+            1 + torch.rand(adapter.towers.visual_projection.weight.shape)
+        )
     plugin.before_backward(strategy)
     scale = backbone.logit_scale
-    expected = 5 * both_directions(scale * teacher_images @ texts.T, scale * l2_normalize(adapter.image(pixels)) @ texts.T, 2.0)
+    expected = 5 * both_directions(
+        scale * teacher_images @ texts.T, scale * l2_normalize(adapter.image(pixels)) @ texts.T, 2.0
+    )
     assert strategy.loss.item() == pytest.approx(expected.item(), rel=1e-4)
 
 
@@ -201,7 +259,9 @@ def test_lwf_on_a_head_wants_the_students_texts(backbone):
 @pytest.mark.parametrize("config", [ConcatConfig(), AnswerPromptConfig()])
 def test_lwf_on_answers_without_texts_of_classes_wants_the_students_texts(backbone, config):
     with pytest.raises(Mistake, match=r"does not learn image features; set plugins\.lwf\.texts"):
-        build_plugin(LwfConfig(), PluginContext(build_adapter(config, backbone, ANSWERS, seed=0), None, 0))
+        build_plugin(
+            LwfConfig(), PluginContext(build_adapter(config, backbone, ANSWERS, seed=0), None, 0)
+        )
 
 
 def test_random_sentences_are_ten_tokens_between_start_and_end(backbone):

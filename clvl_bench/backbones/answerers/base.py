@@ -1,7 +1,9 @@
-"""Answerer: a frozen model that answers questions about images in its own words. No candidates are shown to it.
+"""Answerer: a frozen model that answers questions about images in its own words. No candidates are
+shown to it.
 
-Questions of one length go through it together, so that none is padded: transformers 5.23 computes a mask for BLIP's attention
-to the question and drops it on the way, and an answer would depend on the longest question beside it.
+Questions of one length go through it together, so that none is padded: transformers 5.23 computes a
+mask for BLIP's attention to the question and drops it on the way, and an answer would depend on the
+longest question beside it.
 """
 
 from abc import ABC, abstractmethod
@@ -25,7 +27,9 @@ FILES = ("model.safetensors", "pytorch_model.bin")
 
 @dataclass(frozen=True)
 class Parts:
-    """What a folder of weights becomes: the model, its tokeniser and its own processing of images."""
+    """What a folder of weights becomes: the model, its tokeniser and its own processing of
+    images.
+    """
 
     model: Any
     tokenizer: Any
@@ -33,7 +37,8 @@ class Parts:
 
 
 def read_parts(model: Any, images: Any, folder: Path, *, what: str, name: str) -> Parts:
-    """The parts in a folder in transformers' layout. Nothing in it is executed, and no socket is opened.
+    """The parts in a folder in transformers' layout. Nothing in it is executed, and no socket is
+    opened.
 
     Raises:
         Damage: a file of the folder cannot be read; `what` is what it was read as.
@@ -41,38 +46,63 @@ def read_parts(model: Any, images: Any, folder: Path, *, what: str, name: str) -
     from transformers import BertTokenizer
 
     read = read_model(model, folder, what, name, role="answerer")
-    return Parts(read, *(read_part(kind, folder, what, name, role="answerer") for kind in (BertTokenizer, images)))
+    return Parts(
+        read,
+        *(read_part(kind, folder, what, name, role="answerer") for kind in (BertTokenizer, images)),
+    )
 
 
 class Answerer(ABC):
     """What a run may ask of it; always in fp32.
 
-    `key` is of everything that decides an answer: the hashes of the folder's files and `how` the answer comes about.
+    `key` is of everything that decides an answer: the hashes of the folder's files and `how` the
+    answer comes about.
     """
 
     how: str
 
     def __init__(
-        self, parts: Parts, *, context_length: int, name: str, family: str, weights_sha256: str, hashes: Mapping[str, str]
+        self,
+        parts: Parts,
+        *,
+        context_length: int,
+        name: str,
+        family: str,
+        weights_sha256: str,
+        hashes: Mapping[str, str],
     ) -> None:
         self.name, self.family, self.weights_sha256 = name, family, weights_sha256
         self.key = sha256(to_json({"files": dict(hashes), "how": self.how}))
         self._model = parts.model.eval().requires_grad_(False)
-        self._tokeniser, self._images, self._context_length = parts.tokenizer, parts.images, context_length
+        self._tokeniser, self._images, self._context_length = (
+            parts.tokenizer,
+            parts.images,
+            context_length,
+        )
 
     @abstractmethod
     def look(self, pixels: Mapping[str, Tensor]) -> Any:
-        """What can be said of an image before anything is asked, from one that went through the model's own processing."""
+        """What can be said of an image before anything is asked, from one that went through the
+        model's own processing.
+        """
 
     @abstractmethod
     def say(self, seen: Any, questions: Tensor) -> list[str]:
-        """Answers to questions of one length, as token ids [questions, length], about what was seen."""
+        """Answers to questions of one length, as token ids [questions, length], about what was
+        seen.
+        """
 
     @torch.no_grad()
     def answers(self, image: NDArray[np.uint8], questions: Sequence[str]) -> list[str]:
-        """An answer to each question about one image, RGB pixels [height, width, 3]. A question too long loses its end."""
-        seen = self.look(self._images(images=[Pillow.fromarray(image)], return_tensors="pt").to(self.device))
-        asked = self._tokeniser(list(questions), truncation=True, max_length=self._context_length)["input_ids"]
+        """An answer to each question about one image, RGB pixels [height, width, 3]. A question too
+        long loses its end.
+        """
+        seen = self.look(
+            self._images(images=[Pillow.fromarray(image)], return_tensors="pt").to(self.device)
+        )
+        asked = self._tokeniser(list(questions), truncation=True, max_length=self._context_length)[
+            "input_ids"
+        ]
         said = [""] * len(asked)
         for length in sorted(set(map(len, asked))):
             rows = [row for row, ids in enumerate(asked) if len(ids) == length]

@@ -1,8 +1,10 @@
-"""BLIP as transformers holds it (Li et al. 2022, BLIP: bootstrapping language-image pre-training for unified vision-language
-understanding and generation, ICML, arXiv:2201.12086): a question is read beside the image, and its answer written word by word.
+"""BLIP as transformers holds it (Li et al. 2022, BLIP: bootstrapping language-image pre-training
+for unified vision-language understanding and generation, ICML, arXiv:2201.12086): a question is
+read beside the image, and its answer written word by word.
 
-Differs from the authors' inference: the likeliest word each time, where they follow three beams; and, as in transformers, the
-question keeps its own first token. The image is encoded once for all questions about it.
+Differs from the authors' inference: the likeliest word each time, where they follow three beams;
+and, as in transformers, the question keeps its own first token. The image is encoded once for all
+questions about it.
 """
 
 from collections.abc import Mapping
@@ -23,12 +25,16 @@ class Blip(Answerer):
     how = f"greedy, {LONGEST} tokens"
 
     def look(self, pixels: Mapping[str, Tensor]) -> Tensor:
-        seen: Tensor = self._model.vision_model(pixel_values=pixels["pixel_values"]).last_hidden_state
+        seen: Tensor = self._model.vision_model(
+            pixel_values=pixels["pixel_values"]
+        ).last_hidden_state
         return seen
 
     def say(self, seen: Tensor, questions: Tensor) -> list[str]:
         model, count, text = self._model, len(questions), self._model.config.text_config
-        read = model.text_encoder(input_ids=questions, encoder_hidden_states=seen.expand(count, -1, -1)).last_hidden_state
+        read = model.text_encoder(
+            input_ids=questions, encoder_hidden_states=seen.expand(count, -1, -1)
+        ).last_hidden_state
         written = model.text_decoder.generate(
             input_ids=questions.new_full((count, 1), text.bos_token_id),
             encoder_hidden_states=read,
@@ -43,7 +49,8 @@ class Blip(Answerer):
 
 
 def load(folder: Path, **identity: Any) -> Blip:
-    """A BLIP for questions from a folder in transformers' layout. Nothing in it is executed, and no socket is opened.
+    """A BLIP for questions from a folder in transformers' layout. Nothing in it is executed, and no
+    socket is opened.
 
     Raises:
         Damage: a file of the folder cannot be read.
@@ -52,6 +59,14 @@ def load(folder: Path, **identity: Any) -> Blip:
     from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
     parts = read_parts(
-        BlipForQuestionAnswering, BlipImageProcessorPil, folder, what="BLIP for questions", name=identity["name"]
+        BlipForQuestionAnswering,
+        BlipImageProcessorPil,
+        folder,
+        what="BLIP for questions",
+        name=identity["name"],
     )
-    return Blip(parts, context_length=int(parts.model.config.text_config.max_position_embeddings), **identity)
+    return Blip(
+        parts,
+        context_length=int(parts.model.config.text_config.max_position_embeddings),
+        **identity,
+    )

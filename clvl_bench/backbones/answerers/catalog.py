@@ -1,4 +1,5 @@
-"""Answerers by name: models that answer questions about images in their own words, pinned; a folder of them works by its path.
+"""Answerers by name: models that answer questions about images in their own words, pinned; a folder
+of them works by its path.
 
 They stand beside a backbone, never in its place: a reference row of tables of answers.
 """
@@ -9,18 +10,32 @@ from clvl_bench.backbones.catalog import BackboneDeclaration, found_in
 
 ANSWERERS: tuple[BackboneDeclaration, ...] = (
     BackboneDeclaration(
-        name="blip-vqa-base", title="BLIP ViT-B/16 for VQA", family="BLIP (VQA v2)", repository="Salesforce/blip-vqa-base",
+        name="blip-vqa-base",
+        title="BLIP ViT-B/16 for VQA",
+        family="BLIP (VQA v2)",
+        repository="Salesforce/blip-vqa-base",
         revision="787b3d35d57e49572baabd22884b3d5a05acf072",
         sha256="33786eed34def0c95fa948128cb4386be9b9219aa2c2e25f1c9c744692121bb7",
-        parameters_m=361.2, download_mb=1540.0, licence="BSD-3-Clause", image_size=384, context_length=512,
+        parameters_m=361.2,
+        download_mb=1540.0,
+        licence="BSD-3-Clause",
+        image_size=384,
+        context_length=512,
     ),
     BackboneDeclaration(
-        name="vilt-b32-finetuned-vqa", title="ViLT-B/32 for VQA", family="ViLT (VQA v2)",
-        repository="dandelin/vilt-b32-finetuned-vqa", revision="d0a1f6ab88522427a7ae76ceb6e1e1e7b68a1d08",
+        name="vilt-b32-finetuned-vqa",
+        title="ViLT-B/32 for VQA",
+        family="ViLT (VQA v2)",
+        repository="dandelin/vilt-b32-finetuned-vqa",
+        revision="d0a1f6ab88522427a7ae76ceb6e1e1e7b68a1d08",
         weights="pytorch_model.bin",  # no safetensors at that commit
-        parameters_m=117.6, download_mb=470.0, licence="Apache-2.0", image_size=384, context_length=40,
+        parameters_m=117.6,
+        download_mb=470.0,
+        licence="Apache-2.0",
+        image_size=384,
+        context_length=40,
     ),
-)  # fmt: skip
+)
 
 
 def find_answerer(name: str) -> BackboneDeclaration | Path:

@@ -1,4 +1,6 @@
-"""Answerers: weights on disk -> a frozen model that answers questions. A name finds pinned weights, a path any folder."""
+"""Answerers: weights on disk -> a frozen model that answers questions. A name finds pinned weights,
+a path any folder.
+"""
 
 from importlib import import_module
 from pathlib import Path
@@ -26,16 +28,24 @@ def load_answerer(name: str, *, device: str = "cpu") -> Answerer:
     folder = found if isinstance(found, Path) else folder_of(found)
     if not (folder / CONFIG).is_file():
         if declared is None:
-            raise Damage(f"answerer {name}: the folder has no {CONFIG}; give a folder in transformers' layout")
+            raise Damage(
+                f"answerer {name}: the folder has no {CONFIG}; give a folder in transformers' "
+                f"layout"
+            )
         raise Missing(
-            f"answerer {name}: {declared.repository} is not on this machine; {declared.how_to_get}; "
+            f"answerer {name}: {declared.repository} is not on this machine; "
+            f"{declared.how_to_get}; "
             "or give a folder of its files: --set adapter.answerer=./FOLDER"
         )
     files = opened(folder, declared)
     kind = read_json(folder / CONFIG).get("model_type")
     if kind not in LAYOUTS:
-        raise Damage(f"answerer {name}: {CONFIG} says model_type {kind!r}; read are {', '.join(LAYOUTS)}")
+        raise Damage(
+            f"answerer {name}: {CONFIG} says model_type {kind!r}; read are {', '.join(LAYOUTS)}"
+        )
     layout = import_module(f"clvl_bench.backbones.answerers.{LAYOUTS[kind]}")
     weights = files.weights_sha256(FILES, what=f"answerer {name}")
-    answerer: Answerer = layout.load(folder, name=found.name, family=files.family, weights_sha256=weights, hashes=files.hashes)
+    answerer: Answerer = layout.load(
+        folder, name=found.name, family=files.family, weights_sha256=weights, hashes=files.hashes
+    )
     return answerer.to(device)

@@ -1,8 +1,10 @@
-"""ViLT as transformers holds it (Kim et al. 2021, ViLT: vision-and-language transformer without convolution or region
-supervision, ICML, arXiv:2102.03334): one transformer over words and patches, and a head with a row for each of 3,129 answers.
+"""ViLT as transformers holds it (Kim et al. 2021, ViLT: vision-and-language transformer without
+convolution or region supervision, ICML, arXiv:2102.03334): one transformer over words and patches,
+and a head with a row for each of 3,129 answers.
 
-Images keep their shape; one is asked about at a time, so that none is padded. transformers draws the order of patches, and of
-too many which to keep, from the global generator: here the draw is keyed, and all are kept.
+Images keep their shape; one is asked about at a time, so that none is padded. transformers draws
+the order of patches, and of too many which to keep, from the global generator: here the draw is
+keyed, and all are kept.
 """
 
 from collections.abc import Mapping
@@ -28,7 +30,10 @@ class Vilt(Answerer):
         return pixels  # words and patches meet in the first layer
 
     def say(self, seen: Mapping[str, Tensor], questions: Tensor) -> list[str]:
-        pixels, mask = (seen[part].expand(len(questions), *seen[part].shape[1:]) for part in ("pixel_values", "pixel_mask"))
+        pixels, mask = (
+            seen[part].expand(len(questions), *seen[part].shape[1:])
+            for part in ("pixel_values", "pixel_mask")
+        )
         with keyed("patches of an answerer"):
             found = self._model(
                 input_ids=questions,
@@ -37,11 +42,15 @@ class Vilt(Answerer):
                 pixel_values=pixels,
                 pixel_mask=mask,
             )
-        return [str(self._model.config.id2label[place]) for place in found.logits.argmax(dim=-1).tolist()]
+        return [
+            str(self._model.config.id2label[place])
+            for place in found.logits.argmax(dim=-1).tolist()
+        ]
 
 
 def load(folder: Path, **identity: Any) -> Vilt:
-    """A ViLT for questions from a folder in transformers' layout. Nothing in it is executed, and no socket is opened.
+    """A ViLT for questions from a folder in transformers' layout. Nothing in it is executed, and no
+    socket is opened.
 
     Raises:
         Damage: a file of the folder cannot be read.
@@ -50,7 +59,11 @@ def load(folder: Path, **identity: Any) -> Vilt:
     from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
 
     parts = read_parts(
-        ViltForQuestionAnswering, ViltImageProcessorPil, folder, what="ViLT for questions", name=identity["name"]
+        ViltForQuestionAnswering,
+        ViltImageProcessorPil,
+        folder,
+        what="ViLT for questions",
+        name=identity["name"],
     )
     parts.model.config.max_image_length = EVERY_PATCH
     return Vilt(parts, context_length=int(parts.model.config.max_position_embeddings), **identity)

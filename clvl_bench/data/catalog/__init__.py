@@ -1,1 +1,3 @@
-"""Catalog: declarations of datasets, one file each or one a family. They know nothing of continual learning."""
+"""Catalog: declarations of datasets, one file each or one a family. They know nothing of continual
+learning.
+"""

@@ -1,11 +1,15 @@
-"""Candidate: what a logit is for. A class or an answer by its name, with the templates that turn the name into a sentence."""
+"""Candidate: what a logit is for. A class or an answer by its name, with the templates that turn
+the name into a sentence.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One class that may be scored, and the dataset whose templates it uses; those of an answer may hold {question}."""
+    """One class that may be scored, and the dataset whose templates it uses; those of an answer may
+    hold {question}.
+    """
 
     name: str
     dataset: str
@@ -18,7 +22,9 @@ class Candidate:
 
     def prompts_for(self, question: str) -> tuple[str, ...]:
         """The name in every template, behind a question where the template has a place for one."""
-        return tuple(template.format(self.words, question=question).strip() for template in self.templates)
+        return tuple(
+            template.format(self.words, question=question).strip() for template in self.templates
+        )
 
     @property
     def words(self) -> str:
@@ -27,5 +33,7 @@ class Candidate:
 
     @property
     def title(self) -> str:
-        """The name with its dataset's, which tells it from a name that another dataset has as well."""
+        """The name with its dataset's, which tells it from a name that another dataset has as
+        well.
+        """
         return f"{self.dataset}: {self.name}"

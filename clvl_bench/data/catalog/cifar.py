@@ -1,4 +1,6 @@
-"""CIFAR-10 and CIFAR-100: everyday things in 32x32 pixels; the usual general sets for zero-shot retention."""
+"""CIFAR-10 and CIFAR-100: everyday things in 32x32 pixels; the usual general sets for zero-shot
+retention.
+"""
 
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import HubSource

@@ -1,7 +1,7 @@
 """Declaration: what must be known about a dataset before anything of it is read.
 
-Class names, prompt templates, splits and revision decide a zero-shot number as much as the model does, so they are data
-with a version. A declaration knows nothing of continual learning.
+Class names, prompt templates, splits and revision decide a zero-shot number as much as the model
+does, so they are data with a version. A declaration knows nothing of continual learning.
 """
 
 import json
@@ -16,22 +16,26 @@ from clvl_bench.data.catalog.sources import Source
 
 Domain = Literal["toy", "satellite", "medical", "general", "unknown"]
 DuplicatesPolicy = Literal["report", "error", "skip"]
-"""What to do about test images that are among the training images as well: count them, stop, or leave them out of the test."""
+"""What to do about test images that are among the training images as well: count them, stop, or
+leave them out of the test."""
 
 
 class ImageDataset(Schema):
     """An image classification dataset.
 
-    `labels` are the names in the data, in the order of the label numbers; `classes` the names in prompts, in the same
-    order. In a file, `classes` may be a list, a table from label to name, or the path of a JSON list; for a folder it may
-    be left out. `prompts` names the published set that classes and templates are taken from, or is "own" where they are
-    written out. `splits` are the published sizes: data of another size are refused. `samples` is the published size of a
-    dataset that was published without a split. `captions` is a text file, one sentence a line (of a table: its first
-    column), that goes with the images as a reference set. `variant_of` is the dataset whose images, cut otherwise, these are:
-    prompt sets know it by that name. `download_mb` is about what the published files weigh.
+    `labels` are the names in the data, in the order of the label numbers; `classes` the names in
+    prompts, in the same order. In a file, `classes` may be a list, a table from label to name, or
+    the path of a JSON list; for a folder it may be left out. `prompts` names the published set that
+    classes and templates are taken from, or is "own" where they are written out. `splits` are the
+    published sizes: data of another size are refused. `samples` is the published size of a dataset
+    that was published without a split. `captions` is a text file, one sentence a line (of a table:
+    its first column), that goes with the images as a reference set. `variant_of` is the dataset
+    whose images, cut otherwise, these are: prompt sets know it by that name. `download_mb` is about
+    what the published files weigh.
 
-    `on_duplicates` is about test images that are among the training images as well. Nothing said, those of a published split or
-    dataset are counted, since published numbers have them too, and those of one's own data are an error.
+    `on_duplicates` is about test images that are among the training images as well. Nothing said,
+    those of a published split or dataset are counted, since published numbers have them too, and
+    those of one's own data are an error.
     """
 
     name: str = ""
@@ -63,13 +67,22 @@ class ImageDataset(Schema):
     @model_validator(mode="before")
     @classmethod
     def _prompts_of_a_set(cls, content: Any) -> Any:
-        if not isinstance(content, dict) or not isinstance(content.get("prompts"), str) or content["prompts"] == OWN:
+        if (
+            not isinstance(content, dict)
+            or not isinstance(content.get("prompts"), str)
+            or content["prompts"] == OWN
+        ):
             return content
-        classes, templates = prompts_of(content["prompts"], str(content.get("variant_of") or content.get("name")))
+        classes, templates = prompts_of(
+            content["prompts"], str(content.get("variant_of") or content.get("name"))
+        )
         published = {"classes": tuple(classes.values()), "templates": templates}
         for field, value in published.items():
             if field in content and tuple(content[field]) != value:
-                raise ValueError(f"{field}: are not those of the set '{content['prompts']}'; remove them, or prompts")
+                raise ValueError(
+                    f"{field}: are not those of the set '{content['prompts']}'; remove them, or "
+                    f"prompts"
+                )
         return {"labels": tuple(classes), **content, **published}
 
     @property
@@ -86,20 +99,31 @@ class ImageDataset(Schema):
     def _names_fit(self) -> Self:
         for template in self.templates:
             if template.count("{}") != 1:
-                raise ValueError(f"templates: got '{template}'; each template holds {{}} once, where the class name goes")
+                raise ValueError(
+                    f"templates: got '{template}'; each template holds {{}} once, where the class "
+                    f"name goes"
+                )
         if self.labels and len(self.labels) != len(self.classes):
-            raise ValueError(f"labels: got {len(self.labels)} for {len(self.classes)} classes; give one label a class")
+            raise ValueError(
+                f"labels: got {len(self.labels)} for {len(self.classes)} classes; give one label a "
+                f"class"
+            )
         for name in set(self.labels):
             if self.labels.count(name) > 1:
-                raise ValueError(f"labels: '{name}' stands twice; give each class a label of its own")
+                raise ValueError(
+                    f"labels: '{name}' stands twice; give each class a label of its own"
+                )
         twice = sorted({name for name in self.classes if self.classes.count(name) > 1})
         if twice:
-            raise ValueError(f"classes: '{twice[0]}' stands twice; give each class a name of its own")
+            raise ValueError(
+                f"classes: '{twice[0]}' stands twice; give each class a name of its own"
+            )
         return self
 
 
 def localised(content: Any, *, base: Path, declared: bool = False) -> Any:
-    """A dataset table of a user's file with its paths made absolute and its class names read, before validation.
+    """A dataset table of a user's file with its paths made absolute and its class names read,
+    before validation.
 
     `declared`: it is laid over a declaration of the suite, which has the class names.
 
@@ -121,8 +145,16 @@ def localised(content: Any, *, base: Path, declared: bool = False) -> Any:
         if isinstance(source.get(key), str):
             source[key] = _existing(f"source.{key}", source[key], base)
         elif isinstance(source.get(key), dict):
-            source[key] = {name: _existing(f"source.{key}.{name}", path, base) for name, path in source[key].items()}
-    if not declared and "classes" not in content and source.get("kind") == "folder" and isinstance(source.get("path"), Path):
+            source[key] = {
+                name: _existing(f"source.{key}.{name}", path, base)
+                for name, path in source[key].items()
+            }
+    if (
+        not declared
+        and "classes" not in content
+        and source.get("kind") == "folder"
+        and isinstance(source.get("path"), Path)
+    ):
         content["classes"] = folder_classes(source["path"])
     return {**content, "source": source}
 
@@ -130,13 +162,21 @@ def localised(content: Any, *, base: Path, declared: bool = False) -> Any:
 def folder_classes(path: Path) -> tuple[str, ...]:
     """The class folders of an image folder, sorted: those of its train split where it has one."""
     top = path / "train" if (path / "train").is_dir() else path
-    return tuple(sorted(folder.name for folder in top.iterdir() if folder.is_dir() and not folder.name.startswith(".")))
+    return tuple(
+        sorted(
+            folder.name
+            for folder in top.iterdir()
+            if folder.is_dir() and not folder.name.startswith(".")
+        )
+    )
 
 
 def _existing(key: str, written: Any, base: Path) -> Path:
     path = (base / str(written)).expanduser()
     if not path.exists():
-        raise ValueError(f"{key}: '{written}' does not exist; paths count from the file's own folder")
+        raise ValueError(
+            f"{key}: '{written}' does not exist; paths count from the file's own folder"
+        )
     return path.resolve()
 
 
@@ -144,7 +184,9 @@ def _read_names(key: str, path: Path, shown: str) -> tuple[str, ...]:
     try:
         names = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(f"{key}: '{shown}' does not exist; paths count from the file's own folder") from None
+        raise ValueError(
+            f"{key}: '{shown}' does not exist; paths count from the file's own folder"
+        ) from None
     except ValueError:
         raise ValueError(f"{key}: '{shown}' is not JSON; give a list of class names") from None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):

@@ -1,10 +1,12 @@
-"""General and fine-grained sets: those of MTIL (Zheng et al. 2023, arXiv:2303.06628) that are not declared elsewhere, and
-ImageNet.
+"""General and fine-grained sets: those of MTIL (Zheng et al. 2023, arXiv:2303.06628) that are not
+declared elsewhere, and ImageNet.
 
-Class names and templates are CLIP's; label numbers count as the publishers count. Caltech101 is MTIL's: 101 classes, both
-kinds of faces and no background; SUN397 has ten published partitions, Caltech101 none, so no split of theirs is declared.
-ZSCL draws 20 % of EuroSAT, Caltech101 and SUN397 for testing with the seed 42, over the files as torchvision lists them. That
-order is by name for the first two, so that their draws can be made again; for SUN397 it is the file system's, and cannot.
+Class names and templates are CLIP's; label numbers count as the publishers count. Caltech101 is
+MTIL's: 101 classes, both kinds of faces and no background; SUN397 has ten published partitions,
+Caltech101 none, so no split of theirs is declared. ZSCL draws 20 % of EuroSAT, Caltech101 and
+SUN397 for testing with the seed 42, over the files as torchvision lists them. That order is by name
+for the first two, so that their draws can be made again; for SUN397 it is the file system's, and
+cannot.
 """
 
 from clvl_bench.data.catalog.declaration import ImageDataset
@@ -16,7 +18,9 @@ _MNIST_ARRAYS = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}
 def _parquet(*splits: str) -> ParquetSource:
     """What the hub's copies look like: `data/train-*.parquet`."""
     names = {"train": "train", "valid": "validation", "test": "test"}
-    return ParquetSource(path="data", files={split: f"{names[split]}-*.parquet" for split in splits})
+    return ParquetSource(
+        path="data", files={split: f"{names[split]}-*.parquet" for split in splits}
+    )
 
 
 AIRCRAFT = ImageDataset(
@@ -35,7 +39,9 @@ CALTECH101 = ImageDataset(
     name="caltech101",
     title="Caltech101",
     domain="general",
-    source=OwnCopySource(like=FolderSource(path="101_ObjectCategories", split_file="split_zhou_Caltech101.json")),
+    source=OwnCopySource(
+        like=FolderSource(path="101_ObjectCategories", split_file="split_zhou_Caltech101.json")
+    ),
     prompts="openai",
     samples=8677,
     download_mb=137,
@@ -49,7 +55,9 @@ CALTECH101_ZSCL = ImageDataset(
     title="Caltech101, ZSCL's draw of 20 %",
     domain="general",
     source=OwnCopySource(
-        like=FolderSource(path="101_ObjectCategories", test_fraction=0.2, split_seed=42, split_draw="random_split")
+        like=FolderSource(
+            path="101_ObjectCategories", test_fraction=0.2, split_seed=42, split_draw="random_split"
+        )
     ),
     prompts="openai",
     splits={"train": 6941, "test": 1736},
@@ -79,7 +87,8 @@ FLOWERS102 = ImageDataset(
     splits={"train": 1020, "valid": 1020, "test": 6149},
     download_mb=345,
     licence="not stated",
-    citation="Nilsback and Zisserman 2008, Automated flower classification over a large number of classes",
+    citation="Nilsback and Zisserman 2008, Automated flower classification over a large number of "
+    "classes",
 )
 
 FOOD101 = ImageDataset(
@@ -142,10 +151,10 @@ SUN397 = ImageDataset(
     citation="Xiao et al. 2010, SUN database (CVPR)",
 )
 
-# The published validation images are the test split (their folder is called test in a copy): the labels of the test set were
-# not published. Labels are the WordNet ids that the class folders are called by. Two of CLIP's names stand for two classes
-# each ("missile", "sunglasses"); the second class keeps its WordNet name here ("projectile", "sunglass"), as two equal names
-# would tie.
+# The published validation images are the test split (their folder is called test in a copy): the
+# labels of the test set were not published. Labels are the WordNet ids that the class folders are
+# called by. Two of CLIP's names stand for two classes each ("missile", "sunglasses"); the second
+# class keeps its WordNet name here ("projectile", "sunglass"), as two equal names would tie.
 IMAGENET = ImageDataset(
     name="imagenet",
     title="ImageNet-1k, validation as test",
@@ -158,4 +167,16 @@ IMAGENET = ImageDataset(
     citation="Russakovsky et al. 2015 (arXiv:1409.0575)",
 )
 
-GENERAL = (AIRCRAFT, CALTECH101, CALTECH101_ZSCL, DTD, FLOWERS102, FOOD101, MNIST, OXFORD_PETS, STANFORD_CARS, SUN397, IMAGENET)
+GENERAL = (
+    AIRCRAFT,
+    CALTECH101,
+    CALTECH101_ZSCL,
+    DTD,
+    FLOWERS102,
+    FOOD101,
+    MNIST,
+    OXFORD_PETS,
+    STANFORD_CARS,
+    SUN397,
+    IMAGENET,
+)

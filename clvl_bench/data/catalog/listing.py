@@ -20,10 +20,22 @@ from clvl_bench.data.catalog.vqa_sources import (
     VqaSource,
 )
 
-DATASETS: tuple[ImageDataset, ...] = (*TOYS, *EUROSATS, RESISC45, *SCENES, *MEDMNIST, *ISIC, CIFAR10, CIFAR100, *GENERAL)
+DATASETS: tuple[ImageDataset, ...] = (
+    *TOYS,
+    *EUROSATS,
+    RESISC45,
+    *SCENES,
+    *MEDMNIST,
+    *ISIC,
+    CIFAR10,
+    CIFAR100,
+    *GENERAL,
+)
 QUESTIONS: tuple[VqaDataset, ...] = (*TOY_QUESTIONS, *MEDICAL_QUESTIONS, *SATELLITE_QUESTIONS)
 QUESTION_NAMES: tuple[str, ...] = tuple(dataset.name for dataset in QUESTIONS)
-QUESTION_KINDS: tuple[str, ...] = tuple(kind.model_fields["kind"].default for kind in get_args(get_args(VqaSource)[0]))
+QUESTION_KINDS: tuple[str, ...] = tuple(
+    kind.model_fields["kind"].default for kind in get_args(get_args(VqaSource)[0])
+)
 """The kinds of sources of questions."""
 NAMES: tuple[str, ...] = (*(dataset.name for dataset in DATASETS), *QUESTION_NAMES)
 

@@ -1,8 +1,10 @@
-"""Prompt sets: class names and templates as they were published, under the name of who published them.
+"""Prompt sets: class names and templates as they were published, under the name of who published
+them.
 
-They decide a zero-shot number as much as the weights do, so a set is data with a name, one JSON file each, and the name
-stands in the record of a run: `openai` (Radford et al. 2021, CLIP's `data/prompts.md`), `coop` (Zhou et al. 2022: one
-template a dataset, and names of its own), `clip_benchmark` (LAION's CLIP_benchmark). A set that changes gets a new name.
+They decide a zero-shot number as much as the weights do, so a set is data with a name, one JSON
+file each, and the name stands in the record of a run: `openai` (Radford et al. 2021, CLIP's
+`data/prompts.md`), `coop` (Zhou et al. 2022: one template a dataset, and names of its own),
+`clip_benchmark` (LAION's CLIP_benchmark). A set that changes gets a new name.
 """
 
 import json
@@ -13,13 +15,16 @@ from typing import Any, NamedTuple
 from clvl_bench.core.errors import unknown
 
 OWN = "own"
-"""The name for prompts of no set: those that a declaration or a table in a benchmark file writes out itself."""
+"""The name for prompts of no set: those that a declaration or a table in a benchmark file writes
+out itself."""
 
 _FOLDER = Path(__file__).parent / "prompt_sets"
 
 
 class Prompts(NamedTuple):
-    """What a set says of one dataset: the name of each class by its label, in the order of the labels, and templates."""
+    """What a set says of one dataset: the name of each class by its label, in the order of the
+    labels, and templates.
+    """
 
     classes: dict[str, str]
     templates: tuple[str, ...]
@@ -40,7 +45,10 @@ def read_set(name: str) -> dict[str, Prompts]:
     if name not in names():
         raise ValueError(f"prompts: {unknown('set', name, names())}")
     content: dict[str, Any] = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    return {dataset: Prompts(entry["classes"], tuple(entry["templates"])) for dataset, entry in content.items()}
+    return {
+        dataset: Prompts(entry["classes"], tuple(entry["templates"]))
+        for dataset, entry in content.items()
+    }
 
 
 def prompts_of(name: str, dataset: str) -> Prompts:
@@ -51,7 +59,9 @@ def prompts_of(name: str, dataset: str) -> Prompts:
     """
     found = read_set(name)
     if dataset not in found:
-        raise ValueError(f"prompts: the set '{name}' has none for {dataset}; it has some for: {', '.join(found)}")
+        raise ValueError(
+            f"prompts: the set '{name}' has none for {dataset}; it has some for: {', '.join(found)}"
+        )
     return found[dataset]
 
 

@@ -1,4 +1,6 @@
-"""NWPU-RESISC45: aerial scenes, 45 classes of 700 images of 256x256 pixels, in the split of 18,900/6,300/6,300."""
+"""NWPU-RESISC45: aerial scenes, 45 classes of 700 images of 256x256 pixels, in the split of
+18,900/6,300/6,300.
+"""
 
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import HubSource
@@ -10,11 +12,16 @@ RESISC45 = ImageDataset(
     source=HubSource(
         repository="timm/resisc45",
         revision="fe12fc5f1b7606543b0355eda392f1ddc54625c6",
-        files={"train": "data/train-*.parquet", "valid": "data/validation-*.parquet", "test": "data/test-*.parquet"},
+        files={
+            "train": "data/train-*.parquet",
+            "valid": "data/validation-*.parquet",
+            "test": "data/test-*.parquet",
+        },
     ),
     prompts="openai",
     splits={"train": 18900, "valid": 6300, "test": 6300},
     download_mb=425,
     licence="not stated",
-    citation="Cheng et al. 2017, RESISC45 (Proc. IEEE 105); split: Neumann et al. 2019 (arXiv:1911.06721)",
+    citation="Cheng et al. 2017, RESISC45 (Proc. IEEE 105); split: Neumann et al. 2019 "
+    "(arXiv:1911.06721)",
 )

@@ -1,8 +1,9 @@
 """Satellite questions: RSVQA at low and high resolution, RSIVQA's five sets.
 
-RSVQA's counting rule: with `binned` (the published code's rule) numbers of objects at low resolution fall into 0, 1 to 10, 11
-to 100, 101 to 1000 and more, and areas at high resolution likewise; tables must say which. Its AA is the mean over the four
-types. RSIVQA names the images of UC Merced by number, as UCM-captions does, and those of AID as RSICD does.
+RSVQA's counting rule: with `binned` (the published code's rule) numbers of objects at low
+resolution fall into 0, 1 to 10, 11 to 100, 101 to 1000 and more, and areas at high resolution
+likewise; tables must say which. Its AA is the mean over the four types. RSIVQA names the images of
+UC Merced by number, as UCM-captions does, and those of AID as RSICD does.
 """
 
 from pathlib import Path
@@ -12,7 +13,10 @@ from clvl_bench.data.catalog.vqa_sources import RsivqaSource, RsvqaSource
 
 _LR_TYPES = ("presence", "comp", "count", "rural_urban")
 _HR_TYPES = ("presence", "comp", "count", "area")
-_CITATION = "Lobry et al. 2020, RSVQA: visual question answering for remote sensing data (IEEE TGRS 58; arXiv:2003.07333)"
+_CITATION = (
+    "Lobry et al. 2020, RSVQA: visual question answering for remote sensing data (IEEE "
+    "TGRS 58; arXiv:2003.07333)"
+)
 
 RSVQA_LR = VqaDataset(
     name="rsvqa_lr",
@@ -46,7 +50,8 @@ def _rsivqa(name: str, images: str, text: str) -> VqaDataset:
         source=RsivqaSource(text=Path(text)),
         normaliser="vqa",
         licence="not stated",
-        citation="Zheng et al. 2021, Mutual attention inception network for remote sensing visual question answering (TGRS)",
+        citation="Zheng et al. 2021, Mutual attention inception network for remote sensing visual "
+        "question answering (TGRS)",
     )
 
 

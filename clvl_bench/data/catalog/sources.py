@@ -1,4 +1,6 @@
-"""Sources: where the samples of a dataset lie, in which layout. The reader named after a source's `kind` reads it."""
+"""Sources: where the samples of a dataset lie, in which layout. The reader named after a source's
+`kind` reads it.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -8,11 +10,14 @@ from pydantic import Field, model_validator
 from clvl_bench.core.schema import Schema
 
 DamagePolicy = Literal["error", "skip"]
-"""What to do about images that cannot be decoded: stop, or leave them out and say so in the record."""
+"""What to do about images that cannot be decoded: stop, or leave them out and say so in the
+record."""
 
 
 class _Parquet(Schema):
-    """Parquet files; `files` maps a split to a glob pattern. A cell of `image` holds an encoded image, bare or as `bytes`."""
+    """Parquet files; `files` maps a split to a glob pattern. A cell of `image` holds an encoded
+    image, bare or as `bytes`.
+    """
 
     files: dict[str, str]
     image: str = "image"
@@ -52,19 +57,23 @@ class ToySource(Schema):
 
 
 class Rendering(Schema):
-    """How bands of 16 bits become RGB: three bands, counted from 1, and the value that becomes white (255)."""
+    """How bands of 16 bits become RGB: three bands, counted from 1, and the value that becomes
+    white (255).
+    """
 
     bands: tuple[int, int, int]
     white: float = Field(gt=0)
 
 
 class FolderSource(Schema):
-    """Images in class folders: `train/Class/*.jpg` and `test/Class/*.jpg`, or `Class/*.jpg` and a rule for splitting.
+    """Images in class folders: `train/Class/*.jpg` and `test/Class/*.jpg`, or `Class/*.jpg` and a
+    rule for splitting.
 
-    The rule is a share for testing, or `split_file`: the path of a JSON file in CoOp's layout, or a table from split to
-    the path of a text file with one file name a line. The share is drawn from each class by content, or over all files in
-    the order of their names as `torch.utils.data.random_split` draws (what ZSCL did, with the seed 42). `split_sha256` pins
-    the text files of a split. `render` is for files of many bands.
+    The rule is a share for testing, or `split_file`: the path of a JSON file in CoOp's layout, or a
+    table from split to the path of a text file with one file name a line. The share is drawn from
+    each class by content, or over all files in the order of their names as
+    `torch.utils.data.random_split` draws (what ZSCL did, with the seed 42). `split_sha256` pins the
+    text files of a split. `render` is for files of many bands.
     """
 
     kind: Literal["folder"] = "folder"
@@ -82,15 +91,21 @@ class FolderSource(Schema):
         if self.split_file is not None and self.test_fraction is not None:
             raise ValueError("split_file: stands beside test_fraction; keep one of them")
         if self.split_draw != "each_class" and self.test_fraction is None:
-            raise ValueError("split_draw: says how test_fraction is drawn; set test_fraction, or remove it")
+            raise ValueError(
+                "split_draw: says how test_fraction is drawn; set test_fraction, or remove it"
+            )
         if self.split_draw == "random_split" and self.on_damage == "skip":
-            raise ValueError('on_damage: random_split counts files, and a skipped one would shift the split; set "error"')
+            raise ValueError(
+                "on_damage: random_split counts files, and a skipped one would shift the split; "
+                'set "error"'
+            )
         return self
 
 
 class ArraysSource(Schema):
-    """A .npz file; `splits` maps a split to the names of its images (uint8, RGB [n, height, width, 3] or grey
-    [n, height, width]) and labels [n] or [n, 1]."""
+    """A .npz file; `splits` maps a split to the names of its images (uint8, RGB [n, height, width,
+    3] or grey [n, height, width]) and labels [n] or [n, 1].
+    """
 
     kind: Literal["arrays"] = "arrays"
     path: Path
@@ -98,10 +113,11 @@ class ArraysSource(Schema):
 
 
 class FeaturesSource(Schema):
-    """Precomputed image features of one backbone in a .npz file, and its text feature of each class in a .npy file.
+    """Precomputed image features of one backbone in a .npz file, and its text feature of each class
+    in a .npy file.
 
-    `splits` maps a split to one or more pairs of names (features [n, width], labels [n]), joined in this order.
-    Without `text` there is no zero-shot row.
+    `splits` maps a split to one or more pairs of names (features [n, width], labels [n]), joined in
+    this order. Without `text` there is no zero-shot row.
     """
 
     kind: Literal["features"] = "features"
@@ -123,6 +139,12 @@ class OwnCopySource(Schema):
 
 
 Source = Annotated[
-    HubSource | ParquetSource | ToySource | FolderSource | ArraysSource | FeaturesSource | OwnCopySource,
+    HubSource
+    | ParquetSource
+    | ToySource
+    | FolderSource
+    | ArraysSource
+    | FeaturesSource
+    | OwnCopySource,
     Field(discriminator="kind"),
 ]

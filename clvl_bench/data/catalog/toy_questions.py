@@ -1,4 +1,6 @@
-"""The toy worlds as questions: the pictures of toy_scans and toy_landcover, asked about what is known of them."""
+"""The toy worlds as questions: the pictures of toy_scans and toy_landcover, asked about what is
+known of them.
+"""
 
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import ToySource
@@ -33,15 +35,45 @@ def _toy(
 
 _SCANS_TYPES = ("presence", "finding", "count", "side", "modality", "comparison")
 TOY_SCANS_VQA = _toy(
-    "toy_scans_vqa", "toy: questions about body scans", TOY_SCANS, {"train": 3300, "test": 1650},
+    "toy_scans_vqa",
+    "toy: questions about body scans",
+    TOY_SCANS,
+    {"train": 3300, "test": 1650},
     {"type": _SCANS_TYPES, "modality": ("ct", "mri", "x-ray")},
-    ("yes", "no", "zero", "one", "two", "three", "four", "left", "right", "ct", "mri", "x-ray", "ultrasound",
-     *(f"a {finding}" for finding in ("nodule", "cyst", "fracture", "implant", "effusion", "tumour"))),
-)  # fmt: skip
+    (
+        "yes",
+        "no",
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "left",
+        "right",
+        "ct",
+        "mri",
+        "x-ray",
+        "ultrasound",
+        *(
+            f"a {finding}"
+            for finding in ("nodule", "cyst", "fracture", "implant", "effusion", "tumour")
+        ),
+    ),
+)
 TOY_LANDCOVER_VQA = _toy(
-    "toy_landcover_vqa", "toy: questions about land cover", TOY_LANDCOVER, {"train": 4800, "test": 1200},
+    "toy_landcover_vqa",
+    "toy: questions about land cover",
+    TOY_LANDCOVER,
+    {"train": 4800, "test": 1200},
     {"type": ("cover", "presence", "comparison")},
-    ("yes", "no", *(f"a {thing}" for thing in (*TOY_LANDCOVER.classes, "boat", "car", "flower", "fish", "umbrella"))),
-)  # fmt: skip
+    (
+        "yes",
+        "no",
+        *(
+            f"a {thing}"
+            for thing in (*TOY_LANDCOVER.classes, "boat", "car", "flower", "fish", "umbrella")
+        ),
+    ),
+)
 
 TOY_QUESTIONS = (TOY_SCANS_VQA, TOY_LANDCOVER_VQA)

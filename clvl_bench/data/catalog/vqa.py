@@ -1,7 +1,8 @@
 """VQA declaration: what must be known about a dataset of questions before anything of it is read.
 
-Its candidates are answers. In the closed track they are the answers of its train part, which only the data can tell; in the
-open track they are `answers`, a list that was written down without looking at any test part.
+Its candidates are answers. In the closed track they are the answers of its train part, which only
+the data can tell; in the open track they are `answers`, a list that was written down without
+looking at any test part.
 """
 
 import json
@@ -27,10 +28,11 @@ _LISTS = Path(__file__).parent / "answer_lists"
 class VqaDataset(Schema):
     """Images, questions about them, and answers.
 
-    `partitions` are the named ways to split it, with the number of questions of each part as published or counted; the
-    first is the official one. `values` are the values of each property, in the order in which experiences take them.
-    `template` turns a question and an answer into the sentence that is ranked without training. `answer_list` names a
-    shipped list of open candidates, where `answers` are not written out.
+    `partitions` are the named ways to split it, with the number of questions of each part as
+    published or counted; the first is the official one. `values` are the values of each property,
+    in the order in which experiences take them. `template` turns a question and an answer into the
+    sentence that is ranked without training. `answer_list` names a shipped list of open candidates,
+    where `answers` are not written out.
     """
 
     name: str = ""
@@ -44,7 +46,9 @@ class VqaDataset(Schema):
     template: str = "{question} {}."
     answers: tuple[str, ...] = ()
     answer_list: str | None = None
-    images: dict[str, int] = Field({}, description="how many images the parts of the official split ask about")
+    images: dict[str, int] = Field(
+        {}, description="how many images the parts of the official split ask about"
+    )
     licence: str = "not stated"
     citation: str = ""
     prompts: Literal["own"] = OWN  # type: ignore[assignment]
@@ -54,7 +58,8 @@ class VqaDataset(Schema):
     def _template_fits(self) -> Self:
         if self.template.count("{}") != 1 or self.template.count("{question}") > 1:
             raise ValueError(
-                f"template: got '{self.template}'; it holds {{}} once, where the answer goes, and may hold {{question}}"
+                f"template: got '{self.template}'; it holds {{}} once, where the answer goes, and "
+                f"may hold {{question}}"
             )
         return self
 

@@ -1,7 +1,8 @@
-"""Sources of questions: where the questions, answers and images of a VQA dataset lie, in which published layout.
+"""Sources of questions: where the questions, answers and images of a VQA dataset lie, in which
+published layout.
 
-The reader named after a source's `kind` (in `readers/vqa/`) reads it. `path` is left out of a declaration whose data nobody
-may pin: a benchmark file names the copy.
+The reader named after a source's `kind` (in `readers/vqa/`) reads it. `path` is left out of a
+declaration whose data nobody may pin: a benchmark file names the copy.
 """
 
 from pathlib import Path
@@ -35,7 +36,9 @@ class VqaRadSource(_Copy):
 
 
 class QuestionParquetSource(_Copy):
-    """The hub's layout: parquet files with the columns image, question and answer; `files` maps a split to a pattern."""
+    """The hub's layout: parquet files with the columns image, question and answer; `files` maps a
+    split to a pattern.
+    """
 
     kind: Literal["question_parquet"] = "question_parquet"
     files: dict[str, str] = {"train": "**/train-*.parquet", "test": "**/test-*.parquet"}
@@ -49,22 +52,32 @@ class SlakeSource(_Copy):
 
 
 class VqaMedSource(_Copy):
-    """VQA-Med 2019: text files of `image|question|answer` and folders of images, unpacked side by side."""
+    """VQA-Med 2019: text files of `image|question|answer` and folders of images, unpacked side by
+    side.
+    """
 
     kind: Literal["vqa_med"] = "vqa_med"
 
 
 class RsvqaSource(_Copy):
-    """RSVQA: `<prefix>_split_<split>_questions.json`, `_answers.json`, `_images.json`, and a folder of <id>.tif."""
+    """RSVQA: `<prefix>_split_<split>_questions.json`, `_answers.json`, `_images.json`, and a folder
+    of <id>.tif.
+    """
 
     kind: Literal["rsvqa"] = "rsvqa"
     prefix: Literal["LR", "USGS"]
-    binned: bool = Field(True, description="numbers of objects (LR) and areas fall into the five bins of the published code")
+    binned: bool = Field(
+        True,
+        description="numbers of objects (LR) and areas fall into the five bins of the published "
+        "code",
+    )
 
 
 class RsivqaSource(_Copy):
-    """RSIVQA: one text file of `image:question?answer` (`text`), and the images of the set that it asks about, anywhere below
-    `path`. It was published without a split: a share of the images, drawn by content, is for testing."""
+    """RSIVQA: one text file of `image:question?answer` (`text`), and the images of the set that it
+    asks about, anywhere below `path`. It was published without a split: a share of the images,
+    drawn by content, is for testing.
+    """
 
     kind: Literal["rsivqa"] = "rsivqa"
     text: Path | None = None
@@ -72,6 +85,12 @@ class RsivqaSource(_Copy):
 
 
 VqaSource = Annotated[
-    ToyQuestionsSource | VqaRadSource | QuestionParquetSource | SlakeSource | VqaMedSource | RsvqaSource | RsivqaSource,
+    ToyQuestionsSource
+    | VqaRadSource
+    | QuestionParquetSource
+    | SlakeSource
+    | VqaMedSource
+    | RsvqaSource
+    | RsivqaSource,
     Field(discriminator="kind"),
 ]

@@ -1,1 +1,3 @@
-"""Readers: any layout on disk becomes a `Split`. The module named after a source's `kind` reads it."""
+"""Readers: any layout on disk becomes a `Split`. The module named after a source's `kind` reads
+it.
+"""

@@ -21,7 +21,9 @@ def read(dataset: ImageDataset, split: str) -> Split:
     source = dataset.source
     assert isinstance(source, ArraysSource)
     names = split_names(dataset.name, source.splits, split)
-    images, labels = load_arrays(dataset, source.path, *names, shape="uint8 [n, height, width, 3] or grey", fits=_are_images)
+    images, labels = load_arrays(
+        dataset, source.path, *names, shape="uint8 [n, height, width, 3] or grey", fits=_are_images
+    )
     hashes = [pixel_hash(_rgb(image)) for image in images]
     order = canonical_order(labels, hashes)
     return Split(
@@ -35,7 +37,9 @@ def read(dataset: ImageDataset, split: str) -> Split:
 
 def _are_images(values: NDArray[Any]) -> bool:
     """RGB [n, height, width, 3], or grey [n, height, width] with or without an axis of 1 behind."""
-    return values.dtype == np.uint8 and (values.ndim == 3 or (values.ndim == 4 and values.shape[-1] in (1, 3)))
+    return values.dtype == np.uint8 and (
+        values.ndim == 3 or (values.ndim == 4 and values.shape[-1] in (1, 3))
+    )
 
 
 def _rgb(image: NDArray[np.uint8]) -> Image:

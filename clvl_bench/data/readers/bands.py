@@ -1,7 +1,8 @@
 """Bands: satellite images of many 16-bit bands (GeoTIFF), rendered to RGB.
 
-Pillow reads no more than four bands. What is published as GeoTIFF tiles (EuroSAT) is plain: uncompressed strips of uint16,
-one band of a pixel after the other. That much of TIFF 6.0 is read here; the rest is refused by name.
+Pillow reads no more than four bands. What is published as GeoTIFF tiles (EuroSAT) is plain:
+uncompressed strips of uint16, one band of a pixel after the other. That much of TIFF 6.0 is read
+here; the rest is refused by name.
 """
 
 import struct
@@ -12,13 +13,23 @@ from numpy.typing import NDArray
 from clvl_bench.data.catalog.sources import Rendering
 from clvl_bench.data.readers.split import Image
 
-WIDTH, HEIGHT, BITS, COMPRESSION, OFFSETS, SAMPLES, COUNTS, PLANES = 256, 257, 258, 259, 273, 277, 279, 284
+WIDTH, HEIGHT, BITS, COMPRESSION, OFFSETS, SAMPLES, COUNTS, PLANES = (
+    256,
+    257,
+    258,
+    259,
+    273,
+    277,
+    279,
+    284,
+)
 _SIZES = {3: "H", 4: "I"}
 """TIFF's types of whole numbers (SHORT, LONG), as struct writes them."""
 
 
 def render(data: bytes, rendering: Rendering) -> Image:
-    """RGB of three bands: 0 is black, `rendering.white` and above is white, in between to the nearest.
+    """RGB of three bands: 0 is black, `rendering.white` and above is white, in between to the
+    nearest.
 
     Raises:
         ValueError: it is no such file, is cut off, or has no such band.
@@ -39,7 +50,10 @@ def read_bands(data: bytes) -> NDArray[np.uint16]:
     try:
         order, tags = _first_directory(data)
         (width,), (height,), (samples,) = tags[WIDTH], tags[HEIGHT], tags[SAMPLES]
-        pixels = b"".join(data[start : start + size] for start, size in zip(tags[OFFSETS], tags[COUNTS], strict=True))
+        pixels = b"".join(
+            data[start : start + size]
+            for start, size in zip(tags[OFFSETS], tags[COUNTS], strict=True)
+        )
     except (struct.error, KeyError):
         raise ValueError("is cut off, or no image of strips") from None
     kind = (tags.get(COMPRESSION, (1,)), tags.get(PLANES, (1,)), set(tags.get(BITS, (1,))))
@@ -47,7 +61,9 @@ def read_bands(data: bytes) -> NDArray[np.uint16]:
         raise ValueError("is not of uncompressed 16-bit bands, pixel by pixel")
     if len(pixels) != width * height * samples * 2:
         raise ValueError("is cut off")
-    return np.frombuffer(pixels, dtype=f"{order}u2").reshape(height, width, samples).astype(np.uint16)
+    return (
+        np.frombuffer(pixels, dtype=f"{order}u2").reshape(height, width, samples).astype(np.uint16)
+    )
 
 
 def count_bands(data: bytes) -> int:

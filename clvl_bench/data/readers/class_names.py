@@ -1,4 +1,6 @@
-"""Class names as data write them: matched with the declared classes by every name under which a class is known."""
+"""Class names as data write them: matched with the declared classes by every name under which a
+class is known.
+"""
 
 import re
 
@@ -12,7 +14,9 @@ def plain(name: str) -> str:
 
 
 def known_names(dataset: ImageDataset) -> dict[str, int]:
-    """Plain name -> label number; labels come before names in prompts, and those before the names in other published sets."""
+    """Plain name -> label number; labels come before names in prompts, and those before the names
+    in other published sets.
+    """
     labels = dataset.labels or dataset.classes
     places = {label: place for place, label in enumerate(labels)}
     known: dict[str, int] = {}

@@ -16,7 +16,8 @@ JPEG = b"\xff\xd8"
 
 
 def decode(data: bytes, rendering: Rendering | None = None) -> Image:
-    """RGB pixels of an encoded image, as it lies in the file: orientation tags are not followed. Many bands need a rendering.
+    """RGB pixels of an encoded image, as it lies in the file: orientation tags are not followed.
+    Many bands need a rendering.
 
     Raises:
         OSError, ValueError: it cannot be decoded whole.
@@ -39,7 +40,8 @@ def decode(data: bytes, rendering: Rendering | None = None) -> Image:
 
 
 def _deep(grey: NDArray[Any]) -> Image:
-    """Grey levels of 16 bits to 8 by their high byte, as radiographs often come. Pillow would cut them off at 255.
+    """Grey levels of 16 bits to 8 by their high byte, as radiographs often come. Pillow would cut
+    them off at 255.
 
     Raises:
         ValueError: there are more than 16 bits, so that white is not known.
@@ -56,7 +58,11 @@ def _jpeg(data: bytes) -> Image:
         ValueError: this decoder does not want it.
     """
     height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-    if colours not in ("Gray", "YCbCr", "RGB") or height * width > (Pillow.MAX_IMAGE_PIXELS or height * width):
+    if colours not in ("Gray", "YCbCr", "RGB") or height * width > (
+        Pillow.MAX_IMAGE_PIXELS or height * width
+    ):
         raise ValueError(f"{colours}, {height} x {width}")
-    pixels: Image = simplejpeg.decode_jpeg(data, colorspace="RGB", fastdct=False, fastupsample=False)
+    pixels: Image = simplejpeg.decode_jpeg(
+        data, colorspace="RGB", fastdct=False, fastupsample=False
+    )
     return pixels

@@ -1,4 +1,6 @@
-"""Encoded images (files in folders, cells of parquet): scanned, put into canonical order, decoded on demand."""
+"""Encoded images (files in folders, cells of parquet): scanned, put into canonical order, decoded
+on demand.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,11 +36,16 @@ def encoded_split(
     """
     found = scan(dataset, keys, read, files=files, rendering=rendering)
     found.refuse_damage(dataset, policy=policy)
-    whole = np.array([row for row, identity in enumerate(found.hashes) if identity is not None], dtype=np.int64)
+    whole = np.array(
+        [row for row, identity in enumerate(found.hashes) if identity is not None], dtype=np.int64
+    )
     hashes = [str(found.hashes[row]) for row in whole]
     if choose is not None:
         mask = choose(labels[whole], hashes)
-        whole, hashes = whole[mask], [identity for identity, chosen in zip(hashes, mask, strict=True) if chosen]
+        whole, hashes = (
+            whole[mask],
+            [identity for identity, chosen in zip(hashes, mask, strict=True) if chosen],
+        )
     order = canonical_order(labels[whole], hashes)
     rows, hashes = whole[order], [hashes[position] for position in order]
 

@@ -1,4 +1,6 @@
-"""Precomputed features: image features in a .npz file and one text feature a class in a .npy file; no backbone needed."""
+"""Precomputed features: image features in a .npz file and one text feature a class in a .npy file;
+no backbone needed.
+"""
 
 import hashlib
 from typing import Any
@@ -23,14 +25,21 @@ def read(dataset: ImageDataset, split: str) -> Split:
     source = dataset.source
     assert isinstance(source, FeaturesSource)
     parts = split_names(dataset.name, source.splits, split)
-    loaded = [load_arrays(dataset, source.path, x, y, shape="[n, width]", fits=_are_features) for x, y in parts]
+    loaded = [
+        load_arrays(dataset, source.path, x, y, shape="[n, width]", fits=_are_features)
+        for x, y in parts
+    ]
     features = np.concatenate([x.astype(np.float32) for x, _ in loaded])
     labels = np.concatenate([y for _, y in loaded])
     digest = hashlib.sha256("\n".join((source.backbone, *dataset.classes)).encode())
     digest.update(features.tobytes() + labels.tobytes())
     return Split(
         labels=labels,
-        keys=tuple(f"{x}/{row}" for (x, _), (rows, _) in zip(parts, loaded, strict=True) for row in range(len(rows))),
+        keys=tuple(
+            f"{x}/{row}"
+            for (x, _), (rows, _) in zip(parts, loaded, strict=True)
+            for row in range(len(rows))
+        ),
         fingerprint=digest.hexdigest(),
         features=features,
     )
@@ -50,10 +59,13 @@ def read_text(dataset: ImageDataset) -> NDArray[np.float32] | None:
     try:
         text = np.load(source.text, allow_pickle=False)
     except (ValueError, OSError) as error:
-        raise Damage(f"dataset.{dataset.name}: {source.text.name}: cannot be read as .npy ({error})") from None
+        raise Damage(
+            f"dataset.{dataset.name}: {source.text.name}: cannot be read as .npy ({error})"
+        ) from None
     if text.ndim != 2 or len(text) != len(dataset.classes):
         raise Mistake(
-            f"dataset.{dataset.name}: {source.text.name} has shape {list(text.shape)}; expected one row for each of the "
+            f"dataset.{dataset.name}: {source.text.name} has shape {list(text.shape)}; expected "
+            f"one row for each of the "
             f"{len(dataset.classes)} classes"
         )
     return np.asarray(text, dtype=np.float32)

@@ -1,4 +1,6 @@
-"""Image folders: `split/Class/*`, or `Class/*` with a stated share for testing or a published list."""
+"""Image folders: `split/Class/*`, or `Class/*` with a stated share for testing or a published
+list.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +31,14 @@ def read(dataset: ImageDataset, split: str) -> Split:
     assert isinstance(source, FolderSource)
     if source.split_file is not None:
         listed = entries(dataset.name, source.split_file, split, pinned=source.split_sha256)
-        return _encoded(dataset, source, *chosen_files(dataset, listed, _images(dataset, source.path), top=source.path))
-    published = next((source.path / name for name in SPLIT_NAMES[split] if (source.path / name).is_dir()), None)
+        return _encoded(
+            dataset,
+            source,
+            *chosen_files(dataset, listed, _images(dataset, source.path), top=source.path),
+        )
+    published = next(
+        (source.path / name for name in SPLIT_NAMES[split] if (source.path / name).is_dir()), None
+    )
     top = published or source.path
     if published is None:
         _must_have_rule(dataset.name, source, split)
@@ -51,9 +59,13 @@ def read(dataset: ImageDataset, split: str) -> Split:
     return _encoded(dataset, source, files, labels, choose=None if published else choose)
 
 
-def drawn_for_testing(labels: NDArray[np.int64], hashes: Sequence[str], *, fraction: float, seed: int) -> NDArray[np.bool_]:
-    """Which samples the rule puts into the test split: of each class the same share, drawn by content, so that neither
-    file names nor order matter and copies of an image fall on the same side."""
+def drawn_for_testing(
+    labels: NDArray[np.int64], hashes: Sequence[str], *, fraction: float, seed: int
+) -> NDArray[np.bool_]:
+    """Which samples the rule puts into the test split: of each class the same share, drawn by
+    content, so that neither file names nor order matter and copies of an image fall on the same
+    side.
+    """
     rank = np.array([seed_of("test split", seed, identity) for identity in hashes], dtype=np.int64)
     testing = np.zeros(len(labels), dtype=np.bool_)
     for label in np.unique(labels):
@@ -63,7 +75,9 @@ def drawn_for_testing(labels: NDArray[np.int64], hashes: Sequence[str], *, fract
 
 
 def drawn_by_torch(count: int, *, fraction: float, seed: int) -> NDArray[np.bool_]:
-    """Which samples `torch.utils.data.random_split` puts into the second of two parts, for published splits of that kind."""
+    """Which samples `torch.utils.data.random_split` puts into the second of two parts, for
+    published splits of that kind.
+    """
     import torch  # here: listings that never draw shall not wait for it
 
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed)).numpy()
@@ -73,7 +87,12 @@ def drawn_by_torch(count: int, *, fraction: float, seed: int) -> NDArray[np.bool
 
 
 def _encoded(
-    dataset: ImageDataset, source: FolderSource, files: Sequence[Path], labels: Sequence[int], *, choose: Choice | None = None
+    dataset: ImageDataset,
+    source: FolderSource,
+    files: Sequence[Path],
+    labels: Sequence[int],
+    *,
+    choose: Choice | None = None,
 ) -> Split:
     return encoded_split(
         dataset.name,
@@ -92,7 +111,8 @@ def _images(dataset: ImageDataset, folder: Path) -> list[Path]:
     """The image files below a folder of the dataset.
 
     Raises:
-        Mistake: one of them, or the folder, is a link to a place outside: whoever made the folder does not choose what is read.
+        Mistake: one of them, or the folder, is a link to a place outside: whoever made the folder
+            does not choose what is read.
     """
     assert isinstance(dataset.source, FolderSource)
     top = dataset.source.path
@@ -105,9 +125,17 @@ def _images(dataset: ImageDataset, folder: Path) -> list[Path]:
 
 
 def _must_have_rule(name: str, source: FolderSource, split: str) -> None:
-    present = [folder for folders in SPLIT_NAMES.values() for folder in folders if (source.path / folder).is_dir()]
+    present = [
+        folder
+        for folders in SPLIT_NAMES.values()
+        for folder in folders
+        if (source.path / folder).is_dir()
+    ]
     if present:
-        raise Mistake(f"dataset.{name}.source: '{source.path}' has the splits {', '.join(present)}, but no {split}")
+        raise Mistake(
+            f"dataset.{name}.source: '{source.path}' has the splits {', '.join(present)}, but no "
+            f"{split}"
+        )
     if source.test_fraction is None:
         raise Mistake(
             f"dataset.{name}.source: '{source.path}' has no folders train and test; "
@@ -117,11 +145,20 @@ def _must_have_rule(name: str, source: FolderSource, split: str) -> None:
 
 def _class_folders(dataset: ImageDataset, top: Path) -> list[Path]:
     labels = dataset.labels or dataset.classes
-    present = sorted(folder.name for folder in top.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    present = sorted(
+        folder.name
+        for folder in top.iterdir()
+        if folder.is_dir() and not folder.name.startswith(".")
+    )
     for label in labels:
         if label not in present:
-            raise Mistake(f"dataset.{dataset.name}.classes: {unknown('class folder', label, present)}")
+            raise Mistake(
+                f"dataset.{dataset.name}.classes: {unknown('class folder', label, present)}"
+            )
     extra = [name for name in present if name not in labels]
     if extra:
-        raise Mistake(f"dataset.{dataset.name}.classes: the folder '{extra[0]}' is not among them; add it or move it away")
+        raise Mistake(
+            f"dataset.{dataset.name}.classes: the folder '{extra[0]}' is not among them; add it or "
+            f"move it away"
+        )
     return [top / label for label in labels]

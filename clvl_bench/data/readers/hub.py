@@ -1,4 +1,6 @@
-"""Hub repositories: parquet files of a pinned commit, from the local hub cache. Never opens a socket; `fetch` does."""
+"""Hub repositories: parquet files of a pinned commit, from the local hub cache. Never opens a
+socket; `fetch` does.
+"""
 
 from pathlib import Path
 
@@ -25,10 +27,13 @@ def read(dataset: ImageDataset, split: str) -> Split:
     """
     source = dataset.source
     assert isinstance(source, HubSource)
-    files = sorted(snapshot(source).glob(split_names(dataset.name, source.files, split, field="files")))
+    files = sorted(
+        snapshot(source).glob(split_names(dataset.name, source.files, split, field="files"))
+    )
     if not files:
         raise Missing(
-            f"{dataset.name}: {source.repository} ({split}) is not on this machine; where there is network, run: "
+            f"{dataset.name}: {source.repository} ({split}) is not on this machine; where there is "
+            f"network, run: "
             f"clvl-bench fetch {dataset.name}"
         )
     return read_files(dataset, source, files, split)

@@ -1,4 +1,6 @@
-"""Reading pairs of arrays from .npz files, without pickle, with an error that says what did not fit."""
+"""Reading pairs of arrays from .npz files, without pickle, with an error that says what did not
+fit.
+"""
 
 import zipfile
 from collections.abc import Callable, Mapping
@@ -26,9 +28,16 @@ def split_names(dataset: str, splits: Mapping[str, T], split: str, *, field: str
 
 
 def load_arrays(
-    dataset: ImageDataset, path: Path, values: str, labels: str, *, shape: str, fits: Callable[[NDArray[Any]], bool]
+    dataset: ImageDataset,
+    path: Path,
+    values: str,
+    labels: str,
+    *,
+    shape: str,
+    fits: Callable[[NDArray[Any]], bool],
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Two arrays of equal length, the second with labels of the declared classes, [n] or as a column [n, 1].
+    """Two arrays of equal length, the second with labels of the declared classes, [n] or as a
+    column [n, 1].
 
     Raises:
         Mistake: an array is not there, or its shape or labels do not fit.
@@ -47,9 +56,12 @@ def load_arrays(
         raise Mistake(f"{where}: {values} is {x.dtype} {list(x.shape)}; expected {shape}")
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if y.shape != x.shape[:1] or not np.issubdtype(y.dtype, np.integer):
-        raise Mistake(f"{where}: {labels} is {y.dtype} {list(y.shape)}; expected whole numbers [{len(x)}]")
+        raise Mistake(
+            f"{where}: {labels} is {y.dtype} {list(y.shape)}; expected whole numbers [{len(x)}]"
+        )
     if len(y) and not (0 <= y.min() and y.max() < len(dataset.classes)):
         raise Mistake(
-            f"{where}: {labels} runs from {y.min()} to {y.max()}; the dataset declares {len(dataset.classes)} classes"
+            f"{where}: {labels} runs from {y.min()} to {y.max()}; the dataset declares "
+            f"{len(dataset.classes)} classes"
         )
     return x, y.astype(np.int64)

@@ -1,4 +1,6 @@
-"""Datasets that the user brings: there is nothing to read before a benchmark file names the copy."""
+"""Datasets that the user brings: there is nothing to read before a benchmark file names the
+copy.
+"""
 
 import json
 from typing import Any, NoReturn
@@ -17,14 +19,19 @@ def read(dataset: ImageDataset, split: str) -> NoReturn:
     source = dataset.source
     assert isinstance(source, OwnCopySource)
     raise Missing(
-        f"{dataset.name}: {dataset.title} ({split}) has no pinned download; get a copy from its publishers and name it in the "
+        f"{dataset.name}: {dataset.title} ({split}) has no pinned download; get a copy from its "
+        f"publishers and name it in the "
         f"benchmark file, for example: [dataset.{dataset.name}] source = {as_written(source)}"
     )
 
 
 def as_written(source: OwnCopySource) -> str:
-    """The table that names a copy, as it stands in a benchmark file; what the published layout says by itself is left out."""
-    content = source.like.model_dump(mode="json", exclude_defaults=True, exclude={"files", "splits", "split_sha256"})
+    """The table that names a copy, as it stands in a benchmark file; what the published layout says
+    by itself is left out.
+    """
+    content = source.like.model_dump(
+        mode="json", exclude_defaults=True, exclude={"files", "splits", "split_sha256"}
+    )
     return _toml({"kind": source.like.kind, **content})
 
 

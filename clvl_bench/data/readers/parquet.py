@@ -1,4 +1,6 @@
-"""Parquet files: encoded images and labels in columns, in a folder of one's own or in the hub cache."""
+"""Parquet files: encoded images and labels in columns, in a folder of one's own or in the hub
+cache.
+"""
 
 import json
 from collections.abc import Iterable
@@ -29,13 +31,16 @@ def read(dataset: ImageDataset, split: str) -> Split:
     files = sorted(source.path.glob(pattern))
     if not files:
         raise Missing(
-            f"dataset.{dataset.name}.source.files: no file of '{source.path}' is called '{pattern}' ({split}); "
+            f"dataset.{dataset.name}.source.files: no file of '{source.path}' is called "
+            f"'{pattern}' ({split}); "
             "give a pattern that counts from path"
         )
     return read_files(dataset, source, files, split)
 
 
-def read_files(dataset: ImageDataset, source: HubSource | ParquetSource, files: list[Path], split: str) -> Split:
+def read_files(
+    dataset: ImageDataset, source: HubSource | ParquetSource, files: list[Path], split: str
+) -> Split:
     """The rows of all files as one split.
 
     Raises:
@@ -48,11 +53,15 @@ def read_files(dataset: ImageDataset, source: HubSource | ParquetSource, files: 
     try:
         for file in files:
             _must_have_columns(dataset.name, source, pq.read_schema(file).names)
-        table = pa.concat_tables([pq.read_table(file, columns=[source.image, source.label]) for file in files])
+        table = pa.concat_tables(
+            [pq.read_table(file, columns=[source.image, source.label]) for file in files]
+        )
     except (pa.ArrowException, OSError) as error:
         why = str(error).splitlines()[0]
         again = "fetch it again" if isinstance(source, HubSource) else "make it again"
-        raise Damage(f"{dataset.name}: {files[0].parent} cannot be read as parquet ({why}); {again}") from None
+        raise Damage(
+            f"{dataset.name}: {files[0].parent} cannot be read as parquet ({why}); {again}"
+        ) from None
     cells = table[source.image].combine_chunks()
     images = cells.field("bytes") if pa.types.is_struct(cells.type) else cells
     return encoded_split(
@@ -72,8 +81,12 @@ def _must_have_columns(name: str, source: HubSource | ParquetSource, present: li
             raise Mistake(f"dataset.{name}.source.{field}: {unknown('column', column, present)}")
 
 
-def _labels(dataset: ImageDataset, column: str, labels: NDArray[np.int64], metadata: dict[bytes, bytes]) -> NDArray[np.int64]:
-    """Label numbers in the declared order, matched by the class names that the files carry where they carry them."""
+def _labels(
+    dataset: ImageDataset, column: str, labels: NDArray[np.int64], metadata: dict[bytes, bytes]
+) -> NDArray[np.int64]:
+    """Label numbers in the declared order, matched by the class names that the files carry where
+    they carry them.
+    """
     features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
     names = features.get(column, {}).get("names")
     if labels.dtype == object:  # the column itself holds names
@@ -82,7 +95,8 @@ def _labels(dataset: ImageDataset, column: str, labels: NDArray[np.int64], metad
     count = len(dataset.classes) if names is None else len(names)
     if len(labels) and not (0 <= labels.min() and labels.max() < count):
         raise Mistake(
-            f"dataset.{dataset.name}: {column} runs from {labels.min()} to {labels.max()}; the dataset declares {count} classes"
+            f"dataset.{dataset.name}: {column} runs from {labels.min()} to {labels.max()}; the "
+            f"dataset declares {count} classes"
         )
     if names is None:
         return labels
@@ -92,8 +106,10 @@ def _labels(dataset: ImageDataset, column: str, labels: NDArray[np.int64], metad
     except KeyError:
         stranger = next(name for name in names if plain(name) not in known)
         raise Damage(
-            f"{dataset.name}: its files name the classes {_some(names)}; '{stranger}' is not declared; where they "
-            f"mean the same, set labels in [dataset.{dataset.name}] to their names, in the order of {_some(dataset.classes)}"
+            f"{dataset.name}: its files name the classes {_some(names)}; '{stranger}' is not "
+            f"declared; where they "
+            f"mean the same, set labels in [dataset.{dataset.name}] to their names, in the order "
+            f"of {_some(dataset.classes)}"
         ) from None
 
 

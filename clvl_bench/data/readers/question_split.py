@@ -15,7 +15,9 @@ OPEN, CLOSED = "OPEN", "CLOSED"
 
 @dataclass(frozen=True)
 class Question:
-    """One question about one image, named by its key in the images; what the data do not say is `not stated`."""
+    """One question about one image, named by its key in the images; what the data do not say is
+    `not stated`.
+    """
 
     image: str
     question: str
@@ -28,9 +30,11 @@ class Question:
 
 @dataclass(frozen=True)
 class QuestionSplit:
-    """Questions [n] in canonical order, the images they are about, and for each question the row of its image [n].
+    """Questions [n] in canonical order, the images they are about, and for each question the row of
+    its image [n].
 
-    The fingerprint depends on questions, answers, properties and pixels alone, not on where or how they are stored.
+    The fingerprint depends on questions, answers, properties and pixels alone, not on where or how
+    they are stored.
     """
 
     questions: tuple[Question, ...]
@@ -48,7 +52,9 @@ class QuestionSplit:
         return self.images.hashes
 
     def first(self, limit: int, classes: int) -> "QuestionSplit":
-        """About `limit` questions, the first ones of each type: for trying things out. Its fingerprint differs."""
+        """About `limit` questions, the first ones of each type: for trying things out. Its
+        fingerprint differs.
+        """
         types = list(dict.fromkeys(each.type for each in self.questions))
         quota, left = max(1, limit // max(1, len(types))), dict.fromkeys(types, 0)
         rows = []
@@ -69,7 +75,8 @@ class QuestionSplit:
 
 
 def question_split(questions: Sequence[Question], images: Split) -> QuestionSplit:
-    """Questions in canonical order (by image content, then by their own words), with the images that they are about.
+    """Questions in canonical order (by image content, then by their own words), with the images
+    that they are about.
 
     Questions about an image that was left out as damaged are left out with it.
     """
@@ -77,12 +84,21 @@ def question_split(questions: Sequence[Question], images: Split) -> QuestionSpli
     there = [each for each in questions if each.image in rows]
     identities = images.hashes or images.keys
     ordered = sorted(
-        there, key=lambda each: (identities[rows[each.image]], each.question, each.answer, each.type, each.answer_type)
+        there,
+        key=lambda each: (
+            identities[rows[each.image]],
+            each.question,
+            each.answer,
+            each.type,
+            each.answer_type,
+        ),
     )
     used = sorted({rows[each.image] for each in ordered})
     place = {row: number for number, row in enumerate(used)}
     whole = (
-        images if len(used) == len(images) else images.take(np.array(used, dtype=np.int64), f"{len(used)} asked about {used}")
+        images
+        if len(used) == len(images)
+        else images.take(np.array(used, dtype=np.int64), f"{len(used)} asked about {used}")
     )
     image_rows = np.array([place[rows[each.image]] for each in ordered], dtype=np.int64)
     digest = hashlib.sha256()
@@ -97,4 +113,6 @@ def question_split(questions: Sequence[Question], images: Split) -> QuestionSpli
             each.modality,
         )
         digest.update(repr(words).encode())
-    return QuestionSplit(tuple(ordered), whole, image_rows, digest.hexdigest(), len(questions) - len(there))
+    return QuestionSplit(
+        tuple(ordered), whole, image_rows, digest.hexdigest(), len(questions) - len(there)
+    )

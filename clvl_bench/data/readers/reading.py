@@ -18,19 +18,24 @@ def read_split(dataset: ImageDataset, split: str) -> Split:
         Mistake: the declaration does not fit the files.
         Damage: files cannot be read, or their number is not the published one.
     """
-    data: Split = import_module(f"clvl_bench.data.readers.{dataset.source.kind}").read(dataset, split)
+    data: Split = import_module(f"clvl_bench.data.readers.{dataset.source.kind}").read(
+        dataset, split
+    )
     published = dataset.splits.get(split)
     if published is not None and len(data) + data.skipped != published:
         raise Damage(
-            f"{dataset.name}: its split {split} has {len(data) + data.skipped} samples, published are {published}; "
-            f"where yours is another split on purpose, set splits = {{}} in [dataset.{dataset.name}]"
+            f"{dataset.name}: its split {split} has {len(data) + data.skipped} samples, published "
+            f"are {published}; "
+            f"where yours is another split on purpose, set splits = {{}} in "
+            f"[dataset.{dataset.name}]"
         )
     return data
 
 
 def is_here(dataset: ImageDataset | VqaDataset) -> bool:
-    """Whether a declared dataset can be read on this machine: toys always, those of the hub once fetched, own copies once
-    they are named."""
+    """Whether a declared dataset can be read on this machine: toys always, those of the hub once
+    fetched, own copies once they are named.
+    """
     if isinstance(dataset, VqaDataset):
         return getattr(dataset.source, "path", dataset) is not None
     if isinstance(dataset.source, HubSource):

@@ -1,7 +1,8 @@
-"""Scan: one pass that decodes every image of a source, so that damage is found before training and not in the middle of it.
+"""Scan: one pass that decodes every image of a source, so that damage is found before training and
+not in the middle of it.
 
-What a scan found is kept and used again while sizes and times of the files agree. It is kept block by block, so that a scan
-that was killed goes on where it stopped.
+What a scan found is kept and used again while sizes and times of the files agree. It is kept block
+by block, so that a scan that was killed goes on where it stopped.
 """
 
 import hashlib
@@ -41,7 +42,8 @@ class Scan:
         rest = len(self.damaged) - SHOWN
         more = f", and {rest} more" if rest > 0 else ""
         raise Damage(
-            f"{dataset}: {len(self.damaged)} of {len(self.hashes)} images cannot be decoded: {some}{more}; "
+            f"{dataset}: {len(self.damaged)} of {len(self.hashes)} images cannot be decoded: "
+            f"{some}{more}; "
             'mend or remove them, or set on_damage = "skip" in its source'
         )
 
@@ -54,9 +56,15 @@ def scan(
     files: Sequence[Path],
     rendering: Rendering | None = None,
 ) -> Scan:
-    """Decode and hash every image of a dataset; `files` are what the images lie in, watched for changes."""
+    """Decode and hash every image of a dataset; `files` are what the images lie in, watched for
+    changes.
+    """
     signature = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    folder = cache_dir() / "scans" / hashlib.sha256(repr((signature, list(keys), rendering)).encode()).hexdigest()[:32]
+    folder = (
+        cache_dir()
+        / "scans"
+        / hashlib.sha256(repr((signature, list(keys), rendering)).encode()).hexdigest()[:32]
+    )
     tick = Ticker(f"{dataset}: scanning images", len(keys))
     hashes: list[str | None] = []
     damaged: dict[str, str] = {}
@@ -66,14 +74,21 @@ def scan(
         if found is None:
             found = _scanned(rows, keys, read, rendering)
             body = {"hashes": found.hashes, "damaged": found.damaged}
-            write_atomically(kept, to_json({**body, "sha256": sha256(to_json(body))}), durable=False)
+            write_atomically(
+                kept, to_json({**body, "sha256": sha256(to_json(body))}), durable=False
+            )
         hashes += found.hashes
         damaged |= found.damaged
         tick(rows.stop)
     return Scan(tuple(hashes), damaged)
 
 
-def _scanned(rows: Iterable[int], keys: Sequence[str], read: Callable[[int], bytes], rendering: Rendering | None) -> Scan:
+def _scanned(
+    rows: Iterable[int],
+    keys: Sequence[str],
+    read: Callable[[int], bytes],
+    rendering: Rendering | None,
+) -> Scan:
     hashes: list[str | None] = []
     damaged = {}
     for row in rows:
@@ -81,15 +96,23 @@ def _scanned(rows: Iterable[int], keys: Sequence[str], read: Callable[[int], byt
             hashes.append(pixel_hash(decode(read(row), rendering)))
         except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
             hashes.append(None)
-            damaged[keys[row]] = str(error).splitlines()[0][:60] if str(error) else type(error).__name__
+            damaged[keys[row]] = (
+                str(error).splitlines()[0][:60] if str(error) else type(error).__name__
+            )
     return Scan(tuple(hashes), damaged)
 
 
 def _read_kept(path: Path) -> Scan | None:
-    """A kept scan; None where there is none or its own hash does not fit (it is then made again)."""
+    """A kept scan; None where there is none or its own hash does not fit (it is then made
+    again).
+    """
     try:
         content = json.loads(path.read_bytes())
         recorded = content.pop("sha256")
-        return Scan(tuple(content["hashes"]), content["damaged"]) if sha256(to_json(content)) == recorded else None
+        return (
+            Scan(tuple(content["hashes"]), content["damaged"])
+            if sha256(to_json(content)) == recorded
+            else None
+        )
     except (FileNotFoundError, ValueError, KeyError, AttributeError):
         return None

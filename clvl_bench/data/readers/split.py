@@ -13,12 +13,13 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Split:
-    """One split of a dataset: labels [n], a name for each sample, and its images or its precomputed features by row; where
-    images were scanned, the identity of each.
+    """One split of a dataset: labels [n], a name for each sample, and its images or its precomputed
+    features by row; where images were scanned, the identity of each.
 
-    The fingerprint depends on classes, labels and pixels (or features) in their order, not on where or how they are
-    stored: the same data read from a folder, from parquet or from arrays has the same fingerprint. `skipped` counts the damaged
-    images that were left out, `in_training` those of a test split that were left out since training has them as well.
+    The fingerprint depends on classes, labels and pixels (or features) in their order, not on where
+    or how they are stored: the same data read from a folder, from parquet or from arrays has the
+    same fingerprint. `skipped` counts the damaged images that were left out, `in_training` those of
+    a test split that were left out since training has them as well.
     """
 
     labels: NDArray[np.int64]
@@ -35,13 +36,25 @@ class Split:
 
     @property
     def content(self) -> str:
-        """The identity of the images in their order, whatever their classes are called: what decides their features."""
-        return hashlib.sha256("\n".join(self.hashes).encode()).hexdigest() if self.hashes else self.fingerprint
+        """The identity of the images in their order, whatever their classes are called: what
+        decides their features.
+        """
+        return (
+            hashlib.sha256("\n".join(self.hashes).encode()).hexdigest()
+            if self.hashes
+            else self.fingerprint
+        )
 
     def first(self, limit: int, classes: int) -> "Split":
-        """About `limit` samples, the first ones of each class: for trying things out. Its fingerprint differs."""
+        """About `limit` samples, the first ones of each class: for trying things out. Its
+        fingerprint differs.
+        """
         quota = max(1, limit // classes)
-        rows = np.sort(np.concatenate([np.flatnonzero(self.labels == label)[:quota] for label in range(classes)]))
+        rows = np.sort(
+            np.concatenate(
+                [np.flatnonzero(self.labels == label)[:quota] for label in range(classes)]
+            )
+        )
         return self.take(rows, f"first {limit}")
 
     def take(self, rows: NDArray[np.int64], how: str) -> "Split":
@@ -61,7 +74,9 @@ class Split:
 
 def pixel_hash(image: Image) -> str:
     """The identity of an image: sha256 of its shape and RGB bytes."""
-    return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
+    return hashlib.sha256(
+        repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()
+    ).hexdigest()
 
 
 def fingerprint(classes: Sequence[str], labels: NDArray[np.int64], hashes: Sequence[str]) -> str:

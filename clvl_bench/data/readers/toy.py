@@ -1,4 +1,6 @@
-"""Toy worlds: pictures painted on first use, kept, and checked against the declared sha256 each time."""
+"""Toy worlds: pictures painted on first use, kept, and checked against the declared sha256 each
+time.
+"""
 
 import hashlib
 import io
@@ -42,14 +44,19 @@ def part_hash(images: Image, labels: NDArray[np.int64]) -> str:
 def paint(world: str, part: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Images [count, size, size, 3] and labels [count] of a part."""
     pictures = [WORLDS[world].picture(part, index) for index in range(count)]
-    return np.stack([picture.image for picture in pictures]), np.array([picture.label for picture in pictures], dtype=np.int64)
+    return np.stack([picture.image for picture in pictures]), np.array(
+        [picture.label for picture in pictures], dtype=np.int64
+    )
 
 
 def _painted(world: str, part: ToyPart) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     images, labels = paint(world, part.part, part.count)
     painted = part_hash(images, labels)
     if painted != part.sha256:
-        raise AssertionError(f"{world}/{part.part}: painted {painted[:8]}, declared {part.sha256[:8]}: raise worlds.VERSION")
+        raise AssertionError(
+            f"{world}/{part.part}: painted {painted[:8]}, declared {part.sha256[:8]}: raise "
+            f"worlds.VERSION"
+        )
     data = io.BytesIO()
     np.savez(data, images=images, labels=labels)
     write_atomically(cache_dir() / "toy" / f"{part.sha256}.npz", data.getvalue())
@@ -57,7 +64,9 @@ def _painted(world: str, part: ToyPart) -> tuple[NDArray[np.uint8], NDArray[np.i
 
 
 def _kept(part: ToyPart) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
-    """The kept pictures, or None where there are none or a byte of them changed (they are then painted again)."""
+    """The kept pictures, or None where there are none or a byte of them changed (they are then
+    painted again).
+    """
     path = cache_dir() / "toy" / f"{part.sha256}.npz"
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -1,8 +1,8 @@
 """Canvas: soft-edged geometry on a small grid, from which every toy picture is painted.
 
-Only additions, products, quotients, square roots and comparisons are used. IEEE 754 rounds these correctly, so every
-machine paints the same bytes; sines, exponentials, sums over axes and the normal distribution would differ in the last
-bit between builds of numpy.
+Only additions, products, quotients, square roots and comparisons are used. IEEE 754 rounds these
+correctly, so every machine paints the same bytes; sines, exponentials, sums over axes and the
+normal distribution would differ in the last bit between builds of numpy.
 """
 
 import hashlib
@@ -26,7 +26,9 @@ _SOFT = 1.0 / SIZE  # edges fade over one pixel
 
 
 class Dice:
-    """Random numbers that depend on nothing but their key: uniform draws of a PCG64 seeded from a hash."""
+    """Random numbers that depend on nothing but their key: uniform draws of a PCG64 seeded from a
+    hash.
+    """
 
     def __init__(self, *key: Any) -> None:
         seed = int.from_bytes(hashlib.sha256("/".join(map(str, key)).encode()).digest()[:16], "big")
@@ -110,7 +112,9 @@ def curve(start: Point, bend: Point, end: Point, pieces: int = 8) -> list[Point]
     for step in range(pieces + 1):
         t = step / pieces
         a, b, c = (1 - t) * (1 - t), 2 * t * (1 - t), t * t
-        points.append((a * start[0] + b * bend[0] + c * end[0], a * start[1] + b * bend[1] + c * end[1]))
+        points.append(
+            (a * start[0] + b * bend[0] + c * end[0], a * start[1] + b * bend[1] + c * end[1])
+        )
     return points
 
 
@@ -159,7 +163,9 @@ def shade(picture: Array, amount: Array) -> Array:
 
 def vary(generator: Dice, colour: Colour, spread: float = 0.06) -> Colour:
     """A colour near the given one."""
-    r, g, b = (min(max(channel + generator.uniform(-spread, spread), 0.0), 1.0) for channel in colour)
+    r, g, b = (
+        min(max(channel + generator.uniform(-spread, spread), 0.0), 1.0) for channel in colour
+    )
     return r, g, b
 
 

@@ -33,7 +33,9 @@ class World:
     paint: Callable[[str, Dice], tuple[Array, Facts]]
 
     def picture(self, part: str, index: int) -> Picture:
-        """Sample `index` of a part; classes take turns, so any multiple of their number is balanced."""
+        """Sample `index` of a part; classes take turns, so any multiple of their number is
+        balanced.
+        """
         label = index % len(self.classes)
         image, facts = self.paint(self.classes[label], Dice(VERSION, self.name, part, index))
         return Picture(canvas.to_bytes(image), label, {"class": self.classes[label], **facts})
@@ -48,10 +50,16 @@ def _shapes(kind: str, generator: Dice) -> tuple[Array, Facts]:
     return shapes.shapes(kind, count, ground, generator), {"count": count, "ground": ground}
 
 
-def _scans(paint: Callable[[scans.Case, Dice], Array]) -> Callable[[str, Dice], tuple[Array, Facts]]:
+def _scans(
+    paint: Callable[[scans.Case, Dice], Array],
+) -> Callable[[str, Dice], tuple[Array, Facts]]:
     def painted(finding: str, generator: Dice) -> tuple[Array, Facts]:
         case = scans.roll(generator, finding)
-        return paint(case, generator), {"modality": case.modality, "side": case.side, "count": case.count}
+        return paint(case, generator), {
+            "modality": case.modality,
+            "side": case.side,
+            "count": case.count,
+        }
 
     return painted
 

@@ -1,7 +1,9 @@
-"""Land cover from above: ten kinds of ground, drawn as a plan, then seen by a map printer or by one of two sensors.
+"""Land cover from above: ten kinds of ground, drawn as a plan, then seen by a map printer or by one
+of two sensors.
 
-The plan decides the geometry and names materials; a palette decides what each material looks like. The domain shift of
-the toy world is exactly this: the same plans and the same words in another palette, with another gain, haze and noise.
+The plan decides the geometry and names materials; a palette decides what each material looks like.
+The domain shift of the toy world is exactly this: the same plans and the same words in another
+palette, with another gain, haze and noise.
 """
 
 from collections.abc import Callable
@@ -14,24 +16,52 @@ from clvl_bench.data.toy.canvas import Array, Colour, Dice
 Palette = dict[str, Colour]
 
 MAP: Palette = {
-    "grass": (0.72, 0.88, 0.58), "tree": (0.30, 0.66, 0.34), "water": (0.45, 0.70, 0.95), "asphalt": (0.55, 0.55, 0.60),
-    "marking": (0.98, 0.98, 0.98), "roof": (0.88, 0.38, 0.32), "concrete": (0.76, 0.74, 0.80), "crop": (0.96, 0.88, 0.45),
-    "soil": (0.80, 0.62, 0.40), "sand": (0.98, 0.86, 0.62), "snow": (0.97, 0.98, 1.00), "ice": (0.66, 0.84, 0.96),
-}  # fmt: skip
+    "grass": (0.72, 0.88, 0.58),
+    "tree": (0.30, 0.66, 0.34),
+    "water": (0.45, 0.70, 0.95),
+    "asphalt": (0.55, 0.55, 0.60),
+    "marking": (0.98, 0.98, 0.98),
+    "roof": (0.88, 0.38, 0.32),
+    "concrete": (0.76, 0.74, 0.80),
+    "crop": (0.96, 0.88, 0.45),
+    "soil": (0.80, 0.62, 0.40),
+    "sand": (0.98, 0.86, 0.62),
+    "snow": (0.97, 0.98, 1.00),
+    "ice": (0.66, 0.84, 0.96),
+}
 OPTICAL: Palette = {
-    "grass": (0.33, 0.37, 0.24), "tree": (0.13, 0.20, 0.13), "water": (0.10, 0.16, 0.20), "asphalt": (0.40, 0.38, 0.36),
-    "marking": (0.55, 0.54, 0.50), "roof": (0.47, 0.34, 0.29), "concrete": (0.56, 0.54, 0.51), "crop": (0.47, 0.43, 0.27),
-    "soil": (0.36, 0.27, 0.20), "sand": (0.60, 0.50, 0.37), "snow": (0.80, 0.82, 0.85), "ice": (0.58, 0.66, 0.72),
-}  # fmt: skip
+    "grass": (0.33, 0.37, 0.24),
+    "tree": (0.13, 0.20, 0.13),
+    "water": (0.10, 0.16, 0.20),
+    "asphalt": (0.40, 0.38, 0.36),
+    "marking": (0.55, 0.54, 0.50),
+    "roof": (0.47, 0.34, 0.29),
+    "concrete": (0.56, 0.54, 0.51),
+    "crop": (0.47, 0.43, 0.27),
+    "soil": (0.36, 0.27, 0.20),
+    "sand": (0.60, 0.50, 0.37),
+    "snow": (0.80, 0.82, 0.85),
+    "ice": (0.58, 0.66, 0.72),
+}
 INFRARED: Palette = {
-    "grass": (0.68, 0.27, 0.30), "tree": (0.52, 0.10, 0.16), "water": (0.04, 0.06, 0.12), "asphalt": (0.26, 0.32, 0.35),
-    "marking": (0.45, 0.50, 0.52), "roof": (0.36, 0.44, 0.47), "concrete": (0.52, 0.58, 0.60), "crop": (0.80, 0.47, 0.42),
-    "soil": (0.28, 0.38, 0.38), "sand": (0.56, 0.62, 0.56), "snow": (0.74, 0.84, 0.90), "ice": (0.44, 0.58, 0.68),
-}  # fmt: skip
+    "grass": (0.68, 0.27, 0.30),
+    "tree": (0.52, 0.10, 0.16),
+    "water": (0.04, 0.06, 0.12),
+    "asphalt": (0.26, 0.32, 0.35),
+    "marking": (0.45, 0.50, 0.52),
+    "roof": (0.36, 0.44, 0.47),
+    "concrete": (0.52, 0.58, 0.60),
+    "crop": (0.80, 0.47, 0.42),
+    "soil": (0.28, 0.38, 0.38),
+    "sand": (0.56, 0.62, 0.56),
+    "snow": (0.74, 0.84, 0.90),
+    "ice": (0.44, 0.58, 0.68),
+}
 
 
 SHIFT = 0.75
-"""The dial sigma: how far a sensor's palette lies from the map printer's (0: as printed, 1: as listed above)."""
+"""The dial sigma: how far a sensor's palette lies from the map printer's (0: as printed, 1: as
+listed above)."""
 
 
 def seen_by(sensor: Palette, shift: float = SHIFT) -> Palette:
@@ -61,7 +91,9 @@ def _meadow(generator: Dice, ink: Ink) -> Array:
 def forest(generator: Dice, ink: Ink) -> Array:
     picture = canvas.fill(ink("tree"))
     for _ in range(generator.integer(26, 36)):
-        crown = canvas.disk((generator.uniform(), generator.uniform()), generator.uniform(0.05, 0.11))
+        crown = canvas.disk(
+            (generator.uniform(), generator.uniform()), generator.uniform(0.05, 0.11)
+        )
         picture = canvas.paint(picture, crown, ink("tree"))
     clearing = canvas.disk((generator.uniform(), generator.uniform()), generator.uniform(0.0, 0.14))
     return canvas.paint(picture, clearing, ink("grass"))
@@ -90,15 +122,22 @@ def lake(generator: Dice, ink: Ink) -> Array:
 def highway(generator: Dice, ink: Ink) -> Array:
     picture = _meadow(generator, ink)
     ux, uy = generator.direction()
-    middle, width = (generator.uniform(0.3, 0.7), generator.uniform(0.3, 0.7)), generator.uniform(0.14, 0.22)
+    middle, width = (
+        (generator.uniform(0.3, 0.7), generator.uniform(0.3, 0.7)),
+        generator.uniform(0.14, 0.22),
+    )
     picture = canvas.paint(picture, canvas.box(middle, (2.0, width / 2), (ux, uy)), ink("asphalt"))
-    dashes = canvas.box(middle, (2.0, 0.014), (ux, uy)) * canvas.stripes((ux, uy), 0.2, generator.uniform())
+    dashes = canvas.box(middle, (2.0, 0.014), (ux, uy)) * canvas.stripes(
+        (ux, uy), 0.2, generator.uniform()
+    )
     return canvas.paint(picture, dashes, ink("marking"))
 
 
 def village(generator: Dice, ink: Ink) -> Array:
     picture, axis = _meadow(generator, ink), generator.direction()
-    street = canvas.box((generator.uniform(0.3, 0.7), generator.uniform(0.3, 0.7)), (2.0, 0.03), axis)
+    street = canvas.box(
+        (generator.uniform(0.3, 0.7), generator.uniform(0.3, 0.7)), (2.0, 0.03), axis
+    )
     picture = canvas.paint(picture, street, ink("asphalt"))
     for _ in range(generator.integer(9, 15)):
         house = canvas.box(
@@ -121,21 +160,32 @@ def factory(generator: Dice, ink: Ink) -> Array:
         picture = canvas.paint(picture, canvas.box(hall, half, axis), ink("concrete"))
         ribs = canvas.box(hall, half, axis) * canvas.stripes(axis, 0.12, generator.uniform(), 0.3)
         picture = canvas.paint(picture, ribs * 0.5, ink("roof"))
-    return canvas.paint(picture, canvas.disk((generator.uniform(), generator.uniform()), 0.07), ink("concrete"))
+    return canvas.paint(
+        picture, canvas.disk((generator.uniform(), generator.uniform()), 0.07), ink("concrete")
+    )
 
 
 def wheat_field(generator: Dice, ink: Ink) -> Array:
     picture, axis = canvas.fill(ink("crop")), generator.direction()
-    rows = canvas.stripes(axis, generator.uniform(0.09, 0.15), generator.uniform(), generator.uniform(0.35, 0.5))
+    rows = canvas.stripes(
+        axis, generator.uniform(0.09, 0.15), generator.uniform(), generator.uniform(0.35, 0.5)
+    )
     picture = canvas.paint(picture, rows, ink("soil"))
-    edge = canvas.box((generator.uniform(), generator.uniform()), (2.0, generator.uniform(0.02, 0.05)), (-axis[1], axis[0]))
+    edge = canvas.box(
+        (generator.uniform(), generator.uniform()),
+        (2.0, generator.uniform(0.02, 0.05)),
+        (-axis[1], axis[0]),
+    )
     return canvas.paint(picture, edge, ink("grass"))
 
 
 def orchard(generator: Dice, ink: Ink) -> Array:
     period = generator.uniform(0.16, 0.22)
     trees = canvas.dots(
-        generator.direction(), period, period * generator.uniform(0.26, 0.36), (generator.uniform(), generator.uniform())
+        generator.direction(),
+        period,
+        period * generator.uniform(0.26, 0.36),
+        (generator.uniform(), generator.uniform()),
     )
     ground = canvas.fill(ink("soil")) if generator.chance(0.4) else _meadow(generator, ink)
     return canvas.paint(ground, trees, ink("tree"))
@@ -169,9 +219,17 @@ def glacier(generator: Dice, ink: Ink) -> Array:
 
 
 COVERS: dict[str, Callable[[Dice, Ink], Array]] = {
-    "forest": forest, "river": river, "lake": lake, "highway": highway, "village": village, "factory": factory,
-    "wheat field": wheat_field, "orchard": orchard, "desert": desert, "glacier": glacier,
-}  # fmt: skip
+    "forest": forest,
+    "river": river,
+    "lake": lake,
+    "highway": highway,
+    "village": village,
+    "factory": factory,
+    "wheat field": wheat_field,
+    "orchard": orchard,
+    "desert": desert,
+    "glacier": glacier,
+}
 
 
 def map_print(cover: str, generator: Dice) -> Array:
@@ -193,10 +251,14 @@ def optical(cover: str, generator: Dice) -> Array:
 def infrared(cover: str, generator: Dice) -> Array:
     """A top view through the infrared sensor: vegetation red, half the resolution, scan lines."""
     picture = COVERS[cover](generator, Ink(seen_by(INFRARED), generator, 0.05))
-    picture = (picture[0::2, 0::2] + picture[1::2, 0::2] + picture[0::2, 1::2] + picture[1::2, 1::2]) / 4.0
+    picture = (
+        picture[0::2, 0::2] + picture[1::2, 0::2] + picture[0::2, 1::2] + picture[1::2, 1::2]
+    ) / 4.0
     picture = picture.repeat(2, axis=0).repeat(2, axis=1)
     scan = (generator.field(canvas.SIZE) - 0.5)[:, None] + np.zeros((1, canvas.SIZE))
-    return _noise(generator, canvas.shade(picture, scan * 0.12) * generator.uniform(0.85, 1.15), 0.08)
+    return _noise(
+        generator, canvas.shade(picture, scan * 0.12) * generator.uniform(0.85, 1.15), 0.08
+    )
 
 
 def _noise(generator: Dice, picture: Array, amount: float) -> Array:

@@ -1,7 +1,9 @@
-"""Questions: what can be asked about a toy picture whose facts are known, and the answer that is true of it.
+"""Questions: what can be asked about a toy picture whose facts are known, and the answer that is
+true of it.
 
-The wording is that of the captions from which the embedded CLIP learned its words. Within a type the answers are balanced,
-so that whoever does not look at the picture can do no better than chance among the answers of that type.
+The wording is that of the captions from which the embedded CLIP learned its words. Within a type
+the answers are balanced, so that whoever does not look at the picture can do no better than chance
+among the answers of that type.
 """
 
 from collections.abc import Callable
@@ -17,7 +19,9 @@ ZERO = "zero"
 
 @dataclass(frozen=True)
 class ToyQuestion:
-    """One question about one picture. `closed` is whether yes and no, or the choices in the question, are all there is."""
+    """One question about one picture. `closed` is whether yes and no, or the choices in the
+    question, are all there is.
+    """
 
     type: str
     question: str
@@ -26,13 +30,21 @@ class ToyQuestion:
 
 
 def of_scan(facts: Facts, generator: Dice) -> list[ToyQuestion]:
-    """Presence, count and modality of every scan; finding, side and comparison where there is something to see."""
+    """Presence, count and modality of every scan; finding, side and comparison where there is
+    something to see.
+    """
     finding, count = str(facts["class"]), int(facts["count"])
-    present = count > 0 and generator.chance(0.6)  # a clear scan has nothing: half of all answers are yes
+    present = count > 0 and generator.chance(
+        0.6
+    )  # a clear scan has nothing: half of all answers are yes
     other = generator.choose(tuple(each for each in scans.FINDINGS if each != finding))
     asked = [
-        ToyQuestion("presence", f"is there {_a(finding if present else other)}?", _yes(present), True),
-        ToyQuestion("count", "how many findings are there?", NUMBERS[count] if count else ZERO, False),
+        ToyQuestion(
+            "presence", f"is there {_a(finding if present else other)}?", _yes(present), True
+        ),
+        ToyQuestion(
+            "count", "how many findings are there?", NUMBERS[count] if count else ZERO, False
+        ),
         ToyQuestion("modality", "what modality is this?", str(facts["modality"]), False),
     ]
     if not count:
@@ -52,11 +64,16 @@ def of_landcover(facts: Facts, generator: Dice) -> list[ToyQuestion]:
     """What is shown, whether a kind is there, and which of two kinds it is."""
     shown = str(facts["class"])
     present, first = generator.chance(0.5), generator.chance(0.5)
-    other, strange = (generator.choose(tuple(each for each in landcover.COVERS if each != shown)) for _ in range(2))
+    other, strange = (
+        generator.choose(tuple(each for each in landcover.COVERS if each != shown))
+        for _ in range(2)
+    )
     pair = (shown, strange) if first else (strange, shown)
     return [
         ToyQuestion("cover", "what is shown?", _a(shown), False),
-        ToyQuestion("presence", f"is there {_a(shown if present else other)}?", _yes(present), True),
+        ToyQuestion(
+            "presence", f"is there {_a(shown if present else other)}?", _yes(present), True
+        ),
         ToyQuestion("comparison", f"is there more {pair[0]} than {pair[1]}?", _yes(first), True),
     ]
 
@@ -68,7 +85,9 @@ QUESTION_INPUTS: dict[str, Callable[[Facts, Dice], list[ToyQuestion]]] = {
 
 
 def questions(world: str, part: str, index: int, facts: Facts) -> list[ToyQuestion]:
-    """All questions about picture `index` of a part; which kinds they name is decided by this key alone."""
+    """All questions about picture `index` of a part; which kinds they name is decided by this key
+    alone.
+    """
     return QUESTION_INPUTS[world](facts, Dice(VERSION, world, "questions", part, index))
 
 

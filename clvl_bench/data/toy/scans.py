@@ -1,4 +1,6 @@
-"""Scans: a body section with findings. Modality, finding, side and count are all known, for classes and for questions."""
+"""Scans: a body section with findings. Modality, finding, side and count are all known, for classes
+and for questions.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +15,8 @@ SIDES: tuple[str, ...] = ("left", "right")
 FINDINGS: tuple[str, ...] = ("nodule", "cyst", "fracture", "implant", "effusion")
 CLEAR = "no finding"
 
-# Grey levels of (air, body, organ, bright finding, dark finding) in each modality, and in the drawing of a textbook.
+# Grey levels of (air, body, organ, bright finding, dark finding) in each modality, and in the
+# drawing of a textbook.
 TONES: dict[str, tuple[float, float, float, float, float]] = {
     "ct": (0.03, 0.38, 0.24, 0.88, 0.07),
     "mri": (0.05, 0.22, 0.46, 0.95, 0.04),
@@ -55,7 +58,15 @@ def _fracture(at: Point, bright: Array, dark: Array, generator: Dice) -> list[tu
     x, y = at
     return [
         (
-            canvas.line([(x - 0.085, y + 0.04), (x - 0.02, y - 0.03), (x + 0.02, y + 0.03), (x + 0.085, y - 0.04)], 0.03),
+            canvas.line(
+                [
+                    (x - 0.085, y + 0.04),
+                    (x - 0.02, y - 0.03),
+                    (x + 0.02, y + 0.03),
+                    (x + 0.085, y - 0.04),
+                ],
+                0.03,
+            ),
             dark,
         )
     ]
@@ -70,25 +81,35 @@ def _effusion(at: Point, bright: Array, dark: Array, generator: Dice) -> list[tu
 
 
 _MARKS: dict[str, Callable[[Point, Array, Array, Dice], list[tuple[Array, Array]]]] = {
-    "nodule": _nodule, "cyst": _cyst, "fracture": _fracture, "implant": _implant, "effusion": _effusion,
-}  # fmt: skip
+    "nodule": _nodule,
+    "cyst": _cyst,
+    "fracture": _fracture,
+    "implant": _implant,
+    "effusion": _effusion,
+}
 
 
 def _body(case: Case, tones: tuple[float, ...], generator: Dice) -> Array:
-    """Grey picture [SIZE, SIZE, 3]: a body with two organs; findings lie in the organ of the case's side."""
+    """Grey picture [SIZE, SIZE, 3]: a body with two organs; findings lie in the organ of the case's
+    side.
+    """
 
     def grey(level: float) -> Array:
         return np.full(3, level + generator.uniform(-0.03, 0.03))
 
     picture = canvas.fill((tones[0],) * 3)
     centre = (0.5 + generator.uniform(-0.03, 0.03), 0.5 + generator.uniform(-0.03, 0.03))
-    picture = canvas.paint(picture, canvas.disk(centre, generator.uniform(0.42, 0.46), stretch=1.08), grey(tones[1]))
+    picture = canvas.paint(
+        picture, canvas.disk(centre, generator.uniform(0.42, 0.46), stretch=1.08), grey(tones[1])
+    )
     organ = grey(tones[2])
     middles = {"left": (centre[0] - 0.22, centre[1]), "right": (centre[0] + 0.22, centre[1])}
     for x, y in middles.values():
         picture = canvas.paint(picture, canvas.disk((x, y), 0.33, stretch=0.56), organ)
     x, y = middles[case.side]
-    rows = {0: (), 1: (generator.uniform(-0.18, 0.18),), 2: (-0.12, 0.12), 3: (-0.2, 0.0, 0.2)}[case.count]
+    rows = {0: (), 1: (generator.uniform(-0.18, 0.18),), 2: (-0.12, 0.12), 3: (-0.2, 0.0, 0.2)}[
+        case.count
+    ]
     for row in rows:
         at = (x + generator.uniform(-0.05, 0.05), y + row + generator.uniform(-0.02, 0.02))
         for mask, tone in _MARKS[case.finding](at, grey(tones[3]), grey(tones[4]), generator):
@@ -102,7 +123,9 @@ def drawing(case: Case, generator: Dice) -> Array:
 
 
 def film(case: Case, generator: Dice) -> Array:
-    """The case as an old printed film: the modality's grey levels, pale, posterised, without grain."""
+    """The case as an old printed film: the modality's grey levels, pale, posterised, without
+    grain.
+    """
     picture = _body(case, TONES[case.modality], generator) * 0.7 + 0.25
     posterised: Array = np.floor(picture * 10.0 + 0.5) / 10.0
     return posterised

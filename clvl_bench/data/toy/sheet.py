@@ -1,7 +1,9 @@
-"""Sheet: the contact sheet of the toy worlds, painted with `make contact-sheet`. Apart, because nothing else needs a font.
+"""Sheet: the contact sheet of the toy worlds, painted with `make contact-sheet`. Apart, because
+nothing else needs a font.
 
-A row for each world, a few of its classes by name. The ten kinds of land cover stand in the same columns wherever they
-appear, so that a column shows one word from the side, on a map, and through the two sensors.
+A row for each world, a few of its classes by name. The ten kinds of land cover stand in the same
+columns wherever they appear, so that a column shows one word from the side, on a map, and through
+the two sensors.
 """
 
 import sys
@@ -14,7 +16,10 @@ from clvl_bench.data.toy import canvas
 from clvl_bench.data.toy.index import WORLDS, Picture
 
 TITLE = "Toy worlds: painted by a program, standing in for real images"
-SUBTITLE = "Nothing here is a photograph, a satellite image or a scan, and no number measured on it is one about real images."
+SUBTITLE = (
+    "Nothing here is a photograph, a satellite image or a scan, and no number measured on "
+    "it is one about real images."
+)
 SCALE, GAP, CAPTION, LEFT, TOP = 2, 10, 17, 190, 72
 SIDE = canvas.SIZE * SCALE
 COLUMNS = 10
@@ -33,12 +38,22 @@ class Row:
 
 _LANDCOVER, _REST = tuple(range(10)), tuple(range(10, 16))
 ROWS = (
-    Row("postcards", "postcards", ("general world: pre-training,", "reference set, held-out set"), _LANDCOVER),
+    Row(
+        "postcards",
+        "postcards",
+        ("general world: pre-training,", "reference set, held-out set"),
+        _LANDCOVER,
+    ),
     Row("maps", "maps", ("from above, in another style:", "pre-training only (rho)"), _LANDCOVER),
     Row("optical", "optical sensor", ("toy_landcover:", "never in pre-training"), _LANDCOVER),
     Row("infrared", "infrared sensor", ("toy_infrared:", "never in pre-training"), _LANDCOVER),
     Row("postcards", "postcards, the rest", ("general world: things",), _REST),
-    Row("shapes", "shapes", ("second general world: pre-", "training, held-out set"), (0, 5, 10, 15, 16, 1, 6, 11, 12, 17)),
+    Row(
+        "shapes",
+        "shapes",
+        ("second general world: pre-", "training, held-out set"),
+        (0, 5, 10, 15, 16, 1, 6, 11, 12, 17),
+    ),
     Row("drawings", "drawings", ("of scans: pre-training only",), (0, 1, 2, 3, 4, 5)),
     Row("films", "films", ("of scans, printed:", "pre-training only"), (0, 1, 2, 3, 4, 5)),
     Row("scans", "scans", ("toy_scans:", "never in pre-training"), (0, 1, 2, 3, 4, 5)),
@@ -55,7 +70,11 @@ def sheet(rows: tuple[Row, ...] = ROWS) -> Image.Image:
     step = SIDE + CAPTION + GAP
     width, height = LEFT + COLUMNS * (SIDE + GAP) + GAP, TOP + len(rows) * step + GAP
     page = Image.new("RGB", (width, height), PAPER)
-    draw, large, small = ImageDraw.Draw(page), ImageFont.load_default(21), ImageFont.load_default(12)
+    draw, large, small = (
+        ImageDraw.Draw(page),
+        ImageFont.load_default(21),
+        ImageFont.load_default(12),
+    )
     draw.text((GAP, 10), TITLE, INK, font=large)
     draw.text((GAP, 42), SUBTITLE, GREY, font=small)
     for number, row in enumerate(rows):
@@ -66,8 +85,17 @@ def sheet(rows: tuple[Row, ...] = ROWS) -> Image.Image:
         for column, label in enumerate(row.classes):
             left = LEFT + column * (SIDE + GAP)
             picture = sample(row.world, label)
-            page.paste(Image.fromarray(picture.image).resize((SIDE, SIDE), Image.Resampling.NEAREST), (left, top))
-            draw.text((left + SIDE / 2, top + SIDE + 2), str(picture.facts["class"]), INK, font=small, anchor="ma")
+            page.paste(
+                Image.fromarray(picture.image).resize((SIDE, SIDE), Image.Resampling.NEAREST),
+                (left, top),
+            )
+            draw.text(
+                (left + SIDE / 2, top + SIDE + 2),
+                str(picture.facts["class"]),
+                INK,
+                font=small,
+                anchor="ma",
+            )
     return page
 
 

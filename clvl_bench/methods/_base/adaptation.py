@@ -1,7 +1,9 @@
-"""Adaptation: ties an adapter to any of Avalanche's supervised strategies; this is how prompt learning is a plugin.
+"""Adaptation: ties an adapter to any of Avalanche's supervised strategies; this is how prompt
+learning is a plugin.
 
-It tells the adapter when an experience starts and ends and which classes are scored at present. The optimiser of the
-strategy must hold `adapter.parameters()`, and the strategy's model must be the adapter.
+It tells the adapter when an experience starts and ends and which classes are scored at present. The
+optimiser of the strategy must hold `adapter.parameters()`, and the strategy's model must be the
+adapter.
 """
 
 from typing import Any, Literal
@@ -15,20 +17,26 @@ class Adaptation(Plugin):
 
     Args:
         adapter: the model of the strategy.
-        train_classes: among which classes training logits are compared: those of the experience, or all seen so far.
+        train_classes: among which classes training logits are compared: those of the experience, or
+            all seen so far.
     """
 
-    def __init__(self, adapter: Adapter, *, train_classes: Literal["experience", "seen"] = "experience") -> None:
+    def __init__(
+        self, adapter: Adapter, *, train_classes: Literal["experience", "seen"] = "experience"
+    ) -> None:
         super().__init__()
         self.adapter, self.train_classes = adapter, train_classes
         self.seen: ClassIds = ()
         self._training_scores: ClassIds = ()
 
-    # Before Avalanche makes the optimiser, so that parameters which begin with the experience are in it.
+    # Before Avalanche makes the optimiser, so that parameters which begin with the experience are
+    # in it.
     def before_train_dataset_adaptation(self, strategy: Any, **kwargs: Any) -> None:
         classes = tuple(strategy.experience.classes_in_this_experience)
         self.seen = tuple(dict.fromkeys((*self.seen, *classes)))
-        if getattr(strategy.experience, "is_first_subexp", True):  # of a stream's steps the first one begins an experience
+        if getattr(
+            strategy.experience, "is_first_subexp", True
+        ):  # of a stream's steps the first one begins an experience
             self.adapter.begin(classes)
         self._training_scores = self.seen if self.train_classes == "seen" else classes
         self.adapter.scored = self._training_scores
@@ -44,8 +52,12 @@ class Adaptation(Plugin):
 
     def before_eval_exp(self, strategy: Any, **kwargs: Any) -> None:
         experience = strategy.experience
-        plan = getattr(experience, "plan", None)  # a benchmark of somebody else has none: score what was seen
-        self.adapter.scored = self.seen if plan is None else experience.candidates(n_experiences(strategy))
+        plan = getattr(
+            experience, "plan", None
+        )  # a benchmark of somebody else has none: score what was seen
+        self.adapter.scored = (
+            self.seen if plan is None else experience.candidates(n_experiences(strategy))
+        )
 
     def after_eval(self, strategy: Any, **kwargs: Any) -> None:
         self.adapter.scored = self._training_scores

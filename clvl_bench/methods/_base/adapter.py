@@ -1,7 +1,8 @@
 """Adapter: what is trainable, and how logits come out. The contract that every method keeps.
 
-A method is a file beside this one with a subclass and `build(config, ...)`. Most say only what the class texts become
-(`classifier`) or what an image feature becomes (`image`); a method whose logits are no such product overrides `logits`.
+A method is a file beside this one with a subclass and `build(config, ...)`. Most say only what the
+class texts become (`classifier`) or what an image feature becomes (`image`); a method whose logits
+are no such product overrides `logits`.
 """
 
 from collections.abc import Sequence
@@ -26,14 +27,17 @@ State = dict[str, Any]
 class Adapter(nn.Module):
     """Logits over classes, and the parameters that training may move: exactly `parameters()`.
 
-    The frozen backbone is not part of the module, so no optimiser, copy or saved state can pick it up.
+    The frozen backbone is not part of the module, so no optimiser, copy or saved state can pick it
+    up.
     """
 
     learns: Literal["gradient", "closed_form", "nothing"] = "gradient"
     observes_first: bool = False
-    """A learner by gradient that observes every sample of an experience once before the first step."""
+    """A learner by gradient that observes every sample of an experience once before the first
+    step."""
     starts_as_zeroshot: bool = True
-    """At first the logits are the backbone's own with `start_templates` templates. A method that cannot says why."""
+    """At first the logits are the backbone's own with `start_templates` templates. A method that
+    cannot says why."""
     start_templates: int | None = None
     """How many of a class's templates the start equals; None means all of them."""
     abstains: bool = False
@@ -63,11 +67,19 @@ class Adapter(nn.Module):
         raise NotImplementedError
 
     def encode_sentences(self, tokens: Tokens) -> Tensor:
-        """One unit row for each sentence [rows, width], by the text tower as the method has it now: most leave it alone."""
-        return l2_normalize(sentence_features(with_towers(self.backbone, wanted_by="encoding sentences").towers, tokens))
+        """One unit row for each sentence [rows, width], by the text tower as the method has it now:
+        most leave it alone.
+        """
+        return l2_normalize(
+            sentence_features(
+                with_towers(self.backbone, wanted_by="encoding sentences").towers, tokens
+            )
+        )
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
-        """Scaled cosines [batch, candidates]. A sample's row must not depend on its neighbours in the batch."""
+        """Scaled cosines [batch, candidates]. A sample's row must not depend on its neighbours in
+        the batch.
+        """
         features = l2_normalize(self.image(inputs))
         self.encoded = features if self.training else None
         return self.backbone.logit_scale * features @ self._classifier(candidates).T
@@ -81,11 +93,15 @@ class Adapter(nn.Module):
         raise NotImplementedError
 
     def choices(self, inputs: Tensor) -> Tensor | None:
-        """To which learned experience each sample would be sent [batch], -1 for none; None where nothing is chosen."""
+        """To which learned experience each sample would be sent [batch], -1 for none; None where
+        nothing is chosen.
+        """
         return None
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Logits [batch, table] as Avalanche expects them: minus infinity for classes that are not scored at present."""
+        """Logits [batch, table] as Avalanche expects them: minus infinity for classes that are not
+        scored at present.
+        """
         scores = self.logits(inputs, self.scored)
         width = scores.new_full((len(scores), len(self.table)), -torch.inf)
         width[:, list(self.scored)] = scores
@@ -108,7 +124,9 @@ class Adapter(nn.Module):
         self.forget_classifiers()
 
     def kept_bytes(self) -> int:
-        """Bytes that outlive an experience, measured from the tensors; the public backbone is not counted."""
+        """Bytes that outlive an experience, measured from the tensors; the public backbone is not
+        counted.
+        """
         return tensor_bytes(self.state())
 
     def kept_samples(self) -> int:
@@ -116,7 +134,9 @@ class Adapter(nn.Module):
         return 0
 
     def _classifier(self, candidates: ClassIds) -> Tensor:
-        """The classifier; between trainings, and without gradient, each set of classes is encoded once."""
+        """The classifier; between trainings, and without gradient, each set of classes is encoded
+        once.
+        """
         if self.training or torch.is_grad_enabled():
             return self.classifier(candidates)
         if candidates not in self._classifiers:
@@ -131,4 +151,8 @@ def predict(scores: Tensor) -> Tensor:
 
 def tensor_bytes(state: State) -> int:
     """Bytes of the tensors of a state."""
-    return sum(value.numel() * value.element_size() for value in state.values() if isinstance(value, Tensor))
+    return sum(
+        value.numel() * value.element_size()
+        for value in state.values()
+        if isinstance(value, Tensor)
+    )

@@ -1,10 +1,12 @@
-"""Analytic learners: statistics of frozen features instead of gradients. What they share: classes, and who scores which.
+"""Analytic learners: statistics of frozen features instead of gradients. What they share: classes,
+and who scores which.
 
-Row by row: where the untouched backbone's best class is one that was learned, the statistics decide among the learned
-classes; otherwise the backbone's own scores stand. So classes that were not learned yet keep their zero-shot quality (the
-routing of Xu et al. 2024, RAIL, arXiv:2406.18868). With `unseen = "never"`, as the others publish it, only learned classes
-are predicted. A class is learned from its first labelled sample on, not from the experience that names it: its label may
-come later.
+Row by row: where the untouched backbone's best class is one that was learned, the statistics decide
+among the learned classes; otherwise the backbone's own scores stand. So classes that were not
+learned yet keep their zero-shot quality (the routing of Xu et al. 2024, RAIL, arXiv:2406.18868).
+With `unseen = "never"`, as the others publish it, only learned classes are predicted. A class is
+learned from its first labelled sample on, not from the experience that names it: its label may come
+later.
 """
 
 from abc import abstractmethod
@@ -26,7 +28,9 @@ class Analytic(Adapter):
 
     learns = "closed_form"
 
-    def __init__(self, backbone: Backbone, table: Sequence[Candidate], *, unseen: str = "zeroshot") -> None:
+    def __init__(
+        self, backbone: Backbone, table: Sequence[Candidate], *, unseen: str = "zeroshot"
+    ) -> None:
         super().__init__(backbone, table)
         self.seen_classes: ClassIds = ()
         self.starts_as_zeroshot = True
@@ -39,7 +43,9 @@ class Analytic(Adapter):
 
     @abstractmethod
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
-        """Take up unit features [batch, width] in float64 of learned classes, by their place in `learned` [batch]."""
+        """Take up unit features [batch, width] in float64 of learned classes, by their place in
+        `learned` [batch].
+        """
 
     @abstractmethod
     def expand(self, features: Tensor) -> Tensor:
@@ -56,7 +62,9 @@ class Analytic(Adapter):
         return self.expand(features) @ self._solved
 
     def combined(self, own: Tensor, zeroshot: Tensor) -> Tensor:
-        """Scores [batch, candidates] where the statistics decide; `own` is minus infinity for classes not learned."""
+        """Scores [batch, candidates] where the statistics decide; `own` is minus infinity for
+        classes not learned.
+        """
         return own
 
     def observe(self, inputs: Tensor, targets: Tensor) -> None:
@@ -88,14 +96,18 @@ class Analytic(Adapter):
         own[:, known] = self.scores(l2_normalize(inputs.double()))[:, columns].to(own.dtype)
         if self._unseen == "never" or not bool(torch.isfinite(texts).all()):
             return own
-        return torch.where(known[zeroshot.argmax(dim=1)][:, None], self.combined(own, zeroshot), zeroshot)
+        return torch.where(
+            known[zeroshot.argmax(dim=1)][:, None], self.combined(own, zeroshot), zeroshot
+        )
 
     def state(self) -> State:
         return {"learned": list(self.seen_classes), **super().state()}
 
     def load(self, state: State) -> None:
         self.seen_classes, self._solved = tuple(state["learned"]), None
-        for name, statistic in list(self.named_buffers()):  # they have grown: nothing of their old size remains
+        for name, statistic in list(
+            self.named_buffers()
+        ):  # they have grown: nothing of their old size remains
             setattr(self, name, state[name].to(statistic.device, copy=True))
 
 
@@ -105,5 +117,7 @@ def grown(statistic: Tensor, rows: int) -> Tensor:
 
 
 def with_one(features: Tensor) -> Tensor:
-    """Features [batch, width + 1] with a one behind each: the weight of the last column is a bias."""
+    """Features [batch, width + 1] with a one behind each: the weight of the last column is a
+    bias.
+    """
     return torch.cat([features, features.new_ones(len(features), 1)], dim=1)

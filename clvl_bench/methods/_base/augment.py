@@ -1,7 +1,9 @@
-"""Augment: a strong view of pictures: flipped, shifted, two operations of RandAugment, and a square cut out.
+"""Augment: a strong view of pictures: flipped, shifted, two operations of RandAugment, and a square
+cut out.
 
-As FixMatch puts them together (Sohn et al. 2020, arXiv:2001.07685; Cubuk et al. 2020, arXiv:1909.13719; DeVries & Taylor 2017,
-arXiv:1708.04552). Draws from torch's global generator: the template seeds it by key around every epoch.
+As FixMatch puts them together (Sohn et al. 2020, arXiv:2001.07685; Cubuk et al. 2020,
+arXiv:1909.13719; DeVries & Taylor 2017, arXiv:1708.04552). Draws from torch's global generator: the
+template seeds it by key around every epoch.
 """
 
 import torch
@@ -16,10 +18,13 @@ SHIFT, CUT = 8, 2
 def strong(pixels: Tensor) -> Tensor:
     """uint8 pixels [batch, 3, side, side], each picture with draws of its own."""
     side = pixels.shape[-1]
-    view = v2.Compose([
-        v2.RandomHorizontalFlip(), v2.RandomCrop(side, padding=side // SHIFT, padding_mode="reflect"),
-        v2.RandAugment(OPERATIONS, MAGNITUDE),
-    ])  # fmt: skip
+    view = v2.Compose(
+        [
+            v2.RandomHorizontalFlip(),
+            v2.RandomCrop(side, padding=side // SHIFT, padding_mode="reflect"),
+            v2.RandAugment(OPERATIONS, MAGNITUDE),
+        ]
+    )
     return torch.stack([_cut(view(picture)) for picture in pixels])
 
 

@@ -1,8 +1,10 @@
-"""Candidates: what UPL, GRIP and CPL share: targets for all unlabelled samples of an experience at once, made anew at times.
+"""Candidates: what UPL, GRIP and CPL share: targets for all unlabelled samples of an experience at
+once, made anew at times.
 
-A target is a set of classes [n, classes]: of one class for a pseudo-label, of none where a sample is left out. The loss is that
-of partial labels, -log of the sum of p(c) over the set, the mean over samples with one: the cross-entropy where it has one
-class. Classes are the experience's own. Nothing of it outlives the experience.
+A target is a set of classes [n, classes]: of one class for a pseudo-label, of none where a sample
+is left out. The loss is that of partial labels, -log of the sum of p(c) over the set, the mean over
+samples with one: the cross-entropy where it has one class. Classes are the experience's own.
+Nothing of it outlives the experience.
 """
 
 import math
@@ -14,7 +16,12 @@ from torch import Tensor
 
 from clvl_bench.methods._base.adapter import Adapter
 from clvl_bench.methods._base.memory import CHUNK, reader
-from clvl_bench.methods._base.pseudo_labels import Unlabelled, own_classes, student_scores, zeroshot_scores
+from clvl_bench.methods._base.pseudo_labels import (
+    Unlabelled,
+    own_classes,
+    student_scores,
+    zeroshot_scores,
+)
 
 
 class Candidates(Unlabelled):
@@ -22,7 +29,8 @@ class Candidates(Unlabelled):
 
     Args:
         weight: of the loss on unlabelled samples; the cross-entropy with labels is added to it.
-        rounds: how often targets are made; the first time by the zero-shot model, then by the model as it is.
+        rounds: how often targets are made; the first time by the zero-shot model, then by the model
+            as it is.
     """
 
     def __init__(self, adapter: Adapter, *, weight: float, rounds: int) -> None:
@@ -35,18 +43,28 @@ class Candidates(Unlabelled):
 
     @abstractmethod
     def sets(self, probabilities: Tensor, number: int) -> Tensor:
-        """Targets [n, classes] by probabilities [n, classes], in the round of that number, from 1."""
+        """Targets [n, classes] by probabilities [n, classes], in the round of that number, from
+        1.
+        """
 
     def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         dataset, self._round, self._sets = strategy.experience.dataset, 0, {}
         rows = torch.nonzero(torch.tensor(list(dataset.targets)) < 0).flatten()
         self._classes = own_classes(strategy)
-        self._ids = torch.tensor([dataset.sample_ids[row] for row in rows.tolist()], dtype=torch.long)
-        self._inputs = torch.cat([reader(dataset)(part)[0] for part in rows.split(CHUNK)]) if len(rows) else torch.zeros(0)
+        self._ids = torch.tensor(
+            [dataset.sample_ids[row] for row in rows.tolist()], dtype=torch.long
+        )
+        self._inputs = (
+            torch.cat([reader(dataset)(part)[0] for part in rows.split(CHUNK)])
+            if len(rows)
+            else torch.zeros(0)
+        )
 
     def before_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
         super().before_training_epoch(strategy, **kwargs)
-        number = math.ceil((strategy.clock.train_exp_epochs + 1) * self.rounds / strategy.train_epochs)
+        number = math.ceil(
+            (strategy.clock.train_exp_epochs + 1) * self.rounds / strategy.train_epochs
+        )
         if number > self._round and len(self._ids):
             sets = self.sets(self._probabilities(strategy, zeroshot=not self._round), number)
             self._sets = dict(zip(self._ids.tolist(), sets, strict=True))
@@ -54,13 +72,19 @@ class Candidates(Unlabelled):
 
     @torch.no_grad()
     def _probabilities(self, strategy: Any, *, zeroshot: bool) -> Tensor:
-        """Of the experience's classes [n, classes], by the untouched backbone or the model of now."""
+        """Of the experience's classes [n, classes], by the untouched backbone or the model of
+        now.
+        """
         model = strategy.model
         model.eval()
         parts = []
         for inputs in self._inputs.to(strategy.device).split(CHUNK):
             places = self._classes.tolist()
-            scores = zeroshot_scores(self.adapter, inputs, places) if zeroshot else model(inputs)[:, places]
+            scores = (
+                zeroshot_scores(self.adapter, inputs, places)
+                if zeroshot
+                else model(inputs)[:, places]
+            )
             parts.append(scores.softmax(dim=1).cpu())
         model.train()
         return torch.cat(parts)

@@ -1,7 +1,9 @@
-"""The base of every method's settings: what a file may say of it, and what the suite must know before anything is loaded.
+"""The base of every method's settings: what a file may say of it, and what the suite must know
+before anything is loaded.
 
-A method is a folder of `methods/` with `config.py` (one class with its `kind`, no torch) and `adapter.py` or `plugin.py`.
-Its properties are declared here, on the class, so that nothing outside a method's folder asks for it by name.
+A method is a folder of `methods/` with `config.py` (one class with its `kind`, no torch) and
+`adapter.py` or `plugin.py`. Its properties are declared here, on the class, so that nothing outside
+a method's folder asks for it by name.
 """
 
 from importlib import import_module

@@ -1,6 +1,8 @@
-"""Consolidation: the part that EWC, MAS and SI share. Important weights are held, each by a spring of its own.
+"""Consolidation: the part that EWC, MAS and SI share. Important weights are held, each by a spring
+of its own.
 
-The loss grows by factor * sum_k importance_k (theta_k - centre_k)^2; the method says how importance is measured.
+The loss grows by factor * sum_k importance_k (theta_k - centre_k)^2; the method says how importance
+is measured.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,10 +15,18 @@ from clvl_bench.core.rng import rng
 from clvl_bench.methods._base.adapter import Adapter, State, tensor_bytes
 from clvl_bench.methods._base.memory import reader
 from clvl_bench.methods._base.plugin import Plugin
-from clvl_bench.methods._base.weights import Weights, grown, snapshot, squared_distance, trained, without_dropout
+from clvl_bench.methods._base.weights import (
+    Weights,
+    grown,
+    snapshot,
+    squared_distance,
+    trained,
+    without_dropout,
+)
 
 CHUNK = 4
-"""Samples that go forward together when gradients are taken of each; no value depends on it but in its last bits."""
+"""Samples that go forward together when gradients are taken of each; no value depends on it but in
+its last bits."""
 
 
 class Consolidation(Plugin):
@@ -32,7 +42,9 @@ class Consolidation(Plugin):
         self.centre: Weights = {}
 
     def measure(self, strategy: Any) -> Weights:
-        """The importance of each trained parameter for the experience that has just been learned."""
+        """The importance of each trained parameter for the experience that has just been
+        learned.
+        """
         raise NotImplementedError
 
     def absorb(self, measured: Mapping[str, Tensor]) -> None:
@@ -43,7 +55,9 @@ class Consolidation(Plugin):
     def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         now = snapshot(self.adapter)
         self.centre = grown(self.centre, now)
-        self.importance = grown(self.importance, {name: torch.zeros_like(value) for name, value in now.items()})
+        self.importance = grown(
+            self.importance, {name: torch.zeros_like(value) for name, value in now.items()}
+        )
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
         strategy.loss = strategy.loss + self.penalty()
@@ -61,7 +75,9 @@ class Consolidation(Plugin):
     def load(self, state: State) -> None:
         for part in ("importance", "centre"):
             named = {name: value for name, value in state.items() if name.startswith(f"{part}.")}
-            setattr(self, part, {name.removeprefix(f"{part}."): value for name, value in named.items()})
+            setattr(
+                self, part, {name.removeprefix(f"{part}."): value for name, value in named.items()}
+            )
 
     def kept_bytes(self) -> int:
         return tensor_bytes(self.state())
@@ -71,23 +87,35 @@ def drawn(strategy: Any, samples: int, *key: object) -> tuple[Tensor, Tensor]:
     """Inputs [n, ...] and revealed labels [n] of up to `samples` of the experience's samples."""
     dataset = strategy.experience.dataset
     labels = torch.tensor(list(dataset.targets))
-    rows = torch.from_numpy(rng(*key, strategy.clock.train_exp_counter).permutation(len(labels))[:samples])
+    rows = torch.from_numpy(
+        rng(*key, strategy.clock.train_exp_counter).permutation(len(labels))[:samples]
+    )
     return reader(dataset)(rows)[0].to(strategy.device), labels[rows].to(strategy.device)
 
 
 def squared_gradients(
-    adapter: Adapter, inputs: Tensor, outputs: Callable[[Tensor], tuple[Tensor, Tensor]], *, chunk: int = CHUNK
+    adapter: Adapter,
+    inputs: Tensor,
+    outputs: Callable[[Tensor], tuple[Tensor, Tensor]],
+    *,
+    chunk: int = CHUNK,
 ) -> Weights:
-    """Mean over samples of the weighted sum of the squared gradients of a sample's outputs, exact per sample.
+    """Mean over samples of the weighted sum of the squared gradients of a sample's outputs, exact
+    per sample.
 
     Args:
-        outputs: for inputs [batch, ...]: values [batch, outputs], and the weight of each one's squared gradient.
+        outputs: for inputs [batch, ...]: values [batch, outputs], and the weight of each one's
+            squared gradient.
     """
     return _per_sample(adapter, inputs, outputs, torch.square, chunk)
 
 
 def absolute_gradients(
-    adapter: Adapter, inputs: Tensor, outputs: Callable[[Tensor], tuple[Tensor, Tensor]], *, chunk: int = CHUNK
+    adapter: Adapter,
+    inputs: Tensor,
+    outputs: Callable[[Tensor], tuple[Tensor, Tensor]],
+    *,
+    chunk: int = CHUNK,
 ) -> Weights:
     """The same of absolute gradients."""
     return _per_sample(adapter, inputs, outputs, torch.abs, chunk)
@@ -106,7 +134,9 @@ def _per_sample(
         for part in inputs.split(chunk):
             values, weights = (each.flatten() for each in outputs(part))
             rows = torch.eye(len(values), device=values.device)
-            found = torch.autograd.grad(values, list(parameters.values()), rows, is_grads_batched=True, allow_unused=True)
+            found = torch.autograd.grad(
+                values, list(parameters.values()), rows, is_grads_batched=True, allow_unused=True
+            )
             for name, gradients in zip(parameters, found, strict=True):
                 if gradients is not None:
                     total[name] += torch.tensordot(weights.detach(), size(gradients), dims=1)

@@ -16,21 +16,29 @@ class ContextConfig(AdapterConfig):
 
     input_kind: ClassVar[InputKind] = "image_features"
     context_init: Literal["template", "random"] = Field(
-        "template", description="start as the words of the dataset's first template, or as noise of deviation 0.02"
+        "template",
+        description="start as the words of the dataset's first template, or as noise of deviation "
+        "0.02",
     )
-    context_length: int = Field(LENGTH, ge=1, le=64, description="number of context vectors for a random start")
-    position: Literal["end", "middle", "front"] = Field("end", description="where the class name stands after a random start")
+    context_length: int = Field(
+        LENGTH, ge=1, le=64, description="number of context vectors for a random start"
+    )
+    position: Literal["end", "middle", "front"] = Field(
+        "end", description="where the class name stands after a random start"
+    )
 
     @model_validator(mode="after")
     def _template_fits(self) -> Self:
         if self.context_init == "template" and self.position != "end":
             raise ValueError(
-                "position: a context that starts as a template stands where the template's words stand; "
+                "position: a context that starts as a template stands where the template's words "
+                "stand; "
                 'set position = "end", or context_init = "random"'
             )
         if self.context_init == "template" and self.context_length != LENGTH:
             raise ValueError(
-                "context_length: a context that starts as a template is as long as the template's words; "
+                "context_length: a context that starts as a template is as long as the template's "
+                "words; "
                 'leave it out, or set context_init = "random"'
             )
         return self

@@ -1,7 +1,9 @@
-"""Fusion: what a regression says beside what zero-shot says (Xu et al. 2024, RAIL, arXiv:2406.18868, section 4.3).
+"""Fusion: what a regression says beside what zero-shot says (Xu et al. 2024, RAIL,
+arXiv:2406.18868, section 4.3).
 
-Where zero-shot's best class was learned, the score of a class is (1 - beta) p + beta r: p its zero-shot probability among the
-candidates, r the regression on one-hot targets, as it comes out and 0 for classes that were not learned.
+Where zero-shot's best class was learned, the score of a class is (1 - beta) p + beta r: p its
+zero-shot probability among the candidates, r the regression on one-hot targets, as it comes out and
+0 for classes that were not learned.
 """
 
 from collections.abc import Sequence
@@ -15,8 +17,12 @@ from clvl_bench.data.catalog.candidate import Candidate
 
 
 def fused(own: Tensor, zeroshot: Tensor, share: float) -> Tensor:
-    """Fused scores [batch, candidates]; `own` is minus infinity for classes not learned, `zeroshot` are logits."""
-    return (1 - share) * zeroshot.softmax(dim=-1) + share * own.masked_fill(torch.isneginf(own), 0.0)
+    """Fused scores [batch, candidates]; `own` is minus infinity for classes not learned, `zeroshot`
+    are logits.
+    """
+    return (1 - share) * zeroshot.softmax(dim=-1) + share * own.masked_fill(
+        torch.isneginf(own), 0.0
+    )
 
 
 def refuse_without_texts(backbone: Backbone, table: Sequence[Candidate], share: float) -> None:
@@ -27,6 +33,7 @@ def refuse_without_texts(backbone: Backbone, table: Sequence[Candidate], share: 
     """
     if share < 1 and not bool(torch.isfinite(backbone.class_features(table)).all()):
         raise Mistake(
-            f"adapter.fusion: got {share}, but these data have no text features for the zero-shot half; "
+            f"adapter.fusion: got {share}, but these data have no text features for the zero-shot "
+            f"half; "
             "use fusion = 1.0, the regression alone"
         )

@@ -1,7 +1,8 @@
-"""Heads: a row for each class on frozen image features. What they share: rows that come with the classes, and their start.
+"""Heads: a row for each class on frozen image features. What they share: rows that come with the
+classes, and their start.
 
-A row starts as its class's text (Wortsman et al. 2022, WiSE-FT, arXiv:2109.01903), and classes without a row yet are scored
-by their text, so that the first logits are zero-shot's.
+A row starts as its class's text (Wortsman et al. 2022, WiSE-FT, arXiv:2109.01903), and classes
+without a row yet are scored by their text, so that the first logits are zero-shot's.
 """
 
 from collections.abc import Sequence
@@ -36,7 +37,9 @@ class Head(Adapter):
         self.weight = nn.Parameter(torch.cat([self.weight.data.to(texts.device), texts]))
 
     def rows(self, candidates: ClassIds, learned: Tensor, otherwise: Tensor) -> Tensor:
-        """For each candidate its row of `learned` [learned, ...] if it has one, or of `otherwise` [candidates, ...]."""
+        """For each candidate its row of `learned` [learned, ...] if it has one, or of `otherwise`
+        [candidates, ...].
+        """
         row_of = {place: row for row, place in enumerate(self.seen_classes)}
         places = [number for number, place in enumerate(candidates) if place in row_of]
         if not places:

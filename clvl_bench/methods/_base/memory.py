@@ -1,7 +1,8 @@
-"""Memory: which samples of a stream are kept, and the samples themselves, as tensors whose bytes can be counted.
+"""Memory: which samples of a stream are kept, and the samples themselves, as tensors whose bytes
+can be counted.
 
-Which are kept is decided by the seed, the order of arrival and, for herding, the model as it is then, so that a run which was
-killed and started again keeps the same.
+Which are kept is decided by the seed, the order of arrival and, for herding, the model as it is
+then, so that a run which was killed and started again keeps the same.
 """
 
 import itertools
@@ -29,8 +30,11 @@ CHUNK = 256
 """Samples that are read or encoded together when a whole experience is gone through."""
 
 
-def reservoir(slots: Ints, arrived: int, arrivals: int, *, size: int, key: tuple[object, ...]) -> Ints:
-    """Algorithm R (Vitter 1985): the stream positions that a uniform sample of `size` holds after more arrivals.
+def reservoir(
+    slots: Ints, arrived: int, arrivals: int, *, size: int, key: tuple[object, ...]
+) -> Ints:
+    """Algorithm R (Vitter 1985): the stream positions that a uniform sample of `size` holds after
+    more arrivals.
 
     Args:
         slots: stream positions held so far.
@@ -38,7 +42,8 @@ def reservoir(slots: Ints, arrived: int, arrivals: int, *, size: int, key: tuple
         arrivals: how many come now.
 
     Returns:
-        Stream positions held afterwards; each of all samples so far is among them with equal probability.
+        Stream positions held afterwards; each of all samples so far is among them with equal
+        probability.
     """
     held = slots.tolist()
     draws = rng("reservoir", *key).random(arrivals)
@@ -54,9 +59,11 @@ def reservoir(slots: Ints, arrived: int, arrivals: int, *, size: int, key: tuple
 
 
 def herding(features: Tensor, count: int) -> Ints:
-    """Rows in the order of iCaRL's algorithm 4: each brings the mean of those taken nearest to the mean of all.
+    """Rows in the order of iCaRL's algorithm 4: each brings the mean of those taken nearest to the
+    mean of all.
 
-    Rebuffi et al. 2017 (arXiv:1611.07725). Any first part of the order is itself what a smaller count would take.
+    Rebuffi et al. 2017 (arXiv:1611.07725). Any first part of the order is itself what a smaller
+    count would take.
 
     Args:
         features: unit rows [n, width].
@@ -75,24 +82,35 @@ def herding(features: Tensor, count: int) -> Ints:
 
 
 class Memory:
-    """A bounded number of samples of a stream, in columns: inputs, labels, and what else comes with a sample.
+    """A bounded number of samples of a stream, in columns: inputs, labels, and what else comes with
+    a sample.
 
-    `reservoir` is uniform over the stream. `class_balanced` gives every class seen an equal share (the first classes one
-    more where it does not divide), uniform within the class; when a class arrives, the others lose samples by chance.
-    `herding` has the same shares and takes the samples whose mean is nearest to their class's; the others then lose those
-    that were taken last. Where a class arrives once more, it is herded among what was kept of it and what comes.
+    `reservoir` is uniform over the stream. `class_balanced` gives every class seen an equal share
+    (the first classes one more where it does not divide), uniform within the class; when a class
+    arrives, the others lose samples by chance. `herding` has the same shares and takes the samples
+    whose mean is nearest to their class's; the others then lose those that were taken last. Where a
+    class arrives once more, it is herded among what was kept of it and what comes.
 
     Args:
         size: how many samples at most.
-        max_bytes: if given, bytes at most in place of `size`: as many samples as fit, everything kept of a sample counted.
+        max_bytes: if given, bytes at most in place of `size`: as many samples as fit, everything
+            kept of a sample counted.
         features: for `herding`: what the means are of.
     """
 
     def __init__(
-        self, size: int, policy: MemoryPolicy, *, seed: int, max_bytes: int | None = None, features: Features | None = None
+        self,
+        size: int,
+        policy: MemoryPolicy,
+        *,
+        seed: int,
+        max_bytes: int | None = None,
+        features: Features | None = None,
     ) -> None:
         if policy == "herding" and features is None:
-            raise ValueError("policy 'herding' chooses by features, and none were given; pass features=")
+            raise ValueError(
+                "policy 'herding' chooses by features, and none were given; pass features="
+            )
         self.size, self.max_bytes, self.policy = size, max_bytes, policy
         self.columns: tuple[Tensor, ...] = ()
         self._seed, self._features = seed, features
@@ -106,7 +124,9 @@ class Memory:
         return self.columns[1]
 
     def insert(self, labels: Tensor, read: Read) -> None:
-        """Samples arrive, with these labels [n]; `read(rows)` fetches the chosen ones. The bound holds afterwards."""
+        """Samples arrive, with these labels [n]; `read(rows)` fetches the chosen ones. The bound
+        holds afterwards.
+        """
         if not len(labels) and not len(self):
             return
         size = self._capacity(read)
@@ -117,8 +137,14 @@ class Memory:
         parts = [column[torch.from_numpy(chosen[held])] for column in self.columns]
         if not held.all():
             fetched = read(torch.from_numpy(chosen[~held] - len(self)))
-            parts = [torch.cat(pair) for pair in zip(parts, fetched, strict=True)] if parts else list(fetched)
-        order = torch.from_numpy(np.argsort(np.concatenate([np.flatnonzero(held), np.flatnonzero(~held)])))
+            parts = (
+                [torch.cat(pair) for pair in zip(parts, fetched, strict=True)]
+                if parts
+                else list(fetched)
+            )
+        order = torch.from_numpy(
+            np.argsort(np.concatenate([np.flatnonzero(held), np.flatnonzero(~held)]))
+        )
         self.columns = tuple(part[order] for part in parts)
 
     def draw(self, count: int, *key: object) -> tuple[Tensor, ...]:
@@ -131,18 +157,29 @@ class Memory:
         if self.max_bytes is None:
             return self.size
         columns = self.columns or read(torch.zeros(1, dtype=torch.long))
-        return self.max_bytes // sum(math.prod(column.shape[1:]) * column.element_size() for column in columns)
+        return self.max_bytes // sum(
+            math.prod(column.shape[1:]) * column.element_size() for column in columns
+        )
 
     def _choose(self, labels: Ints, read: Read, size: int) -> Ints:
-        """Who is held afterwards, in that order: below `len(self)` by row of the memory, from there on by row of arrival."""
+        """Who is held afterwards, in that order: below `len(self)` by row of the memory, from there
+        on by row of arrival.
+        """
         if self.policy == "reservoir":
-            return np.concatenate(self._uniform(np.arange(len(self)), len(self) + np.arange(len(labels)), size, group=-1))
+            return np.concatenate(
+                self._uniform(
+                    np.arange(len(self)), len(self) + np.arange(len(labels)), size, group=-1
+                )
+            )
         known = self.columns[1].numpy() if self.columns else np.empty(0, dtype=np.int64)
         classes = sorted({*self._arrived, *np.unique(labels).tolist()})
         stay, take = [], []
         for rank, group in enumerate(classes):
             share = size // len(classes) + (rank < size % len(classes))
-            held, arrivals = np.flatnonzero(known == group), len(self) + np.flatnonzero(labels == group)
+            held, arrivals = (
+                np.flatnonzero(known == group),
+                len(self) + np.flatnonzero(labels == group),
+            )
             if self.policy == "herding":
                 stay.append(self._herded(held, arrivals, share, read, group=group))
                 continue
@@ -158,9 +195,13 @@ class Memory:
             held = rng("shrink", self._seed, group, arrived, size).permutation(held)[:size]
         # On positions of the group: those held stand below `arrived`, the arrivals from there on.
         positions = np.arange(len(held), dtype=np.int64)
-        after = reservoir(positions, arrived, len(arrivals), size=size, key=(self._seed, group, arrived))
+        after = reservoir(
+            positions, arrived, len(arrivals), size=size, key=(self._seed, group, arrived)
+        )
         self._arrived[group] = arrived + len(arrivals)
-        return np.sort(held[after[after < arrived]]), np.sort(arrivals[after[after >= arrived] - arrived])
+        return np.sort(held[after[after < arrived]]), np.sort(
+            arrivals[after[after >= arrived] - arrived]
+        )
 
     def _herded(self, held: Ints, arrivals: Ints, size: int, read: Read, *, group: int) -> Ints:
         """The first of a group's order: of the one it has, or where samples arrive of a new one."""
@@ -179,7 +220,9 @@ class Memory:
         return {**dict(zip(names, self.columns, strict=True)), "arrived": arrived}
 
     def load(self, state: State) -> None:
-        self.columns = tuple(state[name] for name in sorted(name for name in state if name.startswith("column")))
+        self.columns = tuple(
+            state[name] for name in sorted(name for name in state if name.startswith("column"))
+        )
         self._arrived = {int(group): count for group, count in state["arrived"].items()}
 
     def kept_bytes(self) -> int:
@@ -191,14 +234,18 @@ def reader(dataset: Any) -> Read:
 
     def read(rows: Tensor) -> tuple[Tensor, ...]:
         samples = [dataset[int(row)] for row in rows]
-        return tuple(torch.stack([torch.as_tensor(value) for value in column]).cpu() for column in zip(*samples, strict=True))
+        return tuple(
+            torch.stack([torch.as_tensor(value) for value in column]).cpu()
+            for column in zip(*samples, strict=True)
+        )
 
     return read
 
 
 def insert_labelled(memory: Memory, dataset: Any, pseudo: Mapping[int, int] | None = None) -> None:
-    """The samples of an Avalanche dataset whose label has arrived enter a memory; with `pseudo`, labels by sample id, those
-    that it names as well."""
+    """The samples of an Avalanche dataset whose label has arrived enter a memory; with `pseudo`,
+    labels by sample id, those that it names as well.
+    """
     labels, read = torch.tensor(list(dataset.targets)), reader(dataset)
     if pseudo:
         said = torch.tensor([pseudo.get(sample, -1) for sample in dataset.sample_ids])
@@ -221,7 +268,10 @@ def features_by(adapter: Adapter) -> Features:
         if training:
             adapter.eval()
         device = next(adapter.parameters(), torch.empty(0)).device
-        rows = [l2_normalize(adapter.image(part.to(device))).double().cpu() for part in inputs.split(CHUNK)]
+        rows = [
+            l2_normalize(adapter.image(part.to(device))).double().cpu()
+            for part in inputs.split(CHUNK)
+        ]
         if training:
             adapter.train()
         return torch.cat(rows)

@@ -16,17 +16,23 @@ class MemoryConfig(PluginConfig):
 
     input_kind: ClassVar[InputKind] = "image_features"
     memory_size: int | None = Field(
-        None, ge=0, description="samples kept, over all classes; 500 where nothing is said of bytes either"
+        None,
+        ge=0,
+        description="samples kept, over all classes; 500 where nothing is said of bytes either",
     )
     memory_bytes: int | None = Field(
-        None, ge=0, description="bytes kept in place of memory_size: as many samples as fit, inputs, labels and logits counted"
+        None,
+        ge=0,
+        description="bytes kept in place of memory_size: as many samples as fit, inputs, labels "
+        "and logits counted",
     )
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
         if self.memory_bytes is not None and self.memory_size is not None:
             raise ValueError(
-                f"memory_bytes: got {self.memory_bytes} beside memory_size = {self.memory_size}; a memory has one bound, "
+                f"memory_bytes: got {self.memory_bytes} beside memory_size = {self.memory_size}; a "
+                f"memory has one bound, "
                 "leave out the other"
             )
         return self

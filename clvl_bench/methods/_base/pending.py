@@ -1,7 +1,8 @@
-"""Pending: what waits for its label. A label arrives without its sample, so whoever wants to learn from it has kept that.
+"""Pending: what waits for its label. A label arrives without its sample, so whoever wants to learn
+from it has kept that.
 
-Samples whose label never comes would fill any store: the oldest leave when it is full, and a label that comes after that is
-lost to the learner.
+Samples whose label never comes would fill any store: the oldest leave when it is full, and a label
+that comes after that is lost to the learner.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,9 @@ Row = tuple[Tensor, ...]
 
 
 class Pending:
-    """At most `size` samples by id, each a row of several columns (inputs, the action that was taken, its propensity, ...)."""
+    """At most `size` samples by id, each a row of several columns (inputs, the action that was
+    taken, its propensity, ...).
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -33,23 +36,31 @@ class Pending:
     def insert(self, ids: Tensor, columns: Sequence[Tensor]) -> None:
         """Samples arrive; `columns` are tensors of as many rows."""
         for place, sample in enumerate(ids.tolist()):
-            self._rows[sample] = tuple(column[place].clone() for column in columns)  # a view would hold the whole batch
+            self._rows[sample] = tuple(
+                column[place].clone() for column in columns
+            )  # a view would hold the whole batch
             if len(self._rows) > self.size:
                 del self._rows[next(iter(self._rows))]
 
     def chosen(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Those of some samples that are still here, and the actions taken on them: what a reward is asked for."""
+        """Those of some samples that are still here, and the actions taken on them: what a reward
+        is asked for.
+        """
         here = [sample for sample in ids.tolist() if sample in self._rows]
         self.lost += len(ids) - len(here)
         actions = [int(self._rows[sample][ACTION]) for sample in here]
         return np.array(here, dtype=np.int64), np.array(actions, dtype=np.int64)
 
     def take(self, ids: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The samples that are still here, once: their places among `ids` [m] and their columns; the others are lost."""
+        """The samples that are still here, once: their places among `ids` [m] and their columns;
+        the others are lost.
+        """
         here = [place for place, sample in enumerate(ids.tolist()) if sample in self._rows]
         self.lost += len(ids) - len(here)
         rows = [self._rows.pop(int(ids[place])) for place in here]
-        return torch.tensor(here, dtype=torch.long), [torch.stack(column) for column in zip(*rows, strict=True)]
+        return torch.tensor(here, dtype=torch.long), [
+            torch.stack(column) for column in zip(*rows, strict=True)
+        ]
 
     def state(self) -> State:
         columns = [torch.stack(column) for column in zip(*self._rows.values(), strict=True)]
@@ -57,10 +68,13 @@ class Pending:
         return {"ids": torch.tensor(list(self._rows), dtype=torch.long), "lost": self.lost, **named}
 
     def load(self, state: State) -> None:
-        columns = [state[name] for name in sorted(name for name in state if name.startswith("column"))]
+        columns = [
+            state[name] for name in sorted(name for name in state if name.startswith("column"))
+        ]
         rows = zip(*columns, strict=True) if columns else iter(())
         self._rows = {
-            sample: tuple(part.clone() for part in row) for sample, row in zip(state["ids"].tolist(), rows, strict=True)
+            sample: tuple(part.clone() for part in row)
+            for sample, row in zip(state["ids"].tolist(), rows, strict=True)
         }
         self.lost = int(state["lost"])
 

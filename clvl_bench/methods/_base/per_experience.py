@@ -1,8 +1,9 @@
-"""Per experience: an adapter of its own for each experience, and a selector that sends each sample to one of them.
+"""Per experience: an adapter of its own for each experience, and a selector that sends each sample
+to one of them.
 
-What S-Prompts does with prompts (Wang et al. 2022, arXiv:2207.12819) for any adapter: they are trained independently, those
-of earlier experiences stay as they are, and what belongs to no experience yet is scored by the untouched backbone, so that
-the start is zero-shot.
+What S-Prompts does with prompts (Wang et al. 2022, arXiv:2207.12819) for any adapter: they are
+trained independently, those of earlier experiences stay as they are, and what belongs to no
+experience yet is scored by the untouched backbone, so that the start is zero-shot.
 """
 
 from collections.abc import Callable, Sequence
@@ -76,7 +77,9 @@ class PerExperience(Adapter):
         return self.current.penalty(inputs)
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
-        """Training goes through the member that trains; otherwise each sample through the member chosen for it."""
+        """Training goes through the member that trains; otherwise each sample through the member
+        chosen for it.
+        """
         if self.training:
             return self.current.logits(inputs, candidates)
         chosen = self.choices(inputs)
@@ -99,9 +102,14 @@ class PerExperience(Adapter):
         return self
 
     def state(self) -> State:
-        parts: dict[str, State] = {f"members.{n}": each.state() for n, each in enumerate(self._each())}
+        parts: dict[str, State] = {
+            f"members.{n}": each.state() for n, each in enumerate(self._each())
+        }
         parts["selector"] = self.selector.state_dict()
-        return {"begun": self._begun, **{f"{part}.{name}": v for part, state in parts.items() for name, v in state.items()}}
+        return {
+            "begun": self._begun,
+            **{f"{part}.{name}": v for part, state in parts.items() for name, v in state.items()},
+        }
 
     def load(self, state: State) -> None:
         self._begun = state["begun"]
@@ -122,4 +130,6 @@ class PerExperience(Adapter):
 
 
 def _below(state: State, prefix: str) -> State:
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }

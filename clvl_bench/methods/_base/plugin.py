@@ -1,4 +1,5 @@
-"""Plugin: what else happens while a strategy learns. Avalanche's callbacks, plus what the suite must know of each.
+"""Plugin: what else happens while a strategy learns. Avalanche's callbacks, plus what the suite
+must know of each.
 
 A plugin attaches to any of Avalanche's supervised strategies, `Naive` included.
 """
@@ -22,7 +23,9 @@ from clvl_bench.methods._base.policy import Policy
 
 @dataclass(frozen=True)
 class PseudoLabels:
-    """Pseudo-labels of some unlabelled samples, and which of them are learned from: all [n]. For the evaluator."""
+    """Pseudo-labels of some unlabelled samples, and which of them are learned from: all [n]. For
+    the evaluator.
+    """
 
     ids: NDArray[np.int64]
     labels: NDArray[np.int64]
@@ -37,7 +40,8 @@ class Plugin(SupervisedPlugin):
     pseudo_labels: Sequence[PseudoLabels] = ()
     """What it made of the unlabelled samples of the last step or epoch."""
     policy: Policy | None = None
-    """Online, where the choice of a class is rewarded: how this plugin, which learns from rewards, chooses."""
+    """Online, where the choice of a class is rewarded: how this plugin, which learns from rewards,
+    chooses."""
 
     @property
     def remembers(self) -> bool:
@@ -62,10 +66,12 @@ class Plugin(SupervisedPlugin):
 
 @dataclass(frozen=True)
 class Reference:
-    """Unlabelled general images beside the stream, and the texts that go with them: those of classes, or captions.
+    """Unlabelled general images beside the stream, and the texts that go with them: those of
+    classes, or captions.
 
-    `ids` [n] are their sample ids, `inputs` gives what the strategy reads for some ids, `features` [n, teacher width] what the
-    teacher says about each, `untouched` [n, width] what the strategy's own backbone says before it learns.
+    `ids` [n] are their sample ids, `inputs` gives what the strategy reads for some ids, `features`
+    [n, teacher width] what the teacher says about each, `untouched` [n, width] what the strategy's
+    own backbone says before it learns.
     """
 
     ids: Tensor
@@ -80,21 +86,30 @@ class Reference:
         """The same with that many of its images, drawn by the seed; all of them if None."""
         if size is None or size >= len(self.ids):
             return self
-        rows = torch.from_numpy(np.sort(rng("reference set", seed).permutation(len(self.ids))[:size]))
+        rows = torch.from_numpy(
+            np.sort(rng("reference set", seed).permutation(len(self.ids))[:size])
+        )
         there = rows.to(self.features.device)
-        return replace(self, ids=self.ids[rows], features=self.features[there], untouched=self.untouched[there])
+        return replace(
+            self, ids=self.ids[rows], features=self.features[there], untouched=self.untouched[there]
+        )
 
     def kept_bytes(self) -> int:
         """A copy of the images as they are read, the teacher's features, and the captions."""
         one = self.inputs(self.ids[:1])
-        images = len(self.ids) * one.numel() * one.element_size() + self.features.numel() * self.features.element_size()
+        images = (
+            len(self.ids) * one.numel() * one.element_size()
+            + self.features.numel() * self.features.element_size()
+        )
         return images + sum(len(caption.encode()) for caption in self.captions)
 
 
 @dataclass(frozen=True)
 class PluginContext:
-    """What a plugin may be built from: the adapter it helps, the reference set where the benchmark has one, the seed, and
-    what the frozen image tower says [n, width] about samples by their ids."""
+    """What a plugin may be built from: the adapter it helps, the reference set where the benchmark
+    has one, the seed, and what the frozen image tower says [n, width] about samples by their
+    ids.
+    """
 
     adapter: Adapter
     reference: Reference | None
@@ -103,7 +118,8 @@ class PluginContext:
 
 
 def refuse_without_gradient(kind: str, adapter: Adapter) -> None:
-    """A plugin that works on the loss has none to work on; what it rehearses would be counted once more.
+    """A plugin that works on the loss has none to work on; what it rehearses would be counted once
+    more.
 
     Raises:
         Mistake: the adapter follows no gradient.
@@ -116,5 +132,7 @@ def refuse_without_gradient(kind: str, adapter: Adapter) -> None:
 
 
 def n_experiences(strategy: Any) -> int:
-    """How many experiences of the stream a strategy has learned: the suite's own count, else Avalanche's clock."""
+    """How many experiences of the stream a strategy has learned: the suite's own count, else
+    Avalanche's clock.
+    """
     return int(getattr(strategy, "n_experiences", strategy.clock.train_exp_counter))

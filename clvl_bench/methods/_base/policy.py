@@ -1,7 +1,8 @@
-"""Policy: which class is chosen where only the choice is rewarded, and with which probability it was.
+"""Policy: which class is chosen where only the choice is rewarded, and with which probability it
+was.
 
-The probability (propensity) is that of the moment of choosing; a learner that corrects for it must not compute it later, with
-a model that has changed or among more classes.
+The probability (propensity) is that of the moment of choosing; a learner that corrects for it must
+not compute it later, with a model that has changed or among more classes.
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from clvl_bench.core.rng import rng
 
 @dataclass(frozen=True)
 class Policy:
-    """greedy: the class of the highest score. epsilon_greedy: with probability epsilon any candidate, else that class.
-    sampling: a class by its softmax probability."""
+    """greedy: the class of the highest score. epsilon_greedy: with probability epsilon any
+    candidate, else that class. sampling: a class by its softmax probability.
+    """
 
     kind: Literal["greedy", "epsilon_greedy", "sampling"] = "greedy"
     epsilon: float = 0.0
@@ -29,15 +31,21 @@ class Policy:
         if self.kind == "greedy":
             return best
         candidates = torch.isfinite(scores).to(scores.dtype)
-        return (1 - self.epsilon) * best + self.epsilon * candidates / candidates.sum(dim=1, keepdim=True)
+        return (1 - self.epsilon) * best + self.epsilon * candidates / candidates.sum(
+            dim=1, keepdim=True
+        )
 
     def act(self, scores: Tensor, *key: object) -> tuple[Tensor, Tensor]:
-        """Chosen classes [batch] and their propensities [batch]; what is random is decided by the key."""
+        """Chosen classes [batch] and their propensities [batch]; what is random is decided by the
+        key.
+        """
         probabilities = self.probabilities(scores)
         if self.kind == "greedy":
             actions = scores.argmax(dim=1)
         else:
             draws = torch.from_numpy(rng("act", *key).random(len(scores))).to(scores.device)
             edges = probabilities.double().cumsum(dim=1)
-            actions = torch.searchsorted(edges, (draws * edges[:, -1])[:, None], right=True).squeeze(1)
+            actions = torch.searchsorted(
+                edges, (draws * edges[:, -1])[:, None], right=True
+            ).squeeze(1)
         return actions, probabilities.gather(1, actions[:, None]).squeeze(1)

@@ -1,9 +1,10 @@
 """Prefix tuning of the image tower: what L2P, DualPrompt and CODA-Prompt share.
 
-Learned keys and values stand before the projected ones of some layers, chosen or mixed for each sample by its query, the
-frozen image feature. Differs from the released codes of all three: CLIP's image tower instead of one trained on ImageNet's
-labels; classes are scored by their frozen texts instead of by a linear head, so that every class has a score; the query is
-the projected feature, which every backbone offers, instead of the one before the projection. Prefixes take attention from
+Learned keys and values stand before the projected ones of some layers, chosen or mixed for each
+sample by its query, the frozen image feature. Differs from the released codes of all three: CLIP's
+image tower instead of one trained on ImageNet's labels; classes are scored by their frozen texts
+instead of by a linear head, so that every class has a score; the query is the projected feature,
+which every backbone offers, instead of the one before the projection. Prefixes take attention from
 the image, zeros too, so that no start is zero-shot's.
 """
 

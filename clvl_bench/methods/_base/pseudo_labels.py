@@ -1,8 +1,10 @@
-"""Unlabelled: what pseudo-label methods share: the rows of a minibatch without a label, their views, and a moving average.
+"""Unlabelled: what pseudo-label methods share: the rows of a minibatch without a label, their
+views, and a moving average.
 
-A row is unlabelled where its label is -1. On cached features there is one view of a sample, so that a method trains on what it
-has just said; on pixels the model sees the sample once more, strongly augmented. Under Avalanche's own strategies pass a
-criterion that leaves such rows out: `strategy.masked_cross_entropy`, or `CrossEntropyLoss(ignore_index=-1)`.
+A row is unlabelled where its label is -1. On cached features there is one view of a sample, so that
+a method trains on what it has just said; on pixels the model sees the sample once more, strongly
+augmented. Under Avalanche's own strategies pass a criterion that leaves such rows out:
+`strategy.masked_cross_entropy`, or `CrossEntropyLoss(ignore_index=-1)`.
 """
 
 from abc import abstractmethod
@@ -48,7 +50,9 @@ class Unlabelled(Plugin):
         """For the evaluator: what the rows were taken for, and which of them were learned from."""
         if len(strategy.mbatch) > 3:
             ids = strategy.mbatch[2][rows]
-            self.pseudo_labels.append(PseudoLabels(*(column.detach().cpu().numpy() for column in (ids, labels, kept))))
+            self.pseudo_labels.append(
+                PseudoLabels(*(column.detach().cpu().numpy() for column in (ids, labels, kept)))
+            )
 
 
 def student_scores(strategy: Any, rows: Tensor) -> Tensor:
@@ -63,27 +67,39 @@ def student_scores(strategy: Any, rows: Tensor) -> Tensor:
 
 
 def hard_loss(student: Tensor, labels: Tensor, kept: Tensor) -> Tensor:
-    """Cross-entropy with pseudo-labels, the mean over all rows: those that are not kept count as 0."""
+    """Cross-entropy with pseudo-labels, the mean over all rows: those that are not kept count as
+    0.
+    """
     if not bool(kept.any()):
         return student[torch.isfinite(student)].sum() * 0.0
     return cross_entropy(student[kept], labels[kept], reduction="sum") / len(student)
 
 
 def own_classes(strategy: Any) -> Tensor:
-    """The classes of the experience in hand, as places of the table [classes]; what lies outside it (below 0) is none."""
-    return torch.tensor([place for place in strategy.experience.classes_in_this_experience if place >= 0])
+    """The classes of the experience in hand, as places of the table [classes]; what lies outside it
+    (below 0) is none.
+    """
+    return torch.tensor(
+        [place for place in strategy.experience.classes_in_this_experience if place >= 0]
+    )
 
 
 def zeroshot_scores(adapter: Adapter, inputs: Tensor, places: list[int]) -> Tensor:
-    """What the untouched backbone says of some inputs among some places of the table [n, places]."""
+    """What the untouched backbone says of some inputs among some places of the table [n,
+    places].
+    """
     backbone = adapter.backbone
     texts = backbone.class_features([adapter.table[place] for place in places])
-    scores: Tensor = backbone.logit_scale * l2_normalize(frozen_features(backbone, inputs)) @ texts.T
+    scores: Tensor = (
+        backbone.logit_scale * l2_normalize(frozen_features(backbone, inputs)) @ texts.T
+    )
     return scores
 
 
 def frozen_features(backbone: Backbone, inputs: Tensor) -> Tensor:
-    """What the frozen image tower says [n, width]: what is read, where it is just that, else it is asked."""
+    """What the frozen image tower says [n, width]: what is read, where it is just that, else it is
+    asked.
+    """
     if inputs.ndim == 2 or not isinstance(backbone, TowerBackbone):
         return inputs
     return backbone.image_features(inputs)
@@ -92,8 +108,8 @@ def frozen_features(backbone: Backbone, inputs: Tensor) -> Tensor:
 class Average:
     """A moving average of a model's trained parameters: theta_E <- m theta_E + (1 - m) theta.
 
-    Rows that a parameter has grown since join as they are. At the start m is ramped, min(m, 1 - 1 / (steps + 1)), unless the
-    average is to start at the model itself.
+    Rows that a parameter has grown since join as they are. At the start m is ramped, min(m, 1 - 1 /
+    (steps + 1)), unless the average is to start at the model itself.
     """
 
     def __init__(self, momentum: float, *, ramped: bool) -> None:
@@ -104,7 +120,9 @@ class Average:
     @torch.no_grad()
     def align(self, model: torch.nn.Module) -> None:
         """Every trained parameter has a place in the average."""
-        trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        trained = {
+            name: weight for name, weight in model.named_parameters() if weight.requires_grad
+        }
         for name, weight in trained.items():
             old = self.weights.get(name)
             if old is None or old.shape != weight.shape:

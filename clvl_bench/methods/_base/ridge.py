@@ -1,7 +1,9 @@
-"""Ridge regression on a fixed random expansion of frozen features, from sums: what RanPAC and RAIL share.
+"""Ridge regression on a fixed random expansion of frozen features, from sums: what RanPAC and RAIL
+share.
 
-The sums are those of all data, so the solution is the joint one whatever the order and batching. (The recursion on the
-inverse, which RAIL publishes, is the same in exact arithmetic and drifts in fp32.)
+The sums are those of all data, so the solution is the joint one whatever the order and batching.
+(The recursion on the inverse, which RAIL publishes, is the same in exact arithmetic and drifts in
+fp32.)
 """
 
 from collections.abc import Sequence
@@ -15,7 +17,8 @@ from clvl_bench.methods._base.analytic import Analytic, grown
 
 
 class RandomRidge(Analytic):
-    """Gram matrix G [M, M] and class sums Q [learned, M] of h = ReLU(x R); weights W with (G + lambda I) W = Q'.
+    """Gram matrix G [M, M] and class sums Q [learned, M] of h = ReLU(x R); weights W with (G +
+    lambda I) W = Q'.
 
     Args:
         projection: R [width, M], fixed.
@@ -52,7 +55,8 @@ class RandomRidge(Analytic):
 
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
         expanded = self.expand(features)
-        # Into G itself: a product of its own would cost another pass over M x M numbers for each batch.
+        # Into G itself: a product of its own would cost another pass over M x M numbers for each
+        # batch.
         self.gram.addmm_(expanded.T, expanded)
         self.sums.index_add_(0, labels, expanded)
 
@@ -63,7 +67,8 @@ class RandomRidge(Analytic):
 def solve_ridge(gram: Tensor, sums: Tensor, ridge: float) -> Tensor:
     """W [M, classes] with (G + lambda I) W = Q.
 
-    A lambda too small for the Cholesky factor of a singular G falls back on a symmetric eigendecomposition.
+    A lambda too small for the Cholesky factor of a singular G falls back on a symmetric
+    eigendecomposition.
     """
     damped = gram + ridge * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     factor, failed = torch.linalg.cholesky_ex(damped)

@@ -1,9 +1,11 @@
-"""Selector: to which experience a sample belongs, by the frozen backbone's features alone: no task id is needed.
+"""Selector: to which experience a sample belongs, by the frozen backbone's features alone: no task
+id is needed.
 
-Wang et al. 2022, S-Prompts (arXiv:2207.12819): K-means centroids of each experience's unit features, and the experience of
-the nearest centroid; the released code measures the distance as a sum of absolute differences ("l1"). `class_mean` keeps
-one mean a class instead (Rebuffi et al. 2017, iCaRL, arXiv:1611.07725). Beyond both: with a `radius`, a sample farther from
-every experience than nearly all of its own samples belongs to none, and is left to the untouched backbone.
+Wang et al. 2022, S-Prompts (arXiv:2207.12819): K-means centroids of each experience's unit
+features, and the experience of the nearest centroid; the released code measures the distance as a
+sum of absolute differences ("l1"). `class_mean` keeps one mean a class instead (Rebuffi et al.
+2017, iCaRL, arXiv:1611.07725). Beyond both: with a `radius`, a sample farther from every experience
+than nearly all of its own samples belongs to none, and is left to the untouched backbone.
 """
 
 from collections.abc import Iterator
@@ -22,7 +24,9 @@ _ROUNDS = 100
 
 
 class Selector(nn.Module):
-    """`centroids` [rows, width], each with the experience it is of and how far that reaches [rows]."""
+    """`centroids` [rows, width], each with the experience it is of and how far that reaches
+    [rows].
+    """
 
     centroids: Tensor
     owners: Tensor
@@ -38,30 +42,44 @@ class Selector(nn.Module):
         self.register_buffer("reaches", torch.zeros(0))
 
     def observe(self, features: Tensor, targets: Tensor) -> None:
-        """Features [batch, width] of the experience in hand, and their classes [batch], -1 where not known."""
+        """Features [batch, width] of the experience in hand, and their classes [batch], -1 where
+        not known.
+        """
         device = self.centroids.device
         self._features.append(l2_normalize(features.detach()).to(device))
         self._labels.append(targets.to(device))
 
     def close(self, experience: int) -> None:
-        """From now on samples may be sent to this experience. One without samples is never chosen."""
+        """From now on samples may be sent to this experience. One without samples is never
+        chosen.
+        """
         if not self._features:
             return
         features, labels = torch.cat(self._features), torch.cat(self._labels)
         self._features, self._labels = [], []
         if self._settings.selector == "kmeans":
-            centroids = kmeans(features, self._settings.centroids, rng("k-means", self._seed, experience))
+            centroids = kmeans(
+                features, self._settings.centroids, rng("k-means", self._seed, experience)
+            )
         else:  # means of what has a label; without any, one mean of all
-            groups = [features[labels == label] for label in labels[labels >= 0].unique()] or [features]
+            groups = [features[labels == label] for label in labels[labels >= 0].unique()] or [
+                features
+            ]
             centroids = torch.stack([group.mean(dim=0) for group in groups])
         within = self._distances(features, centroids).min(dim=1).values
-        reach = torch.inf if self._settings.radius is None else float(within.quantile(self._settings.radius))
+        reach = (
+            torch.inf
+            if self._settings.radius is None
+            else float(within.quantile(self._settings.radius))
+        )
         self.centroids = torch.cat([self.centroids, centroids])
         self.owners = torch.cat([self.owners, self.owners.new_full((len(centroids),), experience)])
         self.reaches = torch.cat([self.reaches, self.reaches.new_full((len(centroids),), reach)])
 
     def choices(self, features: Tensor) -> Tensor:
-        """The experience of each sample [batch], NOBODY before any has ended and beyond every reach."""
+        """The experience of each sample [batch], NOBODY before any has ended and beyond every
+        reach.
+        """
         nobody = torch.full((len(features),), NOBODY, device=features.device)
         if not len(self.centroids):
             return nobody
@@ -70,21 +88,31 @@ class Selector(nn.Module):
         return torch.where(torch.isinf(nearest.values), nobody, self.owners[nearest.indices])
 
     def _distances(self, features: Tensor, centroids: Tensor) -> Tensor:
-        """[samples, centroids]; never by a matrix product, whose last bits depend on the size of the batch."""
+        """[samples, centroids]; never by a matrix product, whose last bits depend on the size of
+        the batch.
+        """
         order = 1.0 if self._settings.distance == "l1" else 2.0
-        return torch.cdist(features, centroids, p=order, compute_mode="donot_use_mm_for_euclid_dist")
+        return torch.cdist(
+            features, centroids, p=order, compute_mode="donot_use_mm_for_euclid_dist"
+        )
 
-    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Tensor], prefix: str, *rest: object
+    ) -> None:
         for name, buffer in self.named_buffers():  # as many rows as were written
             setattr(self, name, torch.empty_like(state_dict[prefix + name], device=buffer.device))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 class FrozenFeatures:
-    """The untouched backbone's image features of what an adapter reads. The last batch is remembered: several ask for it."""
+    """The untouched backbone's image features of what an adapter reads. The last batch is
+    remembered: several ask for it.
+    """
 
     def __init__(self, backbone: Backbone, *, pixels: bool, wanted_by: str) -> None:
-        self._tower: TowerBackbone | None = with_towers(backbone, wanted_by=wanted_by) if pixels else None
+        self._tower: TowerBackbone | None = (
+            with_towers(backbone, wanted_by=wanted_by) if pixels else None
+        )
         self._last: tuple[Tensor, Tensor] | None = None
 
     def __call__(self, inputs: Tensor) -> Tensor:
@@ -100,17 +128,23 @@ class FrozenFeatures:
 
 
 def kmeans(samples: Tensor, clusters: int, generator: np.random.Generator) -> Tensor:
-    """Centroids [at most `clusters`, width] of samples [n, width]: Lloyd's rounds from a k-means++ start."""
+    """Centroids [at most `clusters`, width] of samples [n, width]: Lloyd's rounds from a k-means++
+    start.
+    """
     centroids = torch.stack(list(_spread(samples, min(clusters, len(samples)), generator)))
     return lloyd(samples, centroids)
 
 
 def lloyd(samples: Tensor, centroids: Tensor) -> Tensor:
-    """Means of the samples nearest to each centroid, until they stay; an empty cluster keeps its centroid."""
+    """Means of the samples nearest to each centroid, until they stay; an empty cluster keeps its
+    centroid.
+    """
     for _ in range(_ROUNDS):
         nearest = torch.cdist(samples, centroids).argmin(dim=1)
         groups = [samples[nearest == number] for number in range(len(centroids))]
-        moved = torch.stack([g.mean(dim=0) if len(g) else old for g, old in zip(groups, centroids, strict=True)])
+        moved = torch.stack(
+            [g.mean(dim=0) if len(g) else old for g, old in zip(groups, centroids, strict=True)]
+        )
         if torch.equal(moved, centroids):
             break
         centroids = moved
@@ -118,7 +152,9 @@ def lloyd(samples: Tensor, centroids: Tensor) -> Tensor:
 
 
 def _spread(samples: Tensor, count: int, generator: np.random.Generator) -> Iterator[Tensor]:
-    """Samples drawn with a chance that grows with the squared distance to those drawn before (Arthur & Vassilvitskii 2007)."""
+    """Samples drawn with a chance that grows with the squared distance to those drawn before
+    (Arthur & Vassilvitskii 2007).
+    """
     away = np.full(len(samples), 1.0)
     for _ in range(count):
         # All drawn samples at distance 0: what is left are copies, and any will do.

@@ -1,9 +1,10 @@
-"""Sentences: class prompts with gaps for learned words, and their way through the frozen text tower.
+"""Sentences: class prompts with gaps for learned words, and their way through the frozen text
+tower.
 
-What all learned contexts share: where the words of a sentence stand, and how little must be encoded for them. Equal sentences
-are encoded once, sentences that go together are cut behind the longest of them. Where every image has a context of its own,
-what stands before the class name is encoded once for a pack of classes, and at most `chunk` sentences are in memory at a
-time, in training as well.
+What all learned contexts share: where the words of a sentence stand, and how little must be encoded
+for them. Equal sentences are encoded once, sentences that go together are cut behind the longest of
+them. Where every image has a context of its own, what stands before the class name is encoded once
+for a pack of classes, and at most `chunk` sentences are in memory at a time, in training as well.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,13 +22,16 @@ from clvl_bench.methods._base.adapter import ClassIds
 from clvl_bench.methods._base.context_config import ContextConfig
 
 PACK = 16
-"""Sentences that share one encoded beginning. More of them save little and make attention longer."""
+"""Sentences that share one encoded beginning. More of them save little and make attention
+longer."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Distinct sentences, shortest first: word embeddings [rows, length, token width], the gaps' places [rows, context],
-    each row's end of text [rows]; and which of them each class has [classes]."""
+    """Distinct sentences, shortest first: word embeddings [rows, length, token width], the gaps'
+    places [rows, context], each row's end of text [rows]; and which of them each class has
+    [classes].
+    """
 
     words: Tensor
     gaps: Tensor
@@ -35,13 +39,16 @@ class Layout:
     row_of: Tensor
 
     def rows(self, which: Tensor) -> "Layout":
-        """Some rows, cut anew: the text tower is causal, so nothing behind the last end of text matters."""
+        """Some rows, cut anew: the text tower is causal, so nothing behind the last end of text
+        matters.
+        """
         ends = self.ends[which]
         return Layout(self.words[which, : int(ends.max()) + 1], self.gaps[which], ends, self.row_of)
 
 
 class Sentences:
-    """`[start] context name suffix [end]` for each class, the context all before the name, half of it, or all behind.
+    """`[start] context name suffix [end]` for each class, the context all before the name, half of
+    it, or all behind.
 
     The suffix is what follows the name in the first template of the class's own dataset.
 
@@ -73,26 +80,44 @@ class Sentences:
             )
             for candidate in table
         ]
-        longest = len(backbone.prefix) + length + 1 + max(len(name) + len(suffix) for name, suffix in self._words)
+        longest = (
+            len(backbone.prefix)
+            + length
+            + 1
+            + max(len(name) + len(suffix) for name, suffix in self._words)
+        )
         if longest > backbone.context_length:
             raise Mistake(
-                f"the longest class sentence has {longest} tokens, {length} of them learned, but {backbone.name} reads "
+                f"the longest class sentence has {longest} tokens, {length} of them learned, but "
+                f"{backbone.name} reads "
                 f"{backbone.context_length}; learn {longest - backbone.context_length} fewer"
             )
         self._layouts: dict[ClassIds, Layout] = {}
 
     def features(self, candidates: ClassIds, context: Tensor) -> Tensor:
-        """Unit text features [candidates, width] with one context [length, token width], or one for each candidate."""
+        """Unit text features [candidates, width] with one context [length, token width], or one for
+        each candidate.
+        """
         layout = self._layout(candidates)
         if context.ndim == 2:
             return self._encode(layout, context.expand(len(layout.ends), -1, -1))[layout.row_of]
         return self._encode(layout.rows(layout.row_of), context)
 
-    def cosines(self, images: Tensor, candidates: ClassIds, contexts: Tensor, context_of: Tensor, *, chunk: int) -> Tensor:
-        """Cosines [batch, candidates] of unit features [batch, width], each image with one of some contexts.
+    def cosines(
+        self,
+        images: Tensor,
+        candidates: ClassIds,
+        contexts: Tensor,
+        context_of: Tensor,
+        *,
+        chunk: int,
+    ) -> Tensor:
+        """Cosines [batch, candidates] of unit features [batch, width], each image with one of some
+        contexts.
 
-        Every sentence goes through the tower with every context, at most `chunk` of these pairs at a time. With a gradient and
-        more pairs than that, activations are computed anew on the way back, so that those of one chunk at most are held.
+        Every sentence goes through the tower with every context, at most `chunk` of these pairs at
+        a time. With a gradient and more pairs than that, activations are computed anew on the way
+        back, so that those of one chunk at most are held.
 
         Args:
             contexts: [contexts, length, token width].
@@ -106,22 +131,41 @@ class Sentences:
             encode = partial(checkpoint, encode, use_reentrant=False, preserve_rng_state=False)
         order = context_of.argsort(stable=True)
         images, context_of = images[order], context_of[order]
-        members = [(group, (context_of >= group[0]) & (context_of <= group[-1])) for group in groups]
-        columns = [torch.cat([_cosines(images[mine], encode(rows, group), context_of[mine] - group[0])
-                              for group, mine in members]) for rows in pieces]  # fmt: skip
+        members = [
+            (group, (context_of >= group[0]) & (context_of <= group[-1])) for group in groups
+        ]
+        columns = [
+            torch.cat(
+                [
+                    _cosines(images[mine], encode(rows, group), context_of[mine] - group[0])
+                    for group, mine in members
+                ]
+            )
+            for rows in pieces
+        ]
         return torch.cat(columns, dim=1)[order.argsort()][:, layout.row_of]
 
     def _pairs(self, layout: Layout, contexts: Tensor, rows: Tensor, group: Tensor) -> Tensor:
-        """Unit text features [rows, group, width] of some sentences, each with each context of a group."""
+        """Unit text features [rows, group, width] of some sentences, each with each context of a
+        group.
+        """
         part, contexts = layout.rows(rows), contexts[group]
-        if self._before == self._length:  # the context stands before the name, and begins all sentences alike
+        if (
+            self._before == self._length
+        ):  # the context stands before the name, and begins all sentences alike
             first = len(self._backbone.prefix)
             behind = first + self._length
-            beginnings = torch.cat([part.words[:1, :first].expand(len(group), -1, -1), contexts], dim=1)
+            beginnings = torch.cat(
+                [part.words[:1, :first].expand(len(group), -1, -1), contexts], dim=1
+            )
             towers = self._backbone.towers
-            return l2_normalize(towers.text_after(beginnings, part.words[:, behind:], part.ends - behind)).transpose(0, 1)
+            return l2_normalize(
+                towers.text_after(beginnings, part.words[:, behind:], part.ends - behind)
+            ).transpose(0, 1)
         repeated = layout.rows(rows.repeat_interleave(len(group)))
-        return self._encode(repeated, contexts.repeat(len(rows), 1, 1)).view(len(rows), len(group), -1)
+        return self._encode(repeated, contexts.repeat(len(rows), 1, 1)).view(
+            len(rows), len(group), -1
+        )
 
     def _encode(self, layout: Layout, contexts: Tensor) -> Tensor:
         """Unit text features of rows, each with its context [rows, length, token width]."""
@@ -140,26 +184,38 @@ class Sentences:
         first = len(prefix)
         before, behind = self._before, self._length - self._before
         rows, gaps = [], []
-        for name, suffix in (self._words[place] for place in candidates):  # any id will do in a gap: it is replaced
+        for name, suffix in (
+            self._words[place] for place in candidates
+        ):  # any id will do in a gap: it is replaced
             rows.append((*prefix, *[end] * before, *name, *[end] * behind, *suffix, end))
             after = first + before + len(name)
             gaps.append((*range(first, first + before), *range(after, after + behind)))
-        distinct = sorted(dict.fromkeys(zip(rows, gaps, strict=True)), key=lambda sentence: len(sentence[0]))
+        distinct = sorted(
+            dict.fromkeys(zip(rows, gaps, strict=True)), key=lambda sentence: len(sentence[0])
+        )
         number = {sentence: place for place, sentence in enumerate(distinct)}
         ends = [len(row) - 1 for row, _ in distinct]
         padded = [row + (end,) * (ends[-1] + 1 - len(row)) for row, _ in distinct]
         device = self._backbone.device
         with torch.no_grad():
             words = self._backbone.towers.embed(torch.tensor(padded, device=device))
-        gap_places = torch.tensor([places for _, places in distinct], dtype=torch.long, device=device)
-        row_of = torch.tensor([number[sentence] for sentence in zip(rows, gaps, strict=True)], device=device)
+        gap_places = torch.tensor(
+            [places for _, places in distinct], dtype=torch.long, device=device
+        )
+        row_of = torch.tensor(
+            [number[sentence] for sentence in zip(rows, gaps, strict=True)], device=device
+        )
         return Layout(words, gap_places, torch.tensor(ends, device=device), row_of)
 
 
 def _cosines(images: Tensor, texts: Tensor, context_of: Tensor) -> Tensor:
-    """[batch, rows] from unit images [batch, width], texts [rows, contexts, width] and each image's context [batch]."""
+    """[batch, rows] from unit images [batch, width], texts [rows, contexts, width] and each image's
+    context [batch].
+    """
     all_pairs = (images @ texts.flatten(0, 1).T).view(len(images), *texts.shape[:2])
-    cosines: Tensor = all_pairs.gather(2, context_of[:, None, None].expand(-1, len(texts), 1)).squeeze(2)
+    cosines: Tensor = all_pairs.gather(
+        2, context_of[:, None, None].expand(-1, len(texts), 1)
+    ).squeeze(2)
     return cosines
 
 
@@ -172,11 +228,15 @@ def word_ids(backbone: TowerBackbone, text: str) -> tuple[int, ...]:
 def word_embeddings(backbone: TowerBackbone, text: str) -> Tensor:
     """Embeddings [tokens, token width] of a text's words."""
     with torch.no_grad():
-        return backbone.towers.embed(torch.tensor(word_ids(backbone, text), dtype=torch.long, device=backbone.device))
+        return backbone.towers.embed(
+            torch.tensor(word_ids(backbone, text), dtype=torch.long, device=backbone.device)
+        )
 
 
 def noise(backbone: TowerBackbone, *shape: int) -> Tensor:
-    """Words [*shape, token width] drawn with the deviation 0.02 of CoOp; from the global generator."""
+    """Words [*shape, token width] drawn with the deviation 0.02 of CoOp; from the global
+    generator.
+    """
     return torch.randn(*shape, backbone.token_width, device=backbone.device) * 0.02
 
 
@@ -185,8 +245,12 @@ def first_words(table: Sequence[Candidate]) -> str:
     return table[0].templates[0].partition("{}")[0]
 
 
-def first_context(config: ContextConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> Tensor:
-    """What a context [context, token width] starts as: the words before the name in the first template, or noise."""
+def first_context(
+    config: ContextConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+) -> Tensor:
+    """What a context [context, token width] starts as: the words before the name in the first
+    template, or noise.
+    """
     if config.context_init == "random":
         return noise(backbone, config.context_length)
     words = word_embeddings(backbone, first_words(table))

@@ -1,6 +1,8 @@
-"""Weights: what the plugins share that act on whatever an adapter trains, by the names of its parameters.
+"""Weights: what the plugins share that act on whatever an adapter trains, by the names of its
+parameters.
 
-A head may grow from experience to experience. It appends rows, so what was kept of it is completed by the new rows.
+A head may grow from experience to experience. It appends rows, so what was kept of it is completed
+by the new rows.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,14 +38,21 @@ def put(adapter: Adapter, weights: Mapping[str, Tensor]) -> None:
 def grown(kept: Mapping[str, Tensor], now: Mapping[str, Tensor]) -> Weights:
     """What was kept, and from `now` the parameters and rows that came since."""
     return {
-        name: value if name not in kept else torch.cat([kept[name].to(value.device), value[len(kept[name]) :]])
-        if value.ndim and len(value) > len(kept[name]) else kept[name].to(value.device)
+        name: value
+        if name not in kept
+        else torch.cat([kept[name].to(value.device), value[len(kept[name]) :]])
+        if value.ndim and len(value) > len(kept[name])
+        else kept[name].to(value.device)
         for name, value in now.items()
-    }  # fmt: skip
+    }
 
 
-def squared_distance(adapter: Adapter, centre: Mapping[str, Tensor], importance: Mapping[str, Tensor] | None = None) -> Tensor:
-    """Sum over all trained parameters of importance (1 if None) times the squared distance from the centre."""
+def squared_distance(
+    adapter: Adapter, centre: Mapping[str, Tensor], importance: Mapping[str, Tensor] | None = None
+) -> Tensor:
+    """Sum over all trained parameters of importance (1 if None) times the squared distance from the
+    centre.
+    """
     parts = []
     for name, weight in trained(adapter).items():
         squared = (weight - centre[name]).square()

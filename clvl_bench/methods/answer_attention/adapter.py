@@ -1,9 +1,11 @@
-"""Cross-attention: the question looks at the patches of the image, and what it finds is compared with the texts of answers.
+"""Cross-attention: the question looks at the patches of the image, and what it finds is compared
+with the texts of answers.
 
-The co-attention of Lu et al. 2019 (ViLBERT, arXiv:1908.02265) in one direction, on frozen CLIP tokens. Differs: one query, the
-pooled question, in the place of all its tokens; and patches are hidden at random in training, since a few thousand questions
-overfit them. A head that learns from nothing cannot start at zero-shot by its own scores; until its first experience is over
-the untouched backbone answers.
+The co-attention of Lu et al. 2019 (ViLBERT, arXiv:1908.02265) in one direction, on frozen CLIP
+tokens. Differs: one query, the pooled question, in the place of all its tokens; and patches are
+hidden at random in training, since a few thousand questions overfit them. A head that learns from
+nothing cannot start at zero-shot by its own scores; until its first experience is over the
+untouched backbone answers.
 """
 
 from collections.abc import Sequence
@@ -23,35 +25,62 @@ FIRST_SCALE = 10.0
 
 
 class Look(nn.Module):
-    """One layer: the question attends to the patches that it may see, then is transformed; normalised first."""
+    """One layer: the question attends to the patches that it may see, then is transformed;
+    normalised first.
+    """
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.before, self.of_patches, self.behind = nn.LayerNorm(width), nn.LayerNorm(width), nn.LayerNorm(width)
+        self.before, self.of_patches, self.behind = (
+            nn.LayerNorm(width),
+            nn.LayerNorm(width),
+            nn.LayerNorm(width),
+        )
         self.attention = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
-        self.transform = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width))
+        self.transform = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width)
+        )
 
     def forward(self, query: Tensor, patches: Tensor, keep: Tensor) -> Tensor:
-        """Queries [batch, 1, width], patches [batch, tokens, width]; `keep` [batch, tokens] is true for those to be seen."""
+        """Queries [batch, 1, width], patches [batch, tokens, width]; `keep` [batch, tokens] is true
+        for those to be seen.
+        """
         seen = self.of_patches(patches)
         # torch's mask says which keys to ignore, the opposite of transformers'.
-        found, _ = self.attention(self.before(query), seen, seen, key_padding_mask=~keep, need_weights=False)
+        found, _ = self.attention(
+            self.before(query), seen, seen, key_padding_mask=~keep, need_weights=False
+        )
         query = query + found
         moved: Tensor = query + self.transform(self.behind(query))
         return moved
 
 
 class Attention(AnswerAdapter):
-    """`layers` looks at the patches, then a cosine with the answers' texts times a learned scale."""
+    """`layers` looks at the patches, then a cosine with the answers' texts times a learned
+    scale.
+    """
 
-    def __init__(self, config: AttentionConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: AttentionConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(backbone, table)
         if backbone.width % config.heads:
             name, width = backbone.name, backbone.width
-            raise Mistake(f"adapter.heads: got {config.heads}; the features of {name} are {width} wide, use a divisor of that")
-        self._tokens, self._patch_dropout, self._unseen = backbone.patch_tokens, config.patch_dropout, config.unseen
-        self.looks = nn.ModuleList(Look(backbone.width, config.heads, config.dropout) for _ in range(config.layers))
-        self.said = nn.Sequential(nn.LayerNorm(backbone.width), nn.Linear(backbone.width, backbone.width))
+            raise Mistake(
+                f"adapter.heads: got {config.heads}; the features of {name} are {width} wide, use "
+                f"a divisor of that"
+            )
+        self._tokens, self._patch_dropout, self._unseen = (
+            backbone.patch_tokens,
+            config.patch_dropout,
+            config.unseen,
+        )
+        self.looks = nn.ModuleList(
+            Look(backbone.width, config.heads, config.dropout) for _ in range(config.layers)
+        )
+        self.said = nn.Sequential(
+            nn.LayerNorm(backbone.width), nn.Linear(backbone.width, backbone.width)
+        )
         self.log_scale = nn.Parameter(torch.tensor(FIRST_SCALE).log())
 
     def question_batch(self, inputs: Tensor) -> QuestionBatch:
@@ -62,7 +91,11 @@ class Attention(AnswerAdapter):
         keep = torch.ones(patches.shape[:2], dtype=torch.bool, device=patches.device)
         if self.training and self._patch_dropout:
             keep[:, 1:] = torch.rand(keep[:, 1:].shape, device=keep.device) >= self._patch_dropout
-        scores = self.log_scale.exp() * l2_normalize(self.look(asked.question, patches, keep)) @ self._classifier(candidates).T
+        scores = (
+            self.log_scale.exp()
+            * l2_normalize(self.look(asked.question, patches, keep))
+            @ self._classifier(candidates).T
+        )
         return self.given(scores, candidates, self._unseen)
 
     def look(self, question: Tensor, patches: Tensor, keep: Tensor) -> Tensor:
@@ -78,4 +111,6 @@ class Attention(AnswerAdapter):
 
 
 def build(config: AttentionConfig, backbone: Backbone, table: Sequence[Candidate]) -> Attention:
-    return Attention(config, with_towers(backbone, wanted_by="the adapter 'answer_attention'"), table)
+    return Attention(
+        config, with_towers(backbone, wanted_by="the adapter 'answer_attention'"), table
+    )

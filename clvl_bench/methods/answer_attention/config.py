@@ -10,7 +10,9 @@ from clvl_bench.methods._base.config import AdapterConfig
 
 
 class AttentionConfig(AdapterConfig):
-    """Cross-attention: the question looks at the patches of the image, answers are text embeddings (fp16 patches in memory)."""
+    """Cross-attention: the question looks at the patches of the image, answers are text embeddings
+    (fp16 patches in memory).
+    """
 
     input_kind: ClassVar[InputKind] = "question_patches"
     kind: str = "answer_attention"
@@ -18,4 +20,9 @@ class AttentionConfig(AdapterConfig):
     layers: int = Field(2, ge=1)
     heads: int = Field(8, ge=1, description="must divide the width of the backbone's features")
     dropout: float = Field(0.1, ge=0, lt=1)
-    patch_dropout: float = Field(0.1, ge=0, lt=1, description="share of the patches that a training step hides from a question")
+    patch_dropout: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="share of the patches that a training step hides from a question",
+    )

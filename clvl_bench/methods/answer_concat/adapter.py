@@ -1,8 +1,10 @@
-"""Concat-linear: one linear layer on unit image and question features side by side, a row for each answer that arrived.
+"""Concat-linear: one linear layer on unit image and question features side by side, a row for each
+answer that arrived.
 
-The simplest head of Deuser et al. 2022, Less is more: linear layers on CLIP features as powerful VizWiz model
-(arXiv:2206.05281), without their answer-type gate and their two backbones. A sum of an image part and a question part cannot
-let the question choose what of the image counts; with `sees = "question"` it is the blind baseline.
+The simplest head of Deuser et al. 2022, Less is more: linear layers on CLIP features as powerful
+VizWiz model (arXiv:2206.05281), without their answer-type gate and their two backbones. A sum of an
+image part and a question part cannot let the question choose what of the image counts; with `sees =
+"question"` it is the blind baseline.
 """
 
 from collections.abc import Sequence
@@ -18,12 +20,16 @@ from clvl_bench.methods.answer_concat.config import ConcatConfig
 
 
 class Concat(AnswerAdapter):
-    """`weight` [arrived, width or 2 width] and `bias` [arrived], at first zero; scores are scaled as the backbone's cosines."""
+    """`weight` [arrived, width or 2 width] and `bias` [arrived], at first zero; scores are scaled
+    as the backbone's cosines.
+    """
 
     weight: nn.Parameter
     bias: nn.Parameter
 
-    def __init__(self, config: ConcatConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: ConcatConfig, backbone: Backbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(backbone, table)
         self._blind = config.sees == "question"
         width = backbone.width if self._blind else 2 * backbone.width
@@ -31,7 +37,9 @@ class Concat(AnswerAdapter):
 
     def grow(self, answers: ClassIds) -> None:
         weight, bias = self.weight.data, self.bias.data
-        self.weight = nn.Parameter(torch.cat([weight, weight.new_zeros(len(answers), weight.shape[1])]))
+        self.weight = nn.Parameter(
+            torch.cat([weight, weight.new_zeros(len(answers), weight.shape[1])])
+        )
         self.bias = nn.Parameter(torch.cat([bias, bias.new_zeros(len(answers))]))
 
     def answer(self, inputs: Tensor, candidates: ClassIds) -> Tensor:

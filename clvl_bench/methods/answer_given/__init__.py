@@ -1,1 +1,3 @@
-"""Nothing is trained: another model (BLIP, ViLT) answers in its own words; what is no candidate counts as wrong."""
+"""Nothing is trained: another model (BLIP, ViLT) answers in its own words; what is no candidate
+counts as wrong.
+"""

@@ -1,8 +1,9 @@
-"""Given answers: the row of a frozen model that answers in its own words, BLIP (Li et al. 2022, arXiv:2201.12086) or ViLT (Kim
-et al. 2021, arXiv:2102.03334): what a model knows that was trained on many questions and on nothing of the stream.
+"""Given answers: the row of a frozen model that answers in its own words, BLIP (Li et al. 2022,
+arXiv:2201.12086) or ViLT (Kim et al. 2021, arXiv:2102.03334): what a model knows that was trained
+on many questions and on nothing of the stream.
 
-It cannot start at zero-shot, being another model than the backbone. An answer that is no candidate is wrong: the nearest
-candidate is not taken for it.
+It cannot start at zero-shot, being another model than the backbone. An answer that is no candidate
+is wrong: the nearest candidate is not taken for it.
 """
 
 from collections.abc import Sequence

@@ -9,9 +9,14 @@ from clvl_bench.methods._base.config import AdapterConfig
 
 
 class GivenConfig(AdapterConfig):
-    """Nothing is trained: another model (BLIP, ViLT) answers in its own words; what is no candidate counts as wrong."""
+    """Nothing is trained: another model (BLIP, ViLT) answers in its own words; what is no candidate
+    counts as wrong.
+    """
 
     input_kind: ClassVar[InputKind] = "answerer_scores"
     trains: ClassVar[bool] = False
     kind: str = "answer_given"
-    answerer: str = Field("blip-vqa-base", description="the model: a name of list answerers, or a folder of its weights")
+    answerer: str = Field(
+        "blip-vqa-base",
+        description="the model: a name of list answerers, or a folder of its weights",
+    )

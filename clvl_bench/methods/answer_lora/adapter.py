@@ -1,8 +1,10 @@
-"""LoRA for questions: the text tower's low-rank update (Hu et al. 2022, see `lora`) learns what a question with an answer
-behind it says. Ranking by cosine stays what it is, so the start is the untouched backbone.
+"""LoRA for questions: the text tower's low-rank update (Hu et al. 2022, see `lora`) learns what a
+question with an answer behind it says. Ranking by cosine stays what it is, so the start is the
+untouched backbone.
 
-The image tower stays frozen: its features are encoded once. Every distinct question of a batch is encoded with every answer
-that came, which suits tens of answers; with hundreds of them take a head on frozen features.
+The image tower stays frozen: its features are encoded once. Every distinct question of a batch is
+encoded with every answer that came, which suits tens of answers; with hundreds of them take a head
+on frozen features.
 """
 
 from collections.abc import Sequence
@@ -22,8 +24,12 @@ from clvl_bench.methods.lora.config import LoraConfig
 class AnswerLora(Lora):
     """Reads questions; training takes the first template of an answer, testing all of them."""
 
-    def __init__(self, config: AnswerLoraConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
-        settings = LoraConfig(rank=config.rank, alpha=config.alpha, dropout=config.dropout, towers="text")
+    def __init__(
+        self, config: AnswerLoraConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+    ) -> None:
+        settings = LoraConfig(
+            rank=config.rank, alpha=config.alpha, dropout=config.dropout, towers="text"
+        )
         super().__init__(settings, backbone, table)
         self.asking = AnswerPrompts(backbone, table)
 

@@ -1,1 +1,3 @@
-"""The commonest answer among the questions of a type, whatever image and question say: a baseline that sees no picture."""
+"""The commonest answer among the questions of a type, whatever image and question say: a baseline
+that sees no picture.
+"""

@@ -1,7 +1,9 @@
-"""Majority per type: the commonest answer among the training questions of a question's type. It sees neither image nor words.
+"""Majority per type: the commonest answer among the training questions of a question's type. It
+sees neither image nor words.
 
-The baseline that Goyal et al. 2017 (arXiv:1612.00837) ask for beside every table of answers. The type is the dataset's own,
-and known of test questions too: a learner would have to find it out, so this baseline is generous.
+The baseline that Goyal et al. 2017 (arXiv:1612.00837) ask for beside every table of answers. The
+type is the dataset's own, and known of test questions too: a learner would have to find it out, so
+this baseline is generous.
 """
 
 from collections.abc import Sequence
@@ -17,8 +19,9 @@ from clvl_bench.methods.answer_majority.config import MajorityConfig
 
 
 class Majority(AnswerAdapter):
-    """`counts` [types, arrived]: how often each answer was given to a question of each type. A type that never came is
-    answered as all together are."""
+    """`counts` [types, arrived]: how often each answer was given to a question of each type. A type
+    that never came is answered as all together are.
+    """
 
     learns = "closed_form"
     counts: Tensor

@@ -1,9 +1,12 @@
-"""Gated product: image and question features multiply, and what comes out is compared with the texts of the answers.
+"""Gated product: image and question features multiply, and what comes out is compared with the
+texts of the answers.
 
-The element-wise fusion of Antol et al. 2015 (VQA, arXiv:1505.00468) and Lobry et al. 2020 (RSVQA, arXiv:2003.07333), on
-frozen CLIP features, with answers as text embeddings in the place of rows: an answer that comes later needs no new weights,
-and one that never came has a score. With `sees = "question"` the image is a constant: the blind baseline. A head that learns
-from nothing cannot start at zero-shot by its own scores; until its first experience is over the untouched backbone answers.
+The element-wise fusion of Antol et al. 2015 (VQA, arXiv:1505.00468) and Lobry et al. 2020 (RSVQA,
+arXiv:2003.07333), on frozen CLIP features, with answers as text embeddings in the place of rows: an
+answer that comes later needs no new weights, and one that never came has a score. With `sees =
+"question"` the image is a constant: the blind baseline. A head that learns from nothing cannot
+start at zero-shot by its own scores; until its first experience is over the untouched backbone
+answers.
 """
 
 from collections.abc import Sequence
@@ -22,9 +25,13 @@ FIRST_SCALE = 10.0
 
 
 class Product(AnswerAdapter):
-    """v = W_v LN(image), u = W_q LN(question); r = MLP(LN[v; u; v u; |v - u|]); score s cos(r, text of the answer)."""
+    """v = W_v LN(image), u = W_q LN(question); r = MLP(LN[v; u; v u; |v - u|]); score s cos(r, text
+    of the answer).
+    """
 
-    def __init__(self, config: ProductConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: ProductConfig, backbone: Backbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(backbone, table)
         width, hidden = backbone.width, config.hidden
         self._blind, self._unseen = config.sees == "question", config.unseen

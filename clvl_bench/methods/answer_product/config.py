@@ -10,7 +10,9 @@ from clvl_bench.methods._base.config import AdapterConfig
 
 
 class ProductConfig(AdapterConfig):
-    """A gated product of image and question features, scored against the texts of answers: unseen ones have a score."""
+    """A gated product of image and question features, scored against the texts of answers: unseen
+    ones have a score.
+    """
 
     input_kind: ClassVar[InputKind] = "questions"
     kind: str = "answer_product"

@@ -1,1 +1,3 @@
-"""Learned words before the question and before the answer of a ranked sentence (CoOp in two places)."""
+"""Learned words before the question and before the answer of a ranked sentence (CoOp in two
+places).
+"""

@@ -1,8 +1,10 @@
-"""Prompts for questions: learned words before the question and before the answer, everything else frozen.
+"""Prompts for questions: learned words before the question and before the answer, everything else
+frozen.
 
-The context of Zhou et al. 2022 (CoOp, arXiv:2109.01134, see `prompt`) in the two places of a ranked sentence. It starts as the
-words "question:" and "answer:", which the untouched backbone does not read there: the start is close to zero-shot, not equal
-to it. Pictures of held-out datasets have no question; their classes are scored by their own templates, as they are.
+The context of Zhou et al. 2022 (CoOp, arXiv:2109.01134, see `prompt`) in the two places of a ranked
+sentence. It starts as the words "question:" and "answer:", which the untouched backbone does not
+read there: the start is close to zero-shot, not equal to it. Pictures of held-out datasets have no
+question; their classes are scored by their own templates, as they are.
 """
 
 from collections.abc import Sequence
@@ -25,7 +27,9 @@ class AnswerPrompt(Adapter):
     backbone: TowerBackbone
     starts_as_zeroshot = False
 
-    def __init__(self, config: AnswerPromptConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: AnswerPromptConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(backbone, table)
         self.asking = nn.Parameter(_first(backbone, "question:", config.context_length))
         self.answering = nn.Parameter(_first(backbone, "answer:", config.context_length))
@@ -36,7 +40,9 @@ class AnswerPrompt(Adapter):
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         def texts(question: Ids) -> Tensor:
-            return self.layout.features(candidates, question, self._encode, templates=1 if self.training else None)
+            return self.layout.features(
+                candidates, question, self._encode, templates=1 if self.training else None
+            )
 
         asked = unpacked(inputs, self.backbone.width)
         return self.backbone.logit_scale * ranked(asked, len(candidates), texts)
@@ -46,7 +52,9 @@ class AnswerPrompt(Adapter):
         behind, ends = padded(rests, device)
         words = towers.embed(torch.tensor([beginning], dtype=torch.long, device=device))
         if len(beginning) > first:  # a question is in it
-            words = torch.cat([words[:, :first], self.asking[None], words[:, first:], self.answering[None]], dim=1)
+            words = torch.cat(
+                [words[:, :first], self.asking[None], words[:, first:], self.answering[None]], dim=1
+            )
         features: Tensor = towers.text_after(words, towers.embed(behind), ends)[0].float()
         return features
 
@@ -57,5 +65,9 @@ def _first(backbone: TowerBackbone, words: str, length: int) -> Tensor:
     return known.repeat(-(-length // len(known)), 1)[:length].clone()
 
 
-def build(config: AnswerPromptConfig, backbone: Backbone, table: Sequence[Candidate]) -> AnswerPrompt:
-    return AnswerPrompt(config, with_embeddings(backbone, wanted_by="the adapter 'answer_prompt'"), table)
+def build(
+    config: AnswerPromptConfig, backbone: Backbone, table: Sequence[Candidate]
+) -> AnswerPrompt:
+    return AnswerPrompt(
+        config, with_embeddings(backbone, wanted_by="the adapter 'answer_prompt'"), table
+    )

@@ -9,7 +9,9 @@ from clvl_bench.methods._base.config import AdapterConfig
 
 
 class AnswerPromptConfig(AdapterConfig):
-    """Learned words before the question and before the answer of a ranked sentence (CoOp in two places)."""
+    """Learned words before the question and before the answer of a ranked sentence (CoOp in two
+    places).
+    """
 
     input_kind: ClassVar[InputKind] = "questions"
     kind: str = "answer_prompt"

@@ -1,1 +1,3 @@
-"""Nothing is trained: the answer whose sentence behind the question is nearest to the image (zero-shot)."""
+"""Nothing is trained: the answer whose sentence behind the question is nearest to the image
+(zero-shot).
+"""

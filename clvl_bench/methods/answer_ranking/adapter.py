@@ -1,7 +1,8 @@
 """Ranking of answers without training: the zero-shot row of question answering (see `ranking`).
 
-Song et al. 2022, CLIP models are few-shot learners (arXiv:2203.07190). The image-free prior, off by default, is the mean unit
-image of the stream so far: a sentence's score on it says how likely its words are, not what is on the image. No label is used.
+Song et al. 2022, CLIP models are few-shot learners (arXiv:2203.07190). The image-free prior, off by
+default, is the mean unit image of the stream so far: a sentence's score on it says how likely its
+words are, not what is on the image. No label is used.
 """
 
 from collections.abc import Sequence
@@ -18,12 +19,16 @@ from clvl_bench.methods.answer_ranking.config import RankingConfig
 
 
 class AnswerRanking(Adapter):
-    """Nothing is trained; with the prior, the sum of unit images [width] and their number are kept."""
+    """Nothing is trained; with the prior, the sum of unit images [width] and their number are
+    kept.
+    """
 
     total: Tensor
     count: Tensor
 
-    def __init__(self, config: RankingConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: RankingConfig, backbone: Backbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(backbone, table)
         self.learns = "closed_form" if config.remove_prior else "nothing"
         self.ranking = Ranking(backbone, table)
@@ -39,7 +44,11 @@ class AnswerRanking(Adapter):
         self.count += len(inputs)
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
-        prior = (self.total / self.count).float() if self.learns == "closed_form" and self.count else None
+        prior = (
+            (self.total / self.count).float()
+            if self.learns == "closed_form" and self.count
+            else None
+        )
         return self.ranking.scores(unpacked(inputs, self.backbone.width), candidates, prior=prior)
 
 

@@ -9,10 +9,14 @@ from clvl_bench.methods._base.config import AdapterConfig
 
 
 class RankingConfig(AdapterConfig):
-    """Nothing is trained: the answer whose sentence behind the question is nearest to the image (zero-shot)."""
+    """Nothing is trained: the answer whose sentence behind the question is nearest to the image
+    (zero-shot).
+    """
 
     input_kind: ClassVar[InputKind] = "questions"
     kind: str = "answer_ranking"
     remove_prior: bool = Field(
-        False, description="take off what a sentence scores on the mean image of the stream so far, whatever is on the image"
+        False,
+        description="take off what a sentence scores on the mean image of the stream so far, "
+        "whatever is on the image",
     )

@@ -1,7 +1,9 @@
-"""RanPAC on questions: ridge regression on a random expansion of what image and question say together.
+"""RanPAC on questions: ridge regression on a random expansion of what image and question say
+together.
 
-McDonnell et al. 2023 (arXiv:2307.02251), see `ranpac`, with [v u; v; u] of unit image features v and question features u in
-the place of image features. Exact: neither order nor batches matter to what is learned, so nothing is forgotten.
+McDonnell et al. 2023 (arXiv:2307.02251), see `ranpac`, with [v u; v; u] of unit image features v
+and question features u in the place of image features. Exact: neither order nor batches matter to
+what is learned, so nothing is forgotten.
 """
 
 from collections.abc import Sequence
@@ -20,11 +22,19 @@ from clvl_bench.methods.ranpac.config import RanPacConfig
 
 
 class AnswerRanPac(RanPac):
-    """Scores of learned answers; until one of the candidates is learned the untouched backbone answers."""
+    """Scores of learned answers; until one of the candidates is learned the untouched backbone
+    answers.
+    """
 
-    def __init__(self, config: AnswerRanPacConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: AnswerRanPacConfig, backbone: Backbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(
-            RanPacConfig(random_features=config.random_features, ridge=config.ridge, unseen="never"), backbone, table
+            RanPacConfig(
+                random_features=config.random_features, ridge=config.ridge, unseen="never"
+            ),
+            backbone,
+            table,
         )
         self.ranking = Ranking(backbone, table)
         self.projection = torch.randn(3 * backbone.width, config.random_features)
@@ -51,5 +61,7 @@ class AnswerRanPac(RanPac):
         return torch.cat([l2_normalize(v * u), v, u], dim=1)
 
 
-def build(config: AnswerRanPacConfig, backbone: Backbone, table: Sequence[Candidate]) -> AnswerRanPac:
+def build(
+    config: AnswerRanPacConfig, backbone: Backbone, table: Sequence[Candidate]
+) -> AnswerRanPac:
     return AnswerRanPac(config, backbone, table)

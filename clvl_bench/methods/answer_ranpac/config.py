@@ -14,7 +14,9 @@ class AnswerRanPacConfig(AdapterConfig):
     input_kind: ClassVar[InputKind] = "questions"
     kind: str = "answer_ranpac"
     random_features: int = Field(2000, ge=1, description="M, the width of the random projection")
-    ridge: float | None = Field(None, gt=0, description="lambda; chosen on a fifth of each experience if left out")
+    ridge: float | None = Field(
+        None, gt=0, description="lambda; chosen on a fifth of each experience if left out"
+    )
 
     @property
     def needs_experiences(self) -> bool:

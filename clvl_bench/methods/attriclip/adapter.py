@@ -1,9 +1,11 @@
-"""AttriCLIP: a bank of prompts with keys; each image chooses some, which stand before the class name.
+"""AttriCLIP: a bank of prompts with keys; each image chooses some, which stand before the class
+name.
 
-Wang et al. 2023, AttriCLIP: a non-incremental learner for incremental knowledge learning (arXiv:2305.11488). Not reproduced
-by others: a public suite lists it so. Differs from the released code, whose optimiser receives the text tower as well and
-trains it within an experience: here the towers are frozen; keys have the width of image features, not of words; every
-context that a batch chose is encoded once. Batch x classes sentences at worst, `chunk` in the text tower at a time.
+Wang et al. 2023, AttriCLIP: a non-incremental learner for incremental knowledge learning
+(arXiv:2305.11488). Not reproduced by others: a public suite lists it so. Differs from the released
+code, whose optimiser receives the text tower as well and trains it within an experience: here the
+towers are frozen; keys have the width of image features, not of words; every context that a batch
+chose is encoded once. Batch x classes sentences at worst, `chunk` in the text tower at a time.
 """
 
 from collections.abc import Sequence
@@ -29,9 +31,13 @@ class AttriClip(Adapter):
 
     starts_as_zeroshot = False
 
-    def __init__(self, config: AttriClipConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: AttriClipConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(backbone, table)
-        self.keys = nn.Parameter(torch.randn(config.bank_size, backbone.width, device=backbone.device) * 0.02)
+        self.keys = nn.Parameter(
+            torch.randn(config.bank_size, backbone.width, device=backbone.device) * 0.02
+        )
         self.prompts = nn.Parameter(noise(backbone, config.bank_size, config.context_length))
         self._chosen, self._chunk = config.chosen, config.chunk
         self._key_weight, self._diversity_weight = config.key_weight, config.diversity_weight
@@ -46,7 +52,9 @@ class AttriClip(Adapter):
         images = l2_normalize(inputs)
         choices, choice_of = self.choose(images).unique(dim=0, return_inverse=True)
         contexts = self.prompts[choices].flatten(1, 2)  # [choices, chosen * context, token width]
-        return self.backbone.logit_scale * self.sentences.cosines(images, candidates, contexts, choice_of, chunk=self._chunk)
+        return self.backbone.logit_scale * self.sentences.cosines(
+            images, candidates, contexts, choice_of, chunk=self._chunk
+        )
 
     def penalty(self, inputs: Tensor) -> Tensor:
         """Keys come near the images that chose them, and prompts say different things."""

@@ -1,8 +1,9 @@
 """CLIP-Adapter: a bottleneck on the image feature, mixed with the feature itself.
 
-Gao et al. 2021, CLIP-Adapter: better vision-language models with feature adapters (arXiv:2110.04544). Differs from the
-released code: fp32 on cached features without augmentation; class texts are means over all templates, as for zero-shot.
-Without biases the bottleneck is homogeneous, so that it does not matter whether features have length one.
+Gao et al. 2021, CLIP-Adapter: better vision-language models with feature adapters
+(arXiv:2110.04544). Differs from the released code: fp32 on cached features without augmentation;
+class texts are means over all templates, as for zero-shot. Without biases the bottleneck is
+homogeneous, so that it does not matter whether features have length one.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,9 @@ class ClipAdapter(Adapter):
     The start is not zero-shot: at W2 = 0, where it would be, the outer ReLU has no gradient.
     """
 
-    def __init__(self, config: ClipAdapterConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: ClipAdapterConfig, backbone: Backbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(backbone, table)
         self.starts_as_zeroshot = config.ratio == 0
         narrow = max(1, backbone.width // config.reduction)
@@ -42,4 +45,6 @@ class ClipAdapter(Adapter):
 
 
 def build(config: ClipAdapterConfig, backbone: Backbone, table: Sequence[Candidate]) -> ClipAdapter:
-    return ClipAdapter(config, with_texts(backbone, table, wanted_by="the adapter 'clip_adapter'"), table)
+    return ClipAdapter(
+        config, with_texts(backbone, table, wanted_by="the adapter 'clip_adapter'"), table
+    )

@@ -13,5 +13,9 @@ class ClipAdapterConfig(AdapterConfig):
 
     input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "clip_adapter"
-    ratio: float = Field(0.2, ge=0, le=1, description="share of the adapted feature; the rest is the feature itself")
-    reduction: int = Field(4, ge=1, description="the bottleneck is that many times narrower than the features")
+    ratio: float = Field(
+        0.2, ge=0, le=1, description="share of the adapted feature; the rest is the feature itself"
+    )
+    reduction: int = Field(
+        4, ge=1, description="the bottleneck is that many times narrower than the features"
+    )

@@ -1,12 +1,15 @@
-"""CLIP-KD: what a frozen CLIP says of the training images teaches the image tower that is trained, labels or not.
+"""CLIP-KD: what a frozen CLIP says of the training images teaches the image tower that is trained,
+labels or not.
 
-Yang et al. 2024, CLIP-KD: an empirical study of CLIP model distillation (arXiv:2307.12732): feature distillation (FD),
-interactive contrastive learning (ICL) and contrastive relational distillation (CRD), with the released weights 2000, 1 and 1;
-and the affinity loss of Wu et al. 2023, TinyCLIP (arXiv:2309.12314). Differs: there are no captions, so the texts are those of
-the experience's classes and both sides use the teacher's; ICL has an image's own class for its positive text, and only samples
-whose label is known; for a text, all images of its class are positives. The scale of ICL is the backbone's: the released code
-uses ln(1/0.07) without its exponential. With FD alone it is feature distillation for any adapter that trains an image tower.
-What the teacher says is read from the cache.
+Yang et al. 2024, CLIP-KD: an empirical study of CLIP model distillation (arXiv:2307.12732): feature
+distillation (FD), interactive contrastive learning (ICL) and contrastive relational distillation
+(CRD), with the released weights 2000, 1 and 1; and the affinity loss of Wu et al. 2023, TinyCLIP
+(arXiv:2309.12314). Differs: there are no captions, so the texts are those of the experience's
+classes and both sides use the teacher's; ICL has an image's own class for its positive text, and
+only samples whose label is known; for a text, all images of its class are positives. The scale of
+ICL is the backbone's: the released code uses ln(1/0.07) without its exponential. With FD alone it
+is feature distillation for any adapter that trains an image tower. What the teacher says is read
+from the cache.
 """
 
 from collections.abc import Callable
@@ -23,7 +26,8 @@ from clvl_bench.methods.clip_kd.config import ClipKdConfig
 
 
 class ClipKd(Plugin):
-    """Adds losses on the current batch to a strategy of the suite, whose minibatch holds sample ids.
+    """Adds losses on the current batch to a strategy of the suite, whose minibatch holds sample
+    ids.
 
     Args:
         adapter: the student.
@@ -47,12 +51,17 @@ class ClipKd(Plugin):
         self._student = torch.empty(0)
 
     def after_forward(self, strategy: Any, **kwargs: Any) -> None:
-        """The features of the forward pass that there was; an adapter with logits of its own kind is asked for them again."""
+        """The features of the forward pass that there was; an adapter with logits of its own kind
+        is asked for them again.
+        """
         encoded = self.adapter.encoded
-        self._student = l2_normalize(self.adapter.image(strategy.mb_x)) if encoded is None else encoded
+        self._student = (
+            l2_normalize(self.adapter.image(strategy.mb_x)) if encoded is None else encoded
+        )
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
-        # What a memory rehearses belongs to earlier experiences; the teacher is asked about this one's images alone.
+        # What a memory rehearses belongs to earlier experiences; the teacher is asked about this
+        # one's images alone.
         own = torch.isin(strategy.mbatch[2].cpu(), torch.from_numpy(strategy.experience.spec.ids))
         if not bool(own.any()):
             return
@@ -60,14 +69,21 @@ class ClipKd(Plugin):
         table = [self.adapter.table[place] for place in classes]
         texts = self.adapter.backbone.class_features(table, templates=1)
         labels = strategy.mb_y[own.to(strategy.device)]
-        places = torch.tensor([classes.index(label) if label in classes else -1 for label in labels.tolist()])
+        places = torch.tensor(
+            [classes.index(label) if label in classes else -1 for label in labels.tolist()]
+        )
         teacher = l2_normalize(self.teacher(strategy.mbatch[2].cpu()[own])).to(strategy.device)
-        # A plugin may have sent samples of its own through the same forward pass, behind the batch (DER++).
+        # A plugin may have sent samples of its own through the same forward pass, behind the batch
+        # (DER++).
         student = self._student[: len(own)][own.to(strategy.device)]
-        strategy.loss = strategy.loss + self.loss(student, teacher, texts, places.to(strategy.device))
+        strategy.loss = strategy.loss + self.loss(
+            student, teacher, texts, places.to(strategy.device)
+        )
 
     def loss(self, student: Tensor, teacher: Tensor, texts: Tensor, labels: Tensor) -> Tensor:
-        """The weighted sum, of unit image features [batch, width] and unit texts [classes, width]; labels [batch] or -1."""
+        """The weighted sum, of unit image features [batch, width] and unit texts [classes, width];
+        labels [batch] or -1.
+        """
         scale = self.adapter.backbone.logit_scale
         ours, theirs = scale * student @ texts.T, scale * teacher @ texts.T
         parts = [
@@ -76,7 +92,9 @@ class ClipKd(Plugin):
             self.crd * relational(ours, theirs) if self.crd else None,
             self.affinity * affinity_mimicking(ours, theirs) if self.affinity else None,
         ]
-        return torch.stack([part for part in parts if part is not None] or [student.sum() * 0.0]).sum()
+        return torch.stack(
+            [part for part in parts if part is not None] or [student.sum() * 0.0]
+        ).sum()
 
 
 def feature_distillation(student: Tensor, teacher: Tensor) -> Tensor:
@@ -85,7 +103,8 @@ def feature_distillation(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def interactive(logits: Tensor, labels: Tensor) -> Tensor:
-    """ICL: the student's images [batch] against the teacher's texts [classes], in both directions; 0 without labels.
+    """ICL: the student's images [batch] against the teacher's texts [classes], in both directions;
+    0 without labels.
 
     With one image a class this is the paper's loss over pairs.
     """
@@ -96,19 +115,25 @@ def interactive(logits: Tensor, labels: Tensor) -> Tensor:
     for_images = -logits.log_softmax(dim=-1).gather(1, labels[:, None]).mean()
     present = labels.unique()
     positive = (labels[None] == present[:, None]).to(logits.dtype)
-    for_texts = -(positive * logits.T[present].log_softmax(dim=-1)).sum(dim=-1) / positive.sum(dim=-1)
+    for_texts = -(positive * logits.T[present].log_softmax(dim=-1)).sum(dim=-1) / positive.sum(
+        dim=-1
+    )
     loss: Tensor = (for_images + for_texts.mean()) / 2
     return loss
 
 
 def affinity_mimicking(student: Tensor, teacher: Tensor) -> Tensor:
-    """Cross-entropy of the student's affinities with the teacher's, over texts and over images, of logits [batch, classes]."""
+    """Cross-entropy of the student's affinities with the teacher's, over texts and over images, of
+    logits [batch, classes].
+    """
     loss: Tensor = (_cross_entropy(student, teacher) + _cross_entropy(student.T, teacher.T)) / 2
     return loss
 
 
 def relational(student: Tensor, teacher: Tensor) -> Tensor:
-    """CRD: the same as a divergence: affinity mimicking without the teacher's own entropy, 0 where both agree."""
+    """CRD: the same as a divergence: affinity mimicking without the teacher's own entropy, 0 where
+    both agree.
+    """
     return affinity_mimicking(student, teacher) - affinity_mimicking(teacher, teacher)
 
 
@@ -120,9 +145,20 @@ def build(config: ClipKdConfig, context: PluginContext) -> ClipKd:
     adapter = context.adapter
     refuse_without_gradient(config.kind, adapter)
     if type(adapter).image is Adapter.image:
-        raise Mistake("plugin 'clip_kd' teaches image features, and this adapter does not learn any; use student, full or lora")
+        raise Mistake(
+            "plugin 'clip_kd' teaches image features, and this adapter does not learn any; use "
+            "student, full or lora"
+        )
     if context.teacher is None:
-        raise Mistake("plugin 'clip_kd' needs the frozen tower's features of the stream; run it through the suite's runner")
+        raise Mistake(
+            "plugin 'clip_kd' needs the frozen tower's features of the stream; run it through the "
+            "suite's runner"
+        )
     return ClipKd(
-        adapter, context.teacher, fd=config.fd, icl=config.icl, crd=config.crd, affinity=config.affinity
-    )  # fmt: skip
+        adapter,
+        context.teacher,
+        fd=config.fd,
+        icl=config.icl,
+        crd=config.crd,
+        affinity=config.affinity,
+    )

@@ -1,10 +1,11 @@
 """CoCoOp: a learned context that every image shifts: conditional prompt learning.
 
-Zhou et al. 2022, Conditional prompt learning for vision-language models (arXiv:2203.05557). A small net turns the unit image
-feature into one shift of all context words, so that every image has class texts of its own: batch x classes sentences a
-step. Differs from the released code: fp32 on cached features without augmentation; any batch (theirs is 1, a limit of
-memory), its sentences taken through the text tower `chunk` at a time; equal sentences encoded once, cut behind their last
-token; what stands behind the name stays each dataset's own, as in `prompt`.
+Zhou et al. 2022, Conditional prompt learning for vision-language models (arXiv:2203.05557). A small
+net turns the unit image feature into one shift of all context words, so that every image has class
+texts of its own: batch x classes sentences a step. Differs from the released code: fp32 on cached
+features without augmentation; any batch (theirs is 1, a limit of memory), its sentences taken
+through the text tower `chunk` at a time; equal sentences encoded once, cut behind their last token;
+what stands behind the name stays each dataset's own, as in `prompt`.
 """
 
 from collections.abc import Sequence
@@ -23,15 +24,18 @@ NARROWING = 16
 
 
 class CoCoOp(Adapter):
-    """`context` [context, token width], and the net `shift` from unit image features to a word [token width].
+    """`context` [context, token width], and the net `shift` from unit image features to a word
+    [token width].
 
-    With the published start of the net, or a context of noise, the first logits are not zero-shot's; they are with
-    `shift_init = "zero"`.
+    With the published start of the net, or a context of noise, the first logits are not
+    zero-shot's; they are with `shift_init = "zero"`.
     """
 
     start_templates = 1
 
-    def __init__(self, config: CoCoOpConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: CoCoOpConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(backbone, table)
         self.starts_as_zeroshot = config.context_init == "template" and config.shift_init == "zero"
         self.context = nn.Parameter(first_context(config, backbone, table).clone())
@@ -42,14 +46,18 @@ class CoCoOp(Adapter):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
         self.shift.to(backbone.device)
-        self.sentences = Sentences(backbone, table, length=len(self.context), position=config.position)
+        self.sentences = Sentences(
+            backbone, table, length=len(self.context), position=config.position
+        )
         self._chunk = config.chunk
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         images = l2_normalize(inputs)
         contexts = self.context + self.shift(images)[:, None]  # [batch, context, token width]
         context_of = torch.arange(len(images), device=images.device)
-        return self.backbone.logit_scale * self.sentences.cosines(images, candidates, contexts, context_of, chunk=self._chunk)
+        return self.backbone.logit_scale * self.sentences.cosines(
+            images, candidates, contexts, context_of, chunk=self._chunk
+        )
 
 
 def build(config: CoCoOpConfig, backbone: Backbone, table: Sequence[Candidate]) -> CoCoOp:

@@ -12,6 +12,10 @@ class CoCoOpConfig(ContextConfig):
 
     kind: str = "cocoop"
     shift_init: Literal["random", "zero"] = Field(
-        "random", description="the net that shifts the context starts as published, or with a last layer of zeros: as CoOp"
+        "random",
+        description="the net that shifts the context starts as published, or with a last layer of "
+        "zeros: as CoOp",
     )
-    chunk: int = Field(512, ge=1, description="sentences held in the text tower, about 2 MiB each with ViT-B/32's")
+    chunk: int = Field(
+        512, ge=1, description="sentences held in the text tower, about 2 MiB each with ViT-B/32's"
+    )

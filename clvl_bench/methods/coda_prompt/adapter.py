@@ -1,10 +1,13 @@
-"""CODA-Prompt: prompts put together from components, each weighed by how much its key resembles the attended query.
+"""CODA-Prompt: prompts put together from components, each weighed by how much its key resembles the
+attended query.
 
-Smith et al. 2023, CODA-Prompt: continual decomposed attention-based prompting (arXiv:2211.13218). An experience adds
-components, orthogonal to those before at their start; earlier ones are frozen but still take part. Differs from the released
-code: a fixed number of components an experience, so that the number of experiences need not be known; new components are
-orthogonal to the span of the earlier ones (there to each in turn, which is the same only while these are orthogonal
-themselves); the published orthogonality loss, which a later version of the code switches off. See `prefix` for the rest.
+Smith et al. 2023, CODA-Prompt: continual decomposed attention-based prompting (arXiv:2211.13218).
+An experience adds components, orthogonal to those before at their start; earlier ones are frozen
+but still take part. Differs from the released code: a fixed number of components an experience, so
+that the number of experiences need not be known; new components are orthogonal to the span of the
+earlier ones (there to each in turn, which is the same only while these are orthogonal themselves);
+the published orthogonality loss, which a later version of the code switches off. See `prefix` for
+the rest.
 """
 
 from collections.abc import Sequence
@@ -22,13 +25,21 @@ from clvl_bench.methods.coda_prompt.config import CodaPromptConfig
 
 
 class CodaPrompt(PrefixTuned):
-    """For each experience `components` [layers, n, length * tower width], `keys` and `attention` [layers, n, width]."""
+    """For each experience `components` [layers, n, length * tower width], `keys` and `attention`
+    [layers, n, width].
+    """
 
-    def __init__(self, config: CodaPromptConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: CodaPromptConfig, backbone: Backbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(backbone, table, wanted_by="the adapter 'coda_prompt'")
         self._config = config
         self._depth = min(config.depth, self.layers)
-        self.components, self.keys, self.attention = nn.ParameterList(), nn.ParameterList(), nn.ParameterList()
+        self.components, self.keys, self.attention = (
+            nn.ParameterList(),
+            nn.ParameterList(),
+            nn.ParameterList(),
+        )
         self._start = int(torch.randint(2**31, ()))
         self._begun = 0
         self._add()
@@ -46,16 +57,24 @@ class CodaPrompt(PrefixTuned):
     def weights(self, queries: Tensor) -> Tensor:
         """alpha [batch, layers, components]: cosines of keys and of queries times attention."""
         attended = l2_normalize(queries[:, None, None] * torch.cat(list(self.attention), dim=1))
-        return torch.einsum("blkw,lkw->blk", attended, l2_normalize(torch.cat(list(self.keys), dim=1)))
+        return torch.einsum(
+            "blkw,lkw->blk", attended, l2_normalize(torch.cat(list(self.keys), dim=1))
+        )
 
     def prefixes(self, queries: Tensor) -> dict[int, Tensor]:
-        mixed = torch.einsum("blk,lkd->bld", self.weights(queries), torch.cat(list(self.components), dim=1))
+        mixed = torch.einsum(
+            "blk,lkd->bld", self.weights(queries), torch.cat(list(self.components), dim=1)
+        )
         prompts = mixed.unflatten(-1, (self._config.length, self.tower_width))
         return {layer: prompts[:, layer] for layer in range(self._depth)}
 
     def penalty(self, inputs: Tensor) -> Tensor:
-        """`orthogonality` times the mean squared difference of U U' from the identity, over layers and kinds of U."""
-        groups = [torch.cat(list(parts), dim=1) for parts in (self.components, self.keys, self.attention)]
+        """`orthogonality` times the mean squared difference of U U' from the identity, over layers
+        and kinds of U.
+        """
+        groups = [
+            torch.cat(list(parts), dim=1) for parts in (self.components, self.keys, self.attention)
+        ]
         squares = []
         for rows in groups:
             identity = torch.eye(rows.shape[1], device=rows.device)
@@ -83,12 +102,18 @@ class CodaPrompt(PrefixTuned):
         self.attention.append(attention)
 
     def _fresh(self, past: nn.ParameterList, width: int) -> nn.Parameter:
-        """[layers, n, width] new rows, a layer's own orthogonal to each other and to those before, or U(0, 1)."""
+        """[layers, n, width] new rows, a layer's own orthogonal to each other and to those before,
+        or U(0, 1).
+        """
         count = self._config.components
         if self._config.init == "uniform":
             return self.start(self._depth, count, width, init="uniform")
         rows = [
-            orthonormal(torch.cat([part.detach()[layer] for part in past]) if len(past) else None, count, width)
+            orthonormal(
+                torch.cat([part.detach()[layer] for part in past]) if len(past) else None,
+                count,
+                width,
+            )
             for layer in range(self._depth)
         ]
         return nn.Parameter(torch.stack(rows).to(self.device))
@@ -103,8 +128,10 @@ def orthonormal(past: Tensor | None, count: int, width: int) -> Tensor:
     held = 0 if past is None else len(past)
     if held + count > width:
         raise RunFailed(
-            f"coda_prompt: got {count} components an experience and {held} from before, but only {width} directions are "
-            f"orthogonal in features of this width; set adapter.components to a smaller number, or adapter.init to uniform"
+            f"coda_prompt: got {count} components an experience and {held} from before, but only "
+            f"{width} directions are "
+            f"orthogonal in features of this width; set adapter.components to a smaller number, or "
+            f"adapter.init to uniform"
         )
     fresh = torch.randn(width, count, dtype=torch.float64)
     if past is not None:

@@ -1,1 +1,3 @@
-"""A head of unit rows on unit features, each starting as its class's text (Gidaris & Komodakis 2018)."""
+"""A head of unit rows on unit features, each starting as its class's text (Gidaris & Komodakis
+2018).
+"""

@@ -1,8 +1,9 @@
 """Cosine head: one unit row a class on frozen unit image features, begun at the class's text.
 
-Gidaris & Komodakis 2018, Dynamic few-shot visual learning without forgetting (arXiv:1804.09458); in continual learning Hou
-et al. 2019 (LUCIR, CVPR): without lengths and biases, new classes cannot outweigh old ones by the size of their rows.
-Differs: the scale is the backbone's own and is not trained; rows start as class texts and not at random.
+Gidaris & Komodakis 2018, Dynamic few-shot visual learning without forgetting (arXiv:1804.09458); in
+continual learning Hou et al. 2019 (LUCIR, CVPR): without lengths and biases, new classes cannot
+outweigh old ones by the size of their rows. Differs: the scale is the backbone's own and is not
+trained; rows start as class texts and not at random.
 """
 
 from collections.abc import Sequence

@@ -7,7 +7,9 @@ from clvl_bench.methods._base.config import AdapterConfig
 
 
 class CosineConfig(AdapterConfig):
-    """A head of unit rows on unit features, each starting as its class's text (Gidaris & Komodakis 2018)."""
+    """A head of unit rows on unit features, each starting as its class's text (Gidaris & Komodakis
+    2018).
+    """
 
     input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "cosine"

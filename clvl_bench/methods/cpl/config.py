@@ -9,6 +9,13 @@ class CplConfig(CandidatesConfig):
     """CPL: sets of candidate labels (Zhang et al. 2024, arXiv:2406.10502)."""
 
     kind: str = "cpl"
-    within: float = Field(0.6, ge=0, le=1, description="quantile of highest probabilities that a sample's candidates sum to")
-    across: float = Field(0.9, ge=0, le=1, description="quantile of a class's probabilities that its samples reach")
+    within: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        description="quantile of highest probabilities that a sample's candidates sum to",
+    )
+    across: float = Field(
+        0.9, ge=0, le=1, description="quantile of a class's probabilities that its samples reach"
+    )
     rounds: int = Field(10, ge=1, description="how often the sets are made anew")

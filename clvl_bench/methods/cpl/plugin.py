@@ -1,11 +1,13 @@
 """CPL: a set of candidate labels for each sample in the place of one pseudo-label.
 
-Zhang et al. 2024, Candidate pseudolabel learning: enhancing vision-language models by prompt tuning with unlabeled data
-(arXiv:2406.10502). A class is a candidate of a sample if it belongs to the shortest prefix of the sample's sorted probabilities
-whose sum reaches theta, the quantile `within` of all samples' highest probabilities, and if its probability is at least the
-quantile `across` of all samples' probabilities of that class. Samples without a candidate are left out; sets are made anew in
-every tenth of the training. Of the paper's losses the partial-label one of Feng et al. 2020 (CC). Differs: the samples are an
-experience's, and those with a label are learned from as well; the strategy file trains a linear head, the paper a context.
+Zhang et al. 2024, Candidate pseudolabel learning: enhancing vision-language models by prompt tuning
+with unlabeled data (arXiv:2406.10502). A class is a candidate of a sample if it belongs to the
+shortest prefix of the sample's sorted probabilities whose sum reaches theta, the quantile `within`
+of all samples' highest probabilities, and if its probability is at least the quantile `across` of
+all samples' probabilities of that class. Samples without a candidate are left out; sets are made
+anew in every tenth of the training. Of the paper's losses the partial-label one of Feng et al. 2020
+(CC). Differs: the samples are an experience's, and those with a label are learned from as well; the
+strategy file trains a linear head, the paper a context.
 """
 
 import torch
@@ -18,17 +20,27 @@ from clvl_bench.methods.cpl.config import CplConfig
 
 
 class Cpl(Candidates):
-    """With `within` = 1 and a most confident sample that is certain, and `across` = 0, every class is a candidate."""
+    """With `within` = 1 and a most confident sample that is certain, and `across` = 0, every class
+    is a candidate.
+    """
 
     def __init__(
-        self, adapter: Adapter, *, weight: float = 1.0, within: float = 0.6, across: float = 0.9, rounds: int = 10
+        self,
+        adapter: Adapter,
+        *,
+        weight: float = 1.0,
+        within: float = 0.6,
+        across: float = 0.9,
+        rounds: int = 10,
     ) -> None:
         super().__init__(adapter, weight=weight, rounds=rounds)
         self.within, self.across = within, across
 
     def sets(self, probabilities: Tensor, number: int) -> Tensor:
         theta = float(torch.quantile(probabilities.max(dim=1).values, self.within))
-        return likely(probabilities, theta) & (probabilities >= torch.quantile(probabilities, self.across, dim=0))
+        return likely(probabilities, theta) & (
+            probabilities >= torch.quantile(probabilities, self.across, dim=0)
+        )
 
 
 def likely(probabilities: Tensor, theta: float) -> Tensor:

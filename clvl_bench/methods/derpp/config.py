@@ -6,9 +6,13 @@ from clvl_bench.methods._base.memory_config import MemoryConfig
 
 
 class DerppConfig(MemoryConfig):
-    """DER++: a reservoir rehearsed by label and by past logits (Buzzega et al. 2020, arXiv:2004.07211)."""
+    """DER++: a reservoir rehearsed by label and by past logits (Buzzega et al. 2020,
+    arXiv:2004.07211).
+    """
 
     kind: str = "derpp"
     alpha: float = Field(0.3, ge=0, description="of the squared difference of logits")
     beta: float = Field(0.5, ge=0, description="of the cross-entropy")
-    batch_size: int | None = Field(None, ge=1, description="samples of each draw; as many as the batch holds if left out")
+    batch_size: int | None = Field(
+        None, ge=1, description="samples of each draw; as many as the batch holds if left out"
+    )

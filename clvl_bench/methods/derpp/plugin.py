@@ -1,11 +1,14 @@
-"""DER++: dark experience replay: a small memory is rehearsed by label, and by what the model once said about it.
+"""DER++: dark experience replay: a small memory is rehearsed by label, and by what the model once
+said about it.
 
-Buzzega et al. 2020, Dark experience for general continual learning: a strong, simple baseline (arXiv:2004.07211), equation 6:
-cross-entropy of the batch, plus alpha times the squared difference of logits on samples of a reservoir, plus beta times the
-cross-entropy on others of it. As in the released code (Mammoth) samples enter after every step, with the logits of that
-step, and the two draws are independent. Differs: classes grow and logits are cosines times a large scale, so that cosines of
-the classes known then are kept, and compared with today's on these classes alone, times the squared scale (which is the
-published difference of logits). No augmentation. Both draws and the batch go through one forward pass.
+Buzzega et al. 2020, Dark experience for general continual learning: a strong, simple baseline
+(arXiv:2004.07211), equation 6: cross-entropy of the batch, plus alpha times the squared difference
+of logits on samples of a reservoir, plus beta times the cross-entropy on others of it. As in the
+released code (Mammoth) samples enter after every step, with the logits of that step, and the two
+draws are independent. Differs: classes grow and logits are cosines times a large scale, so that
+cosines of the classes known then are kept, and compared with today's on these classes alone, times
+the squared scale (which is the published difference of logits). No augmentation. Both draws and the
+batch go through one forward pass.
 """
 
 from typing import Any
@@ -26,7 +29,8 @@ class Derpp(Plugin):
     Args:
         adapter: the model.
         memory_size: samples kept.
-        memory_bytes: if given, bytes kept in place of a number of samples; logits are counted, and grow with the classes.
+        memory_bytes: if given, bytes kept in place of a number of samples; logits are counted, and
+            grow with the classes.
         alpha: of the difference of logits.
         beta: of the cross-entropy.
         batch_size: samples of each draw; as many as the batch holds if None.
@@ -60,12 +64,18 @@ class Derpp(Plugin):
         count = self.batch_size or len(strategy.mbatch[1])
         for name, weight in (("logits", self.alpha), ("labels", self.beta)):
             if weight and len(self.memory):
-                self._draws[name] = tuple(column.to(strategy.device) for column in self.memory.draw(count, *key, name))
+                self._draws[name] = tuple(
+                    column.to(strategy.device) for column in self.memory.draw(count, *key, name)
+                )
         samples = [draw[:-1] for draw in self._draws.values()]
-        strategy.mbatch = [torch.cat(column) for column in zip(self._current, *samples, strict=True)]
+        strategy.mbatch = [
+            torch.cat(column) for column in zip(self._current, *samples, strict=True)
+        ]
 
     def after_forward(self, strategy: Any, **kwargs: Any) -> None:
-        """From here on the batch is the current one again: its loss, penalties and measures are its own."""
+        """From here on the batch is the current one again: its loss, penalties and measures are its
+        own.
+        """
         sizes = [len(self._current[1]), *(len(draw[1]) for draw in self._draws.values())]
         strategy.mb_output, *outputs = strategy.mb_output.split(sizes)
         strategy.mbatch, self._outputs = self._current, dict(zip(self._draws, outputs, strict=True))
@@ -79,7 +89,9 @@ class Derpp(Plugin):
                 strategy.loss = strategy.loss + self.beta * cross_entropy(output, labels)
 
     def difference(self, output: Tensor, cosines: Tensor) -> Tensor:
-        """Mean squared difference of logits where there was one: output [n, table], kept cosines [n, classes]."""
+        """Mean squared difference of logits where there was one: output [n, table], kept cosines
+        [n, classes].
+        """
         there = torch.isfinite(cosines)
         now = output[:, list(self.classes)][there]
         return (now - self._scale * cosines[there]).square().mean()
@@ -96,8 +108,13 @@ class Derpp(Plugin):
                 self.memory.columns = (*rest, pad(cosines, (0, len(new)), value=-torch.inf))
         labels = strategy.mb_y.cpu()
         known = torch.nonzero(labels >= 0).flatten()
-        columns = [*(column.cpu() for column in strategy.mbatch), output[:, list(self.classes)] / self._scale]
-        self.memory.insert(labels[known], lambda rows: tuple(column[known[rows]] for column in columns))
+        columns = [
+            *(column.cpu() for column in strategy.mbatch),
+            output[:, list(self.classes)] / self._scale,
+        ]
+        self.memory.insert(
+            labels[known], lambda rows: tuple(column[known[rows]] for column in columns)
+        )
 
     def state(self) -> State:
         return {"classes": list(self.classes), **self.memory.state()}

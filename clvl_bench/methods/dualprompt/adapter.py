@@ -1,10 +1,13 @@
-"""DualPrompt: a general prompt in the first layers, and for each experience an expert prompt in the next ones.
+"""DualPrompt: a general prompt in the first layers, and for each experience an expert prompt in the
+next ones.
 
-Wang et al. 2022, DualPrompt: complementary prompting for rehearsal-free continual learning (arXiv:2204.04799). Training
-uses the experience's own expert, testing the one whose key is nearest to the sample's query. Differs from the released
-code: one key an expert, as in the paper, not one a layer; experts are added as experiences come, their number need not be
-known; a batch's key loss is a mean instead of a sum (nothing else moves the keys, so Adam does not see the factor); a tower
-with fewer layers leaves out what is behind its last, but keeps one for the expert. See `prefix` for the rest.
+Wang et al. 2022, DualPrompt: complementary prompting for rehearsal-free continual learning
+(arXiv:2204.04799). Training uses the experience's own expert, testing the one whose key is nearest
+to the sample's query. Differs from the released code: one key an expert, as in the paper, not one a
+layer; experts are added as experiences come, their number need not be known; a batch's key loss is
+a mean instead of a sum (nothing else moves the keys, so Adam does not see the factor); a tower with
+fewer layers leaves out what is behind its last, but keeps one for the expert. See `prefix` for the
+rest.
 """
 
 from collections.abc import Sequence
@@ -21,9 +24,13 @@ from clvl_bench.methods.dualprompt.config import DualPromptConfig
 
 
 class DualPrompt(PrefixTuned):
-    """`general` [layers, length, tower width]; for each experience an expert of the same form and a key [width]."""
+    """`general` [layers, length, tower width]; for each experience an expert of the same form and a
+    key [width].
+    """
 
-    def __init__(self, config: DualPromptConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: DualPromptConfig, backbone: Backbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(backbone, table, wanted_by="the adapter 'dualprompt'")
         self._config = config
         first = min(config.general_depth, self.layers - 1)
@@ -44,16 +51,28 @@ class DualPrompt(PrefixTuned):
         return self._nearest(self.queries(inputs))
 
     def prefixes(self, queries: Tensor) -> dict[int, Tensor]:
-        """While training, samples rehearsed from earlier experiences go through the expert that trains as well."""
+        """While training, samples rehearsed from earlier experiences go through the expert that
+        trains as well.
+        """
         experts = self.experts[-1].expand(len(queries), -1, -1, -1)
         if not self.training:
-            experts = torch.stack(list(self.experts))[self._nearest(queries)]  # [batch, layers, length, tower width]
-        general = {layer: prompt.expand(len(queries), -1, -1) for layer, prompt in enumerate(self.general)}
-        return {**general, **{layer: experts[:, place] for place, layer in enumerate(self._expert_layers)}}
+            experts = torch.stack(list(self.experts))[
+                self._nearest(queries)
+            ]  # [batch, layers, length, tower width]
+        general = {
+            layer: prompt.expand(len(queries), -1, -1) for layer, prompt in enumerate(self.general)
+        }
+        return {
+            **general,
+            **{layer: experts[:, place] for place, layer in enumerate(self._expert_layers)},
+        }
 
     def penalty(self, inputs: Tensor) -> Tensor:
         """`key_weight` times the mean of 1 - cosine between the samples and the expert's key."""
-        return self._config.key_weight * (1 - self.queries(inputs) @ l2_normalize(self.keys[-1])).mean()
+        return (
+            self._config.key_weight
+            * (1 - self.queries(inputs) @ l2_normalize(self.keys[-1])).mean()
+        )
 
     def state(self) -> State:
         return {"begun": self._begun, **super().state()}

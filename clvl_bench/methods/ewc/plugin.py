@@ -1,11 +1,12 @@
 """EWC: weights are held by the Fisher information of what was learned.
 
-Kirkpatrick et al. 2017, Overcoming catastrophic forgetting in neural networks (arXiv:1612.00796, equation 3), with one
-quadratic term for each experience; `online` is the one running term of Schwarz et al. 2018, Progress & compress
-(arXiv:1805.06370). The Fisher is exact: gradients of each sample, and of each class with the probability that the model gives
-it. (Implementations that square the gradient of a batch's mean get values that shrink with the batch.) The quadratic terms of
-all experiences add up to one around their weighted mean, but for a constant, so that two numbers a weight are kept however
-long the stream is.
+Kirkpatrick et al. 2017, Overcoming catastrophic forgetting in neural networks (arXiv:1612.00796,
+equation 3), with one quadratic term for each experience; `online` is the one running term of
+Schwarz et al. 2018, Progress & compress (arXiv:1805.06370). The Fisher is exact: gradients of each
+sample, and of each class with the probability that the model gives it. (Implementations that square
+the gradient of a batch's mean get values that shrink with the batch.) The quadratic terms of all
+experiences add up to one around their weighted mean, but for a constant, so that two numbers a
+weight are kept however long the stream is.
 """
 
 from collections.abc import Mapping
@@ -43,7 +44,13 @@ class Ewc(Consolidation):
         seed: int = 0,
     ) -> None:
         super().__init__(adapter, factor=strength / 2)
-        self.form, self.gamma, self.fisher, self.samples, self._seed = form, gamma, fisher, samples, seed
+        self.form, self.gamma, self.fisher, self.samples, self._seed = (
+            form,
+            gamma,
+            fisher,
+            samples,
+            seed,
+        )
 
     def measure(self, strategy: Any) -> Weights:
         inputs, labels = drawn(strategy, self.samples, "fisher", self._seed)
@@ -56,19 +63,27 @@ class Ewc(Consolidation):
     def absorb(self, measured: Mapping[str, Tensor]) -> None:
         now = snapshot(self.adapter)
         if self.form == "online":
-            self.importance = {name: self.gamma * self.importance[name] + value for name, value in measured.items()}
+            self.importance = {
+                name: self.gamma * self.importance[name] + value for name, value in measured.items()
+            }
             self.centre = now
             return
         for name, new in measured.items():
             old = self.importance[name]
             total = old + new
-            share = torch.where(total > 0, new / total.clamp_min(torch.finfo(total.dtype).tiny), torch.ones_like(new))
+            share = torch.where(
+                total > 0,
+                new / total.clamp_min(torch.finfo(total.dtype).tiny),
+                torch.ones_like(new),
+            )
             self.centre[name] = self.centre[name] + share * (now[name] - self.centre[name])
             self.importance[name] = total
 
 
 def fisher(adapter: Adapter, inputs: Tensor, classes: ClassIds, *, chunk: int = CHUNK) -> Weights:
-    """Diagonal of E_x sum_c p(c|x) (d log p(c|x) / d theta)^2 over the samples, p over these classes."""
+    """Diagonal of E_x sum_c p(c|x) (d log p(c|x) / d theta)^2 over the samples, p over these
+    classes.
+    """
 
     def outputs(part: Tensor) -> tuple[Tensor, Tensor]:
         logs = adapter.logits(part, classes).log_softmax(dim=-1)
@@ -77,9 +92,15 @@ def fisher(adapter: Adapter, inputs: Tensor, classes: ClassIds, *, chunk: int = 
     return squared_gradients(adapter, inputs, outputs, chunk=chunk)
 
 
-def empirical_fisher(adapter: Adapter, inputs: Tensor, labels: Tensor, classes: ClassIds, *, chunk: int = CHUNK) -> Weights:
-    """The same with the labels [n] (places in the table) in the place of the model's own probabilities."""
-    places = torch.tensor([[label == place for place in classes] for label in labels.tolist()], device=labels.device)
+def empirical_fisher(
+    adapter: Adapter, inputs: Tensor, labels: Tensor, classes: ClassIds, *, chunk: int = CHUNK
+) -> Weights:
+    """The same with the labels [n] (places in the table) in the place of the model's own
+    probabilities.
+    """
+    places = torch.tensor(
+        [[label == place for place in classes] for label in labels.tolist()], device=labels.device
+    )
     left = iter(places.reshape(-1, len(classes)).float().split(chunk))
 
     def outputs(part: Tensor) -> tuple[Tensor, Tensor]:

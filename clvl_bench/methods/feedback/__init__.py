@@ -1,1 +1,3 @@
-"""Learns from rewards for the chosen class; where labels arrive, from these (likelihood, IPS or REINFORCE). Online."""
+"""Learns from rewards for the chosen class; where labels arrive, from these (likelihood, IPS or
+REINFORCE). Online.
+"""

@@ -1,13 +1,18 @@
 """Feedback: learning from whether the chosen class was right, and from nothing else.
 
 Three losses on (x, a, p, r), with pi the softmax of the model over the candidates:
-- likelihood: -r log pi(a) - (1 - r) log(1 - pi(a)), the log-likelihood of the observed bit; what was wrong counts as well.
-- ips: -min(1 / p, clip) r log pi(a), whose expectation is the cross-entropy with full information (Horvitz & Thompson 1952;
+- likelihood: -r log pi(a) - (1 - r) log(1 - pi(a)), the log-likelihood of the observed bit; what
+  was wrong counts as well.
+- ips: -min(1 / p, clip) r log pi(a), whose expectation is the cross-entropy with full information
+  (Horvitz & Thompson 1952;
   for learning from logged choices Swaminathan & Joachims 2015, arXiv:1502.02362).
-- reinforce: -(r - b) log pi(a) for a ~ pi (Williams 1992), b a moving average of rewards, with the weight pi(a) / p, not above
-  `clip`, where the model has changed since it chose; an entropy bonus keeps it from being sure too early.
-Of its own: a memory of such tuples, rehearsed beside the newest ones. Where labels arrive instead of rewards they count as
-chosen with certainty and right, so that the same file is its own full-information twin.
+- reinforce: -(r - b) log pi(a) for a ~ pi (Williams 1992), b a moving average of rewards, with the
+  weight pi(a) / p, not above
+  `clip`, where the model has changed since it chose; an entropy bonus keeps it from being sure too
+  early.
+Of its own: a memory of such tuples, rehearsed beside the newest ones. Where labels arrive instead
+of rewards they count as chosen with certainty and right, so that the same file is its own
+full-information twin.
 """
 
 from typing import Any
@@ -26,22 +31,37 @@ SUREST = 1 - 1e-6
 
 
 def likelihood(scores: Tensor, actions: Tensor, rewards: Tensor) -> Tensor:
-    """The feedback likelihood of each row [batch], from scores [batch, classes] (minus infinity: no candidate)."""
+    """The feedback likelihood of each row [batch], from scores [batch, classes] (minus infinity: no
+    candidate).
+    """
     chosen = scores.log_softmax(dim=1).gather(1, actions[:, None]).squeeze(1)
     wrong = torch.log1p(-chosen.exp().clamp(max=SUREST))
     return -(rewards * chosen + (1 - rewards) * wrong)
 
 
-def ips(scores: Tensor, actions: Tensor, propensities: Tensor, rewards: Tensor, *, clip: float) -> Tensor:
-    """The inverse-propensity cross-entropy of each row [batch]; unbiased while no propensity is below 1 / clip."""
+def ips(
+    scores: Tensor, actions: Tensor, propensities: Tensor, rewards: Tensor, *, clip: float
+) -> Tensor:
+    """The inverse-propensity cross-entropy of each row [batch]; unbiased while no propensity is
+    below 1 / clip.
+    """
     chosen = scores.log_softmax(dim=1).gather(1, actions[:, None]).squeeze(1)
     return -(rewards / propensities).clamp(max=clip) * chosen
 
 
 def reinforce(
-    scores: Tensor, actions: Tensor, propensities: Tensor, rewards: Tensor, *, baseline: float, clip: float, entropy: float
+    scores: Tensor,
+    actions: Tensor,
+    propensities: Tensor,
+    rewards: Tensor,
+    *,
+    baseline: float,
+    clip: float,
+    entropy: float,
 ) -> Tensor:
-    """REINFORCE with a baseline, for each row [batch]; its expected gradient does not depend on the baseline."""
+    """REINFORCE with a baseline, for each row [batch]; its expected gradient does not depend on the
+    baseline.
+    """
     logs = scores.log_softmax(dim=1)
     chosen = logs.gather(1, actions[:, None]).squeeze(1)
     weights = (chosen.detach().exp() / propensities).clamp(max=clip)
@@ -78,17 +98,31 @@ class Feedback(Plugin):
         if len(self.memory):
             count = len(rows[1]) or strategy.train_mb_size
             past = self.memory.draw(count, clock.train_exp_counter, clock.train_epoch_iterations)
-            rows = tuple(torch.cat([now, then.to(now.device)]) for now, then in zip(rows, past, strict=True))
+            rows = tuple(
+                torch.cat([now, then.to(now.device)]) for now, then in zip(rows, past, strict=True)
+            )
         inputs, actions, propensities, rewards, ids, tasks = rows
         self._rows = (actions, propensities, rewards)
         strategy.mbatch = [inputs, torch.full_like(actions, -1), ids, tasks]
         self._scored = tuple(dict.fromkeys((*self._scored, *strategy.prediction.candidates)))
-        strategy.adapter.scored = self._scored  # also an action outside the classes of now has a probability
+        strategy.adapter.scored = (
+            self._scored
+        )  # also an action outside the classes of now has a probability
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
-        strategy.loss = strategy.loss + self.loss(strategy.mb_output, *self._rows, rewarding=strategy.rewarding)
+        strategy.loss = strategy.loss + self.loss(
+            strategy.mb_output, *self._rows, rewarding=strategy.rewarding
+        )
 
-    def loss(self, scores: Tensor, actions: Tensor, propensities: Tensor, rewards: Tensor, *, rewarding: bool) -> Tensor:
+    def loss(
+        self,
+        scores: Tensor,
+        actions: Tensor,
+        propensities: Tensor,
+        rewards: Tensor,
+        *,
+        rewarding: bool,
+    ) -> Tensor:
         """The mean over tuples."""
         config = self.config
         if config.loss == "likelihood" or not rewarding:
@@ -102,7 +136,9 @@ class Feedback(Plugin):
         rows = _columns(strategy.feedback)
         for reward in rows[3].tolist():
             self.baseline += (1 - self.config.baseline_momentum) * (reward - self.baseline)
-        self.memory.insert(rows[1].cpu(), lambda chosen: tuple(column.cpu()[chosen] for column in rows))
+        self.memory.insert(
+            rows[1].cpu(), lambda chosen: tuple(column.cpu()[chosen] for column in rows)
+        )
 
     def state(self) -> State:
         return {**self.memory.state(), "baseline": self.baseline, "scored": list(self._scored)}
@@ -116,7 +152,14 @@ class Feedback(Plugin):
 
 
 def _columns(feedback: Any) -> tuple[Tensor, ...]:
-    return feedback.inputs, feedback.actions, feedback.propensities, feedback.rewards, feedback.ids, feedback.tasks
+    return (
+        feedback.inputs,
+        feedback.actions,
+        feedback.propensities,
+        feedback.rewards,
+        feedback.ids,
+        feedback.tasks,
+    )
 
 
 def build(config: FeedbackConfig, context: PluginContext) -> Feedback:

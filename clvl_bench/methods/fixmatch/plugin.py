@@ -1,9 +1,11 @@
 """FixMatch: pseudo-labels of what the model is sure of, learned on a strong view.
 
-Sohn et al. 2020 (arXiv:2001.07685): CE(strong view, argmax q) where max q >= tau, q from the weak view and without gradient,
-the mean over all unlabelled samples. With `flexible`, FlexMatch (Zhang et al. 2021, arXiv:2110.08263): tau of a class falls
-with how seldom it is predicted with confidence, tau_c = tau b / (2 - b), b = n_c / max(max n, n_unsure). Differs: the weak
-view is the sample itself; FlexMatch's table of a label for every sample is, on a stream, a moving average of counts.
+Sohn et al. 2020 (arXiv:2001.07685): CE(strong view, argmax q) where max q >= tau, q from the weak
+view and without gradient, the mean over all unlabelled samples. With `flexible`, FlexMatch (Zhang
+et al. 2021, arXiv:2110.08263): tau of a class falls with how seldom it is predicted with
+confidence, tau_c = tau b / (2 - b), b = n_c / max(max n, n_unsure). Differs: the weak view is the
+sample itself; FlexMatch's table of a label for every sample is, on a stream, a moving average of
+counts.
 """
 
 from typing import Any
@@ -18,16 +20,29 @@ from clvl_bench.methods.fixmatch.config import FixMatchConfig
 
 
 class FixMatch(Unlabelled):
-    """Threshold `tau` on the model's own confidence; above 1 no pseudo-label passes, at 0 all do."""
+    """Threshold `tau` on the model's own confidence; above 1 no pseudo-label passes, at 0 all
+    do.
+    """
 
-    def __init__(self, *, weight: float = 1.0, tau: float = 0.95, flexible: bool = False, momentum: float = 0.999) -> None:
+    def __init__(
+        self,
+        *,
+        weight: float = 1.0,
+        tau: float = 0.95,
+        flexible: bool = False,
+        momentum: float = 0.999,
+    ) -> None:
         super().__init__(weight)
         self.tau, self.flexible, self.momentum = tau, flexible, momentum
-        self.counts = torch.zeros(0)  # of confident predictions by class, and behind them of unsure ones
+        self.counts = torch.zeros(
+            0
+        )  # of confident predictions by class, and behind them of unsure ones
 
     def loss(self, strategy: Any, rows: Tensor) -> Tensor:
         confidence, labels = strategy.mb_output[rows].detach().softmax(dim=1).max(dim=1)
-        kept = confidence >= self.thresholds(strategy.mb_output.shape[1])[labels.cpu()].to(confidence.device)
+        kept = confidence >= self.thresholds(strategy.mb_output.shape[1])[labels.cpu()].to(
+            confidence.device
+        )
         if self.flexible:
             self._count(confidence, labels)
         self.says(strategy, rows, labels, kept)
@@ -61,4 +76,9 @@ class FixMatch(Unlabelled):
 
 def build(config: FixMatchConfig, context: PluginContext) -> FixMatch:
     refuse_without_gradient(config.kind, context.adapter)
-    return FixMatch(weight=config.weight, tau=config.tau, flexible=config.flexible, momentum=config.count_momentum)
+    return FixMatch(
+        weight=config.weight,
+        tau=config.tau,
+        flexible=config.flexible,
+        momentum=config.count_momentum,
+    )

@@ -7,7 +7,9 @@ from clvl_bench.methods._base.config import AdapterConfig
 
 
 class FullConfig(AdapterConfig):
-    """Both towers are trained, the logit scale is not (Zheng et al. 2023, continual fine-tuning)."""
+    """Both towers are trained, the logit scale is not (Zheng et al. 2023, continual
+    fine-tuning).
+    """
 
     input_kind: ClassVar[InputKind] = "pixels"
     kind: str = "full"

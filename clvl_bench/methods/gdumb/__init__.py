@@ -1,1 +1,3 @@
-"""GDumb: a fresh model for each experience, trained on a balanced memory alone (Prabhu et al. 2020)."""
+"""GDumb: a fresh model for each experience, trained on a balanced memory alone (Prabhu et al.
+2020).
+"""

@@ -4,7 +4,9 @@ from clvl_bench.methods._base.memory_config import MemoryConfig
 
 
 class GdumbConfig(MemoryConfig):
-    """GDumb: a fresh model for each experience, trained on a balanced memory alone (Prabhu et al. 2020)."""
+    """GDumb: a fresh model for each experience, trained on a balanced memory alone (Prabhu et al.
+    2020).
+    """
 
     kind: str = "gdumb"
 

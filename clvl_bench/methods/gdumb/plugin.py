@@ -1,8 +1,9 @@
 """GDumb: keep a balanced memory, and at every test train a fresh model on it alone.
 
-Prabhu et al. 2020, GDumb: a simple approach that questions our progress in continual learning (ECCV 2020). It shows how much
-of a method's result its memory alone would give. Differs from the authors' code: a fresh model is the pre-trained one, not a
-random network; which samples of a class are kept is drawn uniformly, where their greedy sampler keeps the first; no CutMix.
+Prabhu et al. 2020, GDumb: a simple approach that questions our progress in continual learning (ECCV
+2020). It shows how much of a method's result its memory alone would give. Differs from the authors'
+code: a fresh model is the pre-trained one, not a random network; which samples of a class are kept
+is drawn uniformly, where their greedy sampler keeps the first; no CutMix.
 """
 
 import math
@@ -26,17 +27,29 @@ class Gdumb(Plugin):
         memory_bytes: if given, bytes kept in place of a number of samples.
     """
 
-    def __init__(self, adapter: Adapter, memory_size: int = 500, *, memory_bytes: int | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        memory_size: int = 500,
+        *,
+        memory_bytes: int | None = None,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
         self.adapter = adapter
         self.memory = Memory(memory_size, "class_balanced", seed=seed, max_bytes=memory_bytes)
         self.seen: ClassIds = ()
         # Made anew from the seed in every process, so that it is neither kept nor counted.
-        self._fresh = {name: value.clone() if isinstance(value, Tensor) else value for name, value in adapter.state().items()}
+        self._fresh = {
+            name: value.clone() if isinstance(value, Tensor) else value
+            for name, value in adapter.state().items()
+        }
 
     # Before Avalanche makes the optimiser, and behind `Adaptation`, which begins the experience.
     def before_train_dataset_adaptation(self, strategy: Any, **kwargs: Any) -> None:
-        self.seen = tuple(dict.fromkeys((*self.seen, *strategy.experience.classes_in_this_experience)))
+        self.seen = tuple(
+            dict.fromkeys((*self.seen, *strategy.experience.classes_in_this_experience))
+        )
         self.adapter.load(self._fresh)
         self.adapter.begin(self.seen)
 
@@ -71,9 +84,13 @@ class _Loader:
     def __iter__(self) -> Iterator[list[Tensor]]:
         key = (self._clock.train_exp_counter, self._clock.train_exp_epochs)
         columns = self._memory.draw(len(self._memory), *key)
-        yield from map(list, zip(*(column.split(self._batch_size) for column in columns), strict=True))
+        yield from map(
+            list, zip(*(column.split(self._batch_size) for column in columns), strict=True)
+        )
 
 
 def build(config: GdumbConfig, context: PluginContext) -> Gdumb:
     refuse_without_gradient(config.kind, context.adapter)
-    return Gdumb(context.adapter, config.samples, memory_bytes=config.memory_bytes, seed=context.seed)
+    return Gdumb(
+        context.adapter, config.samples, memory_bytes=config.memory_bytes, seed=context.seed
+    )

@@ -6,7 +6,9 @@ from clvl_bench.methods._base.candidate_labels_config import CandidatesConfig
 
 
 class GripConfig(CandidatesConfig):
-    """GRIP: rounds of class-balanced pseudo-labels, each from a fresh start (Menghini et al. 2023, arXiv:2306.01669)."""
+    """GRIP: rounds of class-balanced pseudo-labels, each from a fresh start (Menghini et al. 2023,
+    arXiv:2306.01669).
+    """
 
     kind: str = "grip"
     rounds: int = Field(10, ge=1, description="I; epochs are shared out among them")

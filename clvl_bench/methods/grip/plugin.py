@@ -1,12 +1,14 @@
-"""GRIP: rounds of pseudo-labels, the same number of each class and more of them every round, each training a fresh start.
+"""GRIP: rounds of pseudo-labels, the same number of each class and more of them every round, each
+training a fresh start.
 
-Menghini, Delworth & Bach 2023, Enhancing CLIP with CLIP: exploring pseudolabeling for limited-label prompt tuning
-(arXiv:2306.01669): in round i of I the top i |U| / (I C) samples of every class; what trains begins anew; the last round's
-model labels the next one's samples. Differs: a sample gets one label, the most probable that has room, where the released code
-may give it several in the order of files; "anew" is as at the experience's start, so that the past of the stream stays;
-labelled and pseudo-labelled samples have one mean each, which is what their gamma makes of sums; the strategy file trains a
-linear head, the paper a context. Under a rate that falls over all rounds the last would hardly learn: set train.schedule =
-"constant".
+Menghini, Delworth & Bach 2023, Enhancing CLIP with CLIP: exploring pseudolabeling for limited-label
+prompt tuning (arXiv:2306.01669): in round i of I the top i |U| / (I C) samples of every class; what
+trains begins anew; the last round's model labels the next one's samples. Differs: a sample gets one
+label, the most probable that has room, where the released code may give it several in the order of
+files; "anew" is as at the experience's start, so that the past of the stream stays; labelled and
+pseudo-labelled samples have one mean each, which is what their gamma makes of sums; the strategy
+file trains a linear head, the paper a context. Under a rate that falls over all rounds the last
+would hardly learn: set train.schedule = "constant".
 """
 
 from typing import Any
@@ -45,7 +47,9 @@ class Grip(Candidates):
 
 
 def shared_out(probabilities: Tensor, most: int) -> Tensor:
-    """[n, classes]: pairs of sample and class in the order of their probability, each sample once, each class `most` times."""
+    """[n, classes]: pairs of sample and class in the order of their probability, each sample once,
+    each class `most` times.
+    """
     samples, classes = probabilities.shape
     sets = torch.zeros_like(probabilities, dtype=torch.bool)
     free, room = [True] * samples, [most] * classes

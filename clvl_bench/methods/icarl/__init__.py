@@ -1,1 +1,3 @@
-"""iCaRL: herded exemplars, distillation, nearest exemplar mean (Rebuffi et al. 2017, arXiv:1611.07725)."""
+"""iCaRL: herded exemplars, distillation, nearest exemplar mean (Rebuffi et al. 2017,
+arXiv:1611.07725).
+"""

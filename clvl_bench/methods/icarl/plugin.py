@@ -1,11 +1,14 @@
-"""iCaRL: herded exemplars, distillation of the model before the experience, classification by the nearest exemplar mean.
+"""iCaRL: herded exemplars, distillation of the model before the experience, classification by the
+nearest exemplar mean.
 
-Rebuffi et al. 2017, iCaRL: incremental classifier and representation learning (arXiv:1611.07725). As published, what the
-model says of the samples in hand and of the exemplars is noted before the first update (algorithm 3), so that no copy of it
-is kept. Differs, being for CLIP: softmax cross-entropy over the classes seen and softened distillation over the old ones,
-where the paper has a sigmoid for each class; each batch is joined by exemplars where the paper mixes both sets; no flipped
-images in the means. Classes without an exemplar are scored by the model, and so is a sample whose best class by the model
-is one of these. In label space `dataset` a sample is distilled among the old classes of its own dataset.
+Rebuffi et al. 2017, iCaRL: incremental classifier and representation learning (arXiv:1611.07725).
+As published, what the model says of the samples in hand and of the exemplars is noted before the
+first update (algorithm 3), so that no copy of it is kept. Differs, being for CLIP: softmax
+cross-entropy over the classes seen and softened distillation over the old ones, where the paper has
+a sigmoid for each class; each batch is joined by exemplars where the paper mixes both sets; no
+flipped images in the means. Classes without an exemplar are scored by the model, and so is a sample
+whose best class by the model is one of these. In label space `dataset` a sample is distilled among
+the old classes of its own dataset.
 """
 
 from typing import Any
@@ -27,7 +30,8 @@ NEVER = -1e4
 
 
 class Icarl(Replay):
-    """For any supervised Avalanche strategy whose model is an adapter and whose minibatch is (inputs, labels, ids, task).
+    """For any supervised Avalanche strategy whose model is an adapter and whose minibatch is
+    (inputs, labels, ids, task).
 
     Args:
         adapter: the model.
@@ -68,32 +72,46 @@ class Icarl(Replay):
         self._means: tuple[list[int], Tensor] | None = None
 
     def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        """What the model says of all that will be trained on, before it changes: logits [samples, seen] by sample id."""
+        """What the model says of all that will be trained on, before it changes: logits [samples,
+        seen] by sample id.
+        """
         self._means, self._row_of = None, {}
         if not self.seen or not self.weight:
             return
         read, count = reader(strategy.experience.dataset), len(strategy.experience.dataset)
         parts = [read(rows) for rows in torch.arange(count).split(CHUNK)]
         parts += list(zip(*(column.split(CHUNK) for column in self.memory.columns), strict=True))
-        # As in training: a trained text tower scores a class by its first template there, by all of them in testing.
+        # As in training: a trained text tower scores a class by its first template there, by all of
+        # them in testing.
         with without_dropout(self.adapter), torch.no_grad():
             said = [self.adapter.logits(part[0].to(strategy.device), self.seen) for part in parts]
         self._said = torch.cat(said)
-        self._row_of = {sample: row for row, sample in enumerate(torch.cat([part[2] for part in parts]).tolist())}
+        self._row_of = {
+            sample: row
+            for row, sample in enumerate(torch.cat([part[2] for part in parts]).tolist())
+        }
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
         if self._row_of:
             said = self._said[[self._row_of[sample] for sample in strategy.mbatch[2].tolist()]]
-            strategy.loss = strategy.loss + self.weight * self.distilled(said, strategy.mb_output[:, list(self.seen)])
+            strategy.loss = strategy.loss + self.weight * self.distilled(
+                said, strategy.mb_output[:, list(self.seen)]
+            )
 
     def distilled(self, said: Tensor, now: Tensor) -> Tensor:
-        """Softened cross-entropy [] of logits [batch, seen] against those noted, where today's are candidates."""
+        """Softened cross-entropy [] of logits [batch, seen] against those noted, where today's are
+        candidates.
+        """
         left_out = torch.isneginf(now)
-        return distillation_loss(said.masked_fill(left_out, NEVER), now.masked_fill(left_out, NEVER), self.temperature)
+        return distillation_loss(
+            said.masked_fill(left_out, NEVER), now.masked_fill(left_out, NEVER), self.temperature
+        )
 
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         super().after_training_exp(strategy, **kwargs)
-        self.seen = tuple(dict.fromkeys((*self.seen, *strategy.experience.classes_in_this_experience)))
+        self.seen = tuple(
+            dict.fromkeys((*self.seen, *strategy.experience.classes_in_this_experience))
+        )
         self._said, self._row_of = torch.empty(0), {}
 
     def after_eval_forward(self, strategy: Any, **kwargs: Any) -> None:
@@ -101,11 +119,18 @@ class Icarl(Replay):
             strategy.mb_output = self.by_means(strategy.mb_x, strategy.mb_output)
 
     def means(self) -> tuple[list[int], Tensor]:
-        """Classes with exemplars, and the unit mean of each one's unit features [classes, width] by the model as it is."""
+        """Classes with exemplars, and the unit mean of each one's unit features [classes, width] by
+        the model as it is.
+        """
         if self._means is None:
             features, labels = self._features(self.memory.columns[0]), self.memory.labels
             classes = labels.unique().tolist()
-            self._means = classes, l2_normalize(torch.stack([features[labels == place].mean(dim=0) for place in classes]))
+            self._means = (
+                classes,
+                l2_normalize(
+                    torch.stack([features[labels == place].mean(dim=0) for place in classes])
+                ),
+            )
         return self._means
 
     def by_means(self, inputs: Tensor, scores: Tensor) -> Tensor:
@@ -115,7 +140,9 @@ class Icarl(Replay):
         own = torch.full_like(scores, -torch.inf)
         own[:, classes] = (self.adapter.backbone.logit_scale * cosines).to(scores.dtype)
         own = own.masked_fill(torch.isneginf(scores), -torch.inf)
-        return torch.where(torch.isfinite(own.gather(1, scores.argmax(dim=1, keepdim=True))), own, scores)
+        return torch.where(
+            torch.isfinite(own.gather(1, scores.argmax(dim=1, keepdim=True))), own, scores
+        )
 
     def state(self) -> State:
         return {"seen": list(self.seen), **super().state()}

@@ -1,10 +1,12 @@
 """IWMS: rehearse what resembles the samples of now, whose labels are not there yet.
 
-Csaba et al. 2024, Label delay in online continual learning (arXiv:2312.00923), importance weighted memory sampling. For each
-unlabelled sample of the step a class is drawn from the model's own probabilities, and of that class a kept sample by the
-softmax of its cosine. Updates alternate between half newest labels and half such samples, and half random memory and half
-such samples. Differs from the released code: features are those of the frozen tower where a strategy reads them (they never
-get stale); the minibatch's mean stands for the two halves, which differ where fewer labels arrive than samples.
+Csaba et al. 2024, Label delay in online continual learning (arXiv:2312.00923), importance weighted
+memory sampling. For each unlabelled sample of the step a class is drawn from the model's own
+probabilities, and of that class a kept sample by the softmax of its cosine. Updates alternate
+between half newest labels and half such samples, and half random memory and half such samples.
+Differs from the released code: features are those of the frozen tower where a strategy reads them
+(they never get stale); the minibatch's mean stands for the two halves, which differ where fewer
+labels arrive than samples.
 """
 
 from collections.abc import Callable
@@ -40,14 +42,20 @@ class Rings:
 
     def insert(self, columns: tuple[Tensor, ...]) -> None:
         """Samples arrive; where a class has more than its share, its oldest leave."""
-        joined = tuple(torch.cat(pair) for pair in zip(self.columns, columns, strict=True)) if self.columns else columns
+        joined = (
+            tuple(torch.cat(pair) for pair in zip(self.columns, columns, strict=True))
+            if self.columns
+            else columns
+        )
         labels = joined[1]
         share = max(1, self.size // len(labels.unique()))
         stays = torch.ones(len(labels), dtype=torch.bool)
         for label in labels.unique().tolist():
             rows = torch.nonzero(labels.cpu() == label).flatten()
             stays[rows[: max(0, len(rows) - share)]] = False
-        stays[torch.nonzero(stays).flatten()[: max(0, int(stays.sum()) - self.size)]] = False  # more classes than room
+        stays[torch.nonzero(stays).flatten()[: max(0, int(stays.sum()) - self.size)]] = (
+            False  # more classes than room
+        )
         self.columns = tuple(column[stays.to(column.device)] for column in joined)
 
     def rows(self, chosen: Tensor) -> tuple[Tensor, ...]:
@@ -60,10 +68,18 @@ class Iwms(Plugin):
     Args:
         memory_size: samples kept, over all classes.
         temperature: of the softmax from which a sample's class is drawn.
-        features: unit features [n, width] of inputs, by which kept samples and new ones are compared.
+        features: unit features [n, width] of inputs, by which kept samples and new ones are
+            compared.
     """
 
-    def __init__(self, memory_size: int, *, temperature: float, features: Callable[[Tensor], Tensor], seed: int = 0) -> None:
+    def __init__(
+        self,
+        memory_size: int,
+        *,
+        temperature: float,
+        features: Callable[[Tensor], Tensor],
+        seed: int = 0,
+    ) -> None:
         super().__init__()
         self.memory = Rings(memory_size)
         self.temperature = temperature
@@ -84,14 +100,21 @@ class Iwms(Plugin):
             self._weighted = self.memory.rows(chosen)[:FEATURES]
         others = tuple(strategy.mbatch)
         if clock.train_iterations % 2 or not len(others[1]):
-            dice = rng("iwms random", self._seed, clock.train_exp_counter, clock.train_epoch_iterations)
+            dice = rng(
+                "iwms random", self._seed, clock.train_exp_counter, clock.train_epoch_iterations
+            )
             count = len(self._weighted[1])
-            others = self.memory.rows(torch.from_numpy(dice.integers(len(self.memory), size=count)))[:FEATURES]
-        strategy.mbatch = [torch.cat([one, two.to(one.device)]) for one, two in zip(others, self._weighted, strict=True)]
+            others = self.memory.rows(
+                torch.from_numpy(dice.integers(len(self.memory), size=count))
+            )[:FEATURES]
+        strategy.mbatch = [
+            torch.cat([one, two.to(one.device)])
+            for one, two in zip(others, self._weighted, strict=True)
+        ]
 
     def draw(self, scores: Tensor, features: Tensor, *key: object) -> Tensor:
-        """Rows of the memory, one for each unlabelled sample [n]: importance-weighted, each row at most once, the rest
-        uniform.
+        """Rows of the memory, one for each unlabelled sample [n]: importance-weighted, each row at
+        most once, the rest uniform.
 
         Args:
             scores: [n, table] of the samples of now, minus infinity where a class is no candidate.
@@ -99,16 +122,31 @@ class Iwms(Plugin):
         """
         dice = rng("iwms", *key)
         probabilities = (scores / self.temperature).softmax(dim=1).double().cpu().numpy()
-        labels, kept = self.memory.labels.cpu().numpy(), self.memory.columns[FEATURES].to(features.device)
+        labels, kept = (
+            self.memory.labels.cpu().numpy(),
+            self.memory.columns[FEATURES].to(features.device),
+        )
         alike = (features @ kept.T).double().cpu().numpy()
         taken: set[int] = set()
         for row, of_classes in enumerate(probabilities):
-            place = int(np.searchsorted(np.cumsum(of_classes), dice.random() * of_classes.sum(), side="right"))
+            place = int(
+                np.searchsorted(
+                    np.cumsum(of_classes), dice.random() * of_classes.sum(), side="right"
+                )
+            )
             members = np.flatnonzero(labels == place)
             if not len(members):
                 continue
             weights = np.exp(alike[row, members])
-            taken.add(int(members[np.searchsorted(np.cumsum(weights), dice.random() * weights.sum(), side="right")]))
+            taken.add(
+                int(
+                    members[
+                        np.searchsorted(
+                            np.cumsum(weights), dice.random() * weights.sum(), side="right"
+                        )
+                    ]
+                )
+            )
         spare = [row for row in dice.permutation(len(labels)).tolist() if row not in taken]
         chosen = [*sorted(taken), *spare[: max(0, len(scores) - len(taken))]]
         return torch.tensor(chosen, dtype=torch.long)
@@ -136,4 +174,6 @@ def build(config: IwmsConfig, context: PluginContext) -> Iwms:
     def features(inputs: Tensor) -> Tensor:
         return l2_normalize(inputs if inputs.ndim == 2 else adapter.image(inputs))
 
-    return Iwms(config.memory_size, temperature=config.temperature, features=features, seed=context.seed)
+    return Iwms(
+        config.memory_size, temperature=config.temperature, features=features, seed=context.seed
+    )

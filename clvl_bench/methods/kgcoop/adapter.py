@@ -1,9 +1,9 @@
 """KgCoOp: learned context words whose class texts are held near those of the hand-written template.
 
-Yao et al. 2023, Visual-language prompt tuning with knowledge-guided context optimization (arXiv:2303.13283). The paper
-writes a squared distance between unit vectors, which is 2 (1 - cosine); the released code uses the weight 8 on
-1 - cosine, and so does this. Differs: every class seen so far is held, not only those of the experience (text alone,
-no data are needed for it).
+Yao et al. 2023, Visual-language prompt tuning with knowledge-guided context optimization
+(arXiv:2303.13283). The paper writes a squared distance between unit vectors, which is 2 (1 -
+cosine); the released code uses the weight 8 on 1 - cosine, and so does this. Differs: every class
+seen so far is held, not only those of the experience (text alone, no data are needed for it).
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,13 @@ from clvl_bench.methods.prompt.adapter import Prompt
 
 
 class KgCoOp(Prompt):
-    """CoOp, and `weight` times the mean of 1 - cosine between learned and hand-written class texts."""
+    """CoOp, and `weight` times the mean of 1 - cosine between learned and hand-written class
+    texts.
+    """
 
-    def __init__(self, config: KgCoOpConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: KgCoOpConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(config, backbone, table)
         self.weight = config.anchor_weight
         self.seen: ClassIds = ()
@@ -31,14 +35,18 @@ class KgCoOp(Prompt):
         self.seen = tuple(dict.fromkeys((*self.seen, *classes)))
 
     def classifier(self, candidates: ClassIds) -> Tensor:
-        """While training, all seen classes go through the text tower at once: the penalty needs them as well."""
+        """While training, all seen classes go through the text tower at once: the penalty needs
+        them as well.
+        """
         if not self.training or not set(candidates) <= set(self.seen):
             return super().classifier(candidates)
         self._learned = super().classifier(self.seen)
         return self._learned[[self.seen.index(place) for place in candidates]]
 
     def penalty(self, inputs: Tensor) -> Tensor:
-        anchors = self.backbone.class_features([self.table[place] for place in self.seen], templates=1)
+        anchors = self.backbone.class_features(
+            [self.table[place] for place in self.seen], templates=1
+        )
         return self.weight * (1 - (self._learned * anchors).sum(dim=-1)).mean()
 
     def state(self) -> State:

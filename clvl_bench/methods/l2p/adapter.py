@@ -1,8 +1,9 @@
 """L2P: a pool of prompts, of which each sample takes those whose keys are nearest to its query.
 
-Wang et al. 2022, Learning to prompt for continual learning (arXiv:2112.08654), in the form of the CODA-Prompt repository
-("L2P++"): prefixes instead of tokens. Differs from that code: its key loss indexes [batch, batch, selected], every
-sample's keys against every other's queries; here a sample's own. See `prefix` for what all three methods share.
+Wang et al. 2022, Learning to prompt for continual learning (arXiv:2112.08654), in the form of the
+CODA-Prompt repository ("L2P++"): prefixes instead of tokens. Differs from that code: its key loss
+indexes [batch, batch, selected], every sample's keys against every other's queries; here a sample's
+own. See `prefix` for what all three methods share.
 """
 
 from collections.abc import Sequence
@@ -22,13 +23,17 @@ class L2P(PrefixTuned):
     def __init__(self, config: L2PConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         super().__init__(backbone, table, wanted_by="the adapter 'l2p'")
         depth = min(config.depth, self.layers)
-        self.prompts = self.start(depth, config.pool_size, config.length, self.tower_width, init=config.init)
+        self.prompts = self.start(
+            depth, config.pool_size, config.length, self.tower_width, init=config.init
+        )
         self.prompts.requires_grad_(not config.frozen)
         self.keys = self.start(config.pool_size, backbone.width, init=config.init)
         self._selected, self._key_weight = config.selected, config.key_weight
 
     def nearest(self, queries: Tensor) -> tuple[Tensor, Tensor]:
-        """Cosines of the selected keys with unit queries, and their places in the pool, both [batch, selected]."""
+        """Cosines of the selected keys with unit queries, and their places in the pool, both
+        [batch, selected].
+        """
         cosines, places = (queries @ l2_normalize(self.keys).T).topk(self._selected, dim=1)
         return cosines, places
 
@@ -41,7 +46,9 @@ class L2P(PrefixTuned):
         return found
 
     def penalty(self, inputs: Tensor) -> Tensor:
-        """`key_weight` times 1 - cosine of a sample and its keys, summed over the keys, the mean over samples."""
+        """`key_weight` times 1 - cosine of a sample and its keys, summed over the keys, the mean
+        over samples.
+        """
         cosines, _ = self.nearest(self.queries(inputs))
         return self._key_weight * (1 - cosines).sum(dim=1).mean()
 

@@ -1,7 +1,9 @@
-"""Linear probe: one row and one bias a class on frozen unit image features, begun at the class's text.
+"""Linear probe: one row and one bias a class on frozen unit image features, begun at the class's
+text.
 
-Radford et al. 2021 (arXiv:2103.00020), in the text-initialised form of Wortsman et al. 2022 (WiSE-FT, arXiv:2109.01903).
-Differs from the offline probe: a head that grows by the classes of each experience and follows the gradient.
+Radford et al. 2021 (arXiv:2103.00020), in the text-initialised form of Wortsman et al. 2022
+(WiSE-FT, arXiv:2109.01903). Differs from the offline probe: a head that grows by the classes of
+each experience and follows the gradient.
 """
 
 from collections.abc import Sequence
@@ -17,7 +19,9 @@ from clvl_bench.methods.linear.config import LinearConfig
 
 
 class Linear(Head):
-    """`weight` [learned, width] and `bias` [learned]; logits are scale * unit features @ weight' + bias."""
+    """`weight` [learned, width] and `bias` [learned]; logits are scale * unit features @ weight' +
+    bias.
+    """
 
     bias: nn.Parameter
 
@@ -27,7 +31,9 @@ class Linear(Head):
 
     def grow(self, classes: ClassIds) -> None:
         super().grow(classes)
-        self.bias = nn.Parameter(torch.cat([self.bias.data, self.bias.data.new_zeros(len(classes))]))
+        self.bias = nn.Parameter(
+            torch.cat([self.bias.data, self.bias.data.new_zeros(len(classes))])
+        )
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         weight = self.rows(candidates, self.weight, self.texts(candidates))

@@ -7,7 +7,9 @@ from clvl_bench.methods._base.config import AdapterConfig
 
 
 class LinearConfig(AdapterConfig):
-    """A linear head on frozen image features, each row starting as its class's text (Radford et al. 2021)."""
+    """A linear head on frozen image features, each row starting as its class's text (Radford et al.
+    2021).
+    """
 
     input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "linear"

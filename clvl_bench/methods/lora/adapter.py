@@ -1,7 +1,9 @@
-"""LoRA: W + (alpha / rank) B A on the query and value projections of every layer, B = 0 at the start.
+"""LoRA: W + (alpha / rank) B A on the query and value projections of every layer, B = 0 at the
+start.
 
-Hu et al. 2022 (arXiv:2106.09685), as peft implements it. One update is trained on from experience to experience. The
-paper adapts language models; both towers by default follow common practice with CLIP.
+Hu et al. 2022 (arXiv:2106.09685), as peft implements it. One update is trained on from experience
+to experience. The paper adapts language models; both towers by default follow common practice with
+CLIP.
 """
 
 import warnings
@@ -25,7 +27,12 @@ class Lora(TrainedTowers):
     """Frozen towers with low-rank updates; only the updates train and are kept."""
 
     def __init__(
-        self, config: LoraConfig, backbone: TowerBackbone, table: Sequence[Candidate], *, share_weights: bool = True
+        self,
+        config: LoraConfig,
+        backbone: TowerBackbone,
+        table: Sequence[Candidate],
+        *,
+        share_weights: bool = True,
     ) -> None:
         super().__init__(backbone, table, share_weights=share_weights)
         self._settings = {
@@ -37,8 +44,12 @@ class Lora(TrainedTowers):
     def add_update(self, name: str) -> None:
         """One more update of that name beside each projection."""
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several updates are what is wanted
-            inject_adapter_in_model(PeftLoraConfig(**self._settings), self.towers, adapter_name=name)
+            warnings.filterwarnings(
+                "ignore", "Already found a `peft_config`"
+            )  # several updates are what is wanted
+            inject_adapter_in_model(
+                PeftLoraConfig(**self._settings), self.towers, adapter_name=name
+            )
 
     @property
     def projections(self) -> list[Any]:
@@ -54,18 +65,28 @@ class Lora(TrainedTowers):
         self.forget_classifiers()
 
     def _updates(self) -> dict[str, Tensor]:
-        return {name: parameter.detach() for name, parameter in self.named_parameters() if "lora_" in name}
+        return {
+            name: parameter.detach()
+            for name, parameter in self.named_parameters()
+            if "lora_" in name
+        }
 
 
 def _targets(config: LoraConfig, backbone: TowerBackbone) -> str:
-    """A regular expression of the modules to adapt. (A suffix alone would match both towers whatever was asked for.)"""
+    """A regular expression of the modules to adapt. (A suffix alone would match both towers
+    whatever was asked for.)
+    """
     known = backbone.towers.query_and_value
-    wanted: tuple[Literal["image", "text"], ...] = ("image", "text") if config.towers == "both" else (config.towers,)
+    wanted: tuple[Literal["image", "text"], ...] = (
+        ("image", "text") if config.towers == "both" else (config.towers,)
+    )
     for tower in wanted:
         if tower not in known:
             raise Mistake(
-                f"the adapter 'lora' needs query and value projections, and the {tower} tower of {backbone.name} has none of "
-                f"its own; allowed there: adapter.towers = {' or '.join(known) or 'none; use another adapter'}"
+                f"the adapter 'lora' needs query and value projections, and the {tower} tower of "
+                f"{backbone.name} has none of "
+                f"its own; allowed there: adapter.towers = "
+                f"{' or '.join(known) or 'none; use another adapter'}"
             )
     return "|".join(known[tower] for tower in wanted)
 

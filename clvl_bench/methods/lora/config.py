@@ -7,7 +7,9 @@ from clvl_bench.methods._base.low_rank_config import LowRankConfig
 
 
 class LoraConfig(LowRankConfig):
-    """LoRA: a low-rank update of the attention of both towers (Hu et al. 2022, arXiv:2106.09685)."""
+    """LoRA: a low-rank update of the attention of both towers (Hu et al. 2022,
+    arXiv:2106.09685).
+    """
 
     input_kind: ClassVar[InputKind] = "pixels"
     kind: str = "lora"

@@ -1,8 +1,9 @@
 """LoRA, merged into the weights after each experience; the next one starts with a fresh update.
 
-Hu et al. 2022 (arXiv:2106.09685). With a `share` below 1 the weights after an experience are (1 - share) of those before it
-and share of those it reached: WiSE-FT between an experience and the one before (Wortsman et al. 2022, arXiv:2109.01903).
-Merged in fp32; what is kept are the merged projections, whose size does not grow with the experiences.
+Hu et al. 2022 (arXiv:2106.09685). With a `share` below 1 the weights after an experience are (1 -
+share) of those before it and share of those it reached: WiSE-FT between an experience and the one
+before (Wortsman et al. 2022, arXiv:2109.01903). Merged in fp32; what is kept are the merged
+projections, whose size does not grow with the experiences.
 """
 
 from collections.abc import Sequence
@@ -19,9 +20,13 @@ from clvl_bench.methods.lora_merged.config import LoraMergedConfig
 
 
 class LoraMerged(Lora):
-    """Projections of its own, as buffers because no gradient moves them, and one update beside each."""
+    """Projections of its own, as buffers because no gradient moves them, and one update beside
+    each.
+    """
 
-    def __init__(self, config: LoraMergedConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: LoraMergedConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(config, backbone, table, share_weights=False)
         self._share = config.share
         self._start = int(torch.randint(2**31, ()))
@@ -38,7 +43,9 @@ class LoraMerged(Lora):
         self._merged += 1
         with keyed("fresh update", self._start, self._merged):
             for projection in self.projections:
-                projection.get_base_layer().weight += self._share * projection.get_delta_weight("default")
+                projection.get_base_layer().weight += self._share * projection.get_delta_weight(
+                    "default"
+                )
                 projection.reset_lora_parameters("default", init_lora_weights=True)
         self.forget_classifiers()
 
@@ -50,7 +57,11 @@ class LoraMerged(Lora):
         super().load(state)
 
     def _updates(self) -> dict[str, Tensor]:
-        merged = {name: buffer for name, buffer in self.named_buffers() if name.endswith("base_layer.weight")}
+        merged = {
+            name: buffer
+            for name, buffer in self.named_buffers()
+            if name.endswith("base_layer.weight")
+        }
         return {**super()._updates(), **merged}
 
 

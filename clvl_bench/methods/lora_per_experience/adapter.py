@@ -1,7 +1,8 @@
 """One low-rank update an experience, and a selector that needs no task id.
 
-LoRA (Hu et al. 2022, arXiv:2106.09685), a fresh update for each experience, chosen by the nearest centroid of frozen
-features as S-Prompts chooses prompts (Wang et al. 2022, arXiv:2207.12819). The updates share the frozen weights below them.
+LoRA (Hu et al. 2022, arXiv:2106.09685), a fresh update for each experience, chosen by the nearest
+centroid of frozen features as S-Prompts chooses prompts (Wang et al. 2022, arXiv:2207.12819). The
+updates share the frozen weights below them.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,12 @@ from clvl_bench.methods.lora.adapter import Lora
 from clvl_bench.methods.lora_per_experience.config import LoraPerExperienceConfig
 
 
-def build(config: LoraPerExperienceConfig, backbone: Backbone, table: Sequence[Candidate]) -> PerExperience:
+def build(
+    config: LoraPerExperienceConfig, backbone: Backbone, table: Sequence[Candidate]
+) -> PerExperience:
     name = "the adapter 'lora_per_experience'"
     towers = with_towers(backbone, wanted_by=name)
     features = FrozenFeatures(backbone, pixels=True, wanted_by=name)
-    return PerExperience(config, backbone, table, member=lambda: Lora(config, towers, table), features=features)
+    return PerExperience(
+        config, backbone, table, member=lambda: Lora(config, towers, table), features=features
+    )

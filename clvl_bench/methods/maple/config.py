@@ -13,9 +13,17 @@ class MapleConfig(AdapterConfig):
 
     input_kind: ClassVar[InputKind] = "pixels"
     kind: str = "maple"
-    context_length: int = Field(2, ge=1, le=64, description="learned tokens; after a template, at most as many as its words")
-    context_init: Literal["template", "random"] = Field(
-        "template", description="start as the first words of the dataset's first template, or as noise of deviation 0.02"
+    context_length: int = Field(
+        2, ge=1, le=64, description="learned tokens; after a template, at most as many as its words"
     )
-    depth: int = Field(9, ge=1, description="layers with prompts of their own, as far as a tower has layers")
-    coupled: bool = Field(True, description="prompts in the image tower too, projected from those of the text tower")
+    context_init: Literal["template", "random"] = Field(
+        "template",
+        description="start as the first words of the dataset's first template, or as noise of "
+        "deviation 0.02",
+    )
+    depth: int = Field(
+        9, ge=1, description="layers with prompts of their own, as far as a tower has layers"
+    )
+    coupled: bool = Field(
+        True, description="prompts in the image tower too, projected from those of the text tower"
+    )

@@ -9,7 +9,9 @@ from clvl_bench.methods._base.config import PluginConfig
 
 
 class MasConfig(PluginConfig):
-    """MAS: weights are held by how much the outputs depend on them (Aljundi et al. 2018, arXiv:1711.09601)."""
+    """MAS: weights are held by how much the outputs depend on them (Aljundi et al. 2018,
+    arXiv:1711.09601).
+    """
 
     input_kind: ClassVar[InputKind] = "image_features"
     compares_weights: ClassVar[bool] = True

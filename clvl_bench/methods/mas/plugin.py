@@ -1,9 +1,10 @@
 """MAS: weights are held by how much the model's outputs depend on them; no label is needed.
 
-Aljundi et al. 2018, Memory aware synapses (arXiv:1711.09601, equations 2 to 4): the mean over samples of the absolute gradient
-of the squared length of the outputs. Differs from the released code, which takes the gradient of a batch's mean: gradients are
-those of each sample. The outputs are cosines with the experience's class texts, not logits: the scale of CLIP would enter
-with its square.
+Aljundi et al. 2018, Memory aware synapses (arXiv:1711.09601, equations 2 to 4): the mean over
+samples of the absolute gradient of the squared length of the outputs. Differs from the released
+code, which takes the gradient of a batch's mean: gradients are those of each sample. The outputs
+are cosines with the experience's class texts, not logits: the scale of CLIP would enter with its
+square.
 """
 
 from typing import Any
@@ -24,16 +25,22 @@ class Mas(Consolidation):
         samples: of each experience, for its importance.
     """
 
-    def __init__(self, adapter: Adapter, *, strength: float = 1.0, samples: int = 256, seed: int = 0) -> None:
+    def __init__(
+        self, adapter: Adapter, *, strength: float = 1.0, samples: int = 256, seed: int = 0
+    ) -> None:
         super().__init__(adapter, factor=strength)
         self.samples, self._seed = samples, seed
 
     def measure(self, strategy: Any) -> Weights:
         inputs, _ = drawn(strategy, self.samples, "mas", self._seed)
-        return sensitivity(self.adapter, inputs, tuple(strategy.experience.classes_in_this_experience))
+        return sensitivity(
+            self.adapter, inputs, tuple(strategy.experience.classes_in_this_experience)
+        )
 
 
-def sensitivity(adapter: Adapter, inputs: Tensor, classes: ClassIds, *, chunk: int = CHUNK) -> Weights:
+def sensitivity(
+    adapter: Adapter, inputs: Tensor, classes: ClassIds, *, chunk: int = CHUNK
+) -> Weights:
     """Mean over the samples of |d (sum over classes of the squared cosine) / d theta|."""
 
     def outputs(part: Tensor) -> tuple[Tensor, Tensor]:

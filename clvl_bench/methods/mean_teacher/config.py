@@ -9,7 +9,9 @@ from clvl_bench.methods._base.config import PluginConfig
 
 
 class MeanTeacherConfig(PluginConfig):
-    """Mean teacher: agreement with a moving average of the weights (Tarvainen & Valpola 2017, arXiv:1703.01780)."""
+    """Mean teacher: agreement with a moving average of the weights (Tarvainen & Valpola 2017,
+    arXiv:1703.01780).
+    """
 
     input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "mean_teacher"

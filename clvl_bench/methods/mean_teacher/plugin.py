@@ -1,8 +1,9 @@
 """Mean teacher: the student agrees with a moving average of itself on what has no label.
 
-Tarvainen & Valpola 2017 (arXiv:1703.01780): CE on labels + w(t) MSE(softmax student, softmax teacher), the teacher's weights an
-exponential moving average, w ramped up linearly. Only trained parameters are averaged. Differs: nothing is dropped out, so
-that on cached features both see the same and differ by their weights alone.
+Tarvainen & Valpola 2017 (arXiv:1703.01780): CE on labels + w(t) MSE(softmax student, softmax
+teacher), the teacher's weights an exponential moving average, w ramped up linearly. Only trained
+parameters are averaged. Differs: nothing is dropped out, so that on cached features both see the
+same and differ by their weights alone.
 """
 
 from typing import Any
@@ -19,7 +20,9 @@ from clvl_bench.methods.mean_teacher.config import MeanTeacherConfig
 class MeanTeacher(Unlabelled):
     """Momentum 0: the teacher is the student of the step before; 1: it stays as it began."""
 
-    def __init__(self, *, weight: float = 10.0, momentum: float = 0.999, ramp_steps: int = 100) -> None:
+    def __init__(
+        self, *, weight: float = 10.0, momentum: float = 0.999, ramp_steps: int = 100
+    ) -> None:
         super().__init__(weight)
         self.teacher = Average(momentum, ramped=momentum < 1)
         self.ramp_steps = ramp_steps
@@ -35,8 +38,12 @@ class MeanTeacher(Unlabelled):
         labels = taught.argmax(dim=1)
         self.says(strategy, rows, labels, labels >= 0)
         ramp = min(1.0, (self.teacher.steps + 1) / self.ramp_steps)
-        # The mean over a row's candidates: how many other classes the benchmark has must not weaken it.
-        return ramp * ((student.softmax(dim=1) - taught).square().sum(dim=1) / scored.sum(dim=1)).mean()
+        # The mean over a row's candidates: how many other classes the benchmark has must not weaken
+        # it.
+        return (
+            ramp
+            * ((student.softmax(dim=1) - taught).square().sum(dim=1) / scored.sum(dim=1)).mean()
+        )
 
     def after_update(self, strategy: Any, **kwargs: Any) -> None:
         self.teacher.update(strategy.model)

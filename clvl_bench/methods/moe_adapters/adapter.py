@@ -1,11 +1,14 @@
-"""MoE-Adapters: experts beside the feed-forward part of every layer of both towers, a router for each experience.
+"""MoE-Adapters: experts beside the feed-forward part of every layer of both towers, a router for
+each experience.
 
-Yu et al. 2024, Boosting continual learning of vision-language models via mixture-of-experts adapters (arXiv:2403.11549).
-The first token of a sample (start of text, in a sentence) routes it to two experts; the two that an experience used most
-are frozen behind it. Without a task id a selector finds the router, and leaves what is strange to it to the untouched
-backbone. Differs from the released code: **each sample is routed by itself** (there, by the mean over a test batch that comes
-from one dataset, which gives the dataset away); a sample's experience is found among centroids of the backbone's own
-features instead of by auto-encoders on AlexNet's; no load-balancing term (there it is computed and never added).
+Yu et al. 2024, Boosting continual learning of vision-language models via mixture-of-experts
+adapters (arXiv:2403.11549). The first token of a sample (start of text, in a sentence) routes it to
+two experts; the two that an experience used most are frozen behind it. Without a task id a selector
+finds the router, and leaves what is strange to it to the untouched backbone. Differs from the
+released code: **each sample is routed by itself** (there, by the mean over a test batch that comes
+from one dataset, which gives the dataset away); a sample's experience is found among centroids of
+the backbone's own features instead of by auto-encoders on AlexNet's; no load-balancing term (there
+it is computed and never added).
 """
 
 from collections.abc import Sequence
@@ -43,7 +46,9 @@ class Expert(nn.Module):
 
 
 class Experts(nn.Module):
-    """The experts of one tower, [layers][experts], and how often the experience used each [layers, experts]."""
+    """The experts of one tower, [layers][experts], and how often the experience used each [layers,
+    experts].
+    """
 
     frozen: Tensor
 
@@ -52,25 +57,32 @@ class Experts(nn.Module):
         self.width, self.layers = width, layers
         self._selected = config.selected
         self._experts = [
-            [Expert(width, config.bottleneck, config.dropout) for _ in range(config.experts)] for _ in range(layers)
+            [Expert(width, config.bottleneck, config.dropout) for _ in range(config.experts)]
+            for _ in range(layers)
         ]
         self.by_layer = nn.ModuleList(nn.ModuleList(row) for row in self._experts)
         self.register_buffer("frozen", torch.zeros(layers, config.experts, dtype=torch.bool))
         self._used = torch.zeros(layers, config.experts)
 
     def mixed(self, layer: int, hidden: Tensor, gates: Tensor) -> Tensor:
-        """Sum of what the experts say of hidden [batch, tokens, width], weighed by gates [batch, experts]."""
+        """Sum of what the experts say of hidden [batch, tokens, width], weighed by gates [batch,
+        experts].
+        """
         total = torch.zeros_like(hidden)
         for number, expert in enumerate(self._experts[layer]):
             rows = torch.nonzero(gates[:, number]).flatten()
             if len(rows):
-                total = total.index_add(0, rows, gates[rows, number, None, None] * expert(hidden[rows]))
+                total = total.index_add(
+                    0, rows, gates[rows, number, None, None] * expert(hidden[rows])
+                )
         if self.training:
             self._used[layer] += (gates.detach() > 0).sum(dim=0).cpu()
         return total
 
     def mark_most_used(self) -> None:
-        """To be frozen from the next experience on: of each layer as many as a sample is routed to, if they were used."""
+        """To be frozen from the next experience on: of each layer as many as a sample is routed to,
+        if they were used.
+        """
         for layer, used in enumerate(self._used):
             most = used.topk(self._selected)
             self.frozen[layer, most.indices[most.values > 0]] = True
@@ -84,7 +96,9 @@ class Experts(nn.Module):
 
 
 class Router(nn.Module):
-    """Routes of one tower for one experience: `weight` and `noise` [layers, width, experts], both 0 at the start."""
+    """Routes of one tower for one experience: `weight` and `noise` [layers, width, experts], both 0
+    at the start.
+    """
 
     def __init__(self, experts: Experts, count: int, selected: int, device: torch.device) -> None:
         super().__init__()
@@ -93,11 +107,15 @@ class Router(nn.Module):
         self.noise = nn.Parameter(torch.zeros_like(self.weight))
 
     def gates(self, layer: int, hidden: Tensor) -> Tensor:
-        """[batch, experts]: a softmax over the highest few of each sample, 0 for the rest. Noisy while training."""
+        """[batch, experts]: a softmax over the highest few of each sample, 0 for the rest. Noisy
+        while training.
+        """
         first = hidden[:, 0]
         scores = first @ self.weight[layer]
         if self.training:
-            scores = scores + torch.randn_like(scores) * (softplus(first @ self.noise[layer]) + LEAST_NOISE)
+            scores = scores + torch.randn_like(scores) * (
+                softplus(first @ self.noise[layer]) + LEAST_NOISE
+            )
         highest = scores.topk(self._selected, dim=1)
         return torch.zeros_like(scores).scatter(1, highest.indices, highest.values.softmax(dim=1))
 
@@ -124,9 +142,15 @@ class Route(MovingTexts):
         experts: tuple[Experts, Experts],
     ) -> None:
         super().__init__(backbone, table)
-        self._embed, self._image, self._text = towers.embed, towers.image_through, towers.text_through
+        self._embed, self._image, self._text = (
+            towers.embed,
+            towers.image_through,
+            towers.text_through,
+        )
         self._experts = experts  # a tuple: they are no part of this module
-        self.routers = nn.ModuleList(Router(each, config.experts, config.selected, backbone.device) for each in experts)
+        self.routers = nn.ModuleList(
+            Router(each, config.experts, config.selected, backbone.device) for each in experts
+        )
 
     def image(self, inputs: Tensor) -> Tensor:
         return self._image(inputs, self._branches(0))
@@ -143,7 +167,11 @@ class MoeAdapters(PerExperience):
     """Shared `experts` of the image and of the text tower; a `Route` for each experience."""
 
     def __init__(
-        self, config: MoeAdaptersConfig, backbone: TowerBackbone, towers: LayeredTowers, table: Sequence[Candidate]
+        self,
+        config: MoeAdaptersConfig,
+        backbone: TowerBackbone,
+        towers: LayeredTowers,
+        table: Sequence[Candidate],
     ) -> None:
         image = Experts(towers.image_layers, towers.image_width, config).to(backbone.device)
         text = Experts(towers.text_layers, backbone.token_width, config).to(backbone.device)
@@ -168,13 +196,17 @@ class MoeAdapters(PerExperience):
             tower.mark_most_used()
 
     def state(self) -> State:
-        experts = {f"experts.{name}": value.detach() for name, value in self.experts.state_dict().items()}
+        experts = {
+            f"experts.{name}": value.detach() for name, value in self.experts.state_dict().items()
+        }
         return {**super().state(), **experts}
 
     def load(self, state: State) -> None:
         super().load(state)
         prefix = "experts."
-        self.experts.load_state_dict({n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)})
+        self.experts.load_state_dict(
+            {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
+        )
 
     def _towers(self) -> list[Experts]:
         return list(self.experts)  # type: ignore[arg-type]

@@ -9,20 +9,34 @@ from clvl_bench.methods._base.selector_config import SelectorConfig
 
 
 class MoeAdaptersConfig(SelectorConfig):
-    """MoE-Adapters: experts in every layer, a router for each experience (Yu et al. 2024, arXiv:2403.11549)."""
+    """MoE-Adapters: experts in every layer, a router for each experience (Yu et al. 2024,
+    arXiv:2403.11549).
+    """
 
     input_kind: ClassVar[InputKind] = "pixels"
     kind: str = "moe_adapters"
-    experts: int = Field(22, ge=2, description="of each layer of each tower (published: 22 for 11 tasks)")
-    selected: int = Field(2, ge=1, description="experts that a sample is routed to, and that are frozen behind an experience")
+    experts: int = Field(
+        22, ge=2, description="of each layer of each tower (published: 22 for 11 tasks)"
+    )
+    selected: int = Field(
+        2,
+        ge=1,
+        description="experts that a sample is routed to, and that are frozen behind an experience",
+    )
     bottleneck: int = Field(64, ge=1, description="width inside an expert")
     dropout: float = Field(0.1, ge=0, lt=1)
     radius: float | None = Field(
-        0.99, gt=0, le=1, description="share of an experience's samples within its reach; the rest is left to the backbone"
+        0.99,
+        gt=0,
+        le=1,
+        description="share of an experience's samples within its reach; the rest is left to the "
+        "backbone",
     )
 
     @model_validator(mode="after")
     def _experts_suffice(self) -> Self:
         if self.selected > self.experts:
-            raise ValueError(f"selected: got {self.selected} of {self.experts} experts; choose at most experts")
+            raise ValueError(
+                f"selected: got {self.selected} of {self.experts} experts; choose at most experts"
+            )
         return self

@@ -1,9 +1,10 @@
 """NCM: the nearest class mean of frozen features.
 
-Mensink et al. 2013, Distance-based image classification: generalizing to new classes at near-zero cost (TPAMI 35), and since
-iCaRL (Rebuffi et al. 2017, arXiv:1611.07725) the plainest classifier that does not forget. Distance is Euclidean between unit
-features and the plain mean of a class's unit features; a metric is not learned. Differs from iCaRL's: the mean is not made a
-unit vector again, and it is of all samples, none of which is kept.
+Mensink et al. 2013, Distance-based image classification: generalizing to new classes at near-zero
+cost (TPAMI 35), and since iCaRL (Rebuffi et al. 2017, arXiv:1611.07725) the plainest classifier
+that does not forget. Distance is Euclidean between unit features and the plain mean of a class's
+unit features; a metric is not learned. Differs from iCaRL's: the mean is not made a unit vector
+again, and it is of all samples, none of which is kept.
 """
 
 from collections.abc import Sequence

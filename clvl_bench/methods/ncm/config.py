@@ -13,4 +13,6 @@ class NcmConfig(AdapterConfig):
 
     input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "ncm"
-    unseen: Literal["zeroshot", "never"] = Field("zeroshot", description="who scores classes that were not learned yet")
+    unseen: Literal["zeroshot", "never"] = Field(
+        "zeroshot", description="who scores classes that were not learned yet"
+    )

@@ -1,6 +1,7 @@
 """Zero-shot: nothing is trained; only the list of scored classes grows.
 
-Radford et al. 2021 (arXiv:2103.00020); as a continual baseline: Thengane et al. 2022, Continual-CLIP (arXiv:2210.03114).
+Radford et al. 2021 (arXiv:2103.00020); as a continual baseline: Thengane et al. 2022,
+Continual-CLIP (arXiv:2210.03114).
 """
 
 from collections.abc import Sequence

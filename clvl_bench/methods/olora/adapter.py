@@ -1,9 +1,11 @@
-"""O-LoRA: a low-rank update for each experience, its directions held orthogonal to those of the updates before.
+"""O-LoRA: a low-rank update for each experience, its directions held orthogonal to those of the
+updates before.
 
-Wang et al. 2023, Orthogonal subspace learning for language model continual learning (arXiv:2310.14152). All updates add
-up, so that no task id is needed; earlier ones are frozen. The paper squares the entries of A_i A_t', the released code sums
-their absolute values with the weight 0.5, and so does this. Differs: CLIP's two towers instead of a language model, and
-updates are kept apart instead of concatenated, which gives the same sum.
+Wang et al. 2023, Orthogonal subspace learning for language model continual learning
+(arXiv:2310.14152). All updates add up, so that no task id is needed; earlier ones are frozen. The
+paper squares the entries of A_i A_t', the released code sums their absolute values with the weight
+0.5, and so does this. Differs: CLIP's two towers instead of a language model, and updates are kept
+apart instead of concatenated, which gives the same sum.
 """
 
 from collections.abc import Sequence
@@ -20,9 +22,13 @@ from clvl_bench.methods.olora.config import OLoraConfig
 
 
 class OLora(Lora):
-    """Updates "default", "1", "2", ... on each projection, all of them active; the last one trains."""
+    """Updates "default", "1", "2", ... on each projection, all of them active; the last one
+    trains.
+    """
 
-    def __init__(self, config: OLoraConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: OLoraConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(config, backbone, table)
         self._weight = config.orthogonality
         self._start = int(torch.randint(2**31, ()))

@@ -1,9 +1,10 @@
 """CoOp: learned context words before the class name, everything else frozen.
 
-Zhou et al. 2022, Learning to prompt for vision-language models (arXiv:2109.01134). One context is shared by all classes
-and all experiences, or each class has its own. Differs from the released code: fp32, text cut behind its last token; the
-context starts by default as the words before the name in the first dataset's first template, so that it starts at
-zero-shot; what stands behind the name stays each dataset's own.
+Zhou et al. 2022, Learning to prompt for vision-language models (arXiv:2109.01134). One context is
+shared by all classes and all experiences, or each class has its own. Differs from the released
+code: fp32, text cut behind its last token; the context starts by default as the words before the
+name in the first dataset's first template, so that it starts at zero-shot; what stands behind the
+name stays each dataset's own.
 """
 
 from collections.abc import Sequence
@@ -18,18 +19,23 @@ from clvl_bench.methods.prompt.config import PromptConfig
 
 
 class Prompt(Adapter):
-    """Context vectors [context, token width], or [classes, context, token width], in the place of words.
+    """Context vectors [context, token width], or [classes, context, token width], in the place of
+    words.
 
     A random start is not zero-shot: the published context of noise says nothing yet.
     """
 
     start_templates = 1
 
-    def __init__(self, config: PromptConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: PromptConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(backbone, table)
         self.starts_as_zeroshot = config.context_init == "template"
         start = first_context(config, backbone, table)
-        self.context = nn.Parameter(start.expand(len(table), -1, -1).clone() if config.class_specific else start.clone())
+        self.context = nn.Parameter(
+            start.expand(len(table), -1, -1).clone() if config.class_specific else start.clone()
+        )
         self.sentences = Sentences(backbone, table, length=len(start), position=config.position)
 
     def classifier(self, candidates: ClassIds) -> Tensor:

@@ -1,8 +1,8 @@
 """One context an experience, and a selector that needs no task id.
 
-CoOp's context (Zhou et al. 2022, arXiv:2109.01134), learned anew for each experience and chosen by the nearest centroid of
-frozen features, as S-Prompts does for text (Wang et al. 2022, arXiv:2207.12819). Published for domains; here an experience
-may as well be a set of classes.
+CoOp's context (Zhou et al. 2022, arXiv:2109.01134), learned anew for each experience and chosen by
+the nearest centroid of frozen features, as S-Prompts does for text (Wang et al. 2022,
+arXiv:2207.12819). Published for domains; here an experience may as well be a set of classes.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,12 @@ from clvl_bench.methods.prompt.adapter import Prompt
 from clvl_bench.methods.prompt_per_experience.config import PromptPerExperienceConfig
 
 
-def build(config: PromptPerExperienceConfig, backbone: Backbone, table: Sequence[Candidate]) -> PerExperience:
+def build(
+    config: PromptPerExperienceConfig, backbone: Backbone, table: Sequence[Candidate]
+) -> PerExperience:
     name = "the adapter 'prompt_per_experience'"
     towers = with_embeddings(backbone, wanted_by=name)
     features = FrozenFeatures(backbone, pixels=False, wanted_by=name)
-    return PerExperience(config, backbone, table, member=lambda: Prompt(config, towers, table), features=features)
+    return PerExperience(
+        config, backbone, table, member=lambda: Prompt(config, towers, table), features=features
+    )

@@ -1,1 +1,3 @@
-"""RAIL, primal: ridge regression on random features, fused with zero-shot (Xu et al. 2024, arXiv:2406.18868)."""
+"""RAIL, primal: ridge regression on random features, fused with zero-shot (Xu et al. 2024,
+arXiv:2406.18868).
+"""

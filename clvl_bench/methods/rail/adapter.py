@@ -1,9 +1,10 @@
 """RAIL, primal form: ridge regression on random features, fused with zero-shot.
 
-Xu et al. 2024, Advancing cross-domain discriminability in continual learning of vision-language models (arXiv:2406.18868).
-Differs from the released code: sums and one solve in float64 instead of the recursion on the inverse in fp32 (the same in
-exact arithmetic); zero-shot scores from all of a dataset's templates where theirs is "a photo of a {}."; candidates are the
-benchmark's, which in label space `all` is their X-TAIL.
+Xu et al. 2024, Advancing cross-domain discriminability in continual learning of vision-language
+models (arXiv:2406.18868). Differs from the released code: sums and one solve in float64 instead of
+the recursion on the inverse in fp32 (the same in exact arithmetic); zero-shot scores from all of a
+dataset's templates where theirs is "a photo of a {}."; candidates are the benchmark's, which in
+label space `all` is their X-TAIL.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,9 @@ from clvl_bench.methods.rail.config import RailConfig
 
 
 class Rail(RandomRidge):
-    """R is uniform in +-1 / sqrt(width), torch's start of a linear layer; lambda and the fusion are fixed."""
+    """R is uniform in +-1 / sqrt(width), torch's start of a linear layer; lambda and the fusion are
+    fixed.
+    """
 
     def __init__(self, config: RailConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
         bound = backbone.width**-0.5

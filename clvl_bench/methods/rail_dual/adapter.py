@@ -1,9 +1,10 @@
 """RAIL, dual form: kernel ridge regression on all features so far, fused with zero-shot.
 
-Xu et al. 2024, Advancing cross-domain discriminability in continual learning of vision-language models (arXiv:2406.18868).
-All features are kept: memory and the solve grow with the stream, by n^2 numbers while it is solved. Unit features make a
-kernel of gamma 0.1 nearly flat (0.67 to 1), so that lambda must be small, and float64 is needed. Differs from the released
-code as the primal form does (rail.py).
+Xu et al. 2024, Advancing cross-domain discriminability in continual learning of vision-language
+models (arXiv:2406.18868). All features are kept: memory and the solve grow with the stream, by n^2
+numbers while it is solved. Unit features make a kernel of gamma 0.1 nearly flat (0.67 to 1), so
+that lambda must be small, and float64 is needed. Differs from the released code as the primal form
+does (rail.py).
 """
 
 from collections.abc import Sequence
@@ -20,14 +21,23 @@ from clvl_bench.methods.rail_dual.config import RailDualConfig
 
 
 class RailDual(Analytic):
-    """Unit features [n, width] and their places in `learned` [n]; weights (K + lambda I)^-1 Y with one-hot Y."""
+    """Unit features [n, width] and their places in `learned` [n]; weights (K + lambda I)^-1 Y with
+    one-hot Y.
+    """
 
     features: Tensor
     labels: Tensor
 
-    def __init__(self, config: RailDualConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: RailDualConfig, backbone: Backbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(backbone, table)
-        self._kernel, self._gamma, self._ridge, self._fusion = config.kernel, config.gamma, config.ridge, config.fusion
+        self._kernel, self._gamma, self._ridge, self._fusion = (
+            config.kernel,
+            config.gamma,
+            config.ridge,
+            config.fusion,
+        )
         self.register_buffer("features", torch.zeros(0, backbone.width, dtype=torch.float64))
         self.register_buffer("labels", torch.zeros(0, dtype=torch.long))
 
@@ -35,7 +45,10 @@ class RailDual(Analytic):
         """Nothing: a class is a column of Y, which is made when it is needed."""
 
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
-        self.features, self.labels = torch.cat([self.features, features]), torch.cat([self.labels, labels])
+        self.features, self.labels = (
+            torch.cat([self.features, features]),
+            torch.cat([self.labels, labels]),
+        )
 
     def expand(self, features: Tensor) -> Tensor:
         """Kernel values [batch, n]: exp(-gamma |x - z|^2), or x' z."""

@@ -9,7 +9,9 @@ from clvl_bench.methods._base.config import PluginConfig
 
 
 class SiConfig(PluginConfig):
-    """SI: weights are held by how much each lowered the loss on its way (Zenke et al. 2017, arXiv:1703.04200)."""
+    """SI: weights are held by how much each lowered the loss on its way (Zenke et al. 2017,
+    arXiv:1703.04200).
+    """
 
     input_kind: ClassVar[InputKind] = "image_features"
     compares_weights: ClassVar[bool] = True

@@ -1,8 +1,9 @@
 """SI: weights are held by how much each one lowered the loss on its way.
 
-Zenke et al. 2017, Continual learning through synaptic intelligence (arXiv:1703.04200, equations 3 to 5): along the training of
-an experience, omega_k adds up minus gradient times step; after it, Omega_k grows by omega_k / (distance^2 + damping). The
-gradient is that of the loss without SI's own penalty. A negative omega counts as 0: a spring that pushes has no minimum.
+Zenke et al. 2017, Continual learning through synaptic intelligence (arXiv:1703.04200, equations 3
+to 5): along the training of an experience, omega_k adds up minus gradient times step; after it,
+Omega_k grows by omega_k / (distance^2 + damping). The gradient is that of the loss without SI's own
+penalty. A negative omega counts as 0: a spring that pushes has no minimum.
 """
 
 from typing import Any
@@ -40,16 +41,23 @@ class Si(Consolidation):
         self._before, self._gradient = snapshot(self.adapter), {}
         for name, weight in trained(self.adapter).items():
             if weight.grad is not None:
-                own = 2 * self.factor * self.importance[name] * (weight.detach() - self.centre[name])
+                own = (
+                    2 * self.factor * self.importance[name] * (weight.detach() - self.centre[name])
+                )
                 self._gradient[name] = weight.grad - own
 
     def after_update(self, strategy: Any, **kwargs: Any) -> None:
         for name, gradient in self._gradient.items():
-            self._path[name] -= gradient * (trained(self.adapter)[name].detach() - self._before[name])
+            self._path[name] -= gradient * (
+                trained(self.adapter)[name].detach() - self._before[name]
+            )
 
     def measure(self, strategy: Any) -> Weights:
         moved = {name: value - self._begin[name] for name, value in snapshot(self.adapter).items()}
-        found = {name: path.clamp_min(0) / (moved[name].square() + self.damping) for name, path in self._path.items()}
+        found = {
+            name: path.clamp_min(0) / (moved[name].square() + self.damping)
+            for name, path in self._path.items()
+        }
         self._path, self._begin, self._before, self._gradient = {}, {}, {}, {}
         return found
 

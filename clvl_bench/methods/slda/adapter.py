@@ -1,11 +1,12 @@
 """SLDA: linear discriminant analysis with a shared covariance, from a stream.
 
-Hayes & Kanan 2020, Lifelong machine learning with deep streaming linear discriminant analysis (arXiv:1909.01520). Differs
-from the released code (and from Avalanche's): its recursion weighs the outer product of a new sample by N / (N + 1) instead
-of c / (c + 1) and starts means at zero, so that its covariance depends on the order of arrival; here class means and scatter
-are updated exactly (Chan et al. 1983), which equals the batch estimate whatever the order and batching. With
-`form = "published"` the recursion is theirs, sample by sample, without the batch estimate of the first classes (`fit_base`)
-from which their experiments start. Priors are equal in both.
+Hayes & Kanan 2020, Lifelong machine learning with deep streaming linear discriminant analysis
+(arXiv:1909.01520). Differs from the released code (and from Avalanche's): its recursion weighs the
+outer product of a new sample by N / (N + 1) instead of c / (c + 1) and starts means at zero, so
+that its covariance depends on the order of arrival; here class means and scatter are updated
+exactly (Chan et al. 1983), which equals the batch estimate whatever the order and batching. With
+`form = "published"` the recursion is theirs, sample by sample, without the batch estimate of the
+first classes (`fit_base`) from which their experiments start. Priors are equal in both.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,9 @@ from clvl_bench.methods.slda.config import SldaConfig
 
 
 class Slda(Analytic):
-    """Class means [learned, width], counts [learned], and the scatter within classes [width, width]."""
+    """Class means [learned, width], counts [learned], and the scatter within classes [width,
+    width].
+    """
 
     means: Tensor
     counts: Tensor
@@ -32,7 +35,9 @@ class Slda(Analytic):
         self._form = config.form
         self.register_buffer("means", torch.zeros(0, backbone.width, dtype=torch.float64))
         self.register_buffer("counts", torch.zeros(0, dtype=torch.float64))
-        self.register_buffer("scatter", torch.zeros(backbone.width, backbone.width, dtype=torch.float64))
+        self.register_buffer(
+            "scatter", torch.zeros(backbone.width, backbone.width, dtype=torch.float64)
+        )
 
     def grow(self, classes: int) -> None:
         self.means, self.counts = grown(self.means, classes), grown(self.counts, classes)
@@ -46,11 +51,15 @@ class Slda(Analytic):
                 self._recur(place, feature)
 
     def _join(self, place: int, new: Tensor) -> None:
-        """Chan, Golub & LeVeque 1983: means and scatter of two sets together, from those of each."""
+        """Chan, Golub & LeVeque 1983: means and scatter of two sets together, from those of
+        each.
+        """
         count, mean = self.counts[place], new.mean(dim=0)
         away = mean - self.means[place]
         centred = new - mean
-        self.scatter += centred.T @ centred + count * len(new) / (count + len(new)) * torch.outer(away, away)
+        self.scatter += centred.T @ centred + count * len(new) / (count + len(new)) * torch.outer(
+            away, away
+        )
         self.means[place] += away * len(new) / (count + len(new))
         self.counts[place] += len(new)
 
@@ -70,7 +79,9 @@ class Slda(Analytic):
         return with_one(features)
 
     def solve(self) -> Tensor:
-        """x' L m - m' L m / 2 for each class mean m, with L the inverse of the shrunken covariance."""
+        """x' L m - m' L m / 2 for each class mean m, with L the inverse of the shrunken
+        covariance.
+        """
         identity = torch.eye(len(self.scatter), dtype=torch.float64, device=self.scatter.device)
         shrunken = (1 - self._shrinkage) * self.covariance() + self._shrinkage * identity
         weights = torch.linalg.solve(shrunken, self.means.T)  # [width, learned]

@@ -14,7 +14,12 @@ class SldaConfig(AdapterConfig):
     input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "slda"
     form: Literal["exact", "published"] = Field(
-        "exact", description="the batch estimate whatever the order, or the released code's recursion"
+        "exact",
+        description="the batch estimate whatever the order, or the released code's recursion",
     )
-    shrinkage: float = Field(1e-4, gt=0, le=1, description="epsilon: share of the identity in the covariance")
-    unseen: Literal["zeroshot", "never"] = Field("zeroshot", description="who scores classes that were not learned yet")
+    shrinkage: float = Field(
+        1e-4, gt=0, le=1, description="epsilon: share of the identity in the covariance"
+    )
+    unseen: Literal["zeroshot", "never"] = Field(
+        "zeroshot", description="who scores classes that were not learned yet"
+    )

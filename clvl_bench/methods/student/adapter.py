@@ -1,13 +1,16 @@
 """Student: an image tower of the domain's own, read against the teacher's text embeddings.
 
-The student of Yang et al. 2024, CLIP-KD (arXiv:2307.12732), classifies through the frozen teacher's texts; the plugin `clip_kd`
-adds what the teacher says of the images. The tower is a small convolutional network with a random start, or the teacher's own
-image tower with some of its layers left out, after the manual inheritance of Wu et al. 2023, TinyCLIP (arXiv:2309.12314).
-Differs: images come without captions, so that there is no text tower of the student's own and class texts stand for captions.
+The student of Yang et al. 2024, CLIP-KD (arXiv:2307.12732), classifies through the frozen teacher's
+texts; the plugin `clip_kd` adds what the teacher says of the images. The tower is a small
+convolutional network with a random start, or the teacher's own image tower with some of its layers
+left out, after the manual inheritance of Wu et al. 2023, TinyCLIP (arXiv:2309.12314). Differs:
+images come without captions, so that there is no text tower of the student's own and class texts
+stand for captions.
 
-It cannot start at zero-shot: an own tower knows nothing yet, and a shortened one says something else than the whole.
-With `fusion`, image features are a mean of the student's and the frozen teacher's; what was never learned is then the
-teacher's alone to score, so that classes outside the domain keep their zero-shot quality.
+It cannot start at zero-shot: an own tower knows nothing yet, and a shortened one says something
+else than the whole. With `fusion`, image features are a mean of the student's and the frozen
+teacher's; what was never learned is then the teacher's alone to score, so that classes outside the
+domain keep their zero-shot quality.
 """
 
 import copy
@@ -32,14 +35,18 @@ class Student(Adapter):
 
     starts_as_zeroshot = False
 
-    def __init__(self, config: StudentConfig, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: StudentConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+    ) -> None:
         super().__init__(backbone, table)
         self.teacher, self.fusion = backbone, config.fusion
         self.seen_classes: ClassIds = ()
         self.tower: nn.Module
         if config.tower == "convolutional":
             mean, std = backbone.preprocessing.mean, backbone.preprocessing.std
-            self.tower = Convolutional(config.width, backbone.width, mean=mean, std=std).to(backbone.device)
+            self.tower = Convolutional(config.width, backbone.width, mean=mean, std=std).to(
+                backbone.device
+            )
         else:
             self.tower = Inherited(backbone.towers, config.layers, name=backbone.name)
 
@@ -51,14 +58,22 @@ class Student(Adapter):
         return features
 
     def classifier(self, candidates: ClassIds) -> Tensor:
-        return self.backbone.class_features([self.table[place] for place in candidates], templates=1 if self.training else None)
+        return self.backbone.class_features(
+            [self.table[place] for place in candidates], templates=1 if self.training else None
+        )
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         own = super().logits(inputs, candidates)
         if self.training or not self.fusion:
             return own
-        teacher = self.backbone.logit_scale * l2_normalize(self.teacher.image_features(inputs)) @ self._classifier(candidates).T
-        known = torch.tensor([place in self.seen_classes for place in candidates], device=own.device)
+        teacher = (
+            self.backbone.logit_scale
+            * l2_normalize(self.teacher.image_features(inputs))
+            @ self._classifier(candidates).T
+        )
+        known = torch.tensor(
+            [place in self.seen_classes for place in candidates], device=own.device
+        )
         return torch.where(known, (1 - self.fusion) * own + self.fusion * teacher, teacher)
 
     def state(self) -> State:
@@ -78,12 +93,18 @@ class Convolutional(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, width: int, out: int, *, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(
+        self, width: int, out: int, *, mean: Sequence[float], std: Sequence[float]
+    ) -> None:
         super().__init__()
         sizes = (3, width, 2 * width, 4 * width, 4 * width)
         blocks: list[nn.Module] = []
         for before, after in zip(sizes, sizes[1:], strict=False):
-            blocks += [nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.GroupNorm(4, after), nn.GELU()]
+            blocks += [
+                nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
+                nn.GroupNorm(4, after),
+                nn.GELU(),
+            ]
         self.blocks, self.projection = nn.Sequential(*blocks), nn.Linear(sizes[-1], out)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255, persistent=False)
@@ -95,7 +116,8 @@ class Convolutional(nn.Module):
 
 
 class Inherited(nn.Module):
-    """The teacher's image tower with `layers` of its layers, evenly spaced from the first to the last.
+    """The teacher's image tower with `layers` of its layers, evenly spaced from the first to the
+    last.
 
     Raises:
         Mistake: the backbone has no such layers, or fewer.
@@ -108,8 +130,13 @@ class Inherited(nn.Module):
         held = 0 if encoder is None else len(encoder.layers)
         if encoder is None or layers > held:
             raise Mistake(
-                f"adapter 'student' is to inherit {layers} layers, and the image tower of {name} has {held} to give; set "
-                + ('adapter.tower = "convolutional"' if not held else f"adapter.layers to at most {held}")
+                f"adapter 'student' is to inherit {layers} layers, and the image tower of {name} "
+                f"has {held} to give; set "
+                + (
+                    'adapter.tower = "convolutional"'
+                    if not held
+                    else f"adapter.layers to at most {held}"
+                )
             )
         keep = [round(place * (held - 1) / max(1, layers - 1)) for place in range(layers)]
         encoder.layers = nn.ModuleList(encoder.layers[place] for place in keep)

@@ -1,9 +1,11 @@
-"""Task vectors: every experience is learned from the same start, and what each learned is added to it.
+"""Task vectors: every experience is learned from the same start, and what each learned is added to
+it.
 
-Ilharco et al. 2023, Editing models with task arithmetic (arXiv:2212.04089, section 5): start + scaling * (sum of the task
-vectors), a task vector being learned weights minus start. The paper merges models that were learned apart; here the
-experiences come in turn, and the sum grows with them, so that one copy is kept and not one an experience. But for the
-draw of minibatches, the order of experiences does not matter.
+Ilharco et al. 2023, Editing models with task arithmetic (arXiv:2212.04089, section 5): start +
+scaling * (sum of the task vectors), a task vector being learned weights minus start. The paper
+merges models that were learned apart; here the experiences come in turn, and the sum grows with
+them, so that one copy is kept and not one an experience. But for the draw of minibatches, the order
+of experiences does not matter.
 """
 
 from typing import Any
@@ -30,21 +32,34 @@ class TaskVectors(Plugin):
     def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         now = snapshot(self.adapter)
         self._start = grown(self._start, now)
-        self._sum = grown(self._sum, {name: value.new_zeros(value.shape) for name, value in now.items()})
+        self._sum = grown(
+            self._sum, {name: value.new_zeros(value.shape) for name, value in now.items()}
+        )
         put(self.adapter, self._start)
 
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         for name, value in snapshot(self.adapter).items():
             self._sum[name] += value - self._start[name]
-        put(self.adapter, {name: start + self.scaling * self._sum[name] for name, start in self._start.items()})
+        put(
+            self.adapter,
+            {name: start + self.scaling * self._sum[name] for name, start in self._start.items()},
+        )
 
     def state(self) -> State:
         sums = {f"sum.{name}": value for name, value in self._sum.items()}
         return {**{f"start.{name}": value for name, value in self._start.items()}, **sums}
 
     def load(self, state: State) -> None:
-        self._start = {name.removeprefix("start."): value for name, value in state.items() if name.startswith("start.")}
-        self._sum = {name.removeprefix("sum."): value for name, value in state.items() if name.startswith("sum.")}
+        self._start = {
+            name.removeprefix("start."): value
+            for name, value in state.items()
+            if name.startswith("start.")
+        }
+        self._sum = {
+            name.removeprefix("sum."): value
+            for name, value in state.items()
+            if name.startswith("sum.")
+        }
 
     def kept_bytes(self) -> int:
         return tensor_bytes(self.state())

@@ -1,10 +1,11 @@
 """Tip-Adapter-F: Tip-Adapter whose keys follow the gradient, from the training features on.
 
-Zhang et al. 2022, Tip-Adapter: training-free adaption of CLIP for few-shot classification (arXiv:2207.09519). Differs from
-the released code as `tip_adapter` does, and: it keeps the epoch that is best on the test data, here it is the last; queries
-are the features themselves and not fresh crops, so that a kept sample votes for itself at full strength from the start and
-those that were not kept teach more. Keys of earlier experiences are parameters as well; among the classes of an experience
-alone they have no gradient.
+Zhang et al. 2022, Tip-Adapter: training-free adaption of CLIP for few-shot classification
+(arXiv:2207.09519). Differs from the released code as `tip_adapter` does, and: it keeps the epoch
+that is best on the test data, here it is the last; queries are the features themselves and not
+fresh crops, so that a kept sample votes for itself at full strength from the start and those that
+were not kept teach more. Keys of earlier experiences are parameters as well; among the classes of
+an experience alone they have no gradient.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,9 @@ from clvl_bench.methods.tip_adapter_f.config import TipAdapterFConfig
 
 
 class TipAdapterF(TipAdapter):
-    """`keys` [kept, width] are parameters, not made unit vectors again; as published, what they vote for stays."""
+    """`keys` [kept, width] are parameters, not made unit vectors again; as published, what they
+    vote for stays.
+    """
 
     learns = "gradient"
     observes_first = True
@@ -30,4 +33,6 @@ class TipAdapterF(TipAdapter):
 
 
 def build(config: TipAdapterFConfig, backbone: Backbone, table: Sequence[Candidate]) -> TipAdapterF:
-    return TipAdapterF(config, with_texts(backbone, table, wanted_by="the adapter 'tip_adapter_f'"), table)
+    return TipAdapterF(
+        config, with_texts(backbone, table, wanted_by="the adapter 'tip_adapter_f'"), table
+    )

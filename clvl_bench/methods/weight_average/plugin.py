@@ -1,8 +1,9 @@
 """Weight average: after each experience the weights are a mean over the path of its training.
 
-The weight ensemble of Zheng et al. 2023 (ZSCL, arXiv:2303.06628, equation 7): every n steps the mean takes in the weights of
-now; it starts at the experience's first weights and takes in those after its first step, as the released code counts, so that
-1001 steps with n = 100 give the arithmetic mean of 12 points. `running` is the exponential mean of Tarvainen & Valpola 2017
+The weight ensemble of Zheng et al. 2023 (ZSCL, arXiv:2303.06628, equation 7): every n steps the
+mean takes in the weights of now; it starts at the experience's first weights and takes in those
+after its first step, as the released code counts, so that 1001 steps with n = 100 give the
+arithmetic mean of 12 points. `running` is the exponential mean of Tarvainen & Valpola 2017
 (arXiv:1703.01780) instead. Testing and the next experience go on from the mean.
 """
 
@@ -15,7 +16,8 @@ from clvl_bench.methods.weight_average.config import WeightAverageConfig
 
 
 class WeightAverage(Plugin):
-    """A mean of weights within each experience; nothing of it outlives the experience but the weights themselves.
+    """A mean of weights within each experience; nothing of it outlives the experience but the
+    weights themselves.
 
     Args:
         every: steps from one point of the mean to the next; 0 takes no mean.
@@ -23,7 +25,12 @@ class WeightAverage(Plugin):
     """
 
     def __init__(
-        self, adapter: Adapter, *, every: int = 100, average: Literal["uniform", "running"] = "uniform", decay: float = 0.99
+        self,
+        adapter: Adapter,
+        *,
+        every: int = 100,
+        average: Literal["uniform", "running"] = "uniform",
+        decay: float = 0.99,
     ) -> None:
         super().__init__()
         self.adapter, self.every, self.average, self.decay = adapter, every, average, decay
@@ -49,4 +56,6 @@ class WeightAverage(Plugin):
 
 def build(config: WeightAverageConfig, context: PluginContext) -> WeightAverage:
     refuse_without_gradient(config.kind, context.adapter)
-    return WeightAverage(context.adapter, every=config.every, average=config.average, decay=config.decay)
+    return WeightAverage(
+        context.adapter, every=config.every, average=config.average, decay=config.decay
+    )

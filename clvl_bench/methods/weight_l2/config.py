@@ -9,7 +9,9 @@ from clvl_bench.methods._base.config import PluginConfig
 
 
 class WeightL2Config(PluginConfig):
-    """ZSCL's weight constraint: squared distance from the previous weights (Zheng et al. 2023, arXiv:2303.06628)."""
+    """ZSCL's weight constraint: squared distance from the previous weights (Zheng et al. 2023,
+    arXiv:2303.06628).
+    """
 
     input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "weight_l2"

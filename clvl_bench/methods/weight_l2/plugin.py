@@ -1,7 +1,8 @@
 """L2 to the previous weights: the weight constraint of ZSCL.
 
-Zheng et al. 2023 (arXiv:2303.06628, equation 6): the loss grows by the squared distance of everything that trains from its
-values before the experience, summed over all parameters as in the released code (`--l2 1`).
+Zheng et al. 2023 (arXiv:2303.06628, equation 6): the loss grows by the squared distance of
+everything that trains from its values before the experience, summed over all parameters as in the
+released code (`--l2 1`).
 """
 
 from typing import Any
@@ -13,7 +14,9 @@ from clvl_bench.methods.weight_l2.config import WeightL2Config
 
 
 class WeightL2(Plugin):
-    """`weight` times the squared distance from the weights before the experience, which are kept no longer than that."""
+    """`weight` times the squared distance from the weights before the experience, which are kept no
+    longer than that.
+    """
 
     def __init__(self, adapter: Adapter, *, weight: float = 1.0) -> None:
         super().__init__()

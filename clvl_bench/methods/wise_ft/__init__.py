@@ -1,1 +1,3 @@
-"""WiSE-FT: weights between the learned ones and an anchor's (Wortsman et al. 2022, arXiv:2109.01903)."""
+"""WiSE-FT: weights between the learned ones and an anchor's (Wortsman et al. 2022,
+arXiv:2109.01903).
+"""

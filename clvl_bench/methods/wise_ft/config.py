@@ -9,7 +9,9 @@ from clvl_bench.methods._base.config import PluginConfig
 
 
 class WiseFtConfig(PluginConfig):
-    """WiSE-FT: weights between the learned ones and an anchor's (Wortsman et al. 2022, arXiv:2109.01903)."""
+    """WiSE-FT: weights between the learned ones and an anchor's (Wortsman et al. 2022,
+    arXiv:2109.01903).
+    """
 
     input_kind: ClassVar[InputKind] = "image_features"
     compares_weights: ClassVar[bool] = True

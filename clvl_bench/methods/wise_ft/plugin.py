@@ -1,9 +1,11 @@
 """WiSE-FT: after each experience the weights are a mean of those learned and those of an anchor.
 
-Wortsman et al. 2022, Robust fine-tuning of zero-shot models (arXiv:2109.01903, equation 1), whose anchor is the zero-shot
-model. Zheng et al. 2023 (ZSCL, arXiv:2303.06628) use it in a stream with the weights before the experience as the anchor and
-0.8 as the share of the new ones; learning goes on from the mean in both forms. Differs: everything that the adapter trains is
-interpolated, whatever the adapter is. (With LoRA these are the two factors, whose product is not linear in the share.)
+Wortsman et al. 2022, Robust fine-tuning of zero-shot models (arXiv:2109.01903, equation 1), whose
+anchor is the zero-shot model. Zheng et al. 2023 (ZSCL, arXiv:2303.06628) use it in a stream with
+the weights before the experience as the anchor and 0.8 as the share of the new ones; learning goes
+on from the mean in both forms. Differs: everything that the adapter trains is interpolated,
+whatever the adapter is. (With LoRA these are the two factors, whose product is not linear in the
+share.)
 """
 
 from typing import Any, Literal
@@ -22,7 +24,13 @@ class WiseFt(Plugin):
         alpha: share of the learned weights; 0 leaves the anchor, 1 changes nothing.
     """
 
-    def __init__(self, adapter: Adapter, *, anchor: Literal["zeroshot", "previous"] = "zeroshot", alpha: float = 0.5) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        *,
+        anchor: Literal["zeroshot", "previous"] = "zeroshot",
+        alpha: float = 0.5,
+    ) -> None:
         super().__init__()
         self.adapter, self.anchor, self.alpha = adapter, anchor, alpha
         self._anchor: Weights = {}
@@ -33,7 +41,10 @@ class WiseFt(Plugin):
 
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         learned = snapshot(self.adapter)
-        put(self.adapter, {name: self._anchor[name].lerp(value, self.alpha) for name, value in learned.items()})
+        put(
+            self.adapter,
+            {name: self._anchor[name].lerp(value, self.alpha) for name, value in learned.items()},
+        )
         if self.anchor == "previous":
             self._anchor = {}
 

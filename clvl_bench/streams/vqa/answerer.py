@@ -1,5 +1,7 @@
-"""Given answers of a stream: what another model said goes the way of the true answers, through the dataset's normaliser to a
-candidate or to none. So a right answer is a right one, and a near one is not."""
+"""Given answers of a stream: what another model said goes the way of the true answers, through the
+dataset's normaliser to a candidate or to none. So a right answer is a right one, and a near one is
+not.
+"""
 
 from collections.abc import Sequence
 
@@ -16,7 +18,8 @@ from clvl_bench.streams.vqa.plan import answer_table, placed
 def answerer_scores(
     config: BenchmarkConfig, parts: Sequence[SplitSlice], answerer: Answerer, *, device: str = "cpu"
 ) -> AnswererScores:
-    """The candidate that was said of each sample of a stream of questions, held-out pictures included.
+    """The candidate that was said of each sample of a stream of questions, held-out pictures
+    included.
 
     A reference set is there to be learned from, which nobody does here: nothing is asked about it.
     """

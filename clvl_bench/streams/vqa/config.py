@@ -1,4 +1,6 @@
-"""What a benchmark file may say about a stream of questions: how it is cut, and among which answers it is judged."""
+"""What a benchmark file may say about a stream of questions: how it is cut, and among which answers
+it is judged.
+"""
 
 from typing import Literal, Self
 
@@ -13,33 +15,46 @@ class QuestionsConfig(Schema):
     """The table `[questions]` of a benchmark whose scenario is question_incremental."""
 
     track: Track = Field(
-        description="candidates: the answers of the train part (closed), or a list that owes nothing to the test part (open)"
+        description="candidates: the answers of the train part (closed), or a list that owes "
+        "nothing to the test part (open)"
     )
     by: Literal["type", "organ", "modality", "dataset", "answer"] = Field(
-        description="what an experience is: questions of one type, organ, modality or dataset; or whose answers are new"
+        description="what an experience is: questions of one type, organ, modality or dataset; or "
+        "whose answers are new"
     )
     groups: tuple[tuple[str, ...], ...] = Field(
-        (), description="which values of `by` arrive together, in order; one at a time, as declared, if left out"
+        (),
+        description="which values of `by` arrive together, in order; one at a time, as declared, "
+        "if left out",
     )
     held_out: tuple[tuple[str, str], ...] = Field(
-        (), description='[value of `by`, value of `concept`]: tested and never trained on, as [["count", "mri"]]'
+        (),
+        description="[value of `by`, value of `concept`]: tested and never trained on, as "
+        '[["count", "mri"]]',
     )
     concept: Literal["type", "organ", "modality"] | None = Field(
         None, description="the other property of held_out: what a skill is put together with"
     )
     concepts: Literal["together", "in_turn"] = Field(
         "together",
-        description="within a skill: all of its concepts at once, or one after the other in an order drawn for each skill",
+        description="within a skill: all of its concepts at once, or one after the other in an "
+        "order drawn for each skill",
     )
-    experiences: int | None = Field(None, ge=1, description='by = "answer": in how many parts the answers arrive')
+    experiences: int | None = Field(
+        None, ge=1, description='by = "answer": in how many parts the answers arrive'
+    )
     split: str = Field("official", description="which of the datasets' named splits")
 
     @model_validator(mode="after")
     def _fields_fit(self) -> Self:
         if (self.by == "answer") != (self.experiences is not None):
-            raise ValueError('experiences: goes with by = "answer", and only with it; for the others list groups')
+            raise ValueError(
+                'experiences: goes with by = "answer", and only with it; for the others list groups'
+            )
         if self.groups and self.by in ("answer", "dataset"):
-            raise ValueError(f"groups: are values of a property of questions, not of {self.by}; remove them")
+            raise ValueError(
+                f"groups: are values of a property of questions, not of {self.by}; remove them"
+            )
         needs_concept = bool(self.held_out) or self.concepts == "in_turn"
         if needs_concept != (self.concept is not None):
             raise ValueError(
@@ -48,11 +63,13 @@ class QuestionsConfig(Schema):
             )
         if needs_concept and self.by in ("answer", "dataset", self.concept):
             raise ValueError(
-                f"concept: got '{self.concept}' beside by = '{self.by}'; a combination takes two of type, organ, modality"
+                f"concept: got '{self.concept}' beside by = '{self.by}'; a combination takes two "
+                f"of type, organ, modality"
             )
         flat = [value for group in self.groups for value in group]
         if len(set(flat)) < len(flat) or not all(self.groups):
             raise ValueError(
-                f"groups: got {[list(group) for group in self.groups]}; each value may stand once, and no group is empty"
+                f"groups: got {[list(group) for group in self.groups]}; each value may stand once, "
+                f"and no group is empty"
             )
         return self

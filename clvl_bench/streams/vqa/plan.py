@@ -1,7 +1,9 @@
-"""Answers: the plan of a stream of questions. Its classes are answers, compared as strings after the dataset's normaliser.
+"""Answers: the plan of a stream of questions. Its classes are answers, compared as strings after
+the dataset's normaliser.
 
-In the closed track the candidates of a dataset are the answers of its train part; in the open track the dataset's own list
-stands behind them. An answer of a test question that is not among them is `OUTSIDE`: a true answer that nobody can give.
+In the closed track the candidates of a dataset are the answers of its train part; in the open track
+the dataset's own list stands behind them. An answer of a test question that is not among them is
+`OUTSIDE`: a true answer that nobody can give.
 """
 
 from collections.abc import Sequence
@@ -36,7 +38,8 @@ def plan_of(config: BenchmarkConfig, parts: Sequence[SplitSlice]) -> tuple[Plan,
 def question_plan(
     config: BenchmarkConfig, questions: QuestionsConfig, parts: Sequence[SplitSlice]
 ) -> tuple[Plan, NDArray[np.int64]]:
-    """The plan of a stream of questions, and its truth: the place of each sample's answer in the table, or OUTSIDE.
+    """The plan of a stream of questions, and its truth: the place of each sample's answer in the
+    table, or OUTSIDE.
 
     Raises:
         Mistake: an experience has no questions to learn from or to be tested on.
@@ -46,38 +49,56 @@ def question_plan(
     train, valid, test = [], [], []
     for index, group in enumerate(question_groups(config, questions, places)):
         learned = _held(of(parts, group.dataset, "train"), truth, trainable(group.holds, questions))
-        held_back = _held_back(of(parts, group.dataset, "train"), learned, fraction=config.valid_fraction)
+        held_back = _held_back(
+            of(parts, group.dataset, "train"), learned, fraction=config.valid_fraction
+        )
         tested = _held(of(parts, group.dataset, "test"), truth, group.holds)
         if not len(learned[~held_back]) or not len(tested):
             raise Mistake(
-                f"questions: the experience {group.name} has no questions to learn from or to be tested on; join groups"
+                f"questions: the experience {group.name} has no questions to learn from or to be "
+                f"tested on; join groups"
             )
         classes = tuple(np.unique(truth[learned[~held_back]]).tolist())
         train.append(ExperienceSpec("train", index, group.name, classes, learned[~held_back]))
         valid.append(ExperienceSpec("valid", index, group.name, classes, learned[held_back]))
         test.append(ExperienceSpec("test", index, group.name, classes, tested))
     zeroshot = [
-        ExperienceSpec("zeroshot", index, name, tuple(places[name].values()), _all(of(parts, name, "test")))
+        ExperienceSpec(
+            "zeroshot", index, name, tuple(places[name].values()), _all(of(parts, name, "test"))
+        )
         for index, name in enumerate(config.zeroshot)
     ]
-    streams = {"train": tuple(train), "valid": tuple(valid), "test": tuple(test), "zeroshot": tuple(zeroshot)}
+    streams = {
+        "train": tuple(train),
+        "valid": tuple(valid),
+        "test": tuple(test),
+        "zeroshot": tuple(zeroshot),
+    }
     if config.reference is not None:
         name = config.reference
         streams["reference"] = (
-            ExperienceSpec("reference", 0, name, tuple(places[name].values()), _all(of(parts, name, "train"))),
+            ExperienceSpec(
+                "reference", 0, name, tuple(places[name].values()), _all(of(parts, name, "train"))
+            ),
         )
-    tasks = np.concatenate([np.full(len(part.data), config.named.index(part.dataset.name)) for part in parts])
+    tasks = np.concatenate(
+        [np.full(len(part.data), config.named.index(part.dataset.name)) for part in parts]
+    )
     task_classes = tuple(tuple(places[name].values()) for name in config.named)
-    return Plan(config.label_space, table, streams, tasks.astype(np.int64), task_classes), truth.astype(np.int64)
+    return Plan(
+        config.label_space, table, streams, tasks.astype(np.int64), task_classes
+    ), truth.astype(np.int64)
 
 
 def answer_table(
     config: BenchmarkConfig, questions: QuestionsConfig, parts: Sequence[SplitSlice]
 ) -> tuple[tuple[Candidate, ...], dict[str, dict[str, int]]]:
-    """The candidates, and for each dataset the place of each string that counts as one of its answers.
+    """The candidates, and for each dataset the place of each string that counts as one of its
+    answers.
 
-    Datasets of the stream share the candidates of equal strings. Held-out datasets and the reference keep candidates of their
-    own: classes under their templates, or, for questions, the open list.
+    Datasets of the stream share the candidates of equal strings. Held-out datasets and the
+    reference keep candidates of their own: classes under their templates, or, for questions, the
+    open list.
     """
     rows: dict[tuple[str, str], Candidate] = {}
     places: dict[str, dict[str, int]] = {}
@@ -109,21 +130,31 @@ def _places(part: SplitSlice, places: dict[str, int]) -> NDArray[np.int64]:
     return placed(part.dataset, [each.answer for each in _questions(part)], places)
 
 
-def placed(dataset: VqaDataset | ImageDataset, answers: Sequence[str], places: dict[str, int]) -> NDArray[np.int64]:
-    """The place of each answer in the table, or OUTSIDE: equal strings after the dataset's normaliser. Names of classes, which
-    have none, are read by the VQA convention, as what is compared with them is."""
+def placed(
+    dataset: VqaDataset | ImageDataset, answers: Sequence[str], places: dict[str, int]
+) -> NDArray[np.int64]:
+    """The place of each answer in the table, or OUTSIDE: equal strings after the dataset's
+    normaliser. Names of classes, which have none, are read by the VQA convention, as what is
+    compared with them is.
+    """
     known, convention = places, "vqa"
     if isinstance(dataset, VqaDataset):
         convention = dataset.normaliser
     else:
-        known = {NORMALISERS[convention](name.replace("_", " ")): place for name, place in places.items()}
-    return np.array([known.get(NORMALISERS[convention](answer), OUTSIDE) for answer in answers], dtype=np.int64)
+        known = {
+            NORMALISERS[convention](name.replace("_", " ")): place for name, place in places.items()
+        }
+    return np.array(
+        [known.get(NORMALISERS[convention](answer), OUTSIDE) for answer in answers], dtype=np.int64
+    )
 
 
 def _held(part: SplitSlice, truth: NDArray[np.int64], holds: Belongs) -> Ids:
     ids = _all(part)
     places = truth[ids].tolist()
-    mask = [holds(question, place) for question, place in zip(_questions(part), places, strict=True)]
+    mask = [
+        holds(question, place) for question, place in zip(_questions(part), places, strict=True)
+    ]
     return ids[np.array(mask, dtype=np.bool_)]
 
 
@@ -131,7 +162,9 @@ def _held_back(part: SplitSlice, ids: Ids, *, fraction: float) -> NDArray[np.boo
     """The validation share: all questions about some images, drawn by content."""
     assert isinstance(part.data, QuestionSplit)
     identities = part.data.images.hashes or part.data.images.keys
-    drawn = np.array([seed_of("valid questions", identity) / 2**63 < fraction for identity in identities])
+    drawn = np.array(
+        [seed_of("valid questions", identity) / 2**63 < fraction for identity in identities]
+    )
     mask: NDArray[np.bool_] = drawn[part.data.image_rows[ids - part.start]]
     return mask
 

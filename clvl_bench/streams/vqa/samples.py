@@ -1,5 +1,6 @@
-"""Exhibits: what a report must know of a stream of questions, written beside a run's results: the test questions with what
-scoring groups them by, the candidates by name, and small pictures of at most 24 of them.
+"""Exhibits: what a report must know of a stream of questions, written beside a run's results: the
+test questions with what scoring groups them by, the candidates by name, and small pictures of at
+most 24 of them.
 
 Handed out when a run is over: the true answers are in it.
 """
@@ -29,20 +30,26 @@ SIDE = 112
 
 @dataclass(frozen=True)
 class VqaSamples:
-    """`questions` is plain content for a JSON file; `pictures` [shown, SIDE, SIDE, 3] go with its `shown` sample ids."""
+    """`questions` is plain content for a JSON file; `pictures` [shown, SIDE, SIDE, 3] go with its
+    `shown` sample ids.
+    """
 
     questions: dict[str, Any]
     pictures: NDArray[np.uint8]
 
 
-def vqa_samples(plan: Plan, parts: Sequence[SplitSlice], questions: QuestionsConfig | None) -> VqaSamples | None:
+def vqa_samples(
+    plan: Plan, parts: Sequence[SplitSlice], questions: QuestionsConfig | None
+) -> VqaSamples | None:
     """Of the test questions of a stream; None of one that classifies images."""
     if questions is None:
         return None
     asked = [part for part in parts if isinstance(part.data, QuestionSplit)]
     tested = np.concatenate([step.ids for step in plan.streams["test"]])
     given = _given(asked)
-    rows = [_row(int(sample), _part(asked, int(sample)), given, questions) for sample in np.sort(tested)]
+    rows = [
+        _row(int(sample), _part(asked, int(sample)), given, questions) for sample in np.sort(tested)
+    ]
     shown = _chosen(rows)
     content = {
         "answers": [candidate.name for candidate in plan.table],
@@ -55,16 +62,29 @@ def vqa_samples(plan: Plan, parts: Sequence[SplitSlice], questions: QuestionsCon
 
 def _given(asked: Sequence[SplitSlice]) -> set[str]:
     """The answers of the train parts of the stream, as they are compared."""
-    return {_answer(part, each) for part in asked if part.split == "train" for each in _questions(part)}
+    return {
+        _answer(part, each) for part in asked if part.split == "train" for each in _questions(part)
+    }
 
 
-def _row(sample: int, part: SplitSlice, given: set[str], questions: QuestionsConfig) -> dict[str, Any]:
-    """What scoring groups a question by; of a stream with held-out combinations also whether it is of one."""
+def _row(
+    sample: int, part: SplitSlice, given: set[str], questions: QuestionsConfig
+) -> dict[str, Any]:
+    """What scoring groups a question by; of a stream with held-out combinations also whether it is
+    of one.
+    """
     question = _questions(part)[sample - part.start]
     facts = {name: value for name, value in asdict(question).items() if name != "image"}
     answer = _answer(part, question)
     composed = {} if questions.concept is None else {"held_out": held_out(question, questions)}
-    return {"id": sample, "dataset": part.dataset.name, **facts, "answer": answer, "seen": answer in given, **composed}
+    return {
+        "id": sample,
+        "dataset": part.dataset.name,
+        **facts,
+        "answer": answer,
+        "seen": answer in given,
+        **composed,
+    }
 
 
 def _chosen(rows: Sequence[dict[str, Any]]) -> list[int]:
@@ -84,7 +104,9 @@ def _thumbnail(part: SplitSlice, sample: int) -> NDArray[np.uint8]:
     assert data.images.image is not None
     picture = Pillow.fromarray(data.images.image(int(data.image_rows[sample - part.start])))
     scale = SIDE / max(picture.size)
-    small = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
+    small = picture.resize(
+        (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    )
     square = Pillow.new("RGB", (SIDE, SIDE), (128, 128, 128))
     square.paste(small, ((SIDE - small.width) // 2, (SIDE - small.height) // 2))
     return np.asarray(square, dtype=np.uint8)

@@ -1,7 +1,9 @@
-"""The hub's layout of VQA datasets: parquet files with the columns image, question and answer (VQA-RAD, PathVQA, SLAKE).
+"""The hub's layout of VQA datasets: parquet files with the columns image, question and answer
+(VQA-RAD, PathVQA, SLAKE).
 
-The image cell of each row is an encoded picture, bare or as `bytes`; rows about one picture repeat it. Where there is no column
-`answer_type`, a question is closed exactly if its answer is yes or no, and its type is not stated.
+The image cell of each row is an encoded picture, bare or as `bytes`; rows about one picture repeat
+it. Where there is no column `answer_type`, a question is closed exactly if its answer is yes or no,
+and its type is not stated.
 """
 
 import hashlib
@@ -14,10 +16,21 @@ from clvl_bench.core.errors import Damage, Missing, Mistake, unknown
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.catalog.vqa_sources import QuestionParquetSource
 from clvl_bench.data.readers.encoded import encoded_split
-from clvl_bench.data.readers.question_split import CLOSED, OPEN, Question, QuestionSplit, question_split
+from clvl_bench.data.readers.question_split import (
+    CLOSED,
+    OPEN,
+    Question,
+    QuestionSplit,
+    question_split,
+)
 
 COLUMNS = ("image", "question", "answer")
-OPTIONAL = {"answer_type": "answer_type", "type": "content_type", "organ": "location", "modality": "modality"}
+OPTIONAL = {
+    "answer_type": "answer_type",
+    "type": "content_type",
+    "organ": "location",
+    "modality": "modality",
+}
 """Fields of a question, and what the hub's SLAKE calls them."""
 
 
@@ -33,20 +46,34 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
     assert isinstance(source, QuestionParquetSource)
     assert source.path is not None
     if split not in source.files:
-        raise Mistake(f"dataset.{dataset.name}.source.files: {unknown('split', split, source.files)}")
+        raise Mistake(
+            f"dataset.{dataset.name}.source.files: {unknown('split', split, source.files)}"
+        )
     files = sorted(source.path.glob(source.files[split]))
     if not files:
-        raise Missing(f"dataset.{dataset.name}: no file of '{source.path}' is called '{source.files[split]}' ({split})")
+        raise Missing(
+            f"dataset.{dataset.name}: no file of '{source.path}' is called '{source.files[split]}' "
+            f"({split})"
+        )
     rows = [row for file in files for row in _rows(dataset.name, file)]
-    cells = [row["image"]["bytes"] if isinstance(row["image"], dict) else row["image"] for row in rows]
+    cells = [
+        row["image"]["bytes"] if isinstance(row["image"], dict) else row["image"] for row in rows
+    ]
     names = [hashlib.sha256(cell).hexdigest() for cell in cells]
     data = dict(zip(names, cells, strict=True))
     keys = sorted(data)
     images = encoded_split(
-        dataset.name, ("image",), keys, np.zeros(len(keys), dtype=np.int64), lambda row: data[keys[row]],
-        files=[file.resolve() for file in files], policy=source.on_damage,
-    )  # fmt: skip
-    return question_split([_question(name, row) for name, row in zip(names, rows, strict=True)], images)
+        dataset.name,
+        ("image",),
+        keys,
+        np.zeros(len(keys), dtype=np.int64),
+        lambda row: data[keys[row]],
+        files=[file.resolve() for file in files],
+        policy=source.on_damage,
+    )
+    return question_split(
+        [_question(name, row) for name, row in zip(names, rows, strict=True)], images
+    )
 
 
 def _rows(name: str, file: Path) -> list[dict[str, Any]]:
@@ -57,7 +84,9 @@ def _rows(name: str, file: Path) -> list[dict[str, Any]]:
         present = pq.read_schema(file).names
         for column in COLUMNS:
             if column not in present:
-                raise Mistake(f"dataset.{name}.source: {file.name}: {unknown('column', column, present)}")
+                raise Mistake(
+                    f"dataset.{name}.source: {file.name}: {unknown('column', column, present)}"
+                )
         wanted = [*COLUMNS, *(column for column in OPTIONAL.values() if column in present)]
         rows: list[dict[str, Any]] = pq.read_table(file, columns=wanted).to_pylist()
         return rows
@@ -68,7 +97,11 @@ def _rows(name: str, file: Path) -> list[dict[str, Any]]:
 
 def _question(image: str, row: dict[str, Any]) -> Question:
     answer = " ".join(str(row["answer"]).split())
-    stated = {field: " ".join(str(row[column]).split()) for field, column in OPTIONAL.items() if row.get(column) is not None}
+    stated = {
+        field: " ".join(str(row[column]).split())
+        for field, column in OPTIONAL.items()
+        if row.get(column) is not None
+    }
     closed = answer.lower().strip(".") in ("yes", "no")
     answer_type = stated.pop("answer_type", CLOSED if closed else OPEN).upper()
     return Question(image, " ".join(str(row["question"]).split()), answer, answer_type, **stated)

@@ -1,4 +1,6 @@
-"""Readers of questions: any published layout -> a `QuestionSplit`. The module named after a source's `kind` reads it."""
+"""Readers of questions: any published layout -> a `QuestionSplit`. The module named after a
+source's `kind` reads it.
+"""
 
 from importlib import import_module
 
@@ -7,7 +9,9 @@ from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.readers.question_split import QuestionSplit
 
 
-def read_questions(dataset: VqaDataset, split: str, *, partition: str = "official") -> QuestionSplit:
+def read_questions(
+    dataset: VqaDataset, split: str, *, partition: str = "official"
+) -> QuestionSplit:
     """One part (train or test) of a named split of a dataset of questions, in canonical order.
 
     Raises:
@@ -18,14 +22,20 @@ def read_questions(dataset: VqaDataset, split: str, *, partition: str = "officia
     source = dataset.source
     if getattr(source, "path", "") is None:
         raise Missing(
-            f"{dataset.name}: {dataset.title} has no pinned download; get a copy from its publishers and name it in "
-            f'datasets.toml or the benchmark file: [dataset.{dataset.name}] source = {{ path = "{dataset.name}" }}'
+            f"{dataset.name}: {dataset.title} has no pinned download; get a copy from its "
+            f"publishers and name it in "
+            f"datasets.toml or the benchmark file: [dataset.{dataset.name}] source = {{ path = "
+            f'"{dataset.name}" }}'
         )
-    data: QuestionSplit = import_module(f"clvl_bench.data.readers.vqa.{source.kind}").read(dataset, split, partition)
+    data: QuestionSplit = import_module(f"clvl_bench.data.readers.vqa.{source.kind}").read(
+        dataset, split, partition
+    )
     published = dataset.partitions[partition].get(split)
     if published is not None and len(data) + data.skipped != published:
         raise Damage(
-            f"{dataset.name}: {split} of its split {partition} has {len(data) + data.skipped} questions, published are "
-            f"{published}; where yours is another on purpose, set partitions.{partition} = {{}} in [dataset.{dataset.name}]"
+            f"{dataset.name}: {split} of its split {partition} has {len(data) + data.skipped} "
+            f"questions, published are "
+            f"{published}; where yours is another on purpose, set partitions.{partition} = {{}} in "
+            f"[dataset.{dataset.name}]"
         )
     return data

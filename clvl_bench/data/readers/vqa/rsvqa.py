@@ -1,7 +1,9 @@
-"""RSVQA at low and high resolution as published on Zenodo: three JSON files a split, and a folder of GeoTIFF tiles.
+"""RSVQA at low and high resolution as published on Zenodo: three JSON files a split, and a folder
+of GeoTIFF tiles.
 
-An entry that is not `active` belongs to another split. Where an active entry of a split's file is bare, its words are in
-`all_questions.json` and `all_answers.json` (high resolution: `USGSquestions.json`, `USGSanswers.json`), under the same id.
+An entry that is not `active` belongs to another split. Where an active entry of a split's file is
+bare, its words are in `all_questions.json` and `all_answers.json` (high resolution:
+`USGSquestions.json`, `USGSanswers.json`), under the same id.
 """
 
 import json
@@ -12,13 +14,27 @@ from typing import Any
 from clvl_bench.core.errors import Damage, Missing
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.catalog.vqa_sources import RsvqaSource
-from clvl_bench.data.readers.question_split import CLOSED, OPEN, Question, QuestionSplit, question_split
+from clvl_bench.data.readers.question_split import (
+    CLOSED,
+    OPEN,
+    Question,
+    QuestionSplit,
+    question_split,
+)
 from clvl_bench.data.readers.vqa.vqa_rad import image_files
 
 FOLDERS = {"LR": ("Images_LR", "data"), "USGS": ("Data", "Images_HR")}
-WHOLE = {"LR": ("all_questions.json", "all_answers.json"), "USGS": ("USGSquestions.json", "USGSanswers.json")}
+WHOLE = {
+    "LR": ("all_questions.json", "all_answers.json"),
+    "USGS": ("USGSquestions.json", "USGSanswers.json"),
+}
 SPLITS = {"train": "train", "valid": "val", "test": "test"}
-BINS = ((0, "0"), (10, "between 1 and 10"), (100, "between 11 and 100"), (1000, "between 101 and 1000"))
+BINS = (
+    (0, "0"),
+    (10, "between 1 and 10"),
+    (100, "between 11 and 100"),
+    (1000, "between 101 and 1000"),
+)
 MORE = "more than 1000"
 
 
@@ -35,13 +51,23 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
     top, prefix = source.path, f"{source.prefix}_split_{SPLITS[split]}"
     folder = next((top / name for name in FOLDERS[source.prefix] if (top / name).is_dir()), None)
     if folder is None:
-        raise Missing(f"{dataset.name}: {top} has no folder {FOLDERS[source.prefix][0]}; unpack the images there")
-    questions = _entries(dataset.name, top, f"{prefix}_questions.json", "questions", WHOLE[source.prefix][0])
-    answers = _entries(dataset.name, top, f"{prefix}_answers.json", "answers", WHOLE[source.prefix][1])
+        raise Missing(
+            f"{dataset.name}: {top} has no folder {FOLDERS[source.prefix][0]}; unpack the images "
+            f"there"
+        )
+    questions = _entries(
+        dataset.name, top, f"{prefix}_questions.json", "questions", WHOLE[source.prefix][0]
+    )
+    answers = _entries(
+        dataset.name, top, f"{prefix}_answers.json", "answers", WHOLE[source.prefix][1]
+    )
     try:
         found = [_question(entry, answers, source) for entry in questions.values()]
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise Damage(f"{dataset.name}: {prefix}_questions.json is not RSVQA's ({type(error).__name__}: {error})") from None
+        raise Damage(
+            f"{dataset.name}: {prefix}_questions.json is not RSVQA's ({type(error).__name__}: "
+            f"{error})"
+        ) from None
     names = sorted({each.image for each in found})
     return question_split(found, image_files(dataset.name, folder, names, policy=source.on_damage))
 
@@ -58,13 +84,19 @@ def binned(answer: str, *, unit: str = "") -> str:
     return re.sub(r"(\d+)", rf"\1{unit}", MORE)
 
 
-def _question(entry: dict[str, Any], answers: dict[int, dict[str, Any]], source: RsvqaSource) -> Question:
+def _question(
+    entry: dict[str, Any], answers: dict[int, dict[str, Any]], source: RsvqaSource
+) -> Question:
     kind, answer = str(entry["type"]), str(answers[entry["answers_ids"][0]]["answer"])
     if source.binned:
         counted = source.prefix == "LR" and kind == "count"
-        answer = binned(answer) if counted else binned(answer, unit="m2") if kind == "area" else answer
+        answer = (
+            binned(answer) if counted else binned(answer, unit="m2") if kind == "area" else answer
+        )
     answer_type = CLOSED if answer in ("yes", "no", "rural", "urban") else OPEN
-    return Question(f"{entry['img_id']}.tif", " ".join(entry["question"].split()), answer, answer_type, kind)
+    return Question(
+        f"{entry['img_id']}.tif", " ".join(entry["question"].split()), answer, answer_type, kind
+    )
 
 
 def _entries(name: str, top: Path, file: str, key: str, whole: str) -> dict[int, dict[str, Any]]:
@@ -80,6 +112,10 @@ def _load(name: str, file: Path, key: str) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))[key]
         return entries
     except FileNotFoundError:
-        raise Missing(f"{name}: {file} is not there; get all files of the release into one folder") from None
+        raise Missing(
+            f"{name}: {file} is not there; get all files of the release into one folder"
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise Damage(f"{name}: {file} is not RSVQA's JSON ({type(error).__name__}: {error}); get it again") from None
+        raise Damage(
+            f"{name}: {file} is not RSVQA's JSON ({type(error).__name__}: {error}); get it again"
+        ) from None

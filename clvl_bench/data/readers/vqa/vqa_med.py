@@ -1,6 +1,8 @@
-"""VQA-Med 2019 as its organisers publish it: text files of `image|question|answer`, one folder a split.
+"""VQA-Med 2019 as its organisers publish it: text files of `image|question|answer`, one folder a
+split.
 
-Training questions get their type from the files of QAPairsByCategory, test questions from the second field of their own line.
+Training questions get their type from the files of QAPairsByCategory, test questions from the
+second field of their own line.
 """
 
 from pathlib import Path
@@ -8,15 +10,23 @@ from pathlib import Path
 from clvl_bench.core.errors import Damage, Missing
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.catalog.vqa_sources import VqaMedSource
-from clvl_bench.data.readers.question_split import CLOSED, OPEN, Question, QuestionSplit, question_split
+from clvl_bench.data.readers.question_split import (
+    CLOSED,
+    OPEN,
+    Question,
+    QuestionSplit,
+    question_split,
+)
 from clvl_bench.data.readers.vqa.vqa_rad import image_files
 
 TRAIN = "ImageClef-2019-VQA-Med-Training"
 TEST = "VQAMed2019Test"
 CATEGORIES = {
-    "modality": "C1_Modality_train.txt", "plane": "C2_Plane_train.txt", "organ": "C3_Organ_train.txt",
+    "modality": "C1_Modality_train.txt",
+    "plane": "C2_Plane_train.txt",
+    "organ": "C3_Organ_train.txt",
     "abnormality": "C4_Abnormality_train.txt",
-}  # fmt: skip
+}
 
 
 def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
@@ -30,18 +40,30 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
     assert isinstance(source, VqaMedSource)
     assert source.path is not None
     if split == "test":
-        lines = _lines(dataset.name, source.path / TEST / "VQAMed2019_Test_Questions_w_Ref_Answers.txt", fields=4)
-        found = [_question(image, question, answer, kind.strip().lower()) for image, kind, question, answer in lines]
+        lines = _lines(
+            dataset.name,
+            source.path / TEST / "VQAMed2019_Test_Questions_w_Ref_Answers.txt",
+            fields=4,
+        )
+        found = [
+            _question(image, question, answer, kind.strip().lower())
+            for image, kind, question, answer in lines
+        ]
         folder = source.path / TEST / "VQAMed2019_Test_Images"
     else:
         top = source.path / TRAIN
         kinds = {
             (image, question): kind
             for kind, name in CATEGORIES.items()
-            for image, question, _ in _lines(dataset.name, top / "QAPairsByCategory" / name, fields=3)
+            for image, question, _ in _lines(
+                dataset.name, top / "QAPairsByCategory" / name, fields=3
+            )
         }
         lines = _lines(dataset.name, top / "All_QA_Pairs_train.txt", fields=3)
-        found = [_question(image, question, answer, kinds.get((image, question), "")) for image, question, answer in lines]
+        found = [
+            _question(image, question, answer, kinds.get((image, question), ""))
+            for image, question, answer in lines
+        ]
         folder = top / "Train_images"
     names = sorted({each.image for each in found})
     return question_split(found, image_files(dataset.name, folder, names, policy=source.on_damage))
@@ -50,10 +72,17 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
 def _lines(name: str, file: Path, *, fields: int) -> list[list[str]]:
     if not file.is_file():
         raise Missing(f"{name}: {file} is not there; unpack the organisers' archives side by side")
-    rows = [line.split("|") for line in file.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    rows = [
+        line.split("|")
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines()
+        if line.strip()
+    ]
     for number, row in enumerate(rows, start=1):
         if len(row) < fields:
-            raise Damage(f"{name}: {file.name}, line {number}: has {len(row)} fields, {fields} are published; get it again")
+            raise Damage(
+                f"{name}: {file.name}, line {number}: has {len(row)} fields, {fields} are "
+                f"published; get it again"
+            )
     # An answer may hold the separator itself: what is too much belongs to it.
     return [[*row[: fields - 1], "|".join(row[fields - 1 :])] for row in rows]
 
@@ -62,4 +91,6 @@ def _question(image: str, question: str, answer: str, kind: str) -> Question:
     answer = " ".join(answer.split())
     answer_type = CLOSED if answer.lower() in ("yes", "no") else OPEN
     stated = {"type": kind} if kind else {}
-    return Question(f"{image.strip()}.jpg", " ".join(question.split()), answer, answer_type, **stated)
+    return Question(
+        f"{image.strip()}.jpg", " ".join(question.split()), answer, answer_type, **stated
+    )

@@ -1,7 +1,8 @@
 """VQA-RAD as released on OSF: `VQA_RAD Dataset Public.json` and a folder of images.
 
-`question_type` holds compounds and misspellings. The rule: upper case, the first of several types, and the two misspellings
-below read as what they stand for. `phrase_type` says which questions are test questions.
+`question_type` holds compounds and misspellings. The rule: upper case, the first of several types,
+and the two misspellings below read as what they stand for. `phrase_type` says which questions are
+test questions.
 """
 
 import json
@@ -46,7 +47,10 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
     framed: Sequence[dict[str, Any]] = ()
     if split == "train" and partition in ("frames", "frames_train"):
         framed = [row for row in (rows if partition == "frames" else chosen) if _frame(row)]
-    questions = [*(_question(row, str(row["question"])) for row in chosen), *(_question(row, _frame(row)) for row in framed)]
+    questions = [
+        *(_question(row, str(row["question"])) for row in chosen),
+        *(_question(row, _frame(row)) for row in framed),
+    ]
     return question_split(questions, images)
 
 
@@ -57,7 +61,9 @@ def question_type(written: str) -> str:
 
 
 def images_for_testing(rows: Sequence[dict[str, Any]], images: Split) -> set[str]:
-    """A fifth of the images of each organ, drawn by content, so that file names do not matter and copies stay together."""
+    """A fifth of the images of each organ, drawn by content, so that file names do not matter and
+    copies stay together.
+    """
     identity = dict(zip(images.keys, images.hashes, strict=True))
     organs: dict[str, set[str]] = {}
     for row in rows:
@@ -73,21 +79,39 @@ def images_for_testing(rows: Sequence[dict[str, Any]], images: Split) -> set[str
 def _rows(name: str, path: Path) -> list[dict[str, Any]]:
     file = next((path / each for each in JSON_NAMES if (path / each).is_file()), None)
     if file is None:
-        raise Missing(f"{name}: {path} has no file {JSON_NAMES[0]}; name the folder that the release was unpacked to")
+        raise Missing(
+            f"{name}: {path} has no file {JSON_NAMES[0]}; name the folder that the release was "
+            f"unpacked to"
+        )
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))
         for row in rows:
-            row["phrase_type"], row["question"], row["answer"], row["answer_type"], row["question_type"], row["image_organ"]
+            (
+                row["phrase_type"],
+                row["question"],
+                row["answer"],
+                row["answer_type"],
+                row["question_type"],
+                row["image_organ"],
+            )
     except (ValueError, KeyError, TypeError) as error:
-        raise Damage(f"{name}: {file} is not the release's JSON ({type(error).__name__}: {error}); get it again") from None
+        raise Damage(
+            f"{name}: {file} is not the release's JSON ({type(error).__name__}: {error}); get it "
+            f"again"
+        ) from None
     return list(rows)
 
 
 def _images(name: str, source: VqaRadSource, names: Sequence[str]) -> Split:
     assert source.path is not None
-    folder = next((source.path / each for each in IMAGE_FOLDERS if (source.path / each).is_dir()), None)
+    folder = next(
+        (source.path / each for each in IMAGE_FOLDERS if (source.path / each).is_dir()), None
+    )
     if folder is None:
-        raise Missing(f"{name}: {source.path} has no folder {' or '.join(IMAGE_FOLDERS)}; put the release's images there")
+        raise Missing(
+            f"{name}: {source.path} has no folder {' or '.join(IMAGE_FOLDERS)}; put the release's "
+            f"images there"
+        )
     return image_files(name, folder, names, policy=source.on_damage)
 
 
@@ -101,11 +125,24 @@ def image_files(name: str, folder: Path, names: Sequence[str], *, policy: str) -
     files = [folder / each for each in names]
     for file in files:
         if not file.resolve().is_relative_to(folder.resolve()):
-            raise Damage(f"{name}: the image '{file.name}' lies outside {folder}; put a copy in its place")
+            raise Damage(
+                f"{name}: the image '{file.name}' lies outside {folder}; put a copy in its place"
+            )
         if not file.is_file():
-            raise Missing(f"{name}: {folder} has no image {file.relative_to(folder)}, which a question is about")
+            raise Missing(
+                f"{name}: {folder} has no image {file.relative_to(folder)}, which a question is "
+                f"about"
+            )
     labels = np.zeros(len(files), dtype=np.int64)
-    return encoded_split(name, ("image",), names, labels, lambda row: files[row].read_bytes(), files=files, policy=policy)
+    return encoded_split(
+        name,
+        ("image",),
+        names,
+        labels,
+        lambda row: files[row].read_bytes(),
+        files=files,
+        policy=policy,
+    )
 
 
 def _question(row: dict[str, Any], text: str) -> Question:
