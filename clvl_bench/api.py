@@ -7,7 +7,7 @@ a function is called, not before.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import parse
@@ -27,8 +27,24 @@ if TYPE_CHECKING:
     from clvl_bench.runs.grid import Outcome
     from clvl_bench.streams.benchmark import Benchmark
 
-Strategy = StrategyConfig
-"""Who learns: an adapter, plugins and training settings, as a strategy file says it."""
+
+class Strategy(StrategyConfig):
+    """Who learns: an adapter, plugins and training settings, as a strategy file says it.
+
+    Adapter and plugins are configuration objects, or tables with their `kind`; the settings of
+    training come as a table or as a `TrainConfig`.
+
+    Raises:
+        pydantic.ValidationError: a part is not allowed, or parts do not go together.
+
+    Example:
+        >>> import clvl_bench as cb
+        >>> strategy = cb.Strategy(adapter={"kind": "linear"}, train={"lr": 0.01})
+        >>> strategy.adapter.kind, strategy.train.epochs
+        ('linear', 5)
+    """
+
+    version: Literal[1] = 1
 
 
 def run(
