@@ -100,6 +100,17 @@ def config_class(kind: str) -> type[MethodConfig]:
     return found
 
 
+def session_class(kind: str) -> type[MethodConfig] | None:
+    """A configuration class of that kind that only this session has defined; None if none has."""
+    waiting: list[type[MethodConfig]] = [AdapterConfig, PluginConfig]
+    while waiting:
+        config = waiting.pop()
+        if kind_of(config) == kind:
+            return config
+        waiting += config.__subclasses__()
+    return None
+
+
 def load_file(path: Path, *, taken: Iterable[str] = ()) -> tuple[str, ...]:
     """Load the methods of a file, once; returns their kinds.
 

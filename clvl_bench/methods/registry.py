@@ -99,6 +99,12 @@ def _resolved(base: type[M], value: Any) -> Any:
         config = config_class(value["kind"])
     except KeyError:
         config = None
+    if config is None and outside.session_class(value["kind"]) is not None:
+        raise ValueError(
+            f"the kind '{value['kind']}' is a class of this session, which a file or another "
+            "process cannot see; give run() a Strategy with it, or put it into a Python file and "
+            "name that file (--methods FILE.py, methods=[...])"
+        )
     if config is None or not issubclass(config, base):
         module = "adapter" if base is AdapterConfig else "plugin"
         # Without importing anybody's package: what it holds does not matter to this mistake.
