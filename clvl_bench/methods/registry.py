@@ -1,7 +1,8 @@
-"""The registry: which methods there are. It is what lies in `methods/`; nothing is listed anywhere
-else.
+"""The registry: which methods there are. Nothing is listed anywhere.
 
-A method's configuration is imported when its kind is used, its code when it is built.
+They are what lies in `methods/`, what installed packages offer (`outside`), and what a file that
+was named on the command line defines. A method's configuration is imported when its kind is used,
+its code when it is built.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import BeforeValidator, SerializeAsAny
 from pydantic_core import PydanticCustomError
 
+from clvl_bench.core.errors import Mistake, warn
 from clvl_bench.core.rng import keyed
+from clvl_bench.methods import outside
 from clvl_bench.methods._base.config import AdapterConfig, MethodConfig, PluginConfig
 
 if TYPE_CHECKING:
@@ -33,55 +36,90 @@ def shipped_kinds(module: str) -> tuple[str, ...]:
 
 
 def adapter_kinds() -> tuple[str, ...]:
-    """The kinds of all adapters."""
-    return shipped_kinds("adapter")
+    """The kinds of all adapters, those from outside behind the suite's."""
+    return (*shipped_kinds("adapter"), *_outside("adapter"))
 
 
 def plugin_kinds() -> tuple[str, ...]:
-    """The kinds of all plugins."""
-    return shipped_kinds("plugin")
+    """The kinds of all plugins, those from outside behind the suite's."""
+    return (*shipped_kinds("plugin"), *_outside("plugin"))
 
 
-@cache
+def load_methods(files: Sequence[Path]) -> None:
+    """Load the methods of a user's files.
+
+    Raises:
+        Mistake: a file does not load, or defines no method of its own.
+    """
+    taken = (*shipped_kinds("adapter"), *shipped_kinds("plugin"))
+    for file in files:
+        outside.load_file(file, taken=taken)
+
+
 def config_class(kind: str) -> type[MethodConfig]:
     """The configuration class of a kind.
 
     Raises:
         KeyError: there is no method of that kind.
+        Mistake: it is a package's, and cannot be imported.
     """
-    if kind not in (*adapter_kinds(), *plugin_kinds()):
-        raise KeyError(kind)
+    if kind in (*shipped_kinds("adapter"), *shipped_kinds("plugin")):
+        return _shipped_class(kind)
+    return outside.config_class(kind)
+
+
+@cache
+def _shipped_class(kind: str) -> type[MethodConfig]:
     module = import_module(f"clvl_bench.methods.{kind}.config")
-    for value in vars(module).values():
-        if (
-            isinstance(value, type)
-            and issubclass(value, MethodConfig)
-            and value.model_fields["kind"].default == kind
-        ):
-            return value
-    raise AssertionError(f"clvl_bench/methods/{kind}/config.py has no class whose kind is '{kind}'")
+    for config in outside.defined_in(module, MethodConfig):
+        if outside.kind_of(config) == kind:
+            return config
+    raise AssertionError(f"clvl_bench/methods/{kind}/config.py has no class of the kind '{kind}'")
 
 
-def _resolved(base: type[M], kinds: Sequence[str], value: Any) -> Any:
+def _outside(role: str) -> tuple[str, ...]:
+    """Kinds from outside; an installed package that cannot be imported is named and left out."""
+    found = []
+    for kind in outside.kinds():
+        try:
+            if outside.role_of(kind) == role:
+                found.append(kind)
+        except Mistake as error:
+            warn(str(error))
+    return tuple(found)
+
+
+def _resolved(base: type[M], value: Any) -> Any:
     """A table of a file as the configuration of its kind; what is a configuration already stays."""
     if isinstance(value, base):
         return value
     if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
         raise PydanticCustomError("union_tag_not_found", "has no 'kind'")
-    if value["kind"] not in kinds:
-        allowed = ", ".join(f"'{kind}'" for kind in kinds)
-        raise PydanticCustomError(
-            "union_tag_invalid", "unknown kind", {"tag": value["kind"], "expected_tags": allowed}
+    try:
+        config = config_class(value["kind"])
+    except KeyError:
+        config = None
+    if config is None and outside.session_class(value["kind"]) is not None:
+        raise ValueError(
+            f"the kind '{value['kind']}' is a class of this session, which a file or another "
+            "process cannot see; give run() a Strategy with it, or put it into a Python file and "
+            "name that file (--methods FILE.py, methods=[...])"
         )
-    return config_class(value["kind"]).model_validate(value)
+    if config is None or not issubclass(config, base):
+        module = "adapter" if base is AdapterConfig else "plugin"
+        # Without importing anybody's package: what it holds does not matter to this mistake.
+        expected = ", ".join(f"'{kind}'" for kind in (*shipped_kinds(module), *outside.kinds()))
+        context = {"tag": value["kind"], "expected_tags": expected}
+        raise PydanticCustomError("union_tag_invalid", "unknown kind", context)
+    return config.model_validate(value)
 
 
 def _as_adapter(value: Any) -> Any:
-    return _resolved(AdapterConfig, adapter_kinds(), value)
+    return _resolved(AdapterConfig, value)
 
 
 def _as_plugin(value: Any) -> Any:
-    return _resolved(PluginConfig, plugin_kinds(), value)
+    return _resolved(PluginConfig, value)
 
 
 def adapters() -> dict[str, type[AdapterConfig]]:

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from clvl_bench.core.errors import Busy, ClvlError
+from clvl_bench.methods.outside import loaded_files
+from clvl_bench.methods.registry import load_methods
 from clvl_bench.records.run_folder import RESULT, RunFolder
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.lock import is_locked
@@ -115,7 +117,8 @@ def _pass(runs: Sequence[RunConfig], *, results: Path, jobs: int, device: str) -
 
 def _start(results: Path, device: str) -> tuple[Connection, BaseProcess]:
     ours, theirs = multiprocessing.Pipe()
-    process = CONTEXT.Process(target=_work, args=(theirs, results, device), daemon=True)
+    arguments = (theirs, results, device, loaded_files())
+    process = CONTEXT.Process(target=_work, args=arguments, daemon=True)
     process.start()
     theirs.close()
     return ours, process
@@ -146,10 +149,11 @@ def _outcome(
     return Outcome(config, state, reason)
 
 
-def _work(connection: Connection, results: Path, device: str) -> None:
+def _work(connection: Connection, results: Path, device: str, methods: Sequence[Path]) -> None:
     """A worker: runs configurations as they come, until there are none, or nobody is left to
-    tell.
+    tell. It knows the same methods from outside as the process that started it.
     """
+    load_methods(methods)
     with suppress(EOFError, ConnectionError):
         while True:
             config = RunConfig.model_validate_json(connection.recv_bytes())

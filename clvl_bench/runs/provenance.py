@@ -4,6 +4,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from clvl_bench.core.files import file_sha256, sha256, to_json
 from clvl_bench.core.versions import versions_of
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.methods.outside import origin_of
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.streams.duplicates import shared_images
 from clvl_bench.streams.split_slice import SplitSlice
@@ -63,9 +65,18 @@ def provenance(
         "images_in_train_and_test": shared_images(parts),
         "prompts_sha256": sha256(to_json([candidate.prompts for candidate in table])),
         **{role: identity(model) for role, model in models.items() if model is not None},
+        **_outside_methods(config),
         "versions": versions(),
         "device": {"type": device, "name": device_name(device), "machine": platform.machine()},
     }
+
+
+def _outside_methods(config: RunConfig) -> dict[str, Any]:
+    """Where the code of methods that are not the suite's came from, and its hash."""
+    parts = (config.strategy_config.adapter, *config.strategy_config.plugins)
+    found = {part.kind: origin_of(part) for part in parts}
+    told = {kind: asdict(origin) for kind, origin in found.items() if origin is not None}
+    return {"methods": told} if told else {}
 
 
 def _captions(config: RunConfig, part: SplitSlice) -> dict[str, str]:

@@ -387,7 +387,7 @@ def _verified(folder: RunFolder, prepared: Prepared) -> Result:
     result = folder.result()
     prepared.config.refuse_other_kinds(result.provenance["config"], folder=folder.path)
     for what, now in prepared.stands_on.items():
-        if result.provenance[what] != now:
+        if result.provenance.get(what) != now:
             raise Mistake(
                 f"{folder.path} is a finished run with other "
                 f"{'weights' if what == 'backbone' else what}; "

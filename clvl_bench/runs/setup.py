@@ -44,7 +44,9 @@ class Prepared:
         """The data and weights that a run's numbers come from; its id does not hold them."""
         models = ("backbone", "teacher", "answerer")
         return {
-            what: self.provenance[what] for what in ("data", *models) if what in self.provenance
+            what: self.provenance[what]
+            for what in ("data", *models, "methods")
+            if what in self.provenance
         }
 
 

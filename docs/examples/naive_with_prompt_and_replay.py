@@ -15,7 +15,7 @@ import torch
 from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import Naive
 
-from clvl_bench.api import avalanche_benchmark
+from clvl_bench.api import load_benchmark
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.methods._base.adaptation import Adaptation
 from clvl_bench.methods.prompt.config import PromptConfig
@@ -28,7 +28,7 @@ LIMIT = 400
 
 torch.set_num_threads(1)
 backbone = load_backbone("tiny")
-benchmark = avalanche_benchmark("toy_landcover", backbone, limit=LIMIT)
+benchmark = load_benchmark("toy_landcover", backbone, limit=LIMIT)
 scenario, plan = benchmark.scenario, benchmark.view.plan
 
 for name, memory in (("prompt", []), ("prompt_replay", [Replay(memory_size=100, seed=0)])):

@@ -14,7 +14,7 @@ import torch
 from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import Naive, Replay
 
-from clvl_bench.api import avalanche_benchmark
+from clvl_bench.api import load_benchmark
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.training.evaluation import Accuracy, Forgetting, RecordLogger
 
@@ -23,7 +23,7 @@ LIMIT = 400
 
 torch.set_num_threads(1)
 backbone = load_backbone("tiny")
-benchmark = avalanche_benchmark("toy_landcover", backbone, limit=LIMIT)
+benchmark = load_benchmark("toy_landcover", backbone, limit=LIMIT)
 scenario, plan = benchmark.scenario, benchmark.view.plan
 
 for name, template, options in (("naive", Naive, {}), ("replay", Replay, {"mem_size": 100})):

@@ -9,13 +9,13 @@ from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import Naive
 from torch import nn
 
-from clvl_bench.api import avalanche_benchmark
+from clvl_bench.api import load_benchmark
 from clvl_bench.methods.fixmatch.plugin import FixMatch
 from clvl_bench.methods.mean_teacher.plugin import MeanTeacher
 
 
 def trained(tiny, *plugins):
-    benchmark = avalanche_benchmark("toy_few_labels", tiny, limit=80)
+    benchmark = load_benchmark("toy_few_labels", tiny, limit=80)
     torch.manual_seed(0)
     model = nn.Linear(tiny.width, len(benchmark.view.plan.table))
     evaluator = EvaluationPlugin(accuracy_metrics(stream=True), loggers=[], collect_all=False)

@@ -45,9 +45,9 @@ class MethodConfig(Schema):
 
     @classmethod
     def sibling(cls, name: str) -> ModuleType:
-        """The module of that name beside the one that holds this class."""
-        package, _, _ = cls.__module__.rpartition(".")
-        return import_module(f"{package}.{name}")
+        """The module of that name beside `config`; the same module where a method is one file."""
+        package, _, module = cls.__module__.rpartition(".")
+        return import_module(f"{package}.{name}" if module == "config" else cls.__module__)
 
 
 class AdapterConfig(MethodConfig):

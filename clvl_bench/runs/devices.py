@@ -1,0 +1,26 @@
+"""Devices: which one a run takes."""
+
+from clvl_bench.core.errors import Mistake
+
+
+def choose_device(name: str, precision: str = "fp32") -> str:
+    """The device to use: `auto` takes a GPU where there is one.
+
+    Raises:
+        Mistake: there is no such device here, or a CPU was found where half precision was asked
+            for.
+    """
+    import torch
+
+    has_gpu = torch.cuda.is_available()
+    if name == "auto":
+        if precision != "fp32" and not has_gpu:
+            raise Mistake(
+                f"--precision {precision}: there is no GPU here; use fp32, or insist with "
+                "--device cpu"
+            )
+        return "cuda" if has_gpu else "cpu"
+    if name == "cpu" or (name.startswith("cuda") and has_gpu):
+        return name
+    allowed = "auto, cpu, cuda" if has_gpu else "auto, cpu"
+    raise Mistake(f"--device {name}: there is none here; allowed: {allowed}")
