@@ -1,6 +1,6 @@
 """Strict: the base of everything that a file may say, and one line for what it may not."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,8 +18,16 @@ class Schema(BaseModel):
 S = TypeVar("S", bound=Schema)
 
 
-def parse(kind: type[S], content: Mapping[str, Any], *, file: str) -> S:
+Place = Sequence[int | str]
+"""The way to a value in a file: names of tables and fields, numbers in lists."""
+
+
+def parse(kind: type[S], content: Mapping[str, Any], *, file: str | Callable[[Place], str]) -> S:
     """Validate what a file says.
+
+    Args:
+        file: what an error begins with; where several files made the content, a function that names
+            the one that says what stands at a place.
 
     Raises:
         Mistake: one line with the file, the field, what was got, what is allowed, and a near match.
@@ -31,8 +39,9 @@ def parse(kind: type[S], content: Mapping[str, Any], *, file: str) -> S:
         first, *others = sorted(
             error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden"
         )
+        where = file if isinstance(file, str) else file(_place_told(first, content))
         more = f" (and {len(others)} more in this file)" if others else ""
-        raise Mistake(f"{file}: {_explain(first, kind, content)}{more}") from None
+        raise Mistake(f"{where}: {_explain(first, kind, content)}{more}") from None
 
 
 def _explain(error: ErrorDetails, kind: type[BaseModel], content: Mapping[str, Any]) -> str:
@@ -65,6 +74,12 @@ def _explain(error: ErrorDetails, kind: type[BaseModel], content: Mapping[str, A
             )
         case _:
             return f"{field}: got {got}; {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _place_told(error: ErrorDetails, content: Any) -> Place:
+    """The place in the file of what an error is about."""
+    place = _place(error["loc"], content)
+    return [*place, "kind"] if error["type"] == "union_tag_invalid" else place
 
 
 def _place(location: Iterable[int | str], content: Any) -> list[int | str]:
