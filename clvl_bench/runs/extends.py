@@ -185,7 +185,7 @@ def _says(settings: Any, names: Sequence[str]) -> bool:
     """Whether a file's own settings have what these names lead to."""
     for name in names:
         if are_tables(settings):
-            settings = {each.get("kind"): each for each in settings}
+            settings = {str(each.get("kind")): each for each in settings}
         if not isinstance(settings, dict) or name not in settings:
             return False
         settings = settings[name]

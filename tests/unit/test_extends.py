@@ -74,9 +74,10 @@ def test_plugins_meet_by_their_kind_and_new_ones_come_behind(strategy):
     assert config.plugins[1].weight == 3
 
 
-def test_a_plugin_that_stands_twice_in_a_file_is_still_refused(strategy):
+@pytest.mark.parametrize("kind", ["replay", "lwf"], ids=["the parent's", "new"])
+def test_a_plugin_that_stands_twice_in_a_file_is_still_refused(strategy, kind):
     with pytest.raises(Mistake, match="each kind may stand once"):
-        strategy('[[plugins]]\nkind = "lwf"\n[[plugins]]\nkind = "lwf"\n')
+        strategy(f'[[plugins]]\nkind = "{kind}"\n' * 2)
 
 
 def test_one_bound_of_a_memory_takes_the_place_of_the_other(strategy):
@@ -199,6 +200,7 @@ MISTAKES = [
     ('extends = "base.toml"\nwithout = ["version"]', "without: ", "allowed: adapter"),
     ('extends = "base.toml"\nwithout = ["train.epochs.x"]', "without: ", "'x': allowed: none"),
     ('extends = "base.toml"\ntrain.epoch = 1', "train.epoch: ", "did you mean 'epochs'"),
+    ('extends = "base.toml"\nplugins = [{ kind = ["lwf"] }]', "plugins.2: ", "no 'kind'"),
     (
         'extends = "base.toml"\nplugins = [{ kind = "lwf", weight = -1 }]',
         "plugins.2.weight: ",
