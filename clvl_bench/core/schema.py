@@ -50,7 +50,7 @@ def _explain(error: ErrorDetails, kind: type[BaseModel], content: Mapping[str, A
     match error["type"]:
         case "extra_forbidden":
             *parents, name = error["loc"]
-            allowed = _fields(kind, parents)
+            allowed = _fields(kind, parents, content)
             near = near_match(name, allowed) or ("" if parents else _in_a_table(kind, str(name)))
             return f"{field}: unknown field; {near}allowed: {', '.join(allowed)}"
         case "missing":
@@ -98,10 +98,13 @@ def _place(location: Iterable[int | str], content: Any) -> list[int | str]:
     return place
 
 
-def _fields(kind: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
-    """The fields allowed at a location below `kind`."""
+def _fields(kind: type[BaseModel], parents: Iterable[int | str], content: Any) -> list[str]:
+    """The fields allowed at a location of the content, which is one of `kind`."""
     models = [kind]
     for part in parents:
+        inside = isinstance(content, list) and isinstance(part, int) and part < len(content)
+        if inside or (isinstance(content, Mapping) and part in content):
+            content = content[part]
         inner: list[type[BaseModel]] = []
         for model in models:
             if isinstance(part, str) and part in model.model_fields:
@@ -110,8 +113,31 @@ def _fields(kind: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
                 model.model_fields["kind"].annotation
             ):
                 inner.append(model)
-        models = inner or models
+        models = _of_kind(inner or models, content)
     return list(dict.fromkeys(name for model in models for name in model.model_fields))
+
+
+def _of_kind(models: list[type[BaseModel]], table: Any) -> list[type[BaseModel]]:
+    """The models, or where a table names the kind of one that is derived from them, that one.
+
+    A field that takes any method is annotated with the base of all of them. The derived class is
+    there, because the table was validated by it.
+    """
+    if not isinstance(table, Mapping) or "kind" not in table:
+        return models
+    derived = [each for model in models for each in _derived(model)]
+    named = [each for each in derived if each.model_fields["kind"].default == table["kind"]]
+    return named or models
+
+
+def _derived(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """The classes derived from a model, near and far, that have a kind."""
+    found = []
+    for each in model.__subclasses__():
+        if "kind" in each.model_fields:
+            found.append(each)
+        found += _derived(each)
+    return found
 
 
 def _in_a_table(kind: type[BaseModel], name: str) -> str:
