@@ -13,7 +13,7 @@ from clvl_bench.data.catalog.sources import FeaturesSource
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.report.runs import RUNS, Origin, origins
 from clvl_bench.runs.config import RunConfig
-from clvl_bench.runs.files import shipped
+from clvl_bench.runs.toml_files import shipped
 
 FLOAT_BYTES, HALF_BYTES = 4, 2
 

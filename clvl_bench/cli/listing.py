@@ -24,7 +24,8 @@ from clvl_bench.data.readers.reading import is_here
 from clvl_bench.methods._base.config import MethodConfig
 from clvl_bench.methods.registry import adapters, plugins
 from clvl_bench.metrics.continual import METRICS
-from clvl_bench.runs.files import load, locate, names
+from clvl_bench.runs.files import load
+from clvl_bench.runs.toml_files import locate, names
 from clvl_bench.streams.config import BenchmarkConfig
 
 Rows = list[tuple[str, ...]]

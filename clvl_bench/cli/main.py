@@ -198,13 +198,27 @@ def compare(
 
 
 @app.command()
-def check(files: Annotated[list[Path], typer.Argument(help="TOML files.")]) -> None:
+def check(
+    files: Annotated[list[Path], typer.Argument(help="TOML files.")],
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--resolved", help="Print one file whole: with what it extends, defaults included."
+        ),
+    ] = False,
+) -> None:
     """Validate files without running anything."""
     from clvl_bench.runs.files import check as check_file
+    from clvl_bench.runs.files import resolved
 
+    if whole and len(files) > 1:
+        raise Mistake(f"--resolved: got {len(files)} files; give one, so that it can be saved")
     for file in files:
         if not file.is_file():
             raise Mistake(f"{file}: no such file")
+        if whole:
+            print(resolved(file))
+            continue
         sort, _ = check_file(file)
         print(f"{file}: a valid {sort}")
 
@@ -363,8 +377,8 @@ def _result_folders(names: list[str], results: Path) -> list[Path]:
     Raises:
         Mistake: a name is neither.
     """
-    from clvl_bench.runs.files import names as known
     from clvl_bench.runs.files import runs_of
+    from clvl_bench.runs.toml_files import names as known
 
     folders: list[Path] = []
     for name in names or [str(results)]:

@@ -19,7 +19,7 @@ from clvl_bench.report.summary import mixture, summary
 from clvl_bench.report.tables import terminal_table
 from clvl_bench.report.writing import write_report
 from clvl_bench.runs.config import RunConfig
-from clvl_bench.runs.files import shipped
+from clvl_bench.runs.toml_files import shipped
 
 
 def show_result(result: Result, results: Path) -> None:

@@ -1,6 +1,6 @@
 """Strict: the base of everything that a file may say, and one line for what it may not."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,8 +18,16 @@ class Schema(BaseModel):
 S = TypeVar("S", bound=Schema)
 
 
-def parse(kind: type[S], content: Mapping[str, Any], *, file: str) -> S:
+Place = Sequence[int | str]
+"""The way to a value in a file: names of tables and fields, numbers in lists."""
+
+
+def parse(kind: type[S], content: Mapping[str, Any], *, file: str | Callable[[Place], str]) -> S:
     """Validate what a file says.
+
+    Args:
+        file: what an error begins with; where several files made the content, a function that names
+            the one that says what stands at a place.
 
     Raises:
         Mistake: one line with the file, the field, what was got, what is allowed, and a near match.
@@ -31,8 +39,9 @@ def parse(kind: type[S], content: Mapping[str, Any], *, file: str) -> S:
         first, *others = sorted(
             error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden"
         )
+        where = file if isinstance(file, str) else file(_place_told(first, content))
         more = f" (and {len(others)} more in this file)" if others else ""
-        raise Mistake(f"{file}: {_explain(first, kind, content)}{more}") from None
+        raise Mistake(f"{where}: {_explain(first, kind, content)}{more}") from None
 
 
 def _explain(error: ErrorDetails, kind: type[BaseModel], content: Mapping[str, Any]) -> str:
@@ -41,7 +50,7 @@ def _explain(error: ErrorDetails, kind: type[BaseModel], content: Mapping[str, A
     match error["type"]:
         case "extra_forbidden":
             *parents, name = error["loc"]
-            allowed = _fields(kind, parents)
+            allowed = _fields(kind, parents, content)
             near = near_match(name, allowed) or ("" if parents else _in_a_table(kind, str(name)))
             return f"{field}: unknown field; {near}allowed: {', '.join(allowed)}"
         case "missing":
@@ -67,6 +76,12 @@ def _explain(error: ErrorDetails, kind: type[BaseModel], content: Mapping[str, A
             return f"{field}: got {got}; {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
+def _place_told(error: ErrorDetails, content: Any) -> Place:
+    """The place in the file of what an error is about."""
+    place = _place(error["loc"], content)
+    return [*place, "kind"] if error["type"] == "union_tag_invalid" else place
+
+
 def _place(location: Iterable[int | str], content: Any) -> list[int | str]:
     """The part of an error's location that stands in the file (pydantic adds the tags of
     unions).
@@ -83,10 +98,13 @@ def _place(location: Iterable[int | str], content: Any) -> list[int | str]:
     return place
 
 
-def _fields(kind: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
-    """The fields allowed at a location below `kind`."""
+def _fields(kind: type[BaseModel], parents: Iterable[int | str], content: Any) -> list[str]:
+    """The fields allowed at a location of the content, which is one of `kind`."""
     models = [kind]
     for part in parents:
+        inside = isinstance(content, list) and isinstance(part, int) and part < len(content)
+        if inside or (isinstance(content, Mapping) and part in content):
+            content = content[part]
         inner: list[type[BaseModel]] = []
         for model in models:
             if isinstance(part, str) and part in model.model_fields:
@@ -95,8 +113,31 @@ def _fields(kind: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
                 model.model_fields["kind"].annotation
             ):
                 inner.append(model)
-        models = inner or models
+        models = _of_kind(inner or models, content)
     return list(dict.fromkeys(name for model in models for name in model.model_fields))
+
+
+def _of_kind(models: list[type[BaseModel]], table: Any) -> list[type[BaseModel]]:
+    """The models, or where a table names the kind of one that is derived from them, that one.
+
+    A field that takes any method is annotated with the base of all of them. The derived class is
+    there, because the table was validated by it.
+    """
+    if not isinstance(table, Mapping) or "kind" not in table:
+        return models
+    derived = [each for model in models for each in _derived(model)]
+    named = [each for each in derived if each.model_fields["kind"].default == table["kind"]]
+    return named or models
+
+
+def _derived(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """The classes derived from a model, near and far, that have a kind."""
+    found = []
+    for each in model.__subclasses__():
+        if "kind" in each.model_fields:
+            found.append(each)
+        found += _derived(each)
+    return found
 
 
 def _in_a_table(kind: type[BaseModel], name: str) -> str:

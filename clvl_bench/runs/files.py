@@ -1,162 +1,57 @@
 """Files: TOML by name or path, overrides from the command line, and runs made of them."""
 
-import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import clvl_bench
-from clvl_bench.core.errors import Mistake, near_match, some, unknown
+from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import Schema, parse
+from clvl_bench.core.toml_text import to_toml
 from clvl_bench.data.catalog.sources import FeaturesSource
-from clvl_bench.methods._base.memory_config import BOUNDS
 from clvl_bench.runs.config import RunConfig, without_folders
 from clvl_bench.runs.experiment import ExperimentConfig
-from clvl_bench.streams import config as benchmarks
+from clvl_bench.runs.extends import Resolved, resolve
+from clvl_bench.runs.overrides import lay_override
+from clvl_bench.runs.own_copies import localised, with_own_copies
+from clvl_bench.runs.toml_files import locate, read_toml, shown
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.training.config import StrategyConfig
-
-FOLDERS: dict[str, str] = {
-    "benchmark": "benchmarks", "strategy": "experiments/strategies", "experiment": "experiments",
-}  # fmt: skip
-"""Where the files of each sort live, here and in an installed package."""
-
-OWN_COPIES = "datasets.toml"
-"""Where a user says, once for all benchmarks, where datasets lie on this machine."""
 
 _CONFIGS: dict[str, type[Schema]] = {
     "benchmark": BenchmarkConfig, "strategy": StrategyConfig, "experiment": ExperimentConfig,
 }  # fmt: skip
 
 
-def shipped() -> Path:
-    """The folder above the shipped benchmarks/ and experiments/: inside the package if installed,
-    else the checkout.
-    """
-    package = Path(clvl_bench.__file__).parent
-    inside = package / "shipped"
-    return inside if inside.is_dir() else package.parent
-
-
-def names(sort: str) -> list[str]:
-    """The names of all files of a sort, the current folder's and the shipped ones."""
-    folders = (Path.cwd() / FOLDERS[sort], shipped() / FOLDERS[sort])
-    return sorted(
-        {file.stem for folder in folders if folder.is_dir() for file in folder.glob("*.toml")}
-    )
-
-
-def locate(sort: str, name: str) -> Path:
-    """The file behind a name or a path.
-
-    Raises:
-        Mistake: there is none; names a near match.
-    """
-    listed = "" if sort == "experiment" else f"clvl-bench list {Path(FOLDERS[sort]).name}"
-    if name.endswith(".toml") or "/" in name:
-        path = Path(name).expanduser()
-        if not path.is_file():
-            raise Mistake(
-                f"{name}: no such file; give the path of a TOML file, or a name: "
-                f"{some(name, names(sort), listed=listed)}"
-            )
-        return path
-    for folder in (Path.cwd(), shipped()):
-        path = folder / FOLDERS[sort] / f"{name}.toml"
-        if path.is_file():
-            return path
-    raise Mistake(unknown(sort, name, names(sort), listed=listed))
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The content of a TOML file.
-
-    Raises:
-        Mistake: it is not TOML, or not text.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise Mistake(f"{_shown(path)}: is not valid TOML: {error}; strings need quotes") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise Mistake(f"{_shown(path)}: cannot be read: {error}") from None
-
-
 def load(sort: str, name: str, overrides: Sequence[str] = ()) -> Schema:
-    """A validated file, with overrides laid over it first.
+    """A validated file: what it extends first, then its own settings, then the overrides.
 
     Raises:
         Mistake: the file or an override says something that is not allowed.
     """
-    path = locate(sort, name)
-    return _validated(sort, read_toml(path), path, overrides)
+    return _validated(sort, resolve(sort, locate(sort, name)), overrides)
 
 
-def _validated(
-    sort: str, content: dict[str, Any], path: Path, overrides: Sequence[str] = ()
-) -> Schema:
+def _validated(sort: str, told: Resolved, overrides: Sequence[str] = ()) -> Schema:
+    content = told.content
     for override in overrides:
-        _override(content, override, _CONFIGS[sort])
-    if sort == "experiment":
-        content = {**content, **_found_beside(content, path.resolve().parent)}
-    if sort == "benchmark":
-        content = _with_own_copies(_localised(content, path))
-    laid_over = " ".join(
-        f"--set {'benchmark.' * (sort == 'benchmark')}{override}" for override in overrides
-    )
-    return parse(
-        _CONFIGS[sort],
-        content,
-        file=f"{_shown(path)} with {laid_over}" if overrides else _shown(path),
-    )
+        lay_override(content, override, _CONFIGS[sort])
+    file = shown(told.path)
+    if not overrides:
+        return parse(_CONFIGS[sort], _placed(sort, content, told.path), file=told.said_by)
+    prefix = "benchmark." if sort == "benchmark" else ""
+    options = " ".join(f"--set {prefix}{override}" for override in overrides)
+    return parse(_CONFIGS[sort], _placed(sort, content, told.path), file=f"{file} with {options}")
 
 
-def _localised(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = benchmarks.localised(content, base=path.resolve().parent)
-    except ValueError as error:
-        raise Mistake(f"{_shown(path)}: {error}") from None
-    return found
-
-
-def _with_own_copies(content: dict[str, Any]) -> dict[str, Any]:
-    """A benchmark with the user's own copies of the datasets that it names: the tables
-    `[dataset.<name>]` of datasets.toml in the current folder, or of the file that CLVL_DATASETS
-    names. What the benchmark says itself comes first.
-
-    Raises:
-        Mistake: the file is named and not there, or says something that is not allowed.
+def _placed(sort: str, content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The content of a file with the places of what it names on this machine: data of a benchmark,
+    files of an experiment.
     """
-    chosen = os.environ.get("CLVL_DATASETS")
-    path = Path(chosen or OWN_COPIES).expanduser()
-    if not path.is_file():
-        if chosen:
-            raise Mistake(
-                f"CLVL_DATASETS: {chosen}: no such file; name a TOML file with tables "
-                f"[dataset.<name>], or unset it"
-            )
-        return content
-    copies = read_toml(path)
-    stray = [key for key in copies if key != "dataset"]
-    if stray or not isinstance(copies.get("dataset", {}), dict):
-        raise Mistake(
-            f"{_shown(path)}: got '{(stray or ['dataset'])[0]}'; holds tables [dataset.<name>] and "
-            f"nothing else"
-        )
-    if not isinstance(content.get("dataset", {}), dict):
-        return content
-    names = [content.get("reference")]
-    for field in ("datasets", "zeroshot"):
-        names += content[field] if isinstance(content.get(field), list) else []
-    wanted = {name: table for name, table in copies.get("dataset", {}).items() if name in names}
-    return {
-        **content,
-        "dataset": {
-            **_localised({"dataset": wanted}, path)["dataset"],
-            **content.get("dataset", {}),
-        },
-    }
+    if sort == "experiment":
+        return {**content, **_found_beside(content, path.resolve().parent)}
+    if sort == "benchmark":
+        return with_own_copies(localised(content, path))
+    return content
 
 
 def _found_beside(content: Mapping[str, Any], folder: Path) -> dict[str, list[Any]]:
@@ -187,19 +82,49 @@ def check(path: Path) -> tuple[str, Schema]:
     Raises:
         Mistake: as `load`; for an experiment also when a file that it names is wrong.
     """
-    content = read_toml(path)
-    sort = max(
-        _CONFIGS, key=lambda sort: (len(set(_CONFIGS[sort].model_fields) & set(content)), sort)
-    )
-    if not set(_CONFIGS[sort].model_fields) & (set(content) - {"version"}):
-        raise Mistake(
-            f"{_shown(path)}: is no benchmark, strategy or experiment: none of their fields is in "
-            f"it"
-        )
-    config = _validated(sort, content, path)
+    sort = _sort_of(path)
+    config = _validated(sort, resolve(sort, path))
     if isinstance(config, ExperimentConfig):
         runs_of(config)
     return sort, config
+
+
+def _sort_of(path: Path) -> str:
+    """The sort whose fields the file has most of; what it leaves out of a parent counts as well."""
+    content = read_toml(path)
+    fields = set(content)
+    if isinstance(content.get("without"), list):
+        fields |= {str(name).partition(".")[0] for name in content["without"]}
+    fields.discard("version")  # every sort has one
+    counts = {sort: len(fields & set(config.model_fields)) for sort, config in _CONFIGS.items()}
+    if not any(counts.values()):
+        raise Mistake(
+            f"{shown(path)}: is no benchmark, strategy or experiment: none of their fields is in it"
+        )
+    return max(counts, key=lambda sort: (counts[sort], sort))
+
+
+def resolved(path: Path) -> str:
+    """The whole configuration of a file as TOML, with all that it extends and with defaults. Saved
+    as a file it is the same configuration.
+
+    Raises:
+        Mistake: as `check`.
+    """
+    sort, config = check(path)
+    content = config.model_dump(mode="json")
+    if sort == "benchmark":
+        # The configuration has whole declarations, which no file may say of a dataset of the suite.
+        told = _placed(sort, resolve(sort, path).content, path)
+        del content["question_dataset"]
+        content["dataset"] = told.get("dataset") or None
+    return f"{_headline(path)}\n{to_toml(content)}"
+
+
+def _headline(path: Path) -> str:
+    """The comment that a file begins with, or another that says where the settings are from."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return lines[0] if lines and lines[0].startswith("# ") else f"# {path.name}, resolved."
 
 
 def run_config(
@@ -302,51 +227,3 @@ def _label(name: str, overrides: Sequence[str]) -> str:
     pairs = (override.partition("=") for override in overrides)
     told = [f"{key}={without_folders(value)}" for key, _, value in pairs]
     return f"{stem}[{','.join(told)}]" if told else stem
-
-
-def _override(content: dict[str, Any], override: str, config: type[Schema]) -> None:
-    """Lay `a.b=value` over parsed TOML; a list of tables (plugins) is entered by the `kind` of its
-    members.
-    """
-    key, _, text = override.partition("=")
-    *parents, name = key.strip().split(".")
-    place: Any = content
-    for depth, part in enumerate(parents):
-        if isinstance(place, list):
-            found = [member for member in place if member.get("kind") == part]
-            if not found:
-                kinds = [str(member.get("kind")) for member in place]
-                raise Mistake(f"--set {override}: {unknown(parents[depth - 1], part, kinds)}")
-            place = found[0]
-        else:
-            if depth == 0 and part not in config.model_fields:
-                allowed = [*config.model_fields, "benchmark"]
-                raise Mistake(
-                    f"--set {override}: unknown '{part}'; {near_match(part, allowed)}allowed: "
-                    f"{', '.join(allowed)}"
-                )
-            if part == "plugins" and part not in place:
-                raise Mistake(
-                    f"--set {override}: this strategy has no plugins; add them in a file of your "
-                    f"own"
-                )
-            place = place.setdefault(part, {})
-    for bound in BOUNDS if name in BOUNDS else ():
-        place.pop(bound, None)
-    place[name] = _value(text.strip())
-
-
-def _value(text: str) -> Any:
-    """A TOML value, or where it is none, a string: `lr=0.1`, `sizes=[5, 5]`, `label_space=seen`."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _shown(path: Path) -> str:
-    """A path as the user would write it: relative where it lies below the current folder."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

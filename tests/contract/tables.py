@@ -3,7 +3,6 @@ nothing is listed here.
 """
 
 import pkgutil
-import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from clvl_bench.methods.registry import adapters
-from clvl_bench.runs.files import FOLDERS
+from clvl_bench.runs.extends import resolve
+from clvl_bench.runs.toml_files import FOLDERS
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = [
@@ -43,8 +43,8 @@ def offering(package: ModuleType, function: str) -> dict[str, ModuleType]:
 
 
 def written(path: Path, part: str) -> list[dict[str, Any]]:
-    """The tables `adapter` or `plugins` of a strategy file, as they stand there."""
-    content = tomllib.loads(path.read_text(encoding="utf-8")).get(part, [])
+    """The tables `adapter` or `plugins` of a strategy file, with what it extends."""
+    content = resolve("strategy", path).content.get(part, [])
     return [content] if isinstance(content, dict) else content
 
 

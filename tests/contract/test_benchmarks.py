@@ -12,8 +12,9 @@ from contract.tables import ROOT
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.readers.reading import is_here
 from clvl_bench.report.matrices import of_records
-from clvl_bench.runs.files import load, names, run_config
+from clvl_bench.runs.files import load, run_config
 from clvl_bench.runs.runner import run
+from clvl_bench.runs.toml_files import names
 from clvl_bench.streams.config import BenchmarkConfig
 
 BENCHMARKS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.toml"))

@@ -16,8 +16,9 @@ from clvl_bench.data.catalog.listing import DATASETS
 from clvl_bench.data.catalog.sources import OwnCopySource
 from clvl_bench.metrics.continual import METRICS
 from clvl_bench.runs.experiment import ExperimentConfig
-from clvl_bench.runs.files import runs_of
+from clvl_bench.runs.files import load, runs_of
 from clvl_bench.streams.config import BenchmarkConfig
+from clvl_bench.training.config import StrategyConfig
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("results/*.md")])
 HEAD = 'version = 1\nscenario = "joint"\nlabel_space = "dataset"\n'
@@ -86,12 +87,22 @@ def test_the_page_names_every_dataset_that_one_must_bring():
 
 
 def test_the_experiment_on_the_page_is_valid_and_has_as_many_runs_as_it_says():
-    plain, sweep = blocks("docs/running.md", "toml")
+    plain, sweep, _ = blocks("docs/running.md", "toml")
     config = parse(ExperimentConfig, tomllib.loads(plain), file="docs/running.md")
     assert f"an experiment of {len(runs_of(config))} runs" in plain
     config = parse(ExperimentConfig, tomllib.loads(sweep), file="docs/running.md")
     assert len(runs_of(config)) == 2 * 3 * 3
     assert "2 strategies x 3 rates x 3 class orders" in sweep
+
+
+def test_the_strategy_that_extends_another_on_the_page_is_what_its_comments_say(tmp_path):
+    (tmp_path / "mine.toml").write_text(blocks("docs/running.md", "toml")[2])
+    mine, zscl = load("strategy", str(tmp_path / "mine.toml")), load("strategy", "zscl")
+    assert isinstance(mine, StrategyConfig)
+    assert isinstance(zscl, StrategyConfig)
+    assert [each.kind for each in mine.plugins] == ["distillation", "weight_l2", "replay"]
+    assert mine.plugins[0] == zscl.plugins[0].model_copy(update={"batch_size": 32})
+    assert mine.train == zscl.train.model_copy(update={"classes": "seen"})
 
 
 def test_the_page_defines_every_metric_and_no_other():

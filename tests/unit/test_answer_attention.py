@@ -11,7 +11,8 @@ from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.questions import QuestionInputs
 from clvl_bench.methods.answer_attention.config import AttentionConfig
 from clvl_bench.methods.registry import build_adapter
-from clvl_bench.runs.files import run_config, shipped
+from clvl_bench.runs.files import run_config
+from clvl_bench.runs.toml_files import shipped
 from clvl_bench.streams.reading import read_parts
 
 TABLE = tuple(Candidate(name, "d", ("{question} {}.",)) for name in ("yes", "no"))

@@ -19,6 +19,9 @@ DuplicatesPolicy = Literal["report", "error", "skip"]
 """What to do about test images that are among the training images as well: count them, stop, or
 leave them out of the test."""
 
+SOURCE_PATHS = ("path", "text", "split_file")
+"""Settings of a source that are paths of files or folders."""
+
 
 class ImageDataset(Schema):
     """An image classification dataset.
@@ -141,7 +144,7 @@ def localised(content: Any, *, base: Path, declared: bool = False) -> Any:
     if not isinstance(content.get("source"), dict):
         return content
     source = dict(content["source"])
-    for key in ("path", "text", "split_file"):
+    for key in SOURCE_PATHS:
         if isinstance(source.get(key), str):
             source[key] = _existing(f"source.{key}", source[key], base)
         elif isinstance(source.get(key), dict):
@@ -157,6 +160,32 @@ def localised(content: Any, *, base: Path, declared: bool = False) -> Any:
     ):
         content["classes"] = folder_classes(source["path"])
     return {**content, "source": source}
+
+
+def anchored(content: Any, *, base: Path) -> Any:
+    """A dataset table with its relative paths as absolute ones that count from `base`; whether they
+    exist is left to `localised`.
+    """
+    if not isinstance(content, dict):
+        return content
+    moved = dict(content)
+    for key in ("labels", "classes", "captions"):
+        if isinstance(content.get(key), str):
+            moved[key] = _absolute(content[key], base)
+    if isinstance(content.get("source"), dict):
+        source = dict(content["source"])
+        for key in SOURCE_PATHS:
+            if key in source:
+                source[key] = _absolute(source[key], base)
+        moved["source"] = source
+    return moved
+
+
+def _absolute(path: Any, base: Path) -> Any:
+    """A path of a file, or one for each split, from `base`."""
+    if isinstance(path, dict):
+        return {name: _absolute(each, base) for name, each in path.items()}
+    return str(base / path) if isinstance(path, str) else path
 
 
 def folder_classes(path: Path) -> tuple[str, ...]:
