@@ -1,6 +1,7 @@
-"""Methods from outside: the page's own example as a file, as a package, in a session; and broken ones.
+"""Methods from outside: the page's own example as a file, a package, in a session; broken ones.
 
-A method with a loss and parameters of its own is one file and one strategy file; nothing is edited.
+A method with a loss and parameters of its own is one file and one strategy file; nothing else is
+edited.
 """
 
 import json
