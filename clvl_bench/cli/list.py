@@ -1,0 +1,20 @@
+"""The verb `list`: what there is. The tables are made in `listing`."""
+
+from typing import Annotated
+
+import typer
+
+
+def list_(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="datasets, benchmarks, strategies, adapters, plugins, backbones, answerers or "
+            "metrics; or a kind of one."
+        ),
+    ] = "all",
+) -> None:
+    """Show what there is."""
+    from clvl_bench.cli.listing import show
+
+    show(what)
