@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from clvl_bench.backbones.catalog import find, folder_of
 from clvl_bench.data.catalog.declaration import ImageDataset
@@ -20,92 +21,89 @@ FLOAT_BYTES, HALF_BYTES = 4, 2
 
 def estimate(runs: Sequence[RunConfig], results: Path) -> list[str]:
     """Three lines: time, memory, disk; and one more where patch tokens are held in memory."""
+    lines = [*_time_and_memory(runs, results), f"Disk      {_disk(runs)}"]
     patches = _patches(runs)
-    return [*_three(runs, results), *([] if patches is None else [patches])]
+    if patches is not None:
+        lines.append(patches)
+    return lines
 
 
-def _three(runs: Sequence[RunConfig], results: Path) -> list[str]:
+def _time_and_memory(runs: Sequence[RunConfig], results: Path) -> list[str]:
     known = _committed(results)
-    alike = [[origin for origin in known if _same_kind(origin, config)] for config in runs]
-    measured = [origins for origins in alike if origins]
+    seconds = 0.0
+    peak = 0.0
+    measured = 0
+    for config in runs:
+        alike = [origin for origin in known if _same_kind(origin, config)]
+        if alike:
+            seconds += mean(origin.train_seconds + origin.evaluate_seconds for origin in alike)
+            peak = max(peak, *(origin.peak_memory_mib for origin in alike))
+            measured += 1
     if not measured:
-        return [
-            "Time      not known: no committed run is of this kind",
-            "Memory    not known",
-            f"Disk      {_disk(runs)}",
-        ]
-    seconds = sum(
-        mean(origin.train_seconds + origin.evaluate_seconds for origin in origins)
-        for origins in measured
-    )
-    peak = max(origin.peak_memory_mib for origins in measured for origin in origins)
-    share = (
-        ""
-        if len(measured) == len(runs)
-        else f" for {len(measured)} of {len(runs)} runs, the others are not known"
-    )
+        return ["Time      not known: no committed run is of this kind", "Memory    not known"]
+    share = ""
+    if measured < len(runs):
+        share = f" for {measured} of {len(runs)} runs, the others are not known"
     return [
         f"Time      {_duration(seconds)} of one core, as committed runs took it{share}",
         f"Memory    {peak:.0f} MiB a run, the most that committed runs took",
-        f"Disk      {_disk(runs)}",
     ]
 
 
 def _committed(results: Path) -> list[Origin]:
     """All committed runs: a folder may be called by its experiment, and hold several benchmarks."""
-    roots = dict.fromkeys((results.resolve(), (shipped() / "results").resolve()))
-    return [
-        origin
-        for root in roots
-        for file in sorted(root.glob(f"*/{RUNS}"))
-        for origin in origins(file.parent)
-    ]
+    found: list[Origin] = []
+    # Results may be the shipped ones: each folder counts once.
+    for root in dict.fromkeys((results.resolve(), (shipped() / "results").resolve())):
+        for file in sorted(root.glob(f"*/{RUNS}")):
+            found += origins(file.parent)
+    return found
 
 
 def _same_kind(origin: Origin, config: RunConfig) -> bool:
     limit = "" if config.limit is None else str(config.limit)
-    mine = (
-        config.benchmark,
-        config.benchmark_config.label_space,
-        config.strategy,
-        config.backbone_name,
-        limit,
-    )
     return (
-        origin.benchmark,
-        origin.label_space,
-        origin.strategy,
-        origin.backbone,
-        origin.limit,
-    ) == mine
+        origin.benchmark == config.benchmark
+        and origin.label_space == config.benchmark_config.label_space
+        and origin.strategy == config.strategy
+        and origin.backbone == config.backbone_name
+        and origin.limit == limit
+    )
 
 
 def _disk(runs: Sequence[RunConfig]) -> str:
     """The features that frozen towers give of all images, once for all runs."""
-    images: dict[tuple[str, str], int | None] = {}
-    widths = set()
+    images, widths = _images_and_widths(runs)
+    if not images:
+        return "no features to keep: they are given"
+    count = sum(number or 0 for number in images.values())
+    width = widths.pop() if len(widths) == 1 else None
+    if width is None:
+        kept = "features of unknown width"
+    else:
+        kept = f"{count * width * FLOAT_BYTES / 2**20:.1f} MiB of features"
+    unknown = sorted({name for (name, _), number in images.items() if number is None})
+    rest = f", beside {', '.join(unknown)}, whose size is not declared" if unknown else ""
+    return f"{count:,} images: {kept}, kept once for all runs{rest}"
+
+
+SplitSizes = dict[tuple[str, str], int | None]
+"""(dataset, split) -> images that are read of it; None where the size is not declared."""
+
+
+def _images_and_widths(runs: Sequence[RunConfig]) -> tuple[SplitSizes, set[int | None]]:
+    """What all runs read of images, and the widths of their backbones' features."""
+    images: SplitSizes = {}
+    widths: set[int | None] = set()
     for config in runs:
         for name, split in config.benchmark_config.splits:
             dataset = config.benchmark_config.declared(name)
-            if not isinstance(dataset.source, FeaturesSource):
-                size = _size(dataset, split)
-                limit = config.limit
-                images[name, split] = (
-                    size if limit is None else limit if size is None else min(limit, size)
-                )
-                widths.add(_width(config.backbone))
-    if not images:
-        return "no features to keep: they are given"
-    unknown = sorted({name for (name, _), count in images.items() if count is None})
-    count = sum(number or 0 for number in images.values())
-    width = widths.pop() if len(widths) == 1 else None
-    kept = (
-        "features of unknown width"
-        if width is None
-        else f"{count * width * FLOAT_BYTES / 2**20:.1f} MiB of features"
-    )
-    rest = f", beside {', '.join(unknown)}, whose size is not declared" if unknown else ""
-    return f"{count:,} images: {kept}, kept once for all runs{rest}"
+            if isinstance(dataset.source, FeaturesSource):
+                continue
+            known = [size for size in (_size(dataset, split), config.limit) if size is not None]
+            images[name, split] = min(known, default=None)
+            widths.add(_width(config.backbone))
+    return images, widths
 
 
 def _size(dataset: ImageDataset | VqaDataset, split: str) -> int | None:
@@ -123,36 +121,29 @@ def _patches(runs: Sequence[RunConfig]) -> str | None:
     """What the patch tokens of all images of a run take in memory, the most of the runs that read
     them.
     """
-    sizes = [
-        patch_bytes(config)
-        for config in runs
-        if config.strategy_config.input_kind == "question_patches"
-    ]
-    if not sizes:
+    reading = [run for run in runs if run.strategy_config.input_kind == "question_patches"]
+    if not reading:
         return None
+    sizes = [patch_bytes(config) for config in reading]
     known = [size for size in sizes if size is not None]
-    return "Patches   " + (
-        "of unknown size"
-        if not known
-        else f"{max(known) / 2**20:.1f} MiB of a run's memory, in fp16"
-    )
+    if not known:
+        return "Patches   of unknown size"
+    return f"Patches   {max(known) / 2**20:.1f} MiB of a run's memory, in fp16"
 
 
 def patch_bytes(config: RunConfig) -> int | None:
     """Images x tokens x width x 2 bytes; None where one of the numbers is not declared."""
-    found = find(config.backbone)
-    folder = found if isinstance(found, Path) else folder_of(found)
     try:
-        content = json.loads((folder / "config.json").read_bytes())
+        content = _backbone_config(config.backbone)
         vision = content["vision_config"]
-        tokens = (int(vision["image_size"]) // int(vision["patch_size"])) ** 2 + 1
+        side = int(vision["image_size"]) // int(vision["patch_size"])
         width = int(content["projection_dim"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    tokens = side**2 + 1
     images = 0
     for name, split in config.benchmark_config.splits:
-        dataset = config.benchmark_config.declared(name)
-        size = _size(dataset, split)
+        size = _size(config.benchmark_config.declared(name), split)
         if size is None:
             return None
         images += size
@@ -161,19 +152,21 @@ def patch_bytes(config: RunConfig) -> int | None:
 
 def _width(backbone: str) -> int | None:
     """The width of a backbone's features, if it is on this machine."""
-    found = find(backbone)
-    folder = found if isinstance(found, Path) else folder_of(found)
     try:
-        return int(json.loads((folder / "config.json").read_bytes())["projection_dim"])
+        return int(_backbone_config(backbone)["projection_dim"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
+def _backbone_config(backbone: str) -> Any:
+    found = find(backbone)
+    folder = found if isinstance(found, Path) else folder_of(found)
+    return json.loads((folder / "config.json").read_bytes())
+
+
 def _duration(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

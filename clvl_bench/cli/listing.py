@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -29,40 +29,41 @@ from clvl_bench.runs.toml_files import locate, names
 from clvl_bench.streams.config import BenchmarkConfig
 
 Rows = list[tuple[str, ...]]
+"""The titles of a table, then its rows."""
 
 NARROW = 17
 """Columns up to this width stay whole on a terminal of 80; what is wider folds."""
 
+SPLITS = ("train", "valid", "test")
+
 
 def _datasets() -> Rows:
     rows: Rows = [("name", "classes", "train/valid/test", "size", "licence", "here")]
-    for dataset in DATASETS:
-        sizes = "/".join(
-            str(dataset.splits.get(split, "-")) for split in ("train", "valid", "test")
-        )
-        size = sizes if dataset.splits else f"{dataset.samples}, no split"
-        missing = "own copy" if isinstance(dataset.source, OwnCopySource) else "fetch"
-        here = "yes" if is_here(dataset) else missing
-        rows.append(
-            (
-                dataset.name,
-                str(len(dataset.classes)),
-                size,
-                _weight(dataset),
-                _licence(dataset.licence),
-                here,
-            )
-        )
-    for asked in QUESTIONS:
-        parts = asked.partitions["official"]
-        size = (
-            "/".join(str(parts.get(split, "-")) for split in ("train", "valid", "test"))
-            if parts
-            else "not stated"
-        )
-        here = "yes" if is_here(asked) else "own copy"
-        rows.append((asked.name, "questions", size, _weight(asked), _licence(asked.licence), here))
+    rows += [_image_dataset(dataset) for dataset in DATASETS]
+    rows += [_question_dataset(dataset) for dataset in QUESTIONS]
     return rows
+
+
+def _image_dataset(dataset: ImageDataset) -> tuple[str, ...]:
+    samples = f"{dataset.samples}, no split"
+    if dataset.splits:
+        samples = _sizes(dataset.splits)
+    here = "own copy" if isinstance(dataset.source, OwnCopySource) else "fetch"
+    if is_here(dataset):
+        here = "yes"
+    classes = str(len(dataset.classes))
+    return dataset.name, classes, samples, _weight(dataset), _licence(dataset.licence), here
+
+
+def _question_dataset(dataset: VqaDataset) -> tuple[str, ...]:
+    parts = dataset.partitions["official"]
+    samples = _sizes(parts) if parts else "not stated"
+    here = "yes" if is_here(dataset) else "own copy"
+    return dataset.name, "questions", samples, _weight(dataset), _licence(dataset.licence), here
+
+
+def _sizes(splits: Mapping[str, int]) -> str:
+    return "/".join(str(splits.get(split, "-")) for split in SPLITS)
 
 
 def _weight(dataset: ImageDataset | VqaDataset) -> str:
@@ -88,19 +89,28 @@ def _licence(said: str) -> str:
 def _models(declared: Sequence[BackboneDeclaration]) -> Rows:
     rows: Rows = [("name", "size", "input", "context", "licence", "here")]
     for each in declared:
-        missing = (
-            "fetch"
-            if each.revision is not None
-            else "import"
-            if each.architecture is not None
-            else "own copy"
-        )
-        here = "yes" if backbones.is_here(each) else missing
         size = "-" if each.embedded else _megabytes(each.download_mb)
-        rows.append(
-            (each.name, size, f"{each.image_size} px", str(each.context_length), each.licence, here)
-        )
+        pixels = f"{each.image_size} px"
+        context = str(each.context_length)
+        rows.append((each.name, size, pixels, context, each.licence, _where_weights_are(each)))
     return rows
+
+
+def _where_weights_are(backbone: BackboneDeclaration) -> str:
+    """Here, or how one gets them."""
+    if backbones.is_here(backbone):
+        return "yes"
+    if backbone.revision is not None:
+        return "fetch"
+    return "own copy" if backbone.architecture is None else "import"
+
+
+def _backbones() -> Rows:
+    return _models(BACKBONES)
+
+
+def _answerers() -> Rows:
+    return _models(ANSWERERS)
 
 
 def _benchmarks() -> Rows:
@@ -109,14 +119,14 @@ def _benchmarks() -> Rows:
         config = load("benchmark", name)
         assert isinstance(config, BenchmarkConfig)
         absent = [dataset for dataset in config.named if not is_here(config.declared(dataset))]
-        rows.append(
-            (name, _headline("benchmark", name), "here" if not absent else f"{len(absent)} missing")
-        )
+        here = f"{len(absent)} missing" if absent else "here"
+        rows.append((name, _headline("benchmark", name), here))
     return rows
 
 
 def _strategies() -> Rows:
-    return [("name", "what"), *((name, _headline("strategy", name)) for name in names("strategy"))]
+    rows = [(name, _headline("strategy", name)) for name in names("strategy")]
+    return [("name", "what"), *rows]
 
 
 def _headline(sort: str, name: str) -> str:
@@ -125,10 +135,21 @@ def _headline(sort: str, name: str) -> str:
     return first.removeprefix("#").strip()
 
 
-def _kinds(configs: Callable[[], Mapping[str, type[MethodConfig]]]) -> Rows:
+def _adapters() -> Rows:
+    return _kinds(adapters())
+
+
+def _plugins() -> Rows:
+    return _kinds(plugins())
+
+
+def _kinds(configs: Mapping[str, type[MethodConfig]]) -> Rows:
     """Every kind, and the first line of what its configuration says it is."""
-    lines = [(kind, (config.__doc__ or "").splitlines()[0]) for kind, config in configs().items()]
-    return [("kind", "what it does"), *lines]
+    rows: Rows = [("kind", "what it does")]
+    for kind, config in configs.items():
+        first, *_ = (config.__doc__ or "").splitlines()
+        rows.append((kind, first))
+    return rows
 
 
 def _fields(member: type[BaseModel]) -> Rows:
@@ -137,15 +158,14 @@ def _fields(member: type[BaseModel]) -> Rows:
     schema = member.model_json_schema()["properties"]
     for name, field in member.model_fields.items():
         if name != "kind":
-            default = (
-                "needed"
-                if field.is_required()
-                else "-"
-                if field.default is None
-                else json.dumps(field.default)
-            )
-            rows.append((name, default, _allowed(schema[name]), field.description or ""))
+            rows.append((name, _default(field), _allowed(schema[name]), field.description or ""))
     return rows
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    return "-" if field.default is None else json.dumps(field.default)
 
 
 def _allowed(schema: Mapping[str, Any]) -> str:
@@ -167,20 +187,20 @@ def _allowed(schema: Mapping[str, Any]) -> str:
 
 
 def _metrics() -> Rows:
-    return [
-        ("name", "title", "better"),
-        *((k, m.title, "higher" if m.better > 0 else "lower") for k, m in METRICS.items()),
-    ]
+    rows: Rows = [("name", "title", "better")]
+    for name, metric in METRICS.items():
+        rows.append((name, metric.title, "higher" if metric.better > 0 else "lower"))
+    return rows
 
 
 TABLES: dict[str, Callable[[], Rows]] = {
     "datasets": _datasets,
     "benchmarks": _benchmarks,
     "strategies": _strategies,
-    "adapters": partial(_kinds, adapters),
-    "plugins": partial(_kinds, plugins),
-    "backbones": partial(_models, BACKBONES),
-    "answerers": partial(_models, ANSWERERS),
+    "adapters": _adapters,
+    "plugins": _plugins,
+    "backbones": _backbones,
+    "answerers": _answerers,
     "metrics": _metrics,
 }
 
@@ -191,33 +211,39 @@ def show(what: str) -> None:
     Raises:
         Mistake: there is no such table.
     """
+    if what == "all":
+        for name, make in TABLES.items():
+            _print(name, make(), title=name)
+        return
     members = {**adapters(), **plugins()}
-    kinds: dict[str, Callable[[], Rows]] = {
-        kind: partial(_fields, member) for kind, member in members.items()
-    }
-    tables = {**kinds, **TABLES}
-    if what != "all" and what not in tables:
-        near, allowed = near_match(what, [*tables, "all"]), ", ".join([*TABLES, "all"])
+    if what in TABLES:
+        _print(what, TABLES[what]())
+    elif what in members:
+        _print(what, _fields(members[what]))
+    else:
+        near = near_match(what, [*members, *TABLES, "all"])
+        allowed = ", ".join([*TABLES, "all"])
         raise Mistake(
             f"list: unknown table '{what}': {near}allowed: {allowed}, or a kind of adapter or "
             f"plugin"
         )
-    console = Console()
-    for name in TABLES if what == "all" else (what,):
-        titles, *rows = tables[name]()
-        if not rows:
-            print(f"{name}: has nothing to set")
-            continue
-        table = Table(
-            title=name if what == "all" else None,
-            box=box.SIMPLE_HEAD,
-            title_justify="left",
-            padding=(0, 1, 0, 0),
-            pad_edge=False,
-        )
-        widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-        for title, width in zip(titles, widths, strict=True):
-            table.add_column(title, overflow="fold", no_wrap=width <= NARROW)
-        for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
-        console.print(table)
+
+
+def _print(name: str, made: Rows, *, title: str | None = None) -> None:
+    titles, *rows = made
+    if not rows:
+        print(f"{name}: has nothing to set")
+        return
+    table = Table(
+        title=title,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for heading, *cells in zip(titles, *rows, strict=True):
+        width = max(map(len, (heading, *cells)))
+        table.add_column(heading, overflow="fold", no_wrap=width <= NARROW)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console().print(table)

@@ -1,12 +1,14 @@
 """Show: results, plans and grids on a terminal of 80 columns."""
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+import pandas as pd
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
@@ -21,6 +23,9 @@ from clvl_bench.report.writing import write_report
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.toml_files import shipped
 
+if TYPE_CHECKING:
+    from clvl_bench.runs.grid import Outcome
+
 
 def show_result(result: Result, results: Path) -> None:
     """The new run beside the committed runs on the same data and weights, the plots, and six lines
@@ -32,48 +37,52 @@ def show_result(result: Result, results: Path) -> None:
     write_report([run], out)
     show_table([run, *beside], new=run)
     timing = result.timing
-    spent = (
-        f"train {timing.get('train_seconds', 0):.1f} s, evaluate "
-        f"{timing.get('evaluate_seconds', 0):.1f} s"
-    )
-    print(
-        f"Run       {run.origin.run}"
-        + (f" (partial: --limit {run.origin.limit})" if run.origin.limit else "")
-    )
-    print(f"Spent     {spent}, peak memory {timing['peak_memory_mib']:.0f} MiB")
-    print(
-        f"Beside it {len(beside)} committed runs with the same data and weights"
-        if beside
-        else "Beside it no committed run"
-    )
+    train = f"train {timing.get('train_seconds', 0):.1f} s"
+    evaluate = f"evaluate {timing.get('evaluate_seconds', 0):.1f} s"
+    limit = run.origin.limit
+    partial = f" (partial: --limit {limit})" if limit else ""
+    print(f"Run       {run.origin.run}{partial}")
+    print(f"Spent     {train}, {evaluate}, peak memory {timing['peak_memory_mib']:.0f} MiB")
+    if beside:
+        print(f"Beside it {len(beside)} committed runs with the same data and weights")
+    else:
+        print("Beside it no committed run")
     print(f"Records   {result.folder / 'records.csv'}")
     print(f"Report    {out / 'summary.md'}")
     print(f"Plots     {out}/*.png")
+
+
+MUST_AGREE = (
+    "benchmark",
+    "label_space",
+    "backbone",
+    "data_sha256",
+    "weights_sha256",
+    "prompts_sha256",
+    "limit",
+)
+"""What committed runs must have in common with a run that they stand beside."""
 
 
 def reference(run: Run, results: Path) -> list[Run]:
     """Committed runs of the same benchmark that may stand beside a run: equal data, weights,
     prompts and limit.
     """
-    same = (
-        "benchmark",
-        "label_space",
-        "backbone",
-        "data_sha256",
-        "weights_sha256",
-        "prompts_sha256",
-        "limit",
-    )
     for root in dict.fromkeys((results, shipped() / "results")):
-        if (root / run.origin.benchmark / RUNS).is_file():
-            runs = load([root / run.origin.benchmark])
-            return [
-                other
-                for other in runs
-                if all(getattr(other.origin, field) == getattr(run.origin, field) for field in same)
-                and other.origin.run != run.origin.run
-            ]
+        folder = root / run.origin.benchmark
+        if (folder / RUNS).is_file():
+            return [other for other in load([folder]) if _may_stand_beside(other, run)]
     return []
+
+
+def _may_stand_beside(other: Run, run: Run) -> bool:
+    if other.origin.run == run.origin.run:
+        return False
+    return all(getattr(other.origin, name) == getattr(run.origin, name) for name in MUST_AGREE)
+
+
+NEW = "> "
+"""What the name of a new run begins with in a table."""
 
 
 def show_table(runs: Sequence[Run], *, new: Run | None = None) -> None:
@@ -82,40 +91,39 @@ def show_table(runs: Sequence[Run], *, new: Run | None = None) -> None:
     """
     frame = summary(runs) if new is None else _with_new_row(runs, new)
     console = Console()
-    for (benchmark, label_space, backbone), part in frame.groupby(
-        ["benchmark", "label_space", "backbone"], sort=False
-    ):
-        titles, rows = terminal_table(part)
+    for where, part in frame.groupby(["benchmark", "label_space", "backbone"], sort=False):
+        benchmark, label_space, backbone = where
         toy = " (a toy)" if backbone == "tiny" else ""
-        table = Table(
-            title=f"{benchmark}, label space {label_space}, backbone {backbone}{toy}",
-            box=box.SIMPLE_HEAD,
-            title_justify="left",
-            padding=(0, 1, 0, 0),
-            pad_edge=False,
-        )
+        heading = f"{benchmark}, label space {label_space}, backbone {backbone}{toy}"
+        titles, rows = terminal_table(part)
+        table = plain_table(heading)
         for number, title in enumerate(titles):
-            table.add_column(
-                title,
-                justify="left" if number == 0 else "right",
-                overflow="fold",
-                no_wrap=number > 0,
-            )
+            first = number == 0
+            side: JustifyMethod = "left" if first else "right"
+            table.add_column(title, justify=side, overflow="fold", no_wrap=not first)
         for row in rows:
-            table.add_row(
-                *map(escape, row),
-                style="bold" if new is not None and row[0].startswith("> ") else None,
-            )
+            is_new = new is not None and row[0].startswith(NEW)
+            table.add_row(*map(escape, row), style="bold" if is_new else None)
         console.print(table)
-    if note := mixture(runs if new is None else [*runs, new]):
+    note = mixture(runs if new is None else [*runs, new])
+    if note:
         print(note)
 
 
-def _with_new_row(runs: Sequence[Run], new: Run) -> Any:
-    import pandas as pd
+def plain_table(title: str | None) -> Table:
+    """A table with a line below its titles and no other frame."""
+    return Table(
+        title=title,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
 
+
+def _with_new_row(runs: Sequence[Run], new: Run) -> pd.DataFrame:
     own = summary([new])
-    own["strategy"] = "> " + own["strategy"]
+    own["strategy"] = NEW + own["strategy"]
     others = [run for run in runs if run is not new]
     return pd.concat([own, summary(others)]) if others else own
 
@@ -126,58 +134,74 @@ def show_settings(settings: Sequence[Setting]) -> None:
     for setting in settings:
         if (setting.table, setting.strategy) != heading:
             heading = setting.table, setting.strategy
-            print(
-                f"{setting.strategy} on {setting.table[0]}, label space {setting.table[1]}, "
-                f"validation accuracy"
-            )
-        cell = setting.accuracy
-        spread = "" if math.isnan(cell.std) else f" ± {100 * cell.std:.1f}"
-        failed = f" ({setting.failed} failed)" if setting.failed else ""
-        mark = "*" if setting.kept else " "
-        print(
-            f" {mark} {setting.overrides or 'as in the file':<44} {100 * cell.mean:5.1f}{spread}, "
-            f"n {cell.n}{failed}"
-        )
+            benchmark, label_space, _ = setting.table
+            where = f"{setting.strategy} on {benchmark}, label space {label_space}"
+            print(f"{where}, validation accuracy")
+        print(_setting_line(setting))
+
+
+def _setting_line(setting: Setting) -> str:
+    mark = "*" if setting.kept else " "
+    overrides = setting.overrides or "as in the file"
+    cell = setting.accuracy
+    spread = "" if math.isnan(cell.std) else f" ± {100 * cell.std:.1f}"
+    failed = f" ({setting.failed} failed)" if setting.failed else ""
+    return f" {mark} {overrides:<44} {100 * cell.mean:5.1f}{spread}, n {cell.n}{failed}"
 
 
 def show_plan(runs: Sequence[RunConfig], results: Path) -> None:
     """What would run, which of it is finished, what the rest would cost, and for a single run every
     setting.
     """
+    waiting = []
     for config in runs:
-        finished = (results / "runs" / config.id / RESULT).is_file()
-        print(f"{'finished' if finished else 'missing ':8}  {config.id}")
-    waiting = [config for config in runs if not (results / "runs" / config.id / RESULT).is_file()]
-    for line in estimate(waiting, results) if waiting else ():
-        print(line)
+        if _is_finished(config, results):
+            print(f"finished  {config.id}")
+        else:
+            waiting.append(config)
+            print(f"missing   {config.id}")
+    if waiting:
+        print("\n".join(estimate(waiting, results)))
     print(f"{len(runs)} runs, {len(waiting)} to do; nothing was written")
     if len(runs) == 1:
-        import json
-
         print(json.dumps(runs[0].model_dump(mode="json"), indent=1))
 
 
 def show_grid(
-    runs: Sequence[RunConfig], outcomes: Iterable[Any], results: Path, *, sweep: bool
+    runs: Sequence[RunConfig], outcomes: Iterable["Outcome"], results: Path, *, sweep: bool
 ) -> int:
     """A line for each run as it ends, then the table; of a sweep only validation is shown. Returns
     how many failed.
     """
-    waiting = sum(not (results / "runs" / config.id / RESULT).is_file() for config in runs)
+    waiting = sum(not _is_finished(config, results) for config in runs)
     print(f"{len(runs)} runs, {len(runs) - waiting} finished before, {waiting} to do", flush=True)
     failed = 0
+    # The grid runs while its outcomes are taken from it.
     for number, outcome in enumerate(outcomes, start=1):
         failed += outcome.state != "done"
         reason = f": {outcome.reason}" if outcome.reason else ""
         print(f"{number}/{waiting} {outcome.state} {outcome.config.id}{reason}", flush=True)
-    finished = [
-        results / "runs" / config.id
-        for config in runs
-        if (results / "runs" / config.id / RESULT).is_file()
-    ]
+    finished = [_run_folder(config, results) for config in runs if _is_finished(config, results)]
     if finished:
         try:
-            show_settings(select(load(finished))) if sweep else show_table(load(finished))
+            _show_finished(finished, sweep=sweep)
         except ClvlError as error:
+            # The runs are done whether or not they can stand in one table.
             print(error)
     return failed
+
+
+def _show_finished(folders: Sequence[Path], *, sweep: bool) -> None:
+    runs = load(folders)
+    if sweep:
+        show_settings(select(runs))
+    else:
+        show_table(runs)
+
+
+def _run_folder(config: RunConfig, results: Path) -> Path:
+    return results / "runs" / config.id
+
+
+def _is_finished(config: RunConfig, results: Path) -> bool:
+    return (_run_folder(config, results) / RESULT).is_file()

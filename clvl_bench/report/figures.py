@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from clvl_bench.report.matrices import Matrices, of_records
-from clvl_bench.report.order import by_value
+from clvl_bench.report.order import Place, by_value
 from clvl_bench.report.runs import Run, Table
 from clvl_bench.report.streams import Line, lines
 
@@ -28,8 +28,10 @@ MARKS = "osD^vP*X"
 
 
 @dataclass(frozen=True)
-class Group:
-    """The finished runs of one table, by strategy."""
+class PlottedTable:
+    """What is drawn of one table: the matrices and the streams of its finished runs, by
+    strategy.
+    """
 
     table: Table
     runs: Mapping[str, Sequence[Matrices]]
@@ -42,41 +44,49 @@ class Group:
 
 def subtitle(table: Table, repetitions: Iterable[int]) -> str:
     """What stands below a picture of a table whose strategies have so many runs each."""
-    (benchmark, label_space, backbone), numbers = table, sorted(set(repetitions))
+    benchmark, label_space, backbone = table
+    numbers = sorted(set(repetitions))
     several = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    runs = "run" if several == "1" else "runs"
     toy = ", a toy" if backbone == "tiny" else ""
-    return (
-        f"{benchmark}, label space {label_space}, backbone {backbone}{toy}; {several} "
-        f"run{'s' * (several != '1')} each"
-    )
+    where = f"{benchmark}, label space {label_space}, backbone {backbone}{toy}"
+    return f"{where}; {several} {runs} each"
 
 
-def names(tables: Iterable[Table], parts: int) -> dict[Table, str]:
+def table_names(tables: Iterable[Table], parts: int) -> dict[Table, str]:
     """What files of each table are called: by its first so many parts, and where several tables
     share these, by all.
     """
     every = list(tables)
     shared = Counter(table[:parts] for table in every)
-    return {
-        table: file_name("-".join(table[: parts if shared[table[:parts]] == 1 else len(table)]))
-        for table in every
-    }
+    found = {}
+    for table in every:
+        told = table[:parts] if shared[table[:parts]] == 1 else table
+        found[table] = file_name("-".join(told))
+    return found
 
 
-def groups(runs: Sequence[Run]) -> list[Group]:
+def plotted_tables(runs: Sequence[Run]) -> list[PlottedTable]:
     """Finished runs by table and strategy, swept values in their order."""
-    found: dict[Table, dict[str, list[Matrices]]] = {}
+    matrices: dict[Table, dict[str, list[Matrices]]] = {}
     streams: dict[Table, dict[str, list[Mapping[str, Line]]]] = {}
-    for run in sorted(runs, key=lambda run: by_value(run.origin.strategy)):
-        if run.records:
-            table, strategy = run.origin.table, run.origin.strategy
-            found.setdefault(table, {}).setdefault(strategy, []).append(of_records(run.records))
-            if over_time := lines(run.records):
-                streams.setdefault(table, {}).setdefault(strategy, []).append(over_time)
+    for run in sorted(runs, key=_place):
+        if not run.records:
+            continue
+        table = run.origin.table
+        strategy = run.origin.strategy
+        of_table = matrices.setdefault(table, {})
+        of_table.setdefault(strategy, []).append(of_records(run.records))
+        over_time = lines(run.records)
+        if over_time:
+            streams.setdefault(table, {}).setdefault(strategy, []).append(over_time)
     return [
-        Group(table, strategies, streams.get(table, {}))
-        for table, strategies in sorted(found.items())
+        PlottedTable(table, matrices[table], streams.get(table, {})) for table in sorted(matrices)
     ]
+
+
+def _place(run: Run) -> Place:
+    return by_value(run.origin.strategy)
 
 
 def png(figure: Figure) -> bytes:
@@ -108,12 +118,15 @@ LEGEND_LETTERS = 26
 
 
 def legend(axes: Axes) -> None:
-    names = axes.get_legend_handles_labels()[1]
-    columns, figure = -(-len(names) // LEGEND_ROWS), axes.get_figure(root=True)
-    more = 2.0 * (columns - 1) + 0.08 * columns * max(
-        0, max(map(len, names), default=0) - LEGEND_LETTERS
-    )
-    if figure is not None and more > 0:  # room for the names beside the plot, not in its place
+    """Names beside a plot. The picture grows by what they need, so that the plot keeps its
+    width.
+    """
+    labels = axes.get_legend_handles_labels()[1]
+    columns = -(-len(labels) // LEGEND_ROWS)
+    too_long = max(0, max(map(len, labels), default=0) - LEGEND_LETTERS)
+    more = 2.0 * (columns - 1) + 0.08 * columns * too_long
+    figure = axes.get_figure(root=True)
+    if figure is not None and more > 0:
         width, height = figure.get_size_inches()
         figure.set_size_inches(width + more, height)
     axes.legend(
@@ -140,14 +153,11 @@ def stacked(strategy: str) -> str:
     """A name with each override on a line of its own; that a plugin is one goes without saying
     there.
     """
-    name, _, overrides = strategy.partition("[")
-    return "\n".join(
-        [
-            name,
-            *(each.removeprefix("plugins.") for each in overrides.rstrip("]").split(",") if each),
-        ]
-    )
+    name, _, inside = strategy.partition("[")
+    overrides = [each for each in inside.rstrip("]").split(",") if each]
+    return "\n".join([name, *(each.removeprefix("plugins.") for each in overrides)])
 
 
 def file_name(strategy: str) -> str:
+    """Signs that some file system does not take become underscores."""
     return "".join(sign if sign.isalnum() or sign in "_-." else "_" for sign in strategy)

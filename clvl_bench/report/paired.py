@@ -55,7 +55,7 @@ def paired(runs: Sequence[Run]) -> dict[Table, Compared]:
 
 
 def _undefined(run: Run) -> bool:
-    return math.isnan(last(of_records(run.records).test))
+    return math.isnan(last(of_records(run.records)))
 
 
 def differences_frame(compared: Mapping[Table, Compared]) -> pd.DataFrame:

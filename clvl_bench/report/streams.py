@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clvl_bench.metrics.continual import STREAM, Matrix, over_windows
+from clvl_bench.metrics.continual import Matrix
+from clvl_bench.metrics.online import STREAM, over_windows
 from clvl_bench.records.rows import Record
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from clvl_bench.core.errors import Mistake
-from clvl_bench.metrics.continual import METRICS, STREAM, recovered
+from clvl_bench.metrics.continual import METRICS
+from clvl_bench.metrics.online import STREAM, recovered
 from clvl_bench.report.ceilings import ceilings, shown
 from clvl_bench.report.matrices import of_records
 from clvl_bench.report.order import by_values

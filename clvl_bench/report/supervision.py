@@ -6,16 +6,17 @@ paired by strategy, seed and class order. How late labels were and how many ther
 the runs say themselves.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from clvl_bench.metrics import continual as metrics
+from clvl_bench.metrics import online
+from clvl_bench.metrics.continual import NAN, Matrix, last
 from clvl_bench.report.matrices import of_records
 from clvl_bench.report.order import by_values
 from clvl_bench.report.runs import Run, Table
-from clvl_bench.report.streams import lines, stream_numbers
+from clvl_bench.report.streams import Line, lines, stream_numbers
 from clvl_bench.report.summary import over_runs
 
 NAIVE = "naive"
@@ -23,34 +24,126 @@ NAIVE = "naive"
 
 UNTOUCHED = "zeroshot"
 
+Repetition = tuple[str, str, str, int, int]
+"""Base, label space, backbone, seed, class order: what a run and its partners have in common."""
+
+Rank = tuple[bool, float, float]
+"""Rewarding, delay, minus the share of labels: the lowest of several supervisions tells most."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A run under one supervision: which, and what the run reached.
+
+    `base` is the benchmark without overrides, `accuracy` the prequential one, or `last` without a
+    stream; `samples` is how many had a reward.
+    """
+
+    base: str
+    benchmark: str
+    label_space: str
+    backbone: str
+    strategy: str
+    seed: int
+    class_order: int
+    rewarding: bool
+    delay: float
+    share: float
+    accuracy: float
+    samples: int
+    reward: float
+    last: float
+
+    @property
+    def repetition(self) -> Repetition:
+        return self.base, self.label_space, self.backbone, self.seed, self.class_order
+
+    @property
+    def rank(self) -> Rank:
+        return self.rewarding, self.delay, -self.share
+
+
+@dataclass(frozen=True)
+class AgainstPartners:
+    """What a run's supervision cost it; NaN where the partner that this needs is missing.
+
+    `gain` is the share of full information's gain over zero-shot.
+    """
+
+    delay_gap: float
+    recovered: float
+    regret: float
+    gain: float
+
 
 def supervision_frame(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row a run whose supervision is on record.
-
-    Delay, share of labels, accuracy (prequential, or last without a stream), and where its partners
-    are among the runs `delay_gap`, `recovered`, `regret` and `gain` (the share of full
-    information's gain over zero-shot).
+    """One row a run whose supervision is on record: the fields of `Variant` and of
+    `AgainstPartners`. Empty where there is a single benchmark: nothing is compared then.
     """
-    frame = pd.DataFrame(
-        [
-            _row(run)
-            for run in runs
-            if any(record.metric == "labelled_share" for record in run.records)
-        ]
-    )
-    if frame.empty or frame["benchmark"].nunique() < 2:
+    variants = [_variant(run) for run in runs if _says_its_supervision(run)]
+    if len({variant.benchmark for variant in variants}) < 2:
         return pd.DataFrame()
-    frame["rank"] = list(zip(frame["rewarding"], frame["delay"], -frame["share"], strict=True))
-    parts = [
-        _with_partners(part.copy())
-        for _, part in frame.groupby(["base", "label_space", "backbone", "seed", "class_order"])
-    ]
+    repetitions: dict[Repetition, list[Variant]] = {}
+    for variant in variants:
+        repetitions.setdefault(variant.repetition, []).append(variant)
+    rows = []
+    for _, partners in sorted(repetitions.items()):
+        rows += [asdict(each) | asdict(_against(each, partners)) for each in partners]
     order = ["base", "rewarding", "delay", "share", "strategy", "seed", "class_order"]
-    return (
-        pd.concat(parts)
-        .drop(columns="rank")
-        .sort_values(order, key=by_values)
-        .reset_index(drop=True)
+    return pd.DataFrame(rows).sort_values(order, key=by_values).reset_index(drop=True)
+
+
+def _says_its_supervision(run: Run) -> bool:
+    return any(record.metric == "labelled_share" for record in run.records)
+
+
+def _variant(run: Run) -> Variant:
+    origin = run.origin
+    numbers = stream_numbers(run.records)
+    over_time = lines(run.records)
+    at_the_end = last(of_records(run.records))
+    facts = {}
+    for record in run.records:
+        if record.stream == "train" and record.experience < 0:
+            facts[record.metric] = record.value
+    return Variant(
+        base=origin.benchmark.partition("[")[0],
+        benchmark=origin.benchmark,
+        label_space=origin.label_space,
+        backbone=origin.backbone,
+        strategy=origin.strategy,
+        seed=origin.seed,
+        class_order=origin.class_order,
+        rewarding="reward" in numbers,
+        delay=facts["mean_delay"],
+        share=facts["labelled_share"],
+        accuracy=numbers.get("prequential", at_the_end),
+        samples=int(over_time["reward"].sizes.sum()) if "reward" in over_time else 0,
+        reward=numbers.get("reward", NAN),
+        last=at_the_end,
+    )
+
+
+def _against(variant: Variant, partners: Sequence[Variant]) -> AgainstPartners:
+    """A variant against the others of its repetition. The best supervised variant of its strategy
+    is its full-information twin.
+    """
+    best = min(partner.rank for partner in partners)
+    reached = {(partner.strategy, partner.rank): partner.accuracy for partner in partners}
+    full = reached.get((variant.strategy, best), NAN)
+    # The naive and the untouched partner have the same overrides.
+    _, bracket, inside = variant.strategy.partition("[")
+    naive = NAIVE + bracket + inside
+    untouched = UNTOUCHED + bracket + inside
+    naive_late = reached.get((naive, variant.rank), NAN)
+    naive_at_once = reached.get((naive, best), NAN)
+    recovered = online.recovered(variant.accuracy, naive_late, naive_at_once)
+    start = reached.get((untouched, variant.rank), reached.get((untouched, best), NAN))
+    return AgainstPartners(
+        delay_gap=online.delay_gap(full, variant.accuracy),
+        recovered=NAN if variant.rank == best else recovered,
+        regret=(full - variant.reward) * variant.samples if variant.rewarding else NAN,
+        gain=online.recovered(variant.accuracy, start, full),
     )
 
 
@@ -70,87 +163,54 @@ def over_repetitions(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for values, part in frame.groupby(keys):
         means = {name: over_runs(part[name].tolist()).mean for name in numbers}
-        rows.append({**dict(zip(keys, values, strict=True)), **means, "n": len(part)})
+        where = dict(zip(keys, values, strict=True))
+        rows.append({**where, **means, "n": len(part)})
     return pd.DataFrame(rows).sort_values(keys, key=by_values, ignore_index=True)
 
 
-def regret_over_time(runs: Sequence[Run]) -> dict[Table, dict[str, list[metrics.Matrix]]]:
+@dataclass(frozen=True)
+class _Streamed:
+    """A run with its lines over time."""
+
+    table: Table
+    variant: Variant
+    over_time: Mapping[str, Line]
+
+    @property
+    def pair(self) -> tuple[Repetition, str]:
+        """What a run and its twin have in common."""
+        return self.variant.repetition, self.variant.strategy
+
+
+def regret_over_time(runs: Sequence[Run]) -> dict[Table, dict[str, list[Matrix]]]:
     """Of each table with rewards and each strategy: for every run the rights of its
     full-information twin minus its own rewards, summed up to the end of each window [windows]. Runs
     without a twin are left out.
     """
-    known = [
-        (run, _row(run), lines(run.records)) for run in runs if "prequential" in lines(run.records)
-    ]
-    twins: dict[Any, tuple[Any, metrics.Matrix]] = {}
-    for _, row, over_time in known:
-        rank, line = (row["delay"], -row["share"]), over_time["prequential"]
-        if not row["rewarding"] and (_pair(row) not in twins or rank < twins[_pair(row)][0]):
-            twins[_pair(row)] = rank, line.values
-    found: dict[Table, dict[str, list[metrics.Matrix]]] = {}
-    for run, row, over_time in known:
-        if row["rewarding"] and _pair(row) in twins:
-            mine, of_strategies = over_time["reward"], found.setdefault(run.origin.table, {})
-            lost = metrics.regret(mine.values, twins[_pair(row)][1], mine.sizes)
-            of_strategies.setdefault(run.origin.strategy, []).append(lost)
+    streamed = []
+    for run in runs:
+        over_time = lines(run.records)
+        if "prequential" in over_time:
+            streamed.append(_Streamed(run.origin.table, _variant(run), over_time))
+    twins = _twins(streamed)
+    found: dict[Table, dict[str, list[Matrix]]] = {}
+    for each in streamed:
+        twin = twins.get(each.pair)
+        if each.variant.rewarding and twin is not None:
+            mine = each.over_time["reward"]
+            lost = online.regret(mine.values, twin.over_time["prequential"].values, mine.sizes)
+            of_table = found.setdefault(each.table, {})
+            of_table.setdefault(each.variant.strategy, []).append(lost)
     return found
 
 
-def _pair(row: dict[str, Any]) -> tuple[Any, ...]:
-    """What a run and its twin have in common."""
-    return tuple(
-        row[name] for name in ("base", "label_space", "backbone", "strategy", "seed", "class_order")
-    )
-
-
-def _row(run: Run) -> dict[str, Any]:
-    origin, found, over_time = run.origin, stream_numbers(run.records), lines(run.records)
-    last = of_records(run.records).per_run()["last"]
-    facts = {
-        record.metric: record.value
-        for record in run.records
-        if record.stream == "train" and record.experience < 0
-    }
-    return {
-        "base": origin.benchmark.partition("[")[0],
-        "benchmark": origin.benchmark,
-        "label_space": origin.label_space,
-        "backbone": origin.backbone,
-        "strategy": origin.strategy,
-        "seed": origin.seed,
-        "class_order": origin.class_order,
-        "rewarding": "reward" in found,
-        "delay": facts["mean_delay"],
-        "share": facts["labelled_share"],
-        "accuracy": found.get("prequential", last),
-        "samples": int(over_time["reward"].sizes.sum()) if "reward" in over_time else 0,
-        "reward": found.get("reward", metrics.NAN),
-        "last": last,
-    }
-
-
-def _with_partners(frame: pd.DataFrame) -> pd.DataFrame:
-    """The variants of one repetition. The best supervised variant of a strategy is its
-    full-information twin.
-    """
-    rows: list[dict[str, Any]] = [
-        {str(name): value for name, value in row.items()} for row in frame.to_dict("records")
-    ]
-    best, nothing = min(row["rank"] for row in rows), metrics.NAN
-    informed = {row["strategy"]: row["accuracy"] for row in rows if row["rank"] == best}
-    reference = {(row["strategy"], row["rank"]): row["accuracy"] for row in rows}
-    for row in rows:
-        rank, reached, full = row["rank"], row["accuracy"], informed.get(row["strategy"], nothing)
-        overrides = row["strategy"][
-            len(row["strategy"].partition("[")[0]) :
-        ]  # partners have the same
-        naive, untouched = NAIVE + overrides, UNTOUCHED + overrides
-        row["delay_gap"] = metrics.delay_gap(full, reached)
-        won = metrics.recovered(
-            reached, reference.get((naive, rank), nothing), reference.get((naive, best), nothing)
-        )
-        row["recovered"] = nothing if rank == best else won
-        row["regret"] = (full - row["reward"]) * row["samples"] if row["rewarding"] else nothing
-        start = reference.get((untouched, rank), reference.get((untouched, best), nothing))
-        row["gain"] = metrics.recovered(reached, start, full)
-    return pd.DataFrame(rows)
+def _twins(streamed: Iterable[_Streamed]) -> dict[tuple[Repetition, str], _Streamed]:
+    """The best supervised run of each pair."""
+    found: dict[tuple[Repetition, str], _Streamed] = {}
+    for run in streamed:
+        if run.variant.rewarding:
+            continue
+        known = found.get(run.pair)
+        if known is None or run.variant.rank < known.variant.rank:
+            found[run.pair] = run
+    return found

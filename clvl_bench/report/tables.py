@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from clvl_bench.metrics.continual import METRICS, STREAM
+from clvl_bench.metrics.continual import METRICS
+from clvl_bench.metrics.online import STREAM
 from clvl_bench.report.paired import Compared
 from clvl_bench.report.runs import Table
 from clvl_bench.report.summary import COSTS, Cell

@@ -32,10 +32,10 @@ from clvl_bench.streams.scenario import Experience
 from clvl_bench.streams.vqa.samples import vqa_samples
 from clvl_bench.training.config import StrategyConfig
 from clvl_bench.training.evaluation import (
-    Accuracy,
     Measured,
     Predictions,
     RecordLogger,
+    SampleMetrics,
     SelectorAccuracy,
 )
 from clvl_bench.training.online import OnlineStrategy
@@ -243,7 +243,7 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
     predictions: list[Predictions] = []
     title = f"{config.benchmark} {config.strategy} seed {config.seed}"
     with Progress(title, len(experiences), silent=not progress) as bars:
-        measures = (Accuracy(keep=predictions.append), SelectorAccuracy())
+        measures = (SampleMetrics(keep=predictions.append), SelectorAccuracy())
         evaluator = EvaluationPlugin(*measures, loggers=[log, bars], collect_all=False)
         strategy = _strategy(config.strategy_config, prepared, benchmark.view, evaluator)
         folder.set_status(

@@ -20,6 +20,8 @@ from clvl_bench.core.files import write_atomically
 from clvl_bench.methods._base.adapter import predict
 from clvl_bench.methods._base.plugin import n_experiences
 from clvl_bench.metrics import continual as metrics
+from clvl_bench.metrics.continual import NAN, Accuracies
+from clvl_bench.metrics.samples import SAMPLE_METRICS, Samples
 from clvl_bench.records.rows import Record, to_csv
 
 
@@ -54,15 +56,19 @@ class Predictions:
     true: NDArray[np.int64]
 
 
-class Accuracy(PluginMetric[float]):
-    """Share of right predictions on each evaluated experience; hands the predictions to whoever
-    wants them.
+def _keep_nothing(predictions: Predictions) -> None:
+    """For who does not want them."""
+
+
+class SampleMetrics(PluginMetric[dict[str, float]]):
+    """The metrics of samples (`metrics.samples`) on each evaluated experience; hands the
+    predictions to whoever wants them.
 
     NaN where a score is NaN, as it is when a class has no text: an undefined accuracy is not a low
     one.
     """
 
-    def __init__(self, keep: Callable[[Predictions], None] = lambda predictions: None) -> None:
+    def __init__(self, keep: Callable[[Predictions], None] = _keep_nothing) -> None:
         super().__init__()
         self._keep = keep
         self.reset()
@@ -71,11 +77,13 @@ class Accuracy(PluginMetric[float]):
         self._batches: list[tuple[Any, Any, Any]] = []
         self._undefined = False
 
-    def result(self) -> float:
+    def result(self) -> dict[str, float]:
+        """Each metric over the samples since the last reset."""
         if self._undefined or not self._batches:
-            return metrics.NAN
-        right = sum(int((predicted == true).sum()) for _, predicted, true in self._batches)
-        return right / sum(len(true) for _, _, true in self._batches)
+            return dict.fromkeys(SAMPLE_METRICS, NAN)
+        _, predicted, true = self._columns()
+        samples = Samples(predicted, true)
+        return {name: metric(samples) for name, metric in SAMPLE_METRICS.items()}
 
     def before_eval_exp(self, strategy: Any) -> None:
         self.reset()
@@ -86,16 +94,19 @@ class Accuracy(PluginMetric[float]):
         ids = strategy.mbatch[2] if len(strategy.mbatch) > 3 else torch.full_like(labels, -1)
         self._batches.append((ids.cpu(), predict(scores).cpu(), labels.cpu()))
 
-    def after_eval_exp(self, strategy: Any) -> MetricValue:
-        ids, predicted, true = (
-            torch.cat(column).numpy() for column in zip(*self._batches, strict=True)
-        )
-        measured = _here(strategy, "accuracy", n=len(true))
-        self._keep(Predictions(measured, ids, predicted, true))
-        value = _value(self, measured, self.result())
+    def after_eval_exp(self, strategy: Any) -> list[MetricValue]:
+        ids, predicted, true = self._columns()
+        self._keep(Predictions(_here(strategy, "accuracy", n=len(true)), ids, predicted, true))
+        values = []
+        for name, number in self.result().items():
+            values.append(_value(self, _here(strategy, name, n=len(true)), number))
         # Labels must not outlive their evaluation: a strategy reaches its evaluator in training.
         self.reset()
-        return value
+        return values
+
+    def _columns(self) -> list[NDArray[np.int64]]:
+        """Ids, predicted and true classes of all batches, each [n]."""
+        return [torch.cat(column).numpy() for column in zip(*self._batches, strict=True)]
 
 
 class SelectorAccuracy(PluginMetric[float]):
@@ -114,7 +125,7 @@ class SelectorAccuracy(PluginMetric[float]):
         self._right = self._samples = 0
 
     def result(self) -> float:
-        return self._right / self._samples if self._samples else metrics.NAN
+        return self._right / self._samples if self._samples else NAN
 
     def before_eval_exp(self, strategy: Any) -> None:
         self.reset()
@@ -142,9 +153,9 @@ class _Matrix(PluginMetric[float]):
     name: str
     stream: str
 
-    def __init__(self, accuracy: Accuracy | None = None) -> None:
+    def __init__(self, accuracy: SampleMetrics | None = None) -> None:
         super().__init__()
-        self._accuracy = accuracy or Accuracy()
+        self._accuracy = accuracy or SampleMetrics()
         self.reset()
 
     def reset(self) -> None:
@@ -158,10 +169,11 @@ class _Matrix(PluginMetric[float]):
         self._accuracy.after_eval_iteration(strategy)
 
     def after_eval_exp(self, strategy: Any) -> None:
-        value = self._accuracy.after_eval_exp(strategy)
-        if value.measured.stream == self.stream:
-            self._trained = value.measured.trained
-            self._cells[value.measured.trained, value.measured.experience] = value.value
+        for value in self._accuracy.after_eval_exp(strategy):
+            measured = value.measured
+            if (measured.metric, measured.stream) == ("accuracy", self.stream):
+                self._trained = measured.trained
+                self._cells[measured.trained, measured.experience] = value.value
 
     def after_eval(self, strategy: Any) -> MetricValue | None:
         if not self._cells or any(column < 0 for _, column in self._cells):
@@ -170,7 +182,7 @@ class _Matrix(PluginMetric[float]):
         return _value(self, measured, self.result())
 
     def matrix(self) -> NDArray[np.float64]:
-        """[learned + 1, experiences] as `metrics` expects it."""
+        """[n_experiences + 1, columns] as `metrics` expects it."""
         rows = 1 + max(row for row, _ in self._cells)
         columns = 1 + max(column for _, column in self._cells)
         matrix = np.full((rows, columns), np.nan)
@@ -189,7 +201,7 @@ class Forgetting(_Matrix):
     def result(self) -> float:
         matrix = self.matrix()
         trained = len(matrix) - 1
-        return metrics.forgetting(matrix[:, :trained]) if trained else metrics.NAN
+        return metrics.forgetting(Accuracies(matrix[:, :trained])) if trained else NAN
 
 
 class ZeroShotAccuracy(_Matrix):
@@ -198,7 +210,7 @@ class ZeroShotAccuracy(_Matrix):
     name, stream = "heldout", "zeroshot"
 
     def result(self) -> float:
-        return metrics.heldout_accuracy(self.matrix())
+        return metrics.heldout_accuracy(Accuracies(np.empty((1, 0)), heldout=self.matrix()))
 
 
 class RecordLogger(BaseLogger):

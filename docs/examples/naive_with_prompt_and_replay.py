@@ -21,7 +21,7 @@ from clvl_bench.methods._base.adaptation import Adaptation
 from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.methods.replay.plugin import Replay
-from clvl_bench.training.evaluation import Accuracy, Forgetting, RecordLogger, ZeroShotAccuracy
+from clvl_bench.training.evaluation import Forgetting, RecordLogger, SampleMetrics, ZeroShotAccuracy
 
 LIMIT = 400
 """Samples a split, so that this takes seconds. None takes all."""
@@ -54,7 +54,7 @@ for name, memory in (("prompt", []), ("prompt_replay", [Replay(memory_size=100, 
         # well.
         plugins=[Adaptation(adapter, train_classes="seen"), *memory],
         evaluator=EvaluationPlugin(
-            Accuracy(), Forgetting(), ZeroShotAccuracy(), loggers=[log], collect_all=False
+            SampleMetrics(), Forgetting(), ZeroShotAccuracy(), loggers=[log], collect_all=False
         ),
     )
 

@@ -16,7 +16,7 @@ from avalanche.training.supervised import Naive, Replay
 
 from clvl_bench.api import load_benchmark
 from clvl_bench.backbones.loading import load_backbone
-from clvl_bench.training.evaluation import Accuracy, Forgetting, RecordLogger
+from clvl_bench.training.evaluation import Forgetting, RecordLogger, SampleMetrics
 
 LIMIT = 400
 """Samples a split, so that this takes seconds. None takes all."""
@@ -48,7 +48,7 @@ for name, template, options in (("naive", Naive, {}), ("replay", Replay, {"mem_s
         train_mb_size=16,
         train_epochs=5,
         eval_mb_size=256,
-        evaluator=EvaluationPlugin(Accuracy(), Forgetting(), loggers=[log], collect_all=False),
+        evaluator=EvaluationPlugin(SampleMetrics(), Forgetting(), loggers=[log], collect_all=False),
         **options,
     )
     for experience in scenario.train_stream:

@@ -27,7 +27,7 @@ from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.setup import Prepared, prepare
-from clvl_bench.training.evaluation import Accuracy
+from clvl_bench.training.evaluation import SampleMetrics
 from clvl_bench.training.strategy import AdaptationStrategy, build_strategy
 
 Bare = tuple[list[nn.Parameter], Callable[[Tensor], Tensor]]
@@ -55,7 +55,7 @@ backbone = "random"
 
 def ours(prepared: Prepared) -> AdaptationStrategy:
     config = prepared.config.strategy_config
-    evaluator = EvaluationPlugin(Accuracy(), loggers=[], collect_all=False)
+    evaluator = EvaluationPlugin(SampleMetrics(), loggers=[], collect_all=False)
     view, features = prepared.benchmark.view, prepared.features
     return build_strategy(
         config, prepared.backbone, view, evaluator=evaluator, seed=0, features=features

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from clvl_bench.metrics.continual import recovered as share
+from clvl_bench.metrics.online import recovered as share
 from clvl_bench.records.rows import Record
 from clvl_bench.report.ceilings import shown
 from clvl_bench.report.runs import Origin, Run

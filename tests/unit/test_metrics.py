@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from clvl_bench.metrics import continual as metrics
+from clvl_bench.metrics.continual import Accuracies
+from clvl_bench.metrics.samples import SAMPLE_METRICS, Samples
 
 PUBLISHED = json.loads(
     (Path(__file__).parent.parent / "data" / "zscl_mtil_matrices.json").read_text()
@@ -16,10 +18,11 @@ ZERO_SHOT = PUBLISHED["zero_shot_clip_vitb16"]
 """Zero-shot accuracy of ViT-B/16 by dataset, as the ZSCL notebook rounds it."""
 
 
-def published(order: str, method: str) -> np.ndarray:
+def published(order: str, method: str) -> Accuracies:
     """A published matrix with its zero-shot row on top: [12, 11], percent."""
     rows = PUBLISHED[f"order_{order}_methods"][method]
-    return np.array([[ZERO_SHOT[name] for name in PUBLISHED[f"order_{order}"]], *rows])
+    zero_shot = [ZERO_SHOT[name] for name in PUBLISHED[f"order_{order}"]]
+    return Accuracies(np.array([zero_shot, *rows]))
 
 
 # Computed by hand from the published Order I matrices: Transfer, Avg, Last, BWT, F, AAA, FWT
@@ -76,14 +79,16 @@ def test_published_order_two_matrix_gives_its_published_numbers(method):
 
 
 def test_untouched_clip_has_the_published_zero_shot_triple():
-    row = np.array([[ZERO_SHOT[name] for name in PUBLISHED["order_I"]]] * 12)
+    row = Accuracies(np.array([[ZERO_SHOT[name] for name in PUBLISHED["order_I"]]] * 12))
     assert [metrics.transfer(row), metrics.average(row), metrics.last(row)] == pytest.approx(
         [69.4, 65.3, 65.3], abs=0.06
     )
 
 
 def test_worked_example():
-    accuracy = np.array([[20, 30, 35], [80, 50, 40], [70, 85, 45], [60, 75, 90]], dtype=float)
+    accuracy = Accuracies(
+        np.array([[20, 30, 35], [80, 50, 40], [70, 85, 45], [60, 75, 90]], dtype=float)
+    )
     assert metrics.transfer(accuracy) == pytest.approx(46.25)
     assert metrics.average(accuracy) == pytest.approx(66.111, abs=1e-3)
     assert metrics.last(accuracy) == 75.0
@@ -96,23 +101,23 @@ def test_worked_example():
 def test_average_incremental_weighs_by_test_samples():
     accuracy = np.array([[0.0, 0.0], [0.9, 0.0], [0.6, 0.8]])
     # after 1: 0.9; after 2: (100 * 0.6 + 300 * 0.8) / 400
-    assert metrics.average_incremental(accuracy, np.array([100, 300])) == pytest.approx(
-        (0.9 + 0.75) / 2
-    )
+    run = Accuracies(accuracy, sizes=np.array([100, 300]))
+    assert metrics.seen_accuracy(run).tolist() == pytest.approx([0.9, 0.75])
+    assert metrics.average_incremental(run) == pytest.approx((0.9 + 0.75) / 2)
 
 
 def test_forgetting_is_zero_when_what_was_learned_stays():
-    kept = np.array([[0.1, 0.1], [0.8, 0.1], [0.8, 0.7]])
+    kept = Accuracies(np.array([[0.1, 0.1], [0.8, 0.1], [0.8, 0.7]]))
     assert metrics.forgetting(kept) == 0.0
 
 
 def test_forgetting_ignores_the_untouched_backbone():
-    better_before = np.array([[0.9, 0.9], [0.5, 0.9], [0.5, 0.6]])
+    better_before = Accuracies(np.array([[0.9, 0.9], [0.5, 0.9], [0.5, 0.6]]))
     assert metrics.forgetting(better_before) == 0.0
 
 
 def test_forgetting_may_be_negative():
-    improved = np.array([[0.0, 0.0], [0.5, 0.0], [0.7, 0.6]])
+    improved = Accuracies(np.array([[0.0, 0.0], [0.5, 0.0], [0.7, 0.6]]))
     assert metrics.forgetting(improved) == pytest.approx(-0.2)
 
 
@@ -121,29 +126,45 @@ def test_forgetting_may_be_negative():
     [metrics.forgetting, metrics.backward_transfer, metrics.transfer, metrics.forward_transfer],
 )
 def test_what_needs_two_experiences_is_nan_for_one(function):
-    assert math.isnan(function(np.array([[0.5], [0.6]])))
+    assert math.isnan(function(Accuracies(np.array([[0.5], [0.6]]))))
 
 
 def test_a_missing_cell_makes_the_number_nan_and_not_a_mean_of_the_rest():
-    accuracy = np.array([[0.5, 0.5, np.nan], [0.6, 0.5, 0.4], [0.7, 0.8, 0.5], [0.6, np.nan, 0.9]])
+    accuracy = Accuracies(
+        np.array([[0.5, 0.5, np.nan], [0.6, 0.5, 0.4], [0.7, 0.8, 0.5], [0.6, np.nan, 0.9]])
+    )
     assert math.isnan(metrics.last(accuracy))
     assert math.isnan(metrics.zeroshot_accuracy(accuracy))
     assert math.isnan(metrics.forgetting(accuracy))
 
 
 def test_heldout_degradation_is_what_was_there_minus_what_is_left():
-    heldout = np.array([[0.8, 0.6], [0.7, 0.6], [0.5, 0.4]])
-    assert metrics.heldout_degradation(heldout) == pytest.approx((0.3 + 0.2) / 2)
-    assert metrics.heldout_accuracy(heldout) == pytest.approx(0.45)
-    assert math.isnan(metrics.heldout_accuracy(np.empty((3, 0))))
+    test = np.full((3, 2), 0.5)
+    run = Accuracies(test, heldout=np.array([[0.8, 0.6], [0.7, 0.6], [0.5, 0.4]]))
+    assert metrics.heldout_degradation(run) == pytest.approx((0.3 + 0.2) / 2)
+    assert metrics.heldout_accuracy(run) == pytest.approx(0.45)
+    assert math.isnan(metrics.heldout_accuracy(Accuracies(test, heldout=np.empty((3, 0)))))
 
 
 def test_every_metric_of_the_table_computes_on_a_full_matrix():
-    accuracy, heldout = np.full((4, 3), 0.5), np.full((4, 2), 0.5)
-    sizes = np.array([10, 10, 10])
+    run = Accuracies(np.full((4, 3), 0.5), np.full((4, 2), 0.5), np.array([10, 10, 10]))
     for name, metric in metrics.METRICS.items():
-        value = metric.of(accuracy, heldout, sizes)
+        value = metric.of(run)
         assert math.isfinite(value), name
         assert value == pytest.approx(
             0.0 if metric.better < 0 or name in ("bwt", "fwt") else 0.5
         ), name
+
+
+def test_forgetting_so_far_ends_at_the_forgetting_of_the_whole_run():
+    run = published("I", "Continual-FT")
+    over_time = metrics.forgetting_so_far(run)
+    assert over_time[-1] == metrics.forgetting(run)
+    # After two experiences there is one drop: what the first lost while the second was learned.
+    assert over_time[1] == run.test[1, 0] - run.test[2, 0]
+    assert math.isnan(over_time[0])
+
+
+def test_what_no_candidate_was_predicted_for_is_wrong():
+    samples = Samples(predicted=np.array([3, -1, 2, 2]), true=np.array([3, 1, 2, -2]))
+    assert SAMPLE_METRICS["accuracy"](samples) == 2 / 4

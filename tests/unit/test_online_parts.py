@@ -11,7 +11,7 @@ import torch
 
 from clvl_bench.methods._base.pending import Pending
 from clvl_bench.methods.iwms.plugin import Iwms, Rings
-from clvl_bench.metrics.continual import delay_gap, over_windows, recovered, regret
+from clvl_bench.metrics.online import delay_gap, over_windows, recovered, regret
 from clvl_bench.streams.label_delay import NEVER
 from clvl_bench.streams.label_store import LabelStore
 from clvl_bench.streams.online_config import Online

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from clvl_bench.report.figures import Group, legend, new_axes, stacked
+from clvl_bench.metrics.continual import seen_accuracy
+from clvl_bench.report.curve_plots import curves
+from clvl_bench.report.figures import PlottedTable, legend, new_axes, stacked
 from clvl_bench.report.matrices import Matrices
-from clvl_bench.report.plots import curves, matrix
+from clvl_bench.report.matrix_plots import matrix
 
 SWEPT = (
     "zscl[plugins.distillation.weight=0,plugins.weight_l2.weight=0,plugins.weight_average.every=10]"
@@ -33,7 +35,7 @@ def test_a_legend_beside_a_plot_takes_nothing_of_its_width(names):
 
 def test_a_matrix_of_a_swept_strategy_has_room_for_its_name():
     cells = Matrices(np.full((3, 2), 0.5), np.empty((3, 0)), np.array([10, 10]), ("d", "d"), ())
-    figure = matrix(Group(("b", "dataset", "tiny"), {SWEPT: [cells]}), SWEPT, [cells])
+    figure = matrix(PlottedTable(("b", "dataset", "tiny"), {SWEPT: [cells]}), SWEPT, [cells])
     figure.canvas.draw()
     title = figure.axes[0]._left_title.get_window_extent()
     plt.close(figure)
@@ -52,8 +54,8 @@ def test_joint_training_is_a_level_line_beside_curves_and_a_point_among_its_like
     drawn = {}
     for shown in (("joint", "naive"), ("joint",)):
         figure = curves(
-            Group(("b", "dataset", "tiny"), {name: of[name] for name in shown}),
-            "seen_accuracy",
+            PlottedTable(("b", "dataset", "tiny"), {name: of[name] for name in shown}),
+            seen_accuracy,
             "t",
         )
         drawn[shown] = list(figure.axes[0].get_lines()[0].get_xdata())

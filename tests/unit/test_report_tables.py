@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clvl_bench.metrics.continual import NAN, average, transfer
+from clvl_bench.metrics.continual import NAN, Accuracies, average, transfer
 from clvl_bench.records.rows import Record
-from clvl_bench.report.figures import groups, names
+from clvl_bench.report.figures import plotted_tables, table_names
 from clvl_bench.report.order import by_value
 from clvl_bench.report.paired import paired
 from clvl_bench.report.runs import Origin, Run
@@ -54,7 +54,7 @@ def test_swept_values_stand_in_the_order_of_numbers():
     assert [
         row[0] for row in short_table(summary([run(name) for name in rates + swept]))[1]
     ] == expected
-    assert list(groups([run(name) for name in rates + swept])[0].runs) == expected
+    assert list(plotted_tables([run(name) for name in rates + swept])[0].runs) == expected
 
 
 def test_names_without_numbers_stand_by_the_alphabet_and_numbers_in_names_are_letters():
@@ -78,13 +78,14 @@ def test_benchmarks_under_swept_supervision_follow_each_other_by_the_value():
 
 def test_transfer_and_avg_have_columns_where_the_future_is_scored():
     titles, rows = short_table(summary([run("zscl")]))
+    ours = Accuracies(np.array(ZSCL))
     # By hand: columns 2 and 3 before they are learned, 0.1 and (0.4 + 0.6) / 2; all learned rows,
     # 5.6 / 9.
     assert dict(zip(titles, rows[0], strict=True)).items() >= {
         ("Transfer", "30.0"),
         ("Avg", "62.2"),
     }
-    assert (transfer(np.array(ZSCL)), average(np.array(ZSCL))) == pytest.approx((0.3, 5.6 / 9))
+    assert (transfer(ours), average(ours)) == pytest.approx((0.3, 5.6 / 9))
 
 
 def test_where_only_seen_classes_are_scored_there_is_no_future_and_no_column_for_it():
@@ -121,7 +122,7 @@ def test_tables_that_share_a_benchmark_and_label_space_have_files_of_their_own()
         ("b", "dataset", "large"),
         ("c", "dataset", "tiny"),
     )
-    assert names([first, second, third], 2) == {
+    assert table_names([first, second, third], 2) == {
         first: "b-dataset-tiny",
         second: "b-dataset-large",
         third: "c-dataset",

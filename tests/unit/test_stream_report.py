@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from clvl_bench.records.rows import Record
-from clvl_bench.report import stream_plots
-from clvl_bench.report.figures import Group
+from clvl_bench.report import stream_plots, supervision_plots
+from clvl_bench.report.figures import PlottedTable
 from clvl_bench.report.pseudo_labels import pseudo_frame
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.streams import lines
@@ -73,7 +73,9 @@ def test_regret_is_what_the_twin_had_right_and_this_run_had_not_summed_over_time
         pytest.approx([1, 4, 4]),
         pytest.approx([0, 0, 5]),
     ]
-    assert list(stream_plots.regret(found)) == ["b_supervision.kind_reward__regret.png"]
+    assert list(dict(supervision_plots.regret_pictures(found))) == [
+        "b_supervision.kind_reward__regret.png"
+    ]
 
 
 def test_pseudo_labels_of_several_runs_count_by_their_samples():
@@ -99,7 +101,7 @@ def test_pseudo_labels_of_several_runs_count_by_their_samples():
     assert frame.loc["lake", ["coverage", "coverage_n"]].tolist() == [0.5, 4]
     assert math.isnan(frame.loc["sea", "precision"]), "nothing was said of it"
     assert frame.loc["sea", "coverage"] == 0.0
-    assert list(stream_plots.pseudo_labels(frame.reset_index())) == [
+    assert list(dict(supervision_plots.pseudo_label_pictures(frame.reset_index()))) == [
         "b_supervision.kind_full__pseudo_labels.png"
     ]
     assert pseudo_frame([run_of("full", "one", 0, windows=[])]).empty
@@ -118,7 +120,7 @@ def test_accuracy_against_bytes_takes_the_most_that_was_kept():
         )
     ]
     figure = stream_plots.accuracy_against_bytes(
-        Group(("b", "dataset", "tiny"), {"one": []}, {"one": [lines(kept)]})
+        PlottedTable(("b", "dataset", "tiny"), {"one": []}, {"one": [lines(kept)]})
     )
     (point,) = figure.axes[0].lines
     assert (point.get_xdata()[0], point.get_ydata()[0]) == (4.0, 50.0)

@@ -1,0 +1,20 @@
+"""The verb `fetch`: downloads."""
+
+import os
+from typing import Annotated
+
+import typer
+
+
+def fetch(
+    names: Annotated[list[str], typer.Argument(help="Datasets, backbones or answerers.")],
+) -> None:
+    """Download datasets or weights. It takes the pinned commit, and is the only verb that uses the
+    network.
+    """
+    # Read when the hub library is imported: `main` has said that nothing uses the network.
+    os.environ["HF_HUB_OFFLINE"] = "0"
+    from clvl_bench.hub import fetch as downloads
+
+    for name in names:
+        print(f"{name}: {downloads.fetch(name)}")

@@ -1,0 +1,71 @@
+"""Preparing: what several verbs do before their own work. Nothing heavy is imported with it."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clvl_bench.core.errors import Mistake, unknown
+
+if TYPE_CHECKING:
+    from clvl_bench.runs.experiment import ExperimentConfig
+
+
+def load_experiment(name: str) -> "ExperimentConfig":
+    """An experiment by name or path."""
+    from clvl_bench.runs.experiment import ExperimentConfig
+    from clvl_bench.runs.files import load
+
+    experiment = load("experiment", name)
+    assert isinstance(experiment, ExperimentConfig)
+    return experiment
+
+
+def result_folders(names: list[str], results: Path) -> list[Path]:
+    """Folders as they are named, and the run folders of experiments; without a name, all results.
+
+    Raises:
+        Mistake: a name is neither.
+    """
+    from clvl_bench.runs.files import runs_of
+    from clvl_bench.runs.toml_files import names as known
+
+    folders: list[Path] = []
+    for name in names or [str(results)]:
+        if Path(name).is_dir():
+            folders.append(Path(name))
+        elif name.endswith(".toml") or name in known("experiment"):
+            folders += [results / "runs" / config.id for config in runs_of(load_experiment(name))]
+        else:
+            near = unknown("experiment", name, known("experiment"))
+            raise Mistake(f"{name}: no such folder, and {near}")
+    return folders
+
+
+def refuse_unwritable(results: Path) -> None:
+    """Try whether a folder can be written, before anything else takes time.
+
+    Raises:
+        Mistake: it cannot.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        probe = results / f".probe.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Mistake(
+            f"--results {results}: cannot be written ({error.strerror}); choose another folder"
+        ) from None
+
+
+def silence_libraries(threads: int) -> None:
+    """No chatter of libraries on the user's screen; and torch's threads.
+
+    Call it before torch is imported: it reads its number of threads only then.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # The workers that a grid starts take it from here.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    warnings.filterwarnings("ignore")

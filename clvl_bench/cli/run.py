@@ -1,0 +1,54 @@
+"""The verb `run`: one strategy on one benchmark."""
+
+from typing import Annotated
+
+import typer
+
+from clvl_bench.cli import options
+from clvl_bench.cli.preparing import refuse_unwritable, silence_libraries
+
+
+def run(
+    benchmark: Annotated[str, typer.Argument(help="Name or path of a benchmark's TOML file.")],
+    strategy: Annotated[str, typer.Argument(help="Name or path of a strategy's TOML file.")],
+    backbone: options.Backbone = "tiny",
+    seed: Annotated[int, typer.Option(help="Of everything random in the run.", min=0)] = 0,
+    device: options.Device = "auto",
+    set_: options.Overrides = [],  # noqa: B006 (typer's form)
+    limit: options.Limit = None,
+    threads: Annotated[
+        int, typer.Option(help="Threads of the run; they change the last bits.", min=1)
+    ] = 1,
+    precision: Annotated[
+        str, typer.Option(help="Of frozen towers: fp32, bf16 or fp16; what trains is fp32.")
+    ] = "fp32",
+    methods: options.Methods = [],  # noqa: B006 (typer's form)
+    results: options.Results = options.RESULTS,
+    dry_run: options.DryRun = False,
+) -> None:
+    """Run one strategy on one benchmark. Its row stands beside those of the committed results."""
+    from clvl_bench.runs.files import run_config
+
+    config = run_config(
+        benchmark,
+        strategy,
+        backbone=backbone,
+        seed=seed,
+        threads=threads,
+        precision=precision,
+        limit=limit,
+        overrides=set_,
+    )
+    if dry_run:
+        from clvl_bench.cli.show import show_plan
+
+        show_plan([config], results)
+        return
+    refuse_unwritable(results)
+    silence_libraries(threads)
+    from clvl_bench.cli.show import show_result
+    from clvl_bench.runs import runner
+    from clvl_bench.runs.devices import choose_device
+
+    chosen = choose_device(device, config.precision)
+    show_result(runner.run(config, results=results, device=chosen), results)
