@@ -15,7 +15,10 @@ from clvl_bench.backbones.precomputed import PrecomputedBackbone
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import parse
 from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.plugin import PluginContext
+from clvl_bench.methods.derpp.config import DerppConfig
 from clvl_bench.methods.derpp.plugin import Derpp
+from clvl_bench.methods.icarl.config import IcarlConfig
 from clvl_bench.methods.icarl.plugin import Icarl
 from clvl_bench.methods.linear.config import LinearConfig
 from clvl_bench.methods.registry import build_adapter
@@ -270,7 +273,9 @@ def test_the_loss_of_derpp_is_the_papers(adapter):
     """Equation 6, with both draws of a memory as large as they are: all of it, in whatever
     order.
     """
-    derpp = Derpp(adapter, 6, alpha=0.3, beta=0.5, batch_size=6)
+    derpp = Derpp(
+        DerppConfig(memory_size=6, alpha=0.3, beta=0.5, batch_size=6), PluginContext(adapter)
+    )
     past, current = random(6, WIDTH, seed=1), random(4, WIDTH, seed=2)
     past_labels, labels = torch.tensor([0, 1, 1, 0, 1, 0]), torch.tensor([1, 0, 1, 1])
     assert (
@@ -291,14 +296,14 @@ def test_the_loss_of_derpp_is_the_papers(adapter):
 
 
 def test_while_the_model_stays_nothing_differs_from_what_it_said(adapter):
-    derpp = Derpp(adapter, 6, alpha=1.0, beta=0.0)
+    derpp = Derpp(DerppConfig(memory_size=6, alpha=1.0, beta=0.0), PluginContext(adapter))
     past, labels = random(6, WIDTH, seed=1), torch.tensor([0, 1, 1, 0, 1, 0])
     first, second = (step(derpp, adapter, past, labels, iteration=number) for number in range(2))
     assert second.item() == pytest.approx(first.item(), abs=1e-9)
 
 
 def test_what_was_kept_says_nothing_about_classes_that_came_later(adapter):
-    derpp = Derpp(adapter, 100, alpha=1.0, beta=0.0)
+    derpp = Derpp(DerppConfig(memory_size=100, alpha=1.0, beta=0.0), PluginContext(adapter))
     step(derpp, adapter, random(6, WIDTH, seed=1), torch.tensor([0, 1, 1, 0, 1, 0]))
     adapter.begin((4,))
     adapter.scored = (0, 1, 4)
@@ -314,7 +319,7 @@ def test_what_was_kept_says_nothing_about_classes_that_came_later(adapter):
 
 
 def test_distilling_has_no_gradient_at_the_teacher_and_leaves_out_what_is_no_candidate(adapter):
-    icarl = Icarl(adapter, 4)
+    icarl = Icarl(IcarlConfig(memory_size=4), PluginContext(adapter))
     said = random(5, 3)
     now = said.clone().requires_grad_()
     icarl.distilled(said, now).backward()
@@ -334,7 +339,7 @@ def test_distilling_has_no_gradient_at_the_teacher_and_leaves_out_what_is_no_can
 
 
 def test_with_everything_kept_icarl_classifies_by_class_means(adapter):
-    icarl = Icarl(adapter, 1000)
+    icarl = Icarl(IcarlConfig(memory_size=1000), PluginContext(adapter))
     labels, inputs = (
         torch.arange(60) % 3,
         random(60, WIDTH) + 2 * random(3, WIDTH, seed=4)[torch.arange(60) % 3],
@@ -355,7 +360,7 @@ def test_with_everything_kept_icarl_classifies_by_class_means(adapter):
 
 
 def test_classes_without_exemplars_and_other_candidates_stay_the_models(adapter):
-    icarl = Icarl(adapter, 1000)
+    icarl = Icarl(IcarlConfig(memory_size=1000), PluginContext(adapter))
     labels, inputs = torch.arange(30) % 3, random(30, WIDTH)
     icarl.memory.insert(
         labels, lambda rows: (inputs[rows], labels[rows], rows, torch.zeros_like(rows))
@@ -396,8 +401,11 @@ def test_icarl_notes_what_the_model_said_before_its_first_update(streams):
 
 
 def test_what_icarl_noted_counts_by_its_weight(adapter):
-    icarl, said, now = Icarl(adapter, 4, weight=3.0), random(2, 2), random(5, 5, seed=1)
-    icarl.seen, icarl._said, icarl._row_of = (0, 3), said, {7: 0, 9: 1}
+    icarl = Icarl(IcarlConfig(memory_size=4, weight=3.0), PluginContext(adapter))
+    said, now = random(2, 2), random(5, 5, seed=1)
+    icarl.seen = (0, 3)
+    icarl._noted = said
+    icarl._row_of = {7: 0, 9: 1}
     step = SimpleNamespace(
         mbatch=[None, None, torch.tensor([9, 7, 9])], mb_output=now[:3], loss=torch.tensor(1.0)
     )
