@@ -23,6 +23,7 @@ from clvl_bench.methods.icarl.plugin import Icarl
 from clvl_bench.methods.linear.config import LinearConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.methods.replay.config import ReplayConfig
+from clvl_bench.methods.replay.plugin import Replay
 from clvl_bench.runs import runner
 from clvl_bench.runs.files import load, run_config
 from clvl_bench.runs.setup import prepare
@@ -509,6 +510,22 @@ def test_derpp_stands_behind_whatever_else_is_rehearsed(streams, other):
     assert learn(streams, *plugins).method_plugins[1].kept_samples() == 20
     with pytest.raises(Mistake, match=f"got 'derpp' before '{other}'"):
         strategy(streams, *reversed(plugins))
+
+
+def test_derpp_stands_behind_all_that_join_the_batch_and_not_only_behind_the_first(streams):
+    """What joins behind it would be taken for its own samples when they come off."""
+    kinds = ("replay", "derpp", "icarl")
+    with pytest.raises(Mistake, match="got 'derpp' before 'icarl'"):
+        strategy(streams, *({"kind": kind, "memory_size": 20} for kind in kinds))
+
+
+@pytest.mark.parametrize(
+    ("model", "got"), [(None, "none"), (torch.nn.Linear(2, 2), "a Linear")], ids=["none", "linear"]
+)
+def test_a_plugin_that_works_on_an_adapter_says_so_where_there_is_none(model, got):
+    with pytest.raises(Mistake, match=f"model: got {got}, and this plugin works on an adapter"):
+        Derpp(DerppConfig(), PluginContext(model))
+    assert len(Replay(ReplayConfig(), PluginContext(model)).memory) == 0, "any model will do"
 
 
 def test_gdumb_with_a_number_of_steps_is_a_mistake(streams):

@@ -163,6 +163,11 @@ def test_captions_are_kept_and_counted_and_must_be_there(backbone, reference):
         build_plugin(DistillationConfig(sentences="captions"), context)
 
 
+def test_without_a_reference_set_it_says_where_one_is_declared(backbone):
+    with pytest.raises(Mistake, match=r"needs a reference set; add reference = .* the benchmark"):
+        build_plugin(DistillationConfig(), PluginContext(student(backbone)))
+
+
 def test_part_of_a_reference_set_is_drawn_by_the_seed(reference):
     some = reference.some(3, 0)
     assert len(some.ids) == 3

@@ -8,7 +8,7 @@ a method's folder asks for it by name.
 
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from clvl_bench.data.catalog.candidate import Candidate
     from clvl_bench.methods._base.adapter import Adapter
     from clvl_bench.methods._base.plugin import Plugin, PluginContext
+
+
+TowerPart = Literal["word_embeddings", "image_attention", "text_attention", "layers"]
+"""What a method may want inside a backbone's towers: embeddings of words, query and value
+projections of the image or the text tower, or a way in between layers."""
 
 
 class MethodConfig(Schema):
@@ -89,6 +94,8 @@ class AdapterConfig(MethodConfig):
     """Whether anything is learned at all."""
     adds_parts: ClassVar[bool] = False
     """Whether a part is added for each experience."""
+    needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ()
+    """What must be inside the towers; a backbone without it is refused when the adapter is made."""
     merges: ClassVar[bool] = False
     """Whether what was learned is merged into the weights and begun anew at an experience's end,
     before a plugin sees it."""

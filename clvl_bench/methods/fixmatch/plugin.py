@@ -8,7 +8,6 @@ sample itself; FlexMatch's table of a label for every sample is, on a stream, a 
 counts.
 """
 
-
 import torch
 from torch import Tensor
 
