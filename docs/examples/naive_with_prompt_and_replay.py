@@ -33,10 +33,11 @@ backbone = load_backbone("tiny")
 benchmark = avalanche_benchmark("toy_landcover", backbone, limit=LIMIT)
 scenario, plan = benchmark.scenario, benchmark.view.plan
 
-for name, memory in (
-    ("prompt", []),
-    ("prompt_replay", [Replay(ReplayConfig(memory_size=100), PluginContext(seed=0))]),
-):
+# A plugin is made from its settings and what it works on. Replay takes any model; what works on an
+# adapter gets it, as in Ewc(EwcConfig(), PluginContext(adapter)).
+replay = Replay(ReplayConfig(memory_size=100), PluginContext(seed=0))
+
+for name, memory in (("prompt", []), ("prompt_replay", [replay])):
     torch.manual_seed(0)  # the order of Avalanche's data loaders
     # The adapter is the model. The frozen backbone is no part of it, so its parameters are the
     # learned context alone.
