@@ -49,12 +49,11 @@ class RunConfig(Schema):
 
     @model_validator(mode="after")
     def _reference_is_there(self) -> Self:
-        kinds = [plugin.kind for plugin in self.strategy_config.plugins]
-        if "distillation" in kinds and self.benchmark_config.reference is None:
+        needed = any(plugin.needs_reference for plugin in self.strategy_config.plugins)
+        if needed and self.benchmark_config.reference is None:
             raise ValueError(
                 f"{self.strategy} distils on a reference set, and {self.benchmark} declares none; "
-                f"add "
-                'reference = "..." to the benchmark'
+                'add reference = "..." to the benchmark'
             )
         return self
 
@@ -77,22 +76,23 @@ class RunConfig(Schema):
 
     @model_validator(mode="after")
     def _learns_from_a_stream(self) -> Self:
-        train, online = self.strategy_config.train, self.benchmark_config.online
-        for plugin in self.strategy_config.plugins:
-            if online is None and getattr(plugin, "needs_online", False):
+        adapter = self.strategy_config.adapter
+        plugins = self.strategy_config.plugins
+        train = self.strategy_config.train
+        is_online = self.benchmark_config.online is not None
+        for plugin in plugins:
+            if plugin.needs_online and not is_online:
                 raise ValueError(
                     f"{self.strategy} has the plugin '{plugin.kind}', which is for online streams, "
-                    f"and {self.benchmark} is "
-                    "none; add a table [online]"
+                    f"and {self.benchmark} is none; add a table [online]"
                 )
-        if online is None or self.strategy_config.adapter.kind in ("none", "answer_ranking"):
-            return self  # who learns from no label waits for none
-        for part in (self.strategy_config.adapter, *self.strategy_config.plugins):
-            if getattr(part, "needs_experiences", False):
-                hint = "set adapter.ridge" if "ranpac" in part.kind else "use another strategy"
+        if not is_online or not adapter.learns_from_labels:
+            return self
+        for part in (adapter, *plugins):
+            if part.needs_experiences:
                 raise ValueError(
                     f"{self.strategy} has '{part.kind}', which needs whole experiences, and "
-                    f"{self.benchmark} is online; {hint}"
+                    f"{self.benchmark} is online; {part.without_experiences}"
                 )
         if train.data != "experience":
             raise ValueError(

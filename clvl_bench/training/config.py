@@ -2,14 +2,13 @@
 training settings.
 """
 
+from itertools import pairwise
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from clvl_bench.core.schema import Schema
 from clvl_bench.inputs.kinds import InputKind, most_demanding
-from clvl_bench.methods._base.memory_config import MemoryConfig
-from clvl_bench.methods.lora_merged.config import LoraMergedConfig
 from clvl_bench.methods.registry import AnyAdapter, AnyPlugin
 
 
@@ -92,58 +91,82 @@ class StrategyConfig(Schema):
         return sorted(name for name in named if name is not None)
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
+    def _each_plugin_once(self) -> Self:
         kinds = [plugin.kind for plugin in self.plugins]
         if len(set(kinds)) < len(kinds):
             raise ValueError(f"plugins: got {kinds}; each kind may stand once")
-        if self.train.data == "cumulative" and self.train.classes != "seen":
+        return self
+
+    @model_validator(mode="after")
+    def _earlier_classes_are_compared(self) -> Self:
+        if self.train.classes == "seen":
+            return self
+        if self.train.data == "cumulative":
             raise ValueError(
                 'train.classes: got \'experience\' beside data = "cumulative"; set classes = "seen"'
             )
-        rehearsing = [plugin.kind for plugin in self.plugins if isinstance(plugin, MemoryConfig)]
-        if rehearsing and self.train.classes != "seen":
+        for plugin in self.plugins:
+            if plugin.rehearses:
+                raise ValueError(
+                    f"train.classes: got 'experience' beside the plugin '{plugin.kind}', whose "
+                    'samples are of earlier classes; set classes = "seen"'
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _memory_alone_is_enough(self) -> Self:
+        for plugin in self.plugins:
+            if not plugin.trains_on_memory_alone:
+                continue
+            if self.train.iterations is not None:
+                raise ValueError(
+                    f"train.iterations: got a number of steps beside the plugin '{plugin.kind}', "
+                    "whose passes are as long as its memory; set train.epochs in its place"
+                )
+            if self.adapter.adds_parts:
+                raise ValueError(
+                    f"plugins: got '{plugin.kind}', which makes a fresh model of a memory for "
+                    f"every test, beside the adapter '{self.adapter.kind}', which adds a part for "
+                    "each experience; use another, for example linear, lora or full"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _samples_come_off_as_they_went_on(self) -> Self:
+        joining = [plugin for plugin in self.plugins if plugin.joins_batch]
+        for first, second in pairwise(joining):
+            if first.takes_samples_off:
+                raise ValueError(
+                    f"plugins: got '{first.kind}' before '{second.kind}'; it takes its own samples "
+                    "off the batch again, so that it must stand behind what else joins them"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _weights_can_be_compared(self) -> Self:
+        comparing = [plugin.kind for plugin in self.plugins if plugin.compares_weights]
+        if comparing and self.adapter.merges:
             raise ValueError(
-                f"train.classes: got 'experience' beside the plugin '{rehearsing[0]}', whose "
-                f"samples are of earlier classes; "
-                'set classes = "seen"'
+                f"plugins: got '{comparing[0]}' beside the adapter '{self.adapter.kind}', whose "
+                "update is merged and begun anew before the plugin sees what was learned; use the "
+                "adapter 'lora', or for WiSE-FT adapter.share alone"
             )
-        if "gdumb" in kinds and self.train.iterations is not None:
-            raise ValueError(
-                "train.iterations: got a number of steps beside the plugin 'gdumb', whose passes "
-                "are as long as its memory; "
-                "set train.epochs in its place"
-            )
-        if "gdumb" in kinds and getattr(self.adapter, "adds_parts", False):
-            raise ValueError(
-                f"plugins: got 'gdumb', which makes a fresh model of a memory for every test, "
-                f"beside the adapter "
-                f"'{self.adapter.kind}', which adds a part for each experience; use another, for "
-                f"example linear, lora or full"
-            )
-        rehearsed = [kind for kind in kinds if kind in ("derpp", "replay", "icarl")]
-        if rehearsed[:1] == ["derpp"] and len(rehearsed) > 1:
-            raise ValueError(
-                f"plugins: got 'derpp' before '{rehearsed[1]}'; it takes its own samples off the "
-                f"batch again, "
-                "so that it must stand behind what else joins them"
-            )
-        comparing = [
-            plugin.kind for plugin in self.plugins if getattr(plugin, "compares_weights", False)
-        ]
-        if comparing and isinstance(self.adapter, LoraMergedConfig):
-            raise ValueError(
-                f"plugins: got '{comparing[0]}' beside the adapter 'lora_merged', whose update is "
-                f"merged and begun anew "
-                "before the plugin sees what was learned; use the adapter 'lora', or for WiSE-FT "
-                "adapter.share alone"
-            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_teacher(self) -> Self:
         if len(self._teachers()) > 1:
             raise ValueError(
                 f"teacher: got {self._teachers()}; all parts of a strategy learn from one"
             )
-        if self.plugins and not getattr(self.adapter, "trains", True):
+        return self
+
+    @model_validator(mode="after")
+    def _plugins_have_something_to_do(self) -> Self:
+        if self.plugins and not self.adapter.trains:
+            kinds = [plugin.kind for plugin in self.plugins]
             raise ValueError(
                 f"plugins: got {kinds} beside the adapter '{self.adapter.kind}', which does not "
-                f"train; remove them"
+                "train; remove them"
             )
         return self

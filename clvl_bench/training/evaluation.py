@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from clvl_bench.core.files import write_atomically
 from clvl_bench.methods._base.adapter import predict
-from clvl_bench.methods._base.plugin import n_experiences
+from clvl_bench.methods._base.strategy_protocol import n_experiences
 from clvl_bench.metrics import continual as metrics
 from clvl_bench.metrics.continual import NAN, Accuracies
 from clvl_bench.metrics.samples import SAMPLE_METRICS, Samples

@@ -18,8 +18,10 @@ from avalanche.training.supervised import Naive
 from clvl_bench.api import load_benchmark
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.methods._base.adaptation import Adaptation
+from clvl_bench.methods._base.plugin import PluginContext
 from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
+from clvl_bench.methods.replay.config import ReplayConfig
 from clvl_bench.methods.replay.plugin import Replay
 from clvl_bench.training.evaluation import Forgetting, RecordLogger, SampleMetrics, ZeroShotAccuracy
 
@@ -31,7 +33,11 @@ backbone = load_backbone("tiny")
 benchmark = load_benchmark("toy_landcover", backbone, limit=LIMIT)
 scenario, plan = benchmark.scenario, benchmark.view.plan
 
-for name, memory in (("prompt", []), ("prompt_replay", [Replay(memory_size=100, seed=0)])):
+# A plugin is made from its settings and what it works on. Replay takes any model; what works on an
+# adapter gets it, as in Ewc(EwcConfig(), PluginContext(adapter)).
+replay = Replay(ReplayConfig(memory_size=100), PluginContext(seed=0))
+
+for name, memory in (("prompt", []), ("prompt_replay", [replay])):
     torch.manual_seed(0)  # the order of Avalanche's data loaders
     # The adapter is the model. The frozen backbone is no part of it, so its parameters are the
     # learned context alone.

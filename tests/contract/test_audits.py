@@ -26,7 +26,7 @@ from clvl_bench.methods.registry import plugins
 from clvl_bench.records.run_folder import RECORDS
 from clvl_bench.runs import runner
 
-ONLINE = {kind for kind, config in plugins().items() if getattr(config, "needs_online", False)}
+ONLINE = {kind for kind, config in plugins().items() if config.needs_online}
 WHOLE = [
     path
     for path in STRATEGIES

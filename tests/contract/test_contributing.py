@@ -1,6 +1,7 @@
 """What CONTRIBUTING.md tells people to write works as it stands there."""
 
 import re
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from pydantic import Field
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig, PluginConfig
+from clvl_bench.methods._base.plugin import PluginContext
 from clvl_bench.metrics import continual as metrics
 
 BLOCKS = re.findall(
@@ -59,9 +61,8 @@ def test_the_plugin_of_the_page_leaves_no_gradient_longer_than_its_norm():
     settings = configured("ClipGradientConfig")
     module = torch.nn.Linear(2, 1, bias=False)
     module.weight.grad = torch.tensor([[30.0, 40.0]])
-    written("class ClipGradient(Plugin)", ClipGradientConfig=type(settings))["ClipGradient"](
-        module, norm=settings.norm
-    ).before_update(None)
+    clip = written("class ClipGradient(Plugin)", ClipGradientConfig=type(settings))["ClipGradient"]
+    clip(settings, PluginContext()).before_update(SimpleNamespace(model=module))
     assert module.weight.grad.tolist() == [pytest.approx([0.6, 0.8], rel=1e-4)]
 
 

@@ -27,11 +27,13 @@ from clvl_bench.runs.files import run_config
 
 ONE = ("benchmark.classes_per_experience=[10]", *SMALL)
 """One experience of all classes."""
-WORDS = {"prompt", "kgcoop", "cocoop", "attriclip", "prompt_per_experience", "answer_prompt"}
-LOW_RANK = {"lora", "lora_per_experience", "lora_merged", "olora"}
-LAYERS = {"maple", "sprompts", "l2p", "dualprompt", "coda_prompt", "moe_adapters"}
-"""Adapters that need embeddings of no words, query and value projections of their own, or a way in
-between layers."""
+INSIDE = {
+    "word_embeddings": lambda towers: towers.reads_embeddings,
+    "image_attention": lambda towers: "image" in towers.query_and_value,
+    "text_attention": lambda towers: "text" in towers.query_and_value,
+    "layers": lambda towers: isinstance(towers, LayeredTowers),
+}
+"""Whether towers have what an adapter may declare to need of them."""
 BY_KIND = {written(path, "adapter")[0]["kind"]: path for path in reversed(WHOLE)}
 """A strategy of every adapter: those are always run on one family, all the others with `make
 test-all`."""
@@ -47,15 +49,11 @@ PAIRS = [
 
 def refuses(adapter: dict, backbone: TowerBackbone) -> bool:
     """Whether the backbone declares that it has no ground for such an adapter."""
-    kind, towers = adapter["kind"], backbone.towers
-    return (
-        (kind in WORDS and not towers.reads_embeddings)
-        or (kind in LOW_RANK and not {"image", "text"} <= set(towers.query_and_value))
-        or (kind == "answer_lora" and "text" not in towers.query_and_value)
-        or (kind in LAYERS and not isinstance(towers, LayeredTowers))
-        or (
-            adapter.get("tower") == "inherited" and not hasattr(towers, "vision_model")
-        )  # layers of transformers' own
+    towers = backbone.towers
+    needed = adapters()[adapter["kind"]].needs_of_towers
+    inherits_layers = adapter.get("tower") == "inherited"  # layers of transformers' own
+    return not all(INSIDE[part](towers) for part in needed) or (
+        inherits_layers and not hasattr(towers, "vision_model")
     )
 
 

@@ -35,7 +35,7 @@ def config_of(path, *overrides):
     """
     (adapter,) = written(path, "adapter")
     sizes = [f"adapter.{name}={size}" for name, size in small(adapter).items()]
-    seen = [] if adapter["kind"] == "none" else ["train.classes=seen"]
+    seen = [] if not adapters()[adapter["kind"]].trains else ["train.classes=seen"]
     benchmark, *stream = (
         ASKING if adapters()[adapter["kind"]].input_kind in QUESTION_INPUTS else STREAM
     )

@@ -2,6 +2,9 @@
 whatever is added.
 """
 
+import inspect
+import types
+
 import pytest
 from contract.tables import FILES, STRATEGIES, members, offering, written
 
@@ -12,7 +15,10 @@ from clvl_bench.data.catalog.sources import Source
 from clvl_bench.data.catalog.vqa_sources import VqaSource
 from clvl_bench.data.readers import vqa
 from clvl_bench.inputs.kinds import InputKind
+from clvl_bench.methods._base.plugin import Plugin
 from clvl_bench.methods.registry import adapters, config_class, plugins
+from clvl_bench.methods.replay.config import ReplayConfig
+from clvl_bench.methods.replay.plugin import Replay
 from clvl_bench.runs.files import check
 
 METHODS = {**adapters(), **plugins()}
@@ -22,9 +28,34 @@ KINDS = [*(("adapter", kind) for kind in adapters()), *(("plugins", kind) for ki
 @pytest.mark.parametrize("kind", METHODS)
 def test_a_method_is_one_folder_with_its_configuration_and_its_code(kind):
     part = "adapter" if kind in adapters() else "plugin"
-    built = METHODS[kind].sibling(part).build.__annotations__["config"]
-    assert built is config_class(kind)
+    if part == "plugin":
+        built = METHODS[kind].plugin_class().__init__
+    else:
+        built = METHODS[kind].sibling(part).build
+    assert built.__annotations__["config"] is config_class(kind)
     assert METHODS[kind].__module__ == f"clvl_bench.methods.{kind}.config"
+
+
+@pytest.mark.parametrize("kind", plugins())
+def test_a_plugin_takes_its_settings_and_a_context_and_writes_no_default(kind):
+    parameters = inspect.signature(METHODS[kind].plugin_class()).parameters
+    assert list(parameters) == ["config", "context"]
+    assert all(each.default is inspect.Parameter.empty for each in parameters.values())
+
+
+@pytest.mark.parametrize(
+    ("classes", "says"), [((), "defines none"), (("One", "Two"), "defines One, Two")]
+)
+def test_a_module_with_no_plugin_or_with_two_is_refused_and_helpers_do_not_count(
+    monkeypatch, classes, says
+):
+    module = types.ModuleType("mine.plugin")
+    module.Imported = Replay
+    for name in ("_Helper", *classes):
+        setattr(module, name, type(name, (Plugin,), {"__module__": module.__name__}))
+    monkeypatch.setattr(ReplayConfig, "sibling", lambda name: module)
+    with pytest.raises(AssertionError, match=f"mine.plugin must define one public class .* {says}"):
+        ReplayConfig.plugin_class()
 
 
 @pytest.mark.parametrize("kind", METHODS)

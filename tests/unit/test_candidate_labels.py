@@ -13,17 +13,31 @@ from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.candidate_labels import partial_loss
 from clvl_bench.methods._base.memory import Memory, insert_labelled
-from clvl_bench.methods._base.plugin import Plugin, PseudoLabels
+from clvl_bench.methods._base.plugin import Plugin, PluginContext, PseudoLabels
+from clvl_bench.methods.anchored_pl.config import AnchoredPlConfig
 from clvl_bench.methods.anchored_pl.plugin import AnchoredPl
+from clvl_bench.methods.cpl.config import CplConfig
 from clvl_bench.methods.cpl.plugin import Cpl, likely
+from clvl_bench.methods.grip.config import GripConfig
 from clvl_bench.methods.grip.plugin import Grip, shared_out
 from clvl_bench.methods.linear.config import LinearConfig
 from clvl_bench.methods.registry import build_adapter
+from clvl_bench.methods.replay.config import ReplayConfig
 from clvl_bench.methods.replay.plugin import Replay
+from clvl_bench.methods.upl.config import UplConfig
 from clvl_bench.methods.upl.plugin import Upl, most_confident
 from clvl_bench.training.prequential import PseudoTally
 
 PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.5, 0.1, 0.4], [0.2, 0.5, 0.3]])
+
+
+TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("river", "forest"))
+
+
+@pytest.fixture
+def context(tiny):
+    """Of a head that nothing here asks: targets are made of given probabilities."""
+    return PluginContext(build_adapter(LinearConfig(), tiny, TABLE, seed=0))
 
 
 def places(sets):
@@ -34,9 +48,10 @@ def test_upl_takes_the_surest_of_each_class_that_is_predicted_and_leaves_out_the
     assert places(most_confident(PROBABILITIES, 2)) == [(0,), (0,), (), (1,)]
 
 
-def test_upl_labels_everything_by_the_most_probable_class_where_as_many_are_asked_for():
+def test_upl_labels_everything_by_the_most_probable_class_where_as_many_are_asked_for(context):
     assert torch.equal(
-        Upl(None, top=4).sets(PROBABILITIES, 1), one_hot(PROBABILITIES.argmax(dim=1), 3).bool()
+        Upl(UplConfig(top=4), context).sets(PROBABILITIES, 1),
+        one_hot(PROBABILITIES.argmax(dim=1), 3).bool(),
     )
 
 
@@ -47,16 +62,20 @@ def test_grip_gives_each_class_its_number_and_each_sample_one_label():
 
 
 @pytest.mark.parametrize("number", range(1, 6))
-def test_grip_labels_more_each_round_and_in_the_last_all_that_divide_evenly(number):
+def test_grip_labels_more_each_round_and_in_the_last_all_that_divide_evenly(number, context):
     probabilities = torch.rand(30, 3, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
-    sets = Grip(None, rounds=5).sets(probabilities, number)
+    sets = Grip(GripConfig(rounds=5), context).sets(probabilities, number)
     assert sets.sum(dim=0).tolist() == [2 * number] * 3
     assert sets.sum(dim=1).max() == 1
 
 
-def test_one_class_alone_is_everybodys_label():
+def test_one_class_alone_is_everybodys_label(context):
     alone = torch.ones(4, 1)
-    for plugin in (Upl(None, top=4), Grip(None, rounds=1), Cpl(None)):
+    for plugin in (
+        Upl(UplConfig(top=4), context),
+        Grip(GripConfig(rounds=1), context),
+        Cpl(CplConfig(), context),
+    ):
         assert plugin.sets(alone, 1).all()
 
 
@@ -65,17 +84,17 @@ def test_cpl_takes_the_shortest_prefix_whose_sum_reaches_theta():
     assert places(likely(PROBABILITIES, 0.95)) == [(0, 1, 2), (0, 1, 2), (0, 1, 2), (0, 1, 2)]
 
 
-def test_cpl_without_bounds_leaves_every_class_and_teaches_nothing():
+def test_cpl_without_bounds_leaves_every_class_and_teaches_nothing(context):
     sure = torch.cat([PROBABILITIES, torch.tensor([[1.0, 0.0, 0.0]])])
-    sets = Cpl(None, within=1.0, across=0.0).sets(sure, 1)
+    sets = Cpl(CplConfig(within=1.0, across=0.0), context).sets(sure, 1)
     assert sets[:4].all()
     assert partial_loss(PROBABILITIES.log(), sets[:4]).item() == pytest.approx(0.0, abs=1e-6)
 
 
-def test_cpl_takes_of_each_class_the_samples_that_are_surest_of_it():
+def test_cpl_takes_of_each_class_the_samples_that_are_surest_of_it(context):
     # Within: all (theta 0.7). Across: the upper half of each column, by linear interpolation above
     # 0.55, 0.25, 0.2.
-    sets = Cpl(None, within=1.0, across=0.5).sets(PROBABILITIES, 1)
+    sets = Cpl(CplConfig(within=1.0, across=0.5), context).sets(PROBABILITIES, 1)
     assert places(sets) == [(0,), (0, 1), (2,), (1, 2)]
 
 
@@ -109,14 +128,13 @@ def taught(tiny, *, rounds, epochs):
     """A head away from its start, an experience of six samples without a label, and the plugin
     after every epoch.
     """
-    table = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("river", "forest"))
-    head = build_adapter(LinearConfig(), tiny, table, seed=0)
+    head = build_adapter(LinearConfig(), tiny, TABLE, seed=0)
     head.begin((0, 1))
     head.scored = (0, 1)
     head.bias.requires_grad_(False)
     with torch.no_grad():
         head.weight[0] += 1.0
-    plugin, dataset = Noted(head, rounds=rounds), Dataset([-1] * 6)
+    plugin, dataset = Noted(GripConfig(rounds=rounds), PluginContext(head)), Dataset([-1] * 6)
     features = torch.randn(6, tiny.width, generator=torch.Generator().manual_seed(0))
     dataset[:] = [(feature, *rest) for feature, (_, *rest) in zip(features, dataset, strict=True)]
     optimizer = torch.optim.SGD([head.weight], lr=1.0, momentum=0.9)
@@ -202,20 +220,20 @@ def test_replay_keeps_what_was_learned_from_by_a_pseudo_label_if_it_is_told_to(w
             *(torch.tensor(column).numpy() for column in ([11, 12], [0, 1], [True, False]))
         )
     ]
-    replay = Replay(10, pseudo_labelled=wanted)
+    replay = Replay(ReplayConfig(memory_size=10, pseudo_labelled=wanted), PluginContext())
     experience = types.SimpleNamespace(dataset=Dataset([2, -1, -1]))
     replay.after_training_exp(types.SimpleNamespace(experience=experience, plugins=[said, replay]))
     _, labels, ids, _ = replay.memory.columns
     assert dict(zip(ids.tolist(), labels.tolist(), strict=True)) == kept
 
 
-def test_anchored_pl_takes_samples_for_classes_of_their_experience_alone():
+def test_anchored_pl_takes_samples_for_classes_of_their_experience_alone(context):
     class Loud(AnchoredPl):
         def targets(self, inputs, scored, *, share):
             return torch.tensor([[0.1, 0.2, 0.7]]).masked_fill(~scored, 0.0).expand(len(inputs), -1)
 
     for among, label in (("scored", 2), ("experience", 1)):
-        plugin = Loud(None, keep=1.0, margin=0.0, among=among)
+        plugin = Loud(AnchoredPlConfig(keep=1.0, margin=0.0, among=among), context)
         output = torch.zeros(1, 3, requires_grad=True)
         step = types.SimpleNamespace(
             mb_x=torch.zeros(1, 2),

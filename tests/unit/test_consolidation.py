@@ -11,13 +11,17 @@ from torch.nn.functional import cross_entropy
 
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.plugin import PluginContext
 from clvl_bench.methods._base.weights import snapshot, trained
+from clvl_bench.methods.ewc.config import EwcConfig
 from clvl_bench.methods.ewc.plugin import Ewc, empirical_fisher, fisher
 from clvl_bench.methods.linear.config import LinearConfig
 from clvl_bench.methods.lora.config import LoraConfig
+from clvl_bench.methods.mas.config import MasConfig
 from clvl_bench.methods.mas.plugin import Mas, sensitivity
 from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
+from clvl_bench.methods.si.config import SiConfig
 from clvl_bench.methods.si.plugin import Si
 from clvl_bench.runs import checkpoint
 
@@ -126,7 +130,10 @@ def stream(plugin, adapter, features, seeds, classes=ALL):
 
 
 def test_at_what_was_learned_the_penalty_and_its_gradient_are_zero(linear, features):
-    for plugin in (Ewc(linear, samples=9), Mas(linear, samples=9)):
+    for plugin in (
+        Ewc(EwcConfig(samples=9), PluginContext(linear)),
+        Mas(MasConfig(samples=9), PluginContext(linear)),
+    ):
         stream(plugin, linear, features, [1])
         plugin.penalty().backward()
         assert plugin.penalty().item() == 0.0
@@ -136,7 +143,7 @@ def test_at_what_was_learned_the_penalty_and_its_gradient_are_zero(linear, featu
 def test_one_spring_around_the_weighted_mean_pulls_as_the_springs_of_all_experiences(
     linear, features
 ):
-    plugin = Ewc(linear, strength=2.0, samples=9)
+    plugin = Ewc(EwcConfig(strength=2.0, samples=9), PluginContext(linear))
     fishers, absorb = [], plugin.absorb
     plugin.absorb = lambda measured: (fishers.append(measured), absorb(measured))
     places = stream(plugin, linear, features, [1, 2, 3])
@@ -151,7 +158,7 @@ def test_one_spring_around_the_weighted_mean_pulls_as_the_springs_of_all_experie
 
 
 def test_online_ewc_lets_the_old_fisher_fade_and_holds_to_the_latest_weights(linear, features):
-    plugin = Ewc(linear, form="online", gamma=0.5, samples=9)
+    plugin = Ewc(EwcConfig(form="online", gamma=0.5, samples=9), PluginContext(linear))
     fishers, absorb = [], plugin.absorb
     plugin.absorb = lambda measured: (fishers.append(measured), absorb(measured))
     places = stream(plugin, linear, features, [1, 2])
@@ -163,7 +170,7 @@ def test_online_ewc_lets_the_old_fisher_fade_and_holds_to_the_latest_weights(lin
 
 def test_rows_that_came_since_are_free(backbone, features):
     linear = build_adapter(LinearConfig(), backbone, TABLE, seed=0)
-    plugin = Ewc(linear, samples=9)
+    plugin = Ewc(EwcConfig(samples=9), PluginContext(linear))
     linear.begin((0, 1))
     stream(plugin, linear, features, [1], classes=(0, 1))
     linear.begin((2, 3))
@@ -182,7 +189,7 @@ def test_a_strong_spring_freezes(linear, features):
     """
     anchors, ends = [], []
     for strength in (0.0, 1.0, 1e4):
-        plugin = Ewc(linear, strength=strength, samples=9)
+        plugin = Ewc(EwcConfig(strength=strength, samples=9), PluginContext(linear))
         stream(plugin, linear, features, [1])
         start = snapshot(linear)
         moved = torch.optim.SGD([linear.bias], lr=0.1 / (1 + strength))
@@ -210,7 +217,7 @@ def test_the_path_integral_of_si_is_the_fall_of_the_loss(linear, features):
     paper's equation 3).
     """
     labels = torch.tensor([0, 1, 2] * 3)
-    plugin = Si(linear)
+    plugin = Si(SiConfig(), PluginContext(linear))
     plugin.before_training_exp(None)
     optimizer, falls = torch.optim.SGD(linear.parameters(), lr=1e-5), []
     for _ in range(100):
@@ -230,7 +237,7 @@ def test_the_importance_of_si_is_the_path_over_the_squared_way_and_its_spring_ha
     """What raised the loss on its way counts as nothing; c = 3 times 0.5 / (0.2^2 + 0.01) times the
     square of the new way.
     """
-    plugin = Si(linear, strength=3.0, damping=0.01)
+    plugin = Si(SiConfig(strength=3.0, damping=0.01), PluginContext(linear))
     plugin.before_training_exp(None)
     with torch.no_grad():
         linear.bias.add_(0.2)
@@ -244,7 +251,7 @@ def test_the_importance_of_si_is_the_path_over_the_squared_way_and_its_spring_ha
 
 
 def test_the_spring_of_mas_has_no_half(linear):
-    plugin = Mas(linear, strength=3.0)
+    plugin = Mas(MasConfig(strength=3.0), PluginContext(linear))
     plugin.before_training_exp(None)
     plugin.absorb({name: torch.ones_like(weight) for name, weight in plugin.centre.items()})
     with torch.no_grad():
@@ -253,7 +260,7 @@ def test_the_spring_of_mas_has_no_half(linear):
 
 
 def test_si_counts_no_gradient_of_its_own_penalty(linear):
-    plugin = Si(linear, strength=2.0)
+    plugin = Si(SiConfig(strength=2.0), PluginContext(linear))
     plugin.before_training_exp(None)
     plugin.importance = {name: torch.ones_like(value) for name, value in plugin.importance.items()}
     with torch.no_grad():
@@ -264,7 +271,7 @@ def test_si_counts_no_gradient_of_its_own_penalty(linear):
 
 
 def test_what_they_keep_goes_through_a_checkpoint(linear, features, tmp_path):
-    plugin, other = Ewc(linear), Ewc(linear)
+    plugin, other = Ewc(EwcConfig(), PluginContext(linear)), Ewc(EwcConfig(), PluginContext(linear))
     stream(plugin, linear, features, [1])
     checkpoint.write(tmp_path, checkpoint.Checkpoint(1, {"plugin0": plugin.state()}, {}))
     other.load(checkpoint.latest(tmp_path).state["plugin0"])
@@ -279,9 +286,9 @@ def test_what_they_keep_goes_through_a_checkpoint(linear, features, tmp_path):
 
 
 def test_what_they_keep_goes_through_their_state(linear, features):
-    for kind in (Ewc, Mas, Si):
-        plugin, other = kind(linear), kind(linear)
-        if kind is Si:
+    for config in (EwcConfig(), MasConfig(), SiConfig()):
+        plugin, other = (config.build(PluginContext(linear)) for _ in range(2))
+        if isinstance(plugin, Si):
             plugin.before_training_exp(None)
             plugin.absorb(plugin.measure(None))
         else:

@@ -9,7 +9,8 @@ from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.backbones.teacher import Teacher
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.plugin import Reference
+from clvl_bench.methods._base.plugin import PluginContext, Reference
+from clvl_bench.methods.distillation.config import DistillationConfig
 from clvl_bench.methods.distillation.plugin import Distillation, distillation_loss
 from clvl_bench.methods.full.config import FullConfig
 from clvl_bench.methods.kgcoop.config import KgCoOpConfig
@@ -45,7 +46,9 @@ def reference(backbone):
 @pytest.mark.parametrize("texts", ["student", "teacher"])
 def test_at_the_teacher_the_gradient_is_zero(backbone, reference, texts):
     student = build_adapter(FullConfig(), backbone, TABLE, seed=0).train()
-    Distillation(student, reference, texts=texts).loss(torch.arange(10)).backward()
+    Distillation(DistillationConfig(texts=texts), PluginContext(student, reference)).loss(
+        torch.arange(10)
+    ).backward()
     assert max(p.grad.abs().max().item() for p in student.parameters() if p.grad is not None) < 1e-5
 
 
@@ -55,7 +58,9 @@ def test_away_from_the_teacher_it_is_not(backbone, reference):
         student.towers.visual_projection.weight.add_(
             0.5 * torch.randn_like(student.towers.visual_projection.weight)
         )
-    Distillation(student, reference).loss(torch.arange(10)).backward()
+    Distillation(DistillationConfig(), PluginContext(student, reference)).loss(
+        torch.arange(10)
+    ).backward()
     assert student.towers.visual_projection.weight.grad.abs().max() > 1e-3
 
 
@@ -70,7 +75,9 @@ def test_its_floor_is_the_squared_temperature_times_the_entropy():
 
 def test_with_the_teachers_texts_the_text_tower_is_free(backbone, reference):
     student = build_adapter(FullConfig(), backbone, TABLE, seed=0).train()
-    Distillation(student, reference, texts="teacher").loss(torch.arange(10)).backward()
+    Distillation(DistillationConfig(texts="teacher"), PluginContext(student, reference)).loss(
+        torch.arange(10)
+    ).backward()
     assert all(p.grad is None for p in student.towers.text_model.parameters())
 
 

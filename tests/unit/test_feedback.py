@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from clvl_bench.methods._base.plugin import PluginContext
 from clvl_bench.methods._base.policy import Policy
 from clvl_bench.methods.feedback.config import FeedbackConfig
 from clvl_bench.methods.feedback.plugin import Feedback, ips, likelihood, reinforce
@@ -89,7 +90,8 @@ def test_no_choice_weighs_more_than_the_clip_allows(scores):
 
 def test_the_baseline_is_a_moving_average_of_rewards_one_by_one():
     plugin = Feedback(
-        FeedbackConfig(loss="reinforce", policy="sampling", baseline_momentum=0.75, memory_size=0)
+        FeedbackConfig(loss="reinforce", policy="sampling", baseline_momentum=0.75, memory_size=0),
+        PluginContext(),
     )
     rewards = torch.tensor([1.0, 0.0, 1.0])
     like = {name: torch.zeros(3, dtype=torch.long) for name in ("actions", "ids", "tasks")}

@@ -9,8 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.pending import Pending
+from clvl_bench.methods._base.plugin import PluginContext
+from clvl_bench.methods.iwms.config import IwmsConfig
 from clvl_bench.methods.iwms.plugin import Iwms, Rings
+from clvl_bench.methods.linear.config import LinearConfig
+from clvl_bench.methods.registry import build_adapter
 from clvl_bench.metrics.online import delay_gap, over_windows, recovered, regret
 from clvl_bench.streams.label_delay import NEVER
 from clvl_bench.streams.label_store import LabelStore
@@ -184,11 +189,18 @@ def test_rings_keep_the_newest_of_each_class():
     assert rings.columns[2].tolist() == [6, 7, 8, 9], "more classes than room: the oldest leave"
 
 
-def drawn(temperature, scores, *, steps=400):
+@pytest.fixture
+def context(tiny):
+    """Of a head; features are compared as they are read."""
+    classes = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("river", "forest"))
+    return PluginContext(build_adapter(LinearConfig(), tiny, classes, seed=0))
+
+
+def drawn(temperature, scores, context, *, steps=400):
     """Labels that are rehearsed, over many steps of one sample each, from a memory of three classes
     of equal size.
     """
-    plugin = Iwms(60, temperature=temperature, features=lambda inputs: inputs)
+    plugin = Iwms(IwmsConfig(memory_size=60, temperature=temperature), context)
     for name, label in enumerate(itertools.islice(itertools.cycle(range(3)), 60)):
         plugin.memory.insert(sample(label, float(name), name))
     features = torch.nn.functional.normalize(torch.tensor([[1.0, 1.0]]))
@@ -196,20 +208,20 @@ def drawn(temperature, scores, *, steps=400):
     return torch.bincount(plugin.memory.labels[chosen], minlength=3) / steps
 
 
-def test_what_is_rehearsed_follows_what_the_model_expects_now():
+def test_what_is_rehearsed_follows_what_the_model_expects_now(context):
     prior = torch.tensor([[0.7, 0.2, 0.1]])
-    assert drawn(1.0, prior.log()).tolist() == pytest.approx([0.7, 0.2, 0.1], abs=0.06)
+    assert drawn(1.0, prior.log(), context).tolist() == pytest.approx([0.7, 0.2, 0.1], abs=0.06)
 
 
-def test_without_expectations_rehearsal_is_class_balanced():
-    assert drawn(1e9, torch.tensor([[5.0, 0.0, -3.0]])).tolist() == pytest.approx(
+def test_without_expectations_rehearsal_is_class_balanced(context):
+    assert drawn(1e9, torch.tensor([[5.0, 0.0, -3.0]]), context).tolist() == pytest.approx(
         [1 / 3] * 3, abs=0.07
     )
 
 
-def test_updates_alternate_between_newest_labels_and_random_memory_beside_what_is_weighted():
+def test_updates_alternate_between_newest_labels_and_random_memory_beside_what_is_weighted(context):
     """Where no label has arrived, the random half stands in for the newest."""
-    plugin = Iwms(60, temperature=1.0, features=lambda inputs: inputs)
+    plugin = Iwms(IwmsConfig(memory_size=60, temperature=1.0), context)
     for name in range(30):
         plugin.memory.insert(sample(0, float(name), name))
     new = [
@@ -235,8 +247,8 @@ def test_updates_alternate_between_newest_labels_and_random_memory_beside_what_i
     assert {*found[1], *found[3]} <= set(range(30))
 
 
-def test_of_a_class_what_looks_alike_is_rehearsed_more_often_and_nothing_twice_in_a_step():
-    plugin = Iwms(2, temperature=1.0, features=lambda inputs: inputs)
+def test_of_a_class_what_looks_alike_is_rehearsed_more_often_and_nothing_twice_in_a_step(context):
+    plugin = Iwms(IwmsConfig(memory_size=2, temperature=1.0), context)
     for name, x in ((0, 1.0), (1, -1.0)):
         plugin.memory.insert(sample(0, x, name))
     features = torch.nn.functional.normalize(torch.tensor([[1.0, 1.0]]))

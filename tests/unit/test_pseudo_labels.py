@@ -10,10 +10,14 @@ from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.rng import keyed
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.augment import strong
+from clvl_bench.methods._base.plugin import PluginContext
 from clvl_bench.methods._base.pseudo_labels import Average
+from clvl_bench.methods.anchored_pl.config import AnchoredPlConfig
 from clvl_bench.methods.anchored_pl.plugin import AnchoredPl
+from clvl_bench.methods.fixmatch.config import FixMatchConfig
 from clvl_bench.methods.fixmatch.plugin import FixMatch
 from clvl_bench.methods.linear.config import LinearConfig
+from clvl_bench.methods.mean_teacher.config import MeanTeacherConfig
 from clvl_bench.methods.mean_teacher.plugin import MeanTeacher
 from clvl_bench.methods.registry import build_adapter
 
@@ -52,7 +56,8 @@ LABELS = torch.tensor([0, -1, -1, 2, -1, -1])
 
 
 def test_a_threshold_that_nothing_reaches_leaves_the_labelled_alone(linear, inputs):
-    plugin, step = FixMatch(tau=1.01), step_of(linear, inputs, LABELS)
+    plugin = FixMatch(FixMatchConfig(tau=1.01), PluginContext())
+    step = step_of(linear, inputs, LABELS)
     plugin.before_backward(step)
     assert step.loss.item() == 0.0
     step.loss.backward()
@@ -62,7 +67,7 @@ def test_a_threshold_that_nothing_reaches_leaves_the_labelled_alone(linear, inpu
 
 def test_without_a_threshold_it_is_self_training_on_what_is_most_probable(linear, inputs):
     step = step_of(linear, inputs, LABELS)
-    FixMatch(tau=0.0).before_backward(step)
+    FixMatch(FixMatchConfig(tau=0.0), PluginContext()).before_backward(step)
     rows = step.mb_output[LABELS < 0]
     assert step.loss.item() == pytest.approx(
         -rows.softmax(dim=1).max(dim=1).values.log().mean().item(), abs=1e-6
@@ -74,14 +79,14 @@ def test_what_does_not_pass_counts_as_zero_in_the_mean(linear, inputs):
     rows = step.mb_output[LABELS < 0].detach()
     confidence = rows.softmax(dim=1).max(dim=1).values
     tau = float(confidence.median())
-    FixMatch(tau=tau).before_backward(step)
+    FixMatch(FixMatchConfig(tau=tau), PluginContext()).before_backward(step)
     assert step.loss.item() == pytest.approx(
         -confidence[confidence >= tau].log().sum().item() / len(rows), abs=1e-6
     )
 
 
 def test_flexmatch_lets_all_pass_at_first_and_equals_fixmatch_where_all_classes_are_alike():
-    plugin = FixMatch(tau=0.9, flexible=True)
+    plugin = FixMatch(FixMatchConfig(tau=0.9, flexible=True), PluginContext())
     assert plugin.thresholds(3).tolist() == [0.0, 0.0, 0.0]
     plugin.counts = torch.tensor([2.0, 2.0, 2.0, 1.0])
     assert plugin.thresholds(3).tolist() == pytest.approx([0.9] * 3)
@@ -90,7 +95,7 @@ def test_flexmatch_lets_all_pass_at_first_and_equals_fixmatch_where_all_classes_
 
 
 def test_flexmatch_counts_what_is_sure_by_class_and_what_is_not_in_a_place_of_its_own():
-    plugin = FixMatch(tau=0.9, flexible=True, momentum=0.75)
+    plugin = FixMatch(FixMatchConfig(tau=0.9, flexible=True, count_momentum=0.75), PluginContext())
     plugin.thresholds(3)
     plugin._count(torch.tensor([0.95, 0.5, 0.9]), torch.tensor([2, 0, 1]))
     first = [0.0, 0.0, 0.25, 0.75]
@@ -100,7 +105,7 @@ def test_flexmatch_counts_what_is_sure_by_class_and_what_is_not_in_a_place_of_it
 
 @pytest.mark.parametrize(("steps", "share"), [(0, 0.25), (1, 0.5), (3, 1.0), (50, 1.0)])
 def test_what_a_mean_teacher_says_counts_more_from_step_to_step(linear, inputs, steps, share):
-    plugin = MeanTeacher(momentum=1.0, ramp_steps=4)
+    plugin = MeanTeacher(MeanTeacherConfig(momentum=1.0, ramp_steps=4), PluginContext())
     plugin.before_training_exp(step_of(linear, inputs, LABELS))
     before = linear(inputs)[LABELS < 0].softmax(dim=1)
     with torch.no_grad():
@@ -115,7 +120,7 @@ def test_what_a_mean_teacher_says_counts_more_from_step_to_step(linear, inputs, 
 
 @pytest.mark.parametrize("momentum", [0.0, 1.0])
 def test_a_mean_teacher_follows_at_once_or_never(linear, inputs, momentum):
-    plugin = MeanTeacher(momentum=momentum)
+    plugin = MeanTeacher(MeanTeacherConfig(momentum=momentum), PluginContext())
     plugin.before_training_exp(step_of(linear, inputs, LABELS))
     before = linear.weight.detach().clone()
     with torch.no_grad():
@@ -127,7 +132,7 @@ def test_a_mean_teacher_follows_at_once_or_never(linear, inputs, momentum):
 def test_a_teacher_that_says_the_same_teaches_nothing_and_another_one_only_the_student(
     linear, inputs
 ):
-    plugin = MeanTeacher(momentum=1.0, ramp_steps=1)
+    plugin = MeanTeacher(MeanTeacherConfig(momentum=1.0, ramp_steps=1), PluginContext())
     plugin.before_training_exp(step_of(linear, inputs, LABELS))
     same = step_of(linear, inputs, LABELS)
     plugin.before_backward(same)
@@ -154,7 +159,7 @@ def test_a_teacher_teaches_as_much_whatever_classes_are_no_candidates(monkeypatc
             torch.cat([each, each.new_full((5, others), -torch.inf)], dim=1)
             for each in (student, taught)
         )
-        plugin = MeanTeacher(ramp_steps=1)
+        plugin = MeanTeacher(MeanTeacherConfig(ramp_steps=1), PluginContext())
         monkeypatch.setattr(plugin.teacher, "scores", lambda model, inputs, said=said: said)
         batch = SimpleNamespace(mb_output=wide, mb_x=torch.zeros(5, 2), mbatch=(), model=None)
         losses.append(plugin.loss(batch, torch.arange(5)).item())
@@ -203,7 +208,7 @@ def features(tiny):
 
 
 def anchored(adapter, **settings):
-    plugin = AnchoredPl(adapter, **settings)
+    plugin = AnchoredPl(AnchoredPlConfig(**settings), PluginContext(adapter))
     plugin.before_training_exp(types.SimpleNamespace(model=adapter))
     return plugin
 

@@ -10,7 +10,10 @@ from avalanche.training.supervised import Naive
 from torch import nn
 
 from clvl_bench.api import load_benchmark
+from clvl_bench.methods._base.plugin import PluginContext
+from clvl_bench.methods.fixmatch.config import FixMatchConfig
 from clvl_bench.methods.fixmatch.plugin import FixMatch
+from clvl_bench.methods.mean_teacher.config import MeanTeacherConfig
 from clvl_bench.methods.mean_teacher.plugin import MeanTeacher
 
 
@@ -36,12 +39,15 @@ def trained(tiny, *plugins):
 
 def test_nothing_passes_a_threshold_above_one_and_naive_stays_naive(tiny):
     plain, _ = trained(tiny)
-    assert torch.equal(trained(tiny, FixMatch(tau=1.01))[0], plain)
+    assert torch.equal(trained(tiny, FixMatch(FixMatchConfig(tau=1.01), PluginContext()))[0], plain)
 
 
 @pytest.mark.parametrize(
     "plugin",
-    [FixMatch(tau=0.0), MeanTeacher(momentum=0.9, ramp_steps=1)],
+    [
+        FixMatch(FixMatchConfig(tau=0.0), PluginContext()),
+        MeanTeacher(MeanTeacherConfig(momentum=0.9, ramp_steps=1), PluginContext()),
+    ],
     ids=["fixmatch", "mean_teacher"],
 )
 def test_what_has_no_label_is_learned_from(tiny, plugin):

@@ -15,11 +15,15 @@ from clvl_bench.backbones.precomputed import PrecomputedBackbone
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import parse
 from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.plugin import PluginContext
+from clvl_bench.methods.derpp.config import DerppConfig
 from clvl_bench.methods.derpp.plugin import Derpp
+from clvl_bench.methods.icarl.config import IcarlConfig
 from clvl_bench.methods.icarl.plugin import Icarl
 from clvl_bench.methods.linear.config import LinearConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.methods.replay.config import ReplayConfig
+from clvl_bench.methods.replay.plugin import Replay
 from clvl_bench.runs import runner
 from clvl_bench.runs.files import load, run_config
 from clvl_bench.runs.setup import prepare
@@ -270,7 +274,9 @@ def test_the_loss_of_derpp_is_the_papers(adapter):
     """Equation 6, with both draws of a memory as large as they are: all of it, in whatever
     order.
     """
-    derpp = Derpp(adapter, 6, alpha=0.3, beta=0.5, batch_size=6)
+    derpp = Derpp(
+        DerppConfig(memory_size=6, alpha=0.3, beta=0.5, batch_size=6), PluginContext(adapter)
+    )
     past, current = random(6, WIDTH, seed=1), random(4, WIDTH, seed=2)
     past_labels, labels = torch.tensor([0, 1, 1, 0, 1, 0]), torch.tensor([1, 0, 1, 1])
     assert (
@@ -291,14 +297,14 @@ def test_the_loss_of_derpp_is_the_papers(adapter):
 
 
 def test_while_the_model_stays_nothing_differs_from_what_it_said(adapter):
-    derpp = Derpp(adapter, 6, alpha=1.0, beta=0.0)
+    derpp = Derpp(DerppConfig(memory_size=6, alpha=1.0, beta=0.0), PluginContext(adapter))
     past, labels = random(6, WIDTH, seed=1), torch.tensor([0, 1, 1, 0, 1, 0])
     first, second = (step(derpp, adapter, past, labels, iteration=number) for number in range(2))
     assert second.item() == pytest.approx(first.item(), abs=1e-9)
 
 
 def test_what_was_kept_says_nothing_about_classes_that_came_later(adapter):
-    derpp = Derpp(adapter, 100, alpha=1.0, beta=0.0)
+    derpp = Derpp(DerppConfig(memory_size=100, alpha=1.0, beta=0.0), PluginContext(adapter))
     step(derpp, adapter, random(6, WIDTH, seed=1), torch.tensor([0, 1, 1, 0, 1, 0]))
     adapter.begin((4,))
     adapter.scored = (0, 1, 4)
@@ -314,7 +320,7 @@ def test_what_was_kept_says_nothing_about_classes_that_came_later(adapter):
 
 
 def test_distilling_has_no_gradient_at_the_teacher_and_leaves_out_what_is_no_candidate(adapter):
-    icarl = Icarl(adapter, 4)
+    icarl = Icarl(IcarlConfig(memory_size=4), PluginContext(adapter))
     said = random(5, 3)
     now = said.clone().requires_grad_()
     icarl.distilled(said, now).backward()
@@ -334,7 +340,7 @@ def test_distilling_has_no_gradient_at_the_teacher_and_leaves_out_what_is_no_can
 
 
 def test_with_everything_kept_icarl_classifies_by_class_means(adapter):
-    icarl = Icarl(adapter, 1000)
+    icarl = Icarl(IcarlConfig(memory_size=1000), PluginContext(adapter))
     labels, inputs = (
         torch.arange(60) % 3,
         random(60, WIDTH) + 2 * random(3, WIDTH, seed=4)[torch.arange(60) % 3],
@@ -355,7 +361,7 @@ def test_with_everything_kept_icarl_classifies_by_class_means(adapter):
 
 
 def test_classes_without_exemplars_and_other_candidates_stay_the_models(adapter):
-    icarl = Icarl(adapter, 1000)
+    icarl = Icarl(IcarlConfig(memory_size=1000), PluginContext(adapter))
     labels, inputs = torch.arange(30) % 3, random(30, WIDTH)
     icarl.memory.insert(
         labels, lambda rows: (inputs[rows], labels[rows], rows, torch.zeros_like(rows))
@@ -396,8 +402,11 @@ def test_icarl_notes_what_the_model_said_before_its_first_update(streams):
 
 
 def test_what_icarl_noted_counts_by_its_weight(adapter):
-    icarl, said, now = Icarl(adapter, 4, weight=3.0), random(2, 2), random(5, 5, seed=1)
-    icarl.seen, icarl._said, icarl._row_of = (0, 3), said, {7: 0, 9: 1}
+    icarl = Icarl(IcarlConfig(memory_size=4, weight=3.0), PluginContext(adapter))
+    said, now = random(2, 2), random(5, 5, seed=1)
+    icarl.seen = (0, 3)
+    icarl._noted = said
+    icarl._row_of = {7: 0, 9: 1}
     step = SimpleNamespace(
         mbatch=[None, None, torch.tensor([9, 7, 9])], mb_output=now[:3], loss=torch.tensor(1.0)
     )
@@ -501,6 +510,22 @@ def test_derpp_stands_behind_whatever_else_is_rehearsed(streams, other):
     assert learn(streams, *plugins).method_plugins[1].kept_samples() == 20
     with pytest.raises(Mistake, match=f"got 'derpp' before '{other}'"):
         strategy(streams, *reversed(plugins))
+
+
+def test_derpp_stands_behind_all_that_join_the_batch_and_not_only_behind_the_first(streams):
+    """What joins behind it would be taken for its own samples when they come off."""
+    kinds = ("replay", "derpp", "icarl")
+    with pytest.raises(Mistake, match="got 'derpp' before 'icarl'"):
+        strategy(streams, *({"kind": kind, "memory_size": 20} for kind in kinds))
+
+
+@pytest.mark.parametrize(
+    ("model", "got"), [(None, "none"), (torch.nn.Linear(2, 2), "a Linear")], ids=["none", "linear"]
+)
+def test_a_plugin_that_works_on_an_adapter_says_so_where_there_is_none(model, got):
+    with pytest.raises(Mistake, match=f"model: got {got}, and this plugin works on an adapter"):
+        Derpp(DerppConfig(), PluginContext(model))
+    assert len(Replay(ReplayConfig(), PluginContext(model)).memory) == 0, "any model will do"
 
 
 def test_gdumb_with_a_number_of_steps_is_a_mistake(streams):

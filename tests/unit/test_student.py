@@ -45,7 +45,10 @@ def test_where_student_and_teacher_agree_no_loss_has_a_gradient_but_that_of_the_
     texts = backbone.class_features(TABLE, templates=1)
     features = l2_normalize(backbone.image_features(pixels)).requires_grad_()
     labels = torch.tensor([-1, -1, -1, -1])
-    plugin = ClipKd(student(backbone), lambda ids: features, fd=2000, icl=1, crd=1, affinity=1)
+    plugin = ClipKd(
+        ClipKdConfig(fd=2000, icl=1, crd=1, affinity=1),
+        PluginContext(student(backbone), teacher=lambda ids: features),
+    )
     (gradient,) = torch.autograd.grad(
         plugin.loss(features, features.detach(), texts, labels), [features]
     )
@@ -89,18 +92,20 @@ def test_the_loss_is_the_weighted_sum_of_its_four_parts(backbone, pixels):
     )
     parts = [
         ClipKd(
-            student(backbone),
-            None,
-            **{each: float(each == name) for each in ("fd", "icl", "crd", "affinity")},
+            ClipKdConfig(
+                **{each: float(each == name) for each in ("fd", "icl", "crd", "affinity")}
+            ),
+            PluginContext(student(backbone), teacher=backbone.image_features),
         )
         .loss(own, teacher, texts, labels)
         .item()
         for name in ("fd", "icl", "crd", "affinity")
     ]
     assert all(part > 0 for part in parts)
-    whole = ClipKd(student(backbone), None, fd=2000.0, icl=3.0, crd=0.5, affinity=7.0).loss(
-        own, teacher, texts, labels
-    )
+    whole = ClipKd(
+        ClipKdConfig(fd=2000.0, icl=3.0, crd=0.5, affinity=7.0),
+        PluginContext(student(backbone), teacher=backbone.image_features),
+    ).loss(own, teacher, texts, labels)
     expected = sum(
         weight * part for weight, part in zip((2000.0, 3.0, 0.5, 7.0), parts, strict=True)
     )
@@ -168,4 +173,4 @@ def test_clip_kd_wants_a_student_with_an_image_tower_and_a_teacher(backbone):
     head = build_adapter(LinearConfig(), backbone, TABLE, seed=0)
     for adapter, teacher in ((head, backbone.image_features), (student(backbone), None)):
         with pytest.raises(Mistake, match="clip_kd"):
-            build_plugin(ClipKdConfig(), PluginContext(adapter, None, 0, teacher))
+            build_plugin(ClipKdConfig(), PluginContext(adapter, teacher=teacher))

@@ -11,7 +11,8 @@ from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.backbones.teacher import Projection, Teacher
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.plugin import Reference
+from clvl_bench.methods._base.plugin import PluginContext, Reference
+from clvl_bench.methods.distillation.config import DistillationConfig
 from clvl_bench.methods.distillation.plugin import Distillation
 from clvl_bench.methods.full.config import FullConfig
 from clvl_bench.methods.registry import build_adapter
@@ -54,7 +55,9 @@ def taught(student, teacher):
 def check_losses(backbone, teacher, texts):
     """Losses are finite and away from 0, gradients are in the student and nowhere else."""
     student = build_adapter(FullConfig(), backbone, TABLE, seed=0).train()
-    plugin = Distillation(student, taught(backbone, teacher), texts=texts)
+    plugin = Distillation(
+        DistillationConfig(texts=texts), PluginContext(student, taught(backbone, teacher))
+    )
     loss = plugin.loss(torch.arange(12))
     assert torch.isfinite(loss)
     loss.backward()

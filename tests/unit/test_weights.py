@@ -10,13 +10,18 @@ import torch
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import parse
 from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.plugin import PluginContext
 from clvl_bench.methods._base.weights import snapshot
 from clvl_bench.methods.linear.config import LinearConfig
 from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
+from clvl_bench.methods.task_vectors.config import TaskVectorsConfig
 from clvl_bench.methods.task_vectors.plugin import TaskVectors
+from clvl_bench.methods.weight_average.config import WeightAverageConfig
 from clvl_bench.methods.weight_average.plugin import WeightAverage
+from clvl_bench.methods.weight_l2.config import WeightL2Config
 from clvl_bench.methods.weight_l2.plugin import WeightL2
+from clvl_bench.methods.wise_ft.config import WiseFtConfig
 from clvl_bench.methods.wise_ft.plugin import WiseFt
 from clvl_bench.training.config import StrategyConfig
 
@@ -53,9 +58,11 @@ def close(one, other):
 @pytest.mark.parametrize("anchor", ["zeroshot", "previous"])
 def test_wise_ft_at_one_is_fine_tuning_and_at_zero_its_anchor(prompt, anchor):
     start = snapshot(prompt)
-    learned = experience(WiseFt(prompt, anchor=anchor, alpha=1.0), prompt, 1)
+    learned = experience(
+        WiseFt(WiseFtConfig(anchor=anchor, alpha=1.0), PluginContext(prompt)), prompt, 1
+    )
     assert close(snapshot(prompt), learned)
-    other = WiseFt(prompt, anchor=anchor, alpha=0.0)
+    other = WiseFt(WiseFtConfig(anchor=anchor, alpha=0.0), PluginContext(prompt))
     experience(other, prompt, 2)
     assert close(snapshot(prompt), learned)
     experience(other, prompt, 3)
@@ -67,7 +74,8 @@ def test_wise_ft_with_the_zero_shot_anchor_remembers_the_start_and_with_the_prev
     prompt,
 ):
     for anchor, alpha in (("zeroshot", 0.5), ("previous", 0.8)):
-        plugin, start = WiseFt(prompt, anchor=anchor, alpha=alpha), snapshot(prompt)
+        plugin = WiseFt(WiseFtConfig(anchor=anchor, alpha=alpha), PluginContext(prompt))
+        start = snapshot(prompt)
         experience(plugin, prompt, 1)
         before = snapshot(prompt)
         learned = experience(plugin, prompt, 2)
@@ -81,7 +89,7 @@ def test_wise_ft_with_the_zero_shot_anchor_remembers_the_start_and_with_the_prev
 
 def test_wise_ft_follows_a_head_that_grows(backbone):
     linear = build_adapter(LinearConfig(), backbone, TABLE, seed=0)
-    plugin, starts = WiseFt(linear, alpha=0.5), {}
+    plugin, starts = WiseFt(WiseFtConfig(alpha=0.5), PluginContext(linear)), {}
     for classes in ((0, 1), (2, 3)):
         linear.begin(classes)
         starts |= {
@@ -97,7 +105,8 @@ def test_wise_ft_follows_a_head_that_grows(backbone):
 
 
 def test_the_ensemble_is_the_arithmetic_mean_of_twelve_points_after_1001_steps(prompt):
-    plugin, points = WeightAverage(prompt, every=100), [snapshot(prompt)["context"]]
+    plugin = WeightAverage(WeightAverageConfig(every=100), PluginContext(prompt))
+    points = [snapshot(prompt)["context"]]
     plugin.before_training_exp(None)
     for step in range(1001):
         now = move(prompt, step)["context"]
@@ -112,7 +121,8 @@ def test_the_ensemble_is_the_arithmetic_mean_of_twelve_points_after_1001_steps(p
 
 @pytest.mark.parametrize("average", ["uniform", "running"])
 def test_the_ensemble_of_weights_that_stay_is_these_weights(prompt, average):
-    plugin, start = WeightAverage(prompt, every=1, average=average), snapshot(prompt)
+    config = WeightAverageConfig(every=1, average=average)
+    plugin, start = WeightAverage(config, PluginContext(prompt)), snapshot(prompt)
     plugin.before_training_exp(None)
     for _ in range(5):
         plugin.after_training_iteration(None)
@@ -121,7 +131,9 @@ def test_the_ensemble_of_weights_that_stay_is_these_weights(prompt, average):
 
 
 def test_a_running_mean_is_the_closed_form_of_its_recursion(prompt):
-    plugin, decay = WeightAverage(prompt, every=1, average="running", decay=0.9), 0.9
+    decay = 0.9
+    config = WeightAverageConfig(every=1, average="running", decay=decay)
+    plugin = WeightAverage(config, PluginContext(prompt))
     points = [snapshot(prompt)["context"]]
     plugin.before_training_exp(None)
     for step in range(4):
@@ -137,7 +149,7 @@ def test_a_running_mean_is_the_closed_form_of_its_recursion(prompt):
 def test_the_weight_constraint_is_the_squared_distance_from_the_weights_before_the_experience(
     prompt,
 ):
-    plugin, start = WeightL2(prompt, weight=3.0), snapshot(prompt)
+    plugin, start = WeightL2(WeightL2Config(weight=3.0), PluginContext(prompt)), snapshot(prompt)
     plugin.before_training_exp(None)
     strategy = SimpleNamespace(loss=torch.tensor(1.0))
     plugin.before_backward(strategy)
@@ -155,10 +167,12 @@ def test_the_weight_constraint_is_the_squared_distance_from_the_weights_before_t
 
 def test_a_task_vector_with_scaling_one_is_fine_tuning_and_with_zero_the_start(prompt):
     start = snapshot(prompt)
-    learned = experience(TaskVectors(prompt, scaling=1.0), prompt, 1)
+    learned = experience(
+        TaskVectors(TaskVectorsConfig(scaling=1.0), PluginContext(prompt)), prompt, 1
+    )
     assert close(snapshot(prompt), learned)
     prompt.context.data.copy_(start["context"])
-    experience(TaskVectors(prompt, scaling=0.0), prompt, 1)
+    experience(TaskVectors(TaskVectorsConfig(scaling=0.0), PluginContext(prompt)), prompt, 1)
     assert close(snapshot(prompt), start)
 
 
@@ -166,7 +180,7 @@ def test_task_vectors_are_learned_from_the_start_and_add_up_in_any_order(prompt)
     start, ends = snapshot(prompt), []
     for order in ((1, 2), (2, 1)):
         prompt.context.data.copy_(start["context"])
-        plugin = TaskVectors(prompt, scaling=0.4)
+        plugin = TaskVectors(TaskVectorsConfig(scaling=0.4), PluginContext(prompt))
         learned = [experience(plugin, prompt, seed)["context"] for seed in order]
         expected = start["context"] + 0.4 * sum(each - start["context"] for each in learned)
         assert torch.allclose(prompt.context, expected, atol=1e-6)
@@ -175,7 +189,10 @@ def test_task_vectors_are_learned_from_the_start_and_add_up_in_any_order(prompt)
 
 
 def test_what_they_keep_goes_through_their_state(prompt):
-    for plugin in (WiseFt(prompt), TaskVectors(prompt)):
+    for plugin in (
+        WiseFt(WiseFtConfig(), PluginContext(prompt)),
+        TaskVectors(TaskVectorsConfig(), PluginContext(prompt)),
+    ):
         experience(plugin, prompt, 1)
         state = {name: value.clone() for name, value in plugin.state().items()}
         before = snapshot(prompt)
@@ -189,7 +206,7 @@ def test_what_they_keep_goes_through_their_state(prompt):
 
 
 def test_without_points_there_is_no_ensemble(prompt):
-    plugin = WeightAverage(prompt, every=0)
+    plugin = WeightAverage(WeightAverageConfig(every=0), PluginContext(prompt))
     plugin.before_training_exp(None)
     learned = move(prompt, 1)
     plugin.after_training_iteration(None)

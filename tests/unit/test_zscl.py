@@ -76,9 +76,9 @@ def test_with_captions_the_gradient_at_the_teacher_is_zero_and_away_from_it_is_n
 ):
     for moved in (0.0, 0.5):
         adapter = student(backbone, moved=moved)
-        Distillation(adapter, reference, texts=texts, sentences="captions").loss(
-            torch.arange(8)
-        ).backward()
+        Distillation(
+            DistillationConfig(texts=texts, sentences="captions"), PluginContext(adapter, reference)
+        ).loss(torch.arange(8)).backward()
         assert (steepest(adapter) < 1e-5) == (moved == 0.0)
         text_grads = [weight.grad for weight in adapter.towers.text_model.parameters()]
         assert all(grad is None for grad in text_grads) == (texts == "teacher")
@@ -97,7 +97,8 @@ def test_the_two_directions_are_the_loss_on_a_matrix_and_on_its_transpose():
 
 def test_a_draw_of_all_captions_is_all_of_them(backbone, reference):
     plugin = Distillation(
-        student(backbone, moved=0.3), reference, texts="student", sentences="captions"
+        DistillationConfig(texts="student", sentences="captions"),
+        PluginContext(student(backbone, moved=0.3), reference),
     )
     whole = plugin.loss(torch.arange(8))
     assert torch.allclose(
@@ -108,7 +109,8 @@ def test_a_draw_of_all_captions_is_all_of_them(backbone, reference):
 
 def test_every_step_draws_images_and_captions_of_its_own(backbone, reference):
     plugin = Distillation(
-        student(backbone), reference, sentences="captions", captions_a_step=2, batch_size=3
+        DistillationConfig(sentences="captions", captions_a_step=2, batch_size=3),
+        PluginContext(student(backbone), reference),
     )
     drawn = []
     plugin.loss = lambda rows, captions: (
@@ -132,7 +134,10 @@ def test_a_larger_weight_leaves_a_smaller_drift_on_the_reference(backbone, refer
     drifts = []
     for weight in (0.0, 1.0, 100.0, 1e4):
         adapter = student(backbone)
-        plugin = Distillation(adapter, reference, texts="teacher", sentences="captions")
+        plugin = Distillation(
+            DistillationConfig(texts="teacher", sentences="captions"),
+            PluginContext(adapter, reference),
+        )
         optimizer = torch.optim.Adam(adapter.towers.visual_projection.parameters(), lr=1e-3)
         for _ in range(20):
             optimizer.zero_grad()
@@ -153,9 +158,14 @@ def test_a_larger_weight_leaves_a_smaller_drift_on_the_reference(backbone, refer
 def test_captions_are_kept_and_counted_and_must_be_there(backbone, reference):
     without = replace(reference, captions=())
     assert reference.kept_bytes() - without.kept_bytes() == sum(map(len, CAPTIONS))
-    context = PluginContext(student(backbone), without, 0)
+    context = PluginContext(student(backbone), without)
     with pytest.raises(Mistake, match="captions"):
         build_plugin(DistillationConfig(sentences="captions"), context)
+
+
+def test_without_a_reference_set_it_says_where_one_is_declared(backbone):
+    with pytest.raises(Mistake, match=r"needs a reference set; add reference = .* the benchmark"):
+        build_plugin(DistillationConfig(), PluginContext(student(backbone)))
 
 
 def test_part_of_a_reference_set_is_drawn_by_the_seed(reference):
@@ -184,7 +194,7 @@ def test_lwf_has_no_gradient_where_the_experience_began_and_one_where_it_has_com
     backbone, pixels, settings
 ):
     adapter = student(backbone, moved=0.3)
-    plugin = Lwf(adapter, **settings)
+    plugin = Lwf(LwfConfig(**settings), PluginContext(adapter))
     strategy = begun(plugin, pixels)
     plugin.before_backward(strategy)
     strategy.loss.backward()
@@ -209,7 +219,7 @@ def test_lwf_notes_the_model_as_it_trains_whatever_it_was_used_for_before(backbo
         Candidate(each.name, "d", (*each.templates, "a bad drawing of a {}.")) for each in TABLE
     )
     full = build_adapter(FullConfig(), backbone, table, seed=0).eval()
-    plugin = Lwf(full, texts="student")
+    plugin = Lwf(LwfConfig(texts="student"), PluginContext(full))
     strategy = begun(plugin, pixels)
     full.train()
     plugin.before_backward(strategy)
@@ -220,15 +230,15 @@ def test_lwf_notes_the_model_as_it_trains_whatever_it_was_used_for_before(backbo
         for name, weight in lora.named_parameters():
             if "lora_B" in name:
                 weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(2)))
-    plugins = [Lwf(lora, texts="student") for _ in range(2)]
+    plugins = [Lwf(LwfConfig(texts="student"), PluginContext(lora)) for _ in range(2)]
     for each in plugins:
         begun(each, pixels)
-    assert torch.equal(plugins[0]._said, plugins[1]._said)
+    assert torch.equal(plugins[0]._noted, plugins[1]._noted)
 
 
 def test_lwf_equals_its_formula(backbone, pixels):
     adapter = student(backbone, moved=0.3)
-    plugin = Lwf(adapter, weight=5.0)
+    plugin = Lwf(LwfConfig(weight=5.0), PluginContext(adapter))
     strategy = begun(plugin, pixels)
     with torch.no_grad():
         teacher_images, texts = l2_normalize(adapter.image(pixels)), adapter.classifier((0, 1))
@@ -244,7 +254,7 @@ def test_lwf_equals_its_formula(backbone, pixels):
 
 
 def test_lwf_without_weight_is_fine_tuning(backbone, pixels):
-    plugin = Lwf(student(backbone), weight=0.0)
+    plugin = Lwf(LwfConfig(weight=0.0), PluginContext(student(backbone)))
     strategy = begun(plugin, pixels)
     plugin.before_backward(strategy)
     assert strategy.loss.item() == 0.0
@@ -253,15 +263,13 @@ def test_lwf_without_weight_is_fine_tuning(backbone, pixels):
 def test_lwf_on_a_head_wants_the_students_texts(backbone):
     head = build_adapter(LinearConfig(), backbone, TABLE, seed=0)
     with pytest.raises(Mistake, match="texts"):
-        build_plugin(LwfConfig(), PluginContext(head, None, 0))
+        build_plugin(LwfConfig(), PluginContext(head))
 
 
 @pytest.mark.parametrize("config", [ConcatConfig(), AnswerPromptConfig()])
 def test_lwf_on_answers_without_texts_of_classes_wants_the_students_texts(backbone, config):
     with pytest.raises(Mistake, match=r"does not learn image features; set plugins\.lwf\.texts"):
-        build_plugin(
-            LwfConfig(), PluginContext(build_adapter(config, backbone, ANSWERS, seed=0), None, 0)
-        )
+        build_plugin(LwfConfig(), PluginContext(build_adapter(config, backbone, ANSWERS, seed=0)))
 
 
 def test_random_sentences_are_ten_tokens_between_start_and_end(backbone):

@@ -9,7 +9,8 @@ adapter.
 from typing import Any, Literal
 
 from clvl_bench.methods._base.adapter import Adapter, ClassIds
-from clvl_bench.methods._base.plugin import Plugin, n_experiences
+from clvl_bench.methods._base.plugin import Plugin
+from clvl_bench.methods._base.strategy_protocol import StrategyLike, n_experiences
 
 
 class Adaptation(Plugin):
@@ -25,39 +26,39 @@ class Adaptation(Plugin):
         self, adapter: Adapter, *, train_classes: Literal["experience", "seen"] = "experience"
     ) -> None:
         super().__init__()
-        self.adapter, self.train_classes = adapter, train_classes
+        self.adapter = adapter
+        self.train_classes = train_classes
         self.seen: ClassIds = ()
         self._training_scores: ClassIds = ()
 
     # Before Avalanche makes the optimiser, so that parameters which begin with the experience are
     # in it.
-    def before_train_dataset_adaptation(self, strategy: Any, **kwargs: Any) -> None:
+    def before_train_dataset_adaptation(self, strategy: StrategyLike, **kwargs: Any) -> None:
         classes = tuple(strategy.experience.classes_in_this_experience)
         self.seen = tuple(dict.fromkeys((*self.seen, *classes)))
-        if getattr(
-            strategy.experience, "is_first_subexp", True
-        ):  # of a stream's steps the first one begins an experience
+        # Of the steps of an online stream the first one begins an experience.
+        if getattr(strategy.experience, "is_first_subexp", True):
             self.adapter.begin(classes)
         self._training_scores = self.seen if self.train_classes == "seen" else classes
         self.adapter.scored = self._training_scores
 
-    def before_backward(self, strategy: Any, **kwargs: Any) -> None:
+    def before_backward(self, strategy: StrategyLike, **kwargs: Any) -> None:
         penalty = self.adapter.penalty(strategy.mb_x)
         if penalty is not None:
             strategy.loss = strategy.loss + penalty
 
-    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def after_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
         if getattr(strategy.experience, "is_last_subexp", True):
             self.adapter.end()
 
-    def before_eval_exp(self, strategy: Any, **kwargs: Any) -> None:
-        experience = strategy.experience
-        plan = getattr(
-            experience, "plan", None
-        )  # a benchmark of somebody else has none: score what was seen
-        self.adapter.scored = (
-            self.seen if plan is None else experience.candidates(n_experiences(strategy))
-        )
+    def before_eval_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        # An experience of the suite knows what may be an answer by now. That of another benchmark
+        # does not: score what was seen.
+        candidates = getattr(strategy.experience, "candidates", None)
+        if candidates is None:
+            self.adapter.scored = self.seen
+        else:
+            self.adapter.scored = candidates(n_experiences(strategy))
 
-    def after_eval(self, strategy: Any, **kwargs: Any) -> None:
+    def after_eval(self, strategy: StrategyLike, **kwargs: Any) -> None:
         self.adapter.scored = self._training_scores

@@ -10,9 +10,14 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-OPERATIONS, MAGNITUDE = 2, 10
-SHIFT, CUT = 8, 2
-"""One over: the largest shift, and the side of the cut square, as shares of the picture."""
+OPERATIONS = 2
+"""How many operations RandAugment draws for a picture."""
+MAGNITUDE = 10
+"""Of these operations, of 30."""
+SHIFT = 8
+"""The largest shift is the picture's side divided by this."""
+CUT = 2
+"""The side of the cut square is the picture's divided by this."""
 
 
 def strong(pixels: Tensor) -> Tensor:
@@ -33,6 +38,8 @@ def _cut(picture: Tensor) -> Tensor:
     side = picture.shape[-1]
     half = side // CUT // 2
     row, column = torch.randint(side, (2,)).tolist()
+    top = max(0, row - half)
+    left = max(0, column - half)
     cut = picture.clone()
-    cut[:, max(0, row - half) : row + half, max(0, column - half) : column + half] = 127
+    cut[:, top : row + half, left : column + half] = 127
     return cut

@@ -14,31 +14,34 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clvl_bench.methods._base.adapter import Adapter
+from clvl_bench.methods._base.candidate_labels_config import CandidatesConfig
 from clvl_bench.methods._base.memory import CHUNK, reader
+from clvl_bench.methods._base.plugin import PluginContext
 from clvl_bench.methods._base.pseudo_labels import (
     Unlabelled,
     own_classes,
     student_scores,
     zeroshot_scores,
 )
+from clvl_bench.methods._base.strategy_protocol import StrategyLike
 
 
 class Candidates(Unlabelled):
     """Needs an adapter as the strategy's model, and whole experiences.
 
     Args:
-        weight: of the loss on unlabelled samples; the cross-entropy with labels is added to it.
         rounds: how often targets are made; the first time by the zero-shot model, then by the model
             as it is.
     """
 
-    def __init__(self, adapter: Adapter, *, weight: float, rounds: int) -> None:
-        super().__init__(weight)
-        self.adapter, self.rounds = adapter, rounds
+    def __init__(self, config: CandidatesConfig, context: PluginContext, *, rounds: int) -> None:
+        super().__init__(config.weight)
+        self.adapter = context.adapter
+        self.rounds = rounds
         self._round = 0
         self._classes = torch.zeros(0, dtype=torch.long)
-        self._inputs, self._ids = torch.zeros(0), torch.zeros(0, dtype=torch.long)
+        self._ids = torch.zeros(0, dtype=torch.long)
+        self._inputs = torch.zeros(0)
         self._sets: dict[int, Tensor] = {}
 
     @abstractmethod
@@ -47,56 +50,61 @@ class Candidates(Unlabelled):
         1.
         """
 
-    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        dataset, self._round, self._sets = strategy.experience.dataset, 0, {}
+    def before_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        """Gather the experience's unlabelled samples."""
+        dataset = strategy.experience.dataset
         rows = torch.nonzero(torch.tensor(list(dataset.targets)) < 0).flatten()
+        ids = [dataset.sample_ids[row] for row in rows.tolist()]
+        read = reader(dataset)
+        self._round = 0
+        self._sets = {}
         self._classes = own_classes(strategy)
-        self._ids = torch.tensor(
-            [dataset.sample_ids[row] for row in rows.tolist()], dtype=torch.long
-        )
-        self._inputs = (
-            torch.cat([reader(dataset)(part)[0] for part in rows.split(CHUNK)])
-            if len(rows)
-            else torch.zeros(0)
-        )
+        self._ids = torch.tensor(ids, dtype=torch.long)
+        self._inputs = torch.zeros(0)
+        if len(rows):
+            self._inputs = torch.cat([read(chunk)[0] for chunk in rows.split(CHUNK)])
 
-    def before_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
+    def before_training_epoch(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        """Make the targets of a new round where one begins with this epoch."""
         super().before_training_epoch(strategy, **kwargs)
-        number = math.ceil(
-            (strategy.clock.train_exp_epochs + 1) * self.rounds / strategy.train_epochs
-        )
+        # Epochs are shared out among the rounds; where there are fewer epochs, rounds are skipped
+        # and the last one is reached.
+        epoch = strategy.clock.train_exp_epochs + 1
+        number = math.ceil(epoch * self.rounds / strategy.train_epochs)
         if number > self._round and len(self._ids):
-            sets = self.sets(self._probabilities(strategy, zeroshot=not self._round), number)
+            probabilities = self._probabilities(strategy, zeroshot=not self._round)
+            sets = self.sets(probabilities, number)
             self._sets = dict(zip(self._ids.tolist(), sets, strict=True))
             self._round = number
 
     @torch.no_grad()
-    def _probabilities(self, strategy: Any, *, zeroshot: bool) -> Tensor:
+    def _probabilities(self, strategy: StrategyLike, *, zeroshot: bool) -> Tensor:
         """Of the experience's classes [n, classes], by the untouched backbone or the model of
         now.
         """
         model = strategy.model
+        class_ids = self._classes.tolist()
         model.eval()
         parts = []
         for inputs in self._inputs.to(strategy.device).split(CHUNK):
-            places = self._classes.tolist()
-            scores = (
-                zeroshot_scores(self.adapter, inputs, places)
-                if zeroshot
-                else model(inputs)[:, places]
-            )
+            if zeroshot:
+                scores = zeroshot_scores(self.adapter, inputs, class_ids)
+            else:
+                scores = model(inputs)[:, class_ids]
             parts.append(scores.softmax(dim=1).cpu())
         model.train()
         return torch.cat(parts)
 
-    def loss(self, strategy: Any, rows: Tensor) -> Tensor:
+    def loss(self, strategy: StrategyLike, rows: Tensor) -> Tensor:
         ids = strategy.mbatch[2][rows].tolist()
         sets = torch.stack([self._sets[sample] for sample in ids]).to(strategy.mb_output.device)
-        kept, student = sets.any(dim=1), student_scores(strategy, rows)
-        logs = student.log_softmax(dim=1)[:, self._classes]
-        best = self._classes[logs.detach().masked_fill(~sets, -torch.inf).argmax(dim=1).cpu()]
-        self.says(strategy, rows, best, kept)
-        return partial_loss(logs[kept], sets[kept])
+        has_target = sets.any(dim=1)
+        logs = student_scores(strategy, rows).log_softmax(dim=1)[:, self._classes]
+        # For the evaluator: of a sample's candidates the one that the model believes in most.
+        within_set = logs.detach().masked_fill(~sets, -torch.inf)
+        labels = self._classes[within_set.argmax(dim=1).cpu()]
+        self.says(strategy, rows, labels, has_target)
+        return partial_loss(logs[has_target], sets[has_target])
 
 
 def partial_loss(logs: Tensor, sets: Tensor) -> Tensor:

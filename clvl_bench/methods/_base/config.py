@@ -8,20 +8,26 @@ a method's folder asks for it by name.
 
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
+from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import Schema
 from clvl_bench.inputs.kinds import InputKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from clvl_bench.backbones.base import Backbone
     from clvl_bench.data.catalog.candidate import Candidate
     from clvl_bench.methods._base.adapter import Adapter
     from clvl_bench.methods._base.plugin import Plugin, PluginContext
+
+
+TowerPart = Literal["word_embeddings", "image_attention", "text_attention", "layers"]
+"""What a method may want inside a backbone's towers: embeddings of words, query and value
+projections of the image or the text tower, or a way in between layers."""
 
 
 class MethodConfig(Schema):
@@ -43,11 +49,42 @@ class MethodConfig(Schema):
         """Whether it needs an experience as a whole, which an online stream does not give."""
         return False
 
+    without_experiences: ClassVar[str] = "use another strategy"
+    """How to mend it where an online stream gives none: the end of an error's line."""
+
     @classmethod
     def sibling(cls, name: str) -> ModuleType:
         """The module of that name beside `config`; the same module where a method is one file."""
         package, _, module = cls.__module__.rpartition(".")
         return import_module(f"{package}.{name}" if module == "config" else cls.__module__)
+
+    @classmethod
+    def _one_class(cls, name: str, base_name: str) -> Any:
+        """The one public class of the sibling module `name` that is a subclass of the base class of
+        the module `_base.<name>`.
+
+        Raises:
+            AssertionError: there are several, or there is none.
+        """
+        # By name and not by an import statement: a configuration is read where torch is not.
+        base = getattr(import_module(f"clvl_bench.methods._base.{name}"), base_name)
+        module = cls.sibling(name)
+        found = [
+            value
+            for label, value in vars(module).items()
+            if not label.startswith("_")
+            and isinstance(value, type)
+            and issubclass(value, base)
+            and value.__module__ == module.__name__
+        ]
+        if len(found) != 1:
+            names = ", ".join(value.__name__ for value in found) or "none"
+            raise AssertionError(
+                f"{module.__name__} must define one public class that is a {base_name}, and "
+                f"defines {names}; begin the names of helpers with _, or move them to a module "
+                "beside it"
+            )
+        return found[0]
 
 
 class AdapterConfig(MethodConfig):
@@ -57,6 +94,13 @@ class AdapterConfig(MethodConfig):
     """Whether anything is learned at all."""
     adds_parts: ClassVar[bool] = False
     """Whether a part is added for each experience."""
+    needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ()
+    """What must be inside the towers; a backbone without it is refused when the adapter is made."""
+    merges: ClassVar[bool] = False
+    """Whether what was learned is merged into the weights and begun anew at an experience's end,
+    before a plugin sees it."""
+    learns_from_labels: ClassVar[bool] = True
+    """Whether it waits for labels at all; who does not can stand in any stream."""
 
     def build(self, backbone: "Backbone", table: "Sequence[Candidate]") -> "Adapter":
         """The adapter: what `build` in the module `adapter` beside the configuration makes.
@@ -71,8 +115,24 @@ class AdapterConfig(MethodConfig):
 class PluginConfig(MethodConfig):
     """Settings of what else happens while a strategy learns."""
 
+    needs_gradient: ClassVar[bool] = True
+    """Whether it works on the loss. An adapter that learns without a gradient has none, and what
+    a plugin rehearses would be counted once more by its statistics."""
+    needs_reference: ClassVar[bool] = False
+    """Whether it learns on the benchmark's reference set."""
     needs_online: ClassVar[bool] = False
     """Whether it works in the steps of an online stream alone."""
+    rehearses: ClassVar[bool] = False
+    """Whether samples of earlier experiences are trained on, so that their classes must be among
+    those that training compares."""
+    joins_batch: ClassVar[bool] = False
+    """Whether samples of its own join each training batch before the forward pass."""
+    takes_samples_off: ClassVar[bool] = False
+    """Whether it takes these samples off the batch again behind the forward pass. It takes them
+    from the batch's end, so that it must stand behind all others that join some."""
+    trains_on_memory_alone: ClassVar[bool] = False
+    """Whether each experience makes a fresh model, which trains on the plugin's memory in the
+    place of the experience."""
     compares_weights: ClassVar[bool] = False
     """Whether it compares or mixes the weights before and behind an experience."""
 
@@ -81,11 +141,43 @@ class PluginConfig(MethodConfig):
         """Whether it reads the sentences beside the reference images."""
         return False
 
-    def build(self, context: "PluginContext") -> "Plugin":
-        """The plugin: what `build` in the module `plugin` beside the configuration makes.
+    @classmethod
+    def plugin_class(cls) -> type["Plugin"]:
+        """The one public plugin in the module `plugin` beside the configuration.
 
         Raises:
-            Mistake: it needs something that the benchmark does not have.
+            AssertionError: there are several, or there is none.
         """
-        plugin: Plugin = self.sibling("plugin").build(self, context)
-        return plugin
+        found: type[Plugin] = cls._one_class("plugin", "Plugin")
+        return found
+
+    def build(self, context: "PluginContext") -> "Plugin":
+        """The plugin, made from these settings and what is there.
+
+        A method that is put together from parts may override this.
+
+        Raises:
+            Mistake: it needs something that the adapter or the benchmark does not have.
+        """
+        self._refuse(context)
+        # Every plugin of a method takes its settings first; the base class, which has none, does
+        # not say so.
+        make: Callable[..., Plugin] = self.plugin_class()
+        return make(self, context)
+
+    def _refuse(self, context: "PluginContext") -> None:
+        """What the class declares to need must be there.
+
+        Raises:
+            Mistake: it is not.
+        """
+        if self.needs_gradient and not context.learns_by_gradient:
+            raise Mistake(
+                f"plugin '{self.kind}' works on the loss, and this adapter learns without a "
+                "gradient; choose an adapter that trains, for example linear, prompt or full"
+            )
+        if self.needs_reference and context.reference is None:
+            raise Mistake(
+                f"plugin '{self.kind}' needs a reference set; add reference = \"...\" to the "
+                "benchmark"
+            )

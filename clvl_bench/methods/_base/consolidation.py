@@ -15,13 +15,16 @@ from clvl_bench.core.rng import rng
 from clvl_bench.methods._base.adapter import Adapter, State, tensor_bytes
 from clvl_bench.methods._base.memory import reader
 from clvl_bench.methods._base.plugin import Plugin
+from clvl_bench.methods._base.strategy_protocol import StrategyLike
 from clvl_bench.methods._base.weights import (
     Weights,
     grown,
+    prefixed,
     snapshot,
     squared_distance,
     trained,
     without_dropout,
+    without_prefix,
 )
 
 CHUNK = 4
@@ -33,15 +36,19 @@ class Consolidation(Plugin):
     """Importance and centre of every trained parameter, kept from experience to experience.
 
     Rows that a growing head adds are free until their experience is over.
+
+    Args:
+        factor: of the penalty, sum_k importance_k (theta_k - centre_k)^2.
     """
 
     def __init__(self, adapter: Adapter, *, factor: float) -> None:
         super().__init__()
-        self.adapter, self.factor = adapter, factor
+        self.adapter = adapter
+        self.factor = factor
         self.importance: Weights = {}
         self.centre: Weights = {}
 
-    def measure(self, strategy: Any) -> Weights:
+    def measure(self, strategy: StrategyLike) -> Weights:
         """The importance of each trained parameter for the experience that has just been
         learned.
         """
@@ -52,45 +59,40 @@ class Consolidation(Plugin):
         self.importance = {name: self.importance[name] + value for name, value in measured.items()}
         self.centre = snapshot(self.adapter)
 
-    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def before_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
         now = snapshot(self.adapter)
+        no_importance = {name: torch.zeros_like(value) for name, value in now.items()}
         self.centre = grown(self.centre, now)
-        self.importance = grown(
-            self.importance, {name: torch.zeros_like(value) for name, value in now.items()}
-        )
+        self.importance = grown(self.importance, no_importance)
 
-    def before_backward(self, strategy: Any, **kwargs: Any) -> None:
+    def before_backward(self, strategy: StrategyLike, **kwargs: Any) -> None:
         strategy.loss = strategy.loss + self.penalty()
 
-    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def after_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
         self.absorb(self.measure(strategy))
 
     def penalty(self) -> Tensor:
         return self.factor * squared_distance(self.adapter, self.centre, self.importance)
 
     def state(self) -> State:
-        importance = {f"importance.{name}": value for name, value in self.importance.items()}
-        return {**importance, **{f"centre.{name}": value for name, value in self.centre.items()}}
+        return {**prefixed("importance.", self.importance), **prefixed("centre.", self.centre)}
 
     def load(self, state: State) -> None:
-        for part in ("importance", "centre"):
-            named = {name: value for name, value in state.items() if name.startswith(f"{part}.")}
-            setattr(
-                self, part, {name.removeprefix(f"{part}."): value for name, value in named.items()}
-            )
+        self.importance = without_prefix("importance.", state)
+        self.centre = without_prefix("centre.", state)
 
     def kept_bytes(self) -> int:
         return tensor_bytes(self.state())
 
 
-def drawn(strategy: Any, samples: int, *key: object) -> tuple[Tensor, Tensor]:
+def drawn(strategy: StrategyLike, samples: int, *key: object) -> tuple[Tensor, Tensor]:
     """Inputs [n, ...] and revealed labels [n] of up to `samples` of the experience's samples."""
     dataset = strategy.experience.dataset
     labels = torch.tensor(list(dataset.targets))
-    rows = torch.from_numpy(
-        rng(*key, strategy.clock.train_exp_counter).permutation(len(labels))[:samples]
-    )
-    return reader(dataset)(rows)[0].to(strategy.device), labels[rows].to(strategy.device)
+    order = rng(*key, strategy.clock.train_exp_counter).permutation(len(labels))
+    rows = torch.from_numpy(order[:samples])
+    inputs, *_ = reader(dataset)(rows)
+    return inputs.to(strategy.device), labels[rows].to(strategy.device)
 
 
 def squared_gradients(
@@ -133,9 +135,15 @@ def _per_sample(
     with without_dropout(adapter), torch.enable_grad():
         for part in inputs.split(chunk):
             values, weights = (each.flatten() for each in outputs(part))
-            rows = torch.eye(len(values), device=values.device)
+            # Each row of the identity asks for the gradient of one value: all of them in one go,
+            # and none mixed with another.
+            one_each = torch.eye(len(values), device=values.device)
             found = torch.autograd.grad(
-                values, list(parameters.values()), rows, is_grads_batched=True, allow_unused=True
+                values,
+                list(parameters.values()),
+                one_each,
+                is_grads_batched=True,
+                allow_unused=True,
             )
             for name, gradients in zip(parameters, found, strict=True):
                 if gradients is not None:

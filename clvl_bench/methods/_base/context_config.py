@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from clvl_bench.inputs.kinds import InputKind
-from clvl_bench.methods._base.config import AdapterConfig
+from clvl_bench.methods._base.config import AdapterConfig, TowerPart
 
 LENGTH = 16
 """Context vectors of a random start, as published with CoOp."""
@@ -15,6 +15,7 @@ class ContextConfig(AdapterConfig):
     """What every learned context has: how it starts and where it stands."""
 
     input_kind: ClassVar[InputKind] = "image_features"
+    needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ("word_embeddings",)
     context_init: Literal["template", "random"] = Field(
         "template",
         description="start as the words of the dataset's first template, or as noise of deviation "

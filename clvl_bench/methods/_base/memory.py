@@ -7,7 +7,7 @@ then, so that a run which was killed and started again keeps the same.
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from torch import Tensor
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.rng import rng
 from clvl_bench.methods._base.adapter import Adapter, State, tensor_bytes
+from clvl_bench.methods._base.strategy_protocol import LabelledDataset
 
 MemoryPolicy = Literal["reservoir", "class_balanced", "herding"]
 Ints = NDArray[np.int64]
@@ -69,7 +70,8 @@ def herding(features: Tensor, count: int) -> Ints:
         features: unit rows [n, width].
         count: how many to take, at most all.
     """
-    mean, total = features.mean(dim=0), torch.zeros_like(features[0])
+    mean = features.mean(dim=0)
+    total = torch.zeros_like(features[0])
     free = torch.ones(len(features), dtype=torch.bool)
     taken = []
     for number in range(min(count, len(features))):
@@ -111,9 +113,12 @@ class Memory:
             raise ValueError(
                 "policy 'herding' chooses by features, and none were given; pass features="
             )
-        self.size, self.max_bytes, self.policy = size, max_bytes, policy
+        self.size = size
+        self.max_bytes = max_bytes
+        self.policy = policy
         self.columns: tuple[Tensor, ...] = ()
-        self._seed, self._features = seed, features
+        self._seed = seed
+        self._features = features
         self._arrived: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -137,14 +142,13 @@ class Memory:
         parts = [column[torch.from_numpy(chosen[held])] for column in self.columns]
         if not held.all():
             fetched = read(torch.from_numpy(chosen[~held] - len(self)))
-            parts = (
-                [torch.cat(pair) for pair in zip(parts, fetched, strict=True)]
-                if parts
-                else list(fetched)
-            )
-        order = torch.from_numpy(
-            np.argsort(np.concatenate([np.flatnonzero(held), np.flatnonzero(~held)]))
-        )
+            if parts:
+                parts = [torch.cat(pair) for pair in zip(parts, fetched, strict=True)]
+            else:
+                parts = list(fetched)
+        # The parts hold first what stays and then what comes: back into the order of `chosen`.
+        places = np.concatenate([np.flatnonzero(held), np.flatnonzero(~held)])
+        order = torch.from_numpy(np.argsort(places))
         self.columns = tuple(part[order] for part in parts)
 
     def draw(self, count: int, *key: object) -> tuple[Tensor, ...]:
@@ -157,29 +161,27 @@ class Memory:
         if self.max_bytes is None:
             return self.size
         columns = self.columns or read(torch.zeros(1, dtype=torch.long))
-        return self.max_bytes // sum(
+        sample_bytes = sum(
             math.prod(column.shape[1:]) * column.element_size() for column in columns
         )
+        return self.max_bytes // sample_bytes
 
     def _choose(self, labels: Ints, read: Read, size: int) -> Ints:
         """Who is held afterwards, in that order: below `len(self)` by row of the memory, from there
         on by row of arrival.
         """
         if self.policy == "reservoir":
-            return np.concatenate(
-                self._uniform(
-                    np.arange(len(self)), len(self) + np.arange(len(labels)), size, group=-1
-                )
-            )
+            everything = np.arange(len(self))
+            arriving = len(self) + np.arange(len(labels))
+            return np.concatenate(self._uniform(everything, arriving, size, group=-1))
         known = self.columns[1].numpy() if self.columns else np.empty(0, dtype=np.int64)
         classes = sorted({*self._arrived, *np.unique(labels).tolist()})
-        stay, take = [], []
+        stay: list[Ints] = []
+        take: list[Ints] = []
         for rank, group in enumerate(classes):
             share = size // len(classes) + (rank < size % len(classes))
-            held, arrivals = (
-                np.flatnonzero(known == group),
-                len(self) + np.flatnonzero(labels == group),
-            )
+            held = np.flatnonzero(known == group)
+            arrivals = len(self) + np.flatnonzero(labels == group)
             if self.policy == "herding":
                 stay.append(self._herded(held, arrivals, share, read, group=group))
                 continue
@@ -199,9 +201,9 @@ class Memory:
             positions, arrived, len(arrivals), size=size, key=(self._seed, group, arrived)
         )
         self._arrived[group] = arrived + len(arrivals)
-        return np.sort(held[after[after < arrived]]), np.sort(
-            arrivals[after[after >= arrived] - arrived]
-        )
+        kept = held[after[after < arrived]]
+        entered = arrivals[after[after >= arrived] - arrived]
+        return np.sort(kept), np.sort(entered)
 
     def _herded(self, held: Ints, arrivals: Ints, size: int, read: Read, *, group: int) -> Ints:
         """The first of a group's order: of the one it has, or where samples arrive of a new one."""
@@ -220,33 +222,36 @@ class Memory:
         return {**dict(zip(names, self.columns, strict=True)), "arrived": arrived}
 
     def load(self, state: State) -> None:
-        self.columns = tuple(
-            state[name] for name in sorted(name for name in state if name.startswith("column"))
-        )
+        names = sorted(name for name in state if name.startswith("column"))
+        self.columns = tuple(state[name] for name in names)
         self._arrived = {int(group): count for group, count in state["arrived"].items()}
 
     def kept_bytes(self) -> int:
         return tensor_bytes(self.state())
 
 
-def reader(dataset: Any) -> Read:
+def reader(dataset: LabelledDataset) -> Read:
     """Reads samples of an Avalanche dataset by row, as columns on the CPU."""
 
     def read(rows: Tensor) -> tuple[Tensor, ...]:
         samples = [dataset[int(row)] for row in rows]
-        return tuple(
-            torch.stack([torch.as_tensor(value) for value in column]).cpu()
-            for column in zip(*samples, strict=True)
-        )
+        return tuple(map(_stacked, zip(*samples, strict=True)))
 
     return read
 
 
-def insert_labelled(memory: Memory, dataset: Any, pseudo: Mapping[int, int] | None = None) -> None:
+def _stacked(values: Sequence[Any]) -> Tensor:
+    return torch.stack([torch.as_tensor(value) for value in values]).cpu()
+
+
+def insert_labelled(
+    memory: Memory, dataset: LabelledDataset, pseudo: Mapping[int, int] | None = None
+) -> None:
     """The samples of an Avalanche dataset whose label has arrived enter a memory; with `pseudo`,
     labels by sample id, those that it names as well.
     """
-    labels, read = torch.tensor(list(dataset.targets)), reader(dataset)
+    labels = torch.tensor(list(dataset.targets))
+    read = reader(dataset)
     if pseudo:
         said = torch.tensor([pseudo.get(sample, -1) for sample in dataset.sample_ids])
         labels = torch.where(labels < 0, said, labels)
@@ -267,10 +272,11 @@ def features_by(adapter: Adapter) -> Features:
         training = adapter.training
         if training:
             adapter.eval()
+        # Some adapters have no parameter, and then everything lies on the CPU.
         device = next(adapter.parameters(), torch.empty(0)).device
         rows = [
-            l2_normalize(adapter.image(part.to(device))).double().cpu()
-            for part in inputs.split(CHUNK)
+            l2_normalize(adapter.image(chunk.to(device))).double().cpu()
+            for chunk in inputs.split(CHUNK)
         ]
         if training:
             adapter.train()

@@ -15,6 +15,7 @@ class MemoryConfig(PluginConfig):
     """What rehearses samples of the past: how many it keeps, or how many bytes of them."""
 
     input_kind: ClassVar[InputKind] = "image_features"
+    rehearses: ClassVar[bool] = True
     memory_size: int | None = Field(
         None,
         ge=0,

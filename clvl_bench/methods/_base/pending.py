@@ -35,10 +35,9 @@ class Pending:
 
     def insert(self, ids: Tensor, columns: Sequence[Tensor]) -> None:
         """Samples arrive; `columns` are tensors of as many rows."""
-        for place, sample in enumerate(ids.tolist()):
-            self._rows[sample] = tuple(
-                column[place].clone() for column in columns
-            )  # a view would hold the whole batch
+        for row, sample in enumerate(ids.tolist()):
+            # Cloned: a view would hold the whole batch.
+            self._rows[sample] = tuple(column[row].clone() for column in columns)
             if len(self._rows) > self.size:
                 del self._rows[next(iter(self._rows))]
 
@@ -52,15 +51,14 @@ class Pending:
         return np.array(here, dtype=np.int64), np.array(actions, dtype=np.int64)
 
     def take(self, ids: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The samples that are still here, once: their places among `ids` [m] and their columns;
+        """The samples that are still here, once: their indices into `ids` [m] and their columns;
         the others are lost.
         """
-        here = [place for place, sample in enumerate(ids.tolist()) if sample in self._rows]
+        here = [index for index, sample in enumerate(ids.tolist()) if sample in self._rows]
         self.lost += len(ids) - len(here)
-        rows = [self._rows.pop(int(ids[place])) for place in here]
-        return torch.tensor(here, dtype=torch.long), [
-            torch.stack(column) for column in zip(*rows, strict=True)
-        ]
+        rows = [self._rows.pop(int(ids[index])) for index in here]
+        columns = [torch.stack(column) for column in zip(*rows, strict=True)]
+        return torch.tensor(here, dtype=torch.long), columns
 
     def state(self) -> State:
         columns = [torch.stack(column) for column in zip(*self._rows.values(), strict=True)]
@@ -68,14 +66,11 @@ class Pending:
         return {"ids": torch.tensor(list(self._rows), dtype=torch.long), "lost": self.lost, **named}
 
     def load(self, state: State) -> None:
-        columns = [
-            state[name] for name in sorted(name for name in state if name.startswith("column"))
-        ]
-        rows = zip(*columns, strict=True) if columns else iter(())
-        self._rows = {
-            sample: tuple(part.clone() for part in row)
-            for sample, row in zip(state["ids"].tolist(), rows, strict=True)
-        }
+        names = sorted(name for name in state if name.startswith("column"))
+        columns = [state[name] for name in names]
+        self._rows = {}
+        for row, sample in enumerate(state["ids"].tolist()):
+            self._rows[sample] = tuple(column[row].clone() for column in columns)
         self.lost = int(state["lost"])
 
     def kept_bytes(self) -> int:
@@ -83,4 +78,6 @@ class Pending:
         if not self._rows:
             return 0
         row = next(iter(self._rows.values()))
-        return len(self._rows) * (8 + sum(column.numel() * column.element_size() for column in row))
+        id_bytes = 8
+        row_bytes = sum(column.numel() * column.element_size() for column in row)
+        return len(self._rows) * (id_bytes + row_bytes)

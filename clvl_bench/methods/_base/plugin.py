@@ -6,13 +6,12 @@ A plugin attaches to any of Avalanche's supervised strategies, `Naive` included.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 from avalanche.core import SupervisedPlugin
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from clvl_bench.backbones.teacher import Teacher
 from clvl_bench.core.errors import Mistake
@@ -23,8 +22,8 @@ from clvl_bench.methods._base.policy import Policy
 
 @dataclass(frozen=True)
 class PseudoLabels:
-    """Pseudo-labels of some unlabelled samples, and which of them are learned from: all [n]. For
-    the evaluator.
+    """Pseudo-labels of some unlabelled samples, and which of them are learned from, for the
+    evaluator: all [n].
     """
 
     ids: NDArray[np.int64]
@@ -33,7 +32,12 @@ class PseudoLabels:
 
 
 class Plugin(SupervisedPlugin):
-    """Callbacks, and the state that outlives an experience."""
+    """Callbacks, and the state that outlives an experience.
+
+    The plugin of a method is made from its settings and a context, in this order: `__init__(self,
+    config, context)`. What must hold before it is made stands in the settings' class
+    (`needs_gradient`, `needs_reference`), what only it can know in its `__init__`.
+    """
 
     wants_unlabelled: bool = False
     """Online: samples whose label is not there yet belong into the minibatch, with the label -1."""
@@ -86,53 +90,58 @@ class Reference:
         """The same with that many of its images, drawn by the seed; all of them if None."""
         if size is None or size >= len(self.ids):
             return self
-        rows = torch.from_numpy(
-            np.sort(rng("reference set", seed).permutation(len(self.ids))[:size])
-        )
-        there = rows.to(self.features.device)
+        drawn = rng("reference set", seed).permutation(len(self.ids))[:size]
+        rows = torch.from_numpy(np.sort(drawn))
+        on_device = rows.to(self.features.device)
         return replace(
-            self, ids=self.ids[rows], features=self.features[there], untouched=self.untouched[there]
+            self,
+            ids=self.ids[rows],
+            features=self.features[on_device],
+            untouched=self.untouched[on_device],
         )
 
     def kept_bytes(self) -> int:
         """A copy of the images as they are read, the teacher's features, and the captions."""
-        one = self.inputs(self.ids[:1])
-        images = (
-            len(self.ids) * one.numel() * one.element_size()
-            + self.features.numel() * self.features.element_size()
-        )
-        return images + sum(len(caption.encode()) for caption in self.captions)
+        image = self.inputs(self.ids[:1])
+        images = len(self.ids) * image.numel() * image.element_size()
+        features = self.features.numel() * self.features.element_size()
+        captions = sum(len(caption.encode()) for caption in self.captions)
+        return images + features + captions
 
 
 @dataclass(frozen=True)
 class PluginContext:
-    """What a plugin may be built from: the adapter it helps, the reference set where the benchmark
-    has one, the seed, and what the frozen image tower says [n, width] about samples by their
-    ids.
+    """What a plugin is made from beside its settings. Under Avalanche's own strategies it is made
+    by hand: `Ewc(EwcConfig(), PluginContext(adapter))`.
+
+    Args:
+        model: the model of the strategy. Most plugins want an adapter; the others take any.
+        reference: the reference set of the benchmark, for what learns from one.
+        seed: of whatever the plugin draws.
+        teacher: what the frozen image tower says [n, width] about samples by their ids.
     """
 
-    adapter: Adapter
-    reference: Reference | None
-    seed: int
+    model: nn.Module | None = None
+    reference: Reference | None = None
+    seed: int = 0
     teacher: Callable[[Tensor], Tensor] | None = None
 
+    @property
+    def adapter(self) -> Adapter:
+        """The model, for a plugin that works on an adapter.
 
-def refuse_without_gradient(kind: str, adapter: Adapter) -> None:
-    """A plugin that works on the loss has none to work on; what it rehearses would be counted once
-    more.
+        Raises:
+            Mistake: there is none, or it is another module.
+        """
+        if not isinstance(self.model, Adapter):
+            got = "none" if self.model is None else f"a {type(self.model).__name__}"
+            raise Mistake(
+                f"model: got {got}, and this plugin works on an adapter; make one with "
+                "build_adapter, and give PluginContext(adapter)"
+            )
+        return self.model
 
-    Raises:
-        Mistake: the adapter follows no gradient.
-    """
-    if adapter.learns != "gradient":
-        raise Mistake(
-            f"plugin '{kind}' works on the loss, and this adapter learns without a gradient; "
-            "choose an adapter that trains, for example linear, prompt or full"
-        )
-
-
-def n_experiences(strategy: Any) -> int:
-    """How many experiences of the stream a strategy has learned: the suite's own count, else
-    Avalanche's clock.
-    """
-    return int(getattr(strategy, "n_experiences", strategy.clock.train_exp_counter))
+    @property
+    def learns_by_gradient(self) -> bool:
+        """Whether the model has a loss at all: some adapters learn in closed form, some nothing."""
+        return not isinstance(self.model, Adapter) or self.model.learns == "gradient"

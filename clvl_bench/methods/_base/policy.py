@@ -31,9 +31,8 @@ class Policy:
         if self.kind == "greedy":
             return best
         candidates = torch.isfinite(scores).to(scores.dtype)
-        return (1 - self.epsilon) * best + self.epsilon * candidates / candidates.sum(
-            dim=1, keepdim=True
-        )
+        any_candidate = self.epsilon * candidates / candidates.sum(dim=1, keepdim=True)
+        return (1 - self.epsilon) * best + any_candidate
 
     def act(self, scores: Tensor, *key: object) -> tuple[Tensor, Tensor]:
         """Chosen classes [batch] and their propensities [batch]; what is random is decided by the
@@ -43,9 +42,10 @@ class Policy:
         if self.kind == "greedy":
             actions = scores.argmax(dim=1)
         else:
+            # By the inverse of the cumulated probabilities. Their sum is 1 but for rounding, so
+            # that a draw is scaled by it.
             draws = torch.from_numpy(rng("act", *key).random(len(scores))).to(scores.device)
             edges = probabilities.double().cumsum(dim=1)
-            actions = torch.searchsorted(
-                edges, (draws * edges[:, -1])[:, None], right=True
-            ).squeeze(1)
+            scaled = (draws * edges[:, -1])[:, None]
+            actions = torch.searchsorted(edges, scaled, right=True).squeeze(1)
         return actions, probabilities.gather(1, actions[:, None]).squeeze(1)

@@ -18,6 +18,7 @@ from torch.nn.functional import cross_entropy
 from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize
 from clvl_bench.methods._base.adapter import Adapter, State, tensor_bytes
 from clvl_bench.methods._base.plugin import Plugin, PseudoLabels
+from clvl_bench.methods._base.strategy_protocol import StrategyLike
 
 
 class Unlabelled(Plugin):
@@ -34,32 +35,33 @@ class Unlabelled(Plugin):
         self.weight = weight
         self.pseudo_labels: list[PseudoLabels] = []
 
-    def before_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
+    def before_training_epoch(self, strategy: StrategyLike, **kwargs: Any) -> None:
         self.pseudo_labels = []
 
-    def before_backward(self, strategy: Any, **kwargs: Any) -> None:
+    def before_backward(self, strategy: StrategyLike, **kwargs: Any) -> None:
         rows = torch.nonzero(strategy.mb_y < 0).flatten()
         if len(rows) and self.weight:
             strategy.loss = strategy.loss + self.weight * self.loss(strategy, rows)
 
     @abstractmethod
-    def loss(self, strategy: Any, rows: Tensor) -> Tensor:
+    def loss(self, strategy: StrategyLike, rows: Tensor) -> Tensor:
         """Of the unlabelled rows of the minibatch in hand."""
 
-    def says(self, strategy: Any, rows: Tensor, labels: Tensor, kept: Tensor) -> None:
+    def says(self, strategy: StrategyLike, rows: Tensor, labels: Tensor, kept: Tensor) -> None:
         """For the evaluator: what the rows were taken for, and which of them were learned from."""
-        if len(strategy.mbatch) > 3:
+        has_ids = len(strategy.mbatch) > 3
+        if has_ids:
             ids = strategy.mbatch[2][rows]
-            self.pseudo_labels.append(
-                PseudoLabels(*(column.detach().cpu().numpy() for column in (ids, labels, kept)))
-            )
+            columns = (column.detach().cpu().numpy() for column in (ids, labels, kept))
+            self.pseudo_labels.append(PseudoLabels(*columns))
 
 
-def student_scores(strategy: Any, rows: Tensor) -> Tensor:
+def student_scores(strategy: StrategyLike, rows: Tensor) -> Tensor:
     """[rows, classes] of the view that is trained on, with gradient."""
-    scores: Tensor = strategy.mb_output[rows]
-    if strategy.mb_x.ndim == 2:
+    scores = strategy.mb_output[rows]
+    if strategy.mb_x.ndim == 2:  # features have one view
         return scores
+    # Here, so that torchvision is imported by those who have pixels.
     from clvl_bench.methods._base.augment import strong
 
     again: Tensor = strategy.model(strong(strategy.mb_x[rows]))
@@ -75,24 +77,20 @@ def hard_loss(student: Tensor, labels: Tensor, kept: Tensor) -> Tensor:
     return cross_entropy(student[kept], labels[kept], reduction="sum") / len(student)
 
 
-def own_classes(strategy: Any) -> Tensor:
-    """The classes of the experience in hand, as places of the table [classes]; what lies outside it
-    (below 0) is none.
+def own_classes(strategy: StrategyLike) -> Tensor:
+    """The ids of the classes of the experience in hand [classes]. Avalanche counts -1, which stands
+    for no label, as a class; it is left out.
     """
-    return torch.tensor(
-        [place for place in strategy.experience.classes_in_this_experience if place >= 0]
-    )
+    class_ids = strategy.experience.classes_in_this_experience
+    return torch.tensor([class_id for class_id in class_ids if class_id >= 0])
 
 
-def zeroshot_scores(adapter: Adapter, inputs: Tensor, places: list[int]) -> Tensor:
-    """What the untouched backbone says of some inputs among some places of the table [n,
-    places].
-    """
+def zeroshot_scores(adapter: Adapter, inputs: Tensor, class_ids: list[int]) -> Tensor:
+    """What the untouched backbone says of some inputs among some classes [n, classes]."""
     backbone = adapter.backbone
-    texts = backbone.class_features([adapter.table[place] for place in places])
-    scores: Tensor = (
-        backbone.logit_scale * l2_normalize(frozen_features(backbone, inputs)) @ texts.T
-    )
+    texts = backbone.class_features([adapter.table[class_id] for class_id in class_ids])
+    images = l2_normalize(frozen_features(backbone, inputs))
+    scores: Tensor = backbone.logit_scale * images @ texts.T
     return scores
 
 
@@ -113,7 +111,8 @@ class Average:
     """
 
     def __init__(self, momentum: float, *, ramped: bool) -> None:
-        self.momentum, self.ramped = momentum, ramped
+        self.momentum = momentum
+        self.ramped = ramped
         self.steps = 0
         self.weights: dict[str, Tensor] = {}
 
@@ -125,16 +124,19 @@ class Average:
         }
         for name, weight in trained.items():
             old = self.weights.get(name)
-            if old is None or old.shape != weight.shape:
-                self.weights[name] = weight.detach().clone()
-                if old is not None:
-                    self.weights[name][: len(old)] = old
+            if old is not None and old.shape == weight.shape:
+                continue
+            self.weights[name] = weight.detach().clone()
+            if old is not None:  # it has grown: the rows that it had keep their average
+                self.weights[name][: len(old)] = old
         self.weights = {name: self.weights[name] for name in trained}
 
     @torch.no_grad()
     def update(self, model: torch.nn.Module) -> None:
         self.steps += 1
-        momentum = min(self.momentum, 1 - 1 / (self.steps + 1)) if self.ramped else self.momentum
+        momentum = self.momentum
+        if self.ramped:
+            momentum = min(momentum, 1 - 1 / (self.steps + 1))
         weights = dict(model.named_parameters())
         for name, average in self.weights.items():
             average.mul_(momentum).add_(weights[name].detach(), alpha=1 - momentum)

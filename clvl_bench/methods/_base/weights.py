@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.methods._base.adapter import Adapter
+from clvl_bench.methods._base.adapter import Adapter, State
 
 Weights = dict[str, Tensor]
 """Detached copies by the parameter's name."""
@@ -37,13 +37,26 @@ def put(adapter: Adapter, weights: Mapping[str, Tensor]) -> None:
 
 def grown(kept: Mapping[str, Tensor], now: Mapping[str, Tensor]) -> Weights:
     """What was kept, and from `now` the parameters and rows that came since."""
+    complete = {}
+    for name, value in now.items():
+        if name not in kept:
+            complete[name] = value
+            continue
+        old = kept[name].to(value.device)
+        has_new_rows = value.ndim > 0 and len(value) > len(old)
+        complete[name] = torch.cat([old, value[len(old) :]]) if has_new_rows else old
+    return complete
+
+
+def prefixed(prefix: str, weights: Mapping[str, Tensor]) -> State:
+    """Weights as a part of a state: each under its name behind a prefix."""
+    return {f"{prefix}{name}": value for name, value in weights.items()}
+
+
+def without_prefix(prefix: str, state: State) -> State:
+    """The part of a state whose names begin with a prefix, by what follows it."""
     return {
-        name: value
-        if name not in kept
-        else torch.cat([kept[name].to(value.device), value[len(kept[name]) :]])
-        if value.ndim and len(value) > len(kept[name])
-        else kept[name].to(value.device)
-        for name, value in now.items()
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
     }
 
 
@@ -56,7 +69,9 @@ def squared_distance(
     parts = []
     for name, weight in trained(adapter).items():
         squared = (weight - centre[name]).square()
-        parts.append((squared if importance is None else importance[name] * squared).sum())
+        if importance is not None:
+            squared = importance[name] * squared
+        parts.append(squared.sum())
     return torch.stack(parts).sum()
 
 

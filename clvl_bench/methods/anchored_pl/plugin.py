@@ -11,13 +11,13 @@ which a stream with sharp boundaries tells its learner anyway; the loss compares
 strategy trains on.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from clvl_bench.methods._base.adapter import Adapter, State
-from clvl_bench.methods._base.plugin import PluginContext, n_experiences, refuse_without_gradient
+from clvl_bench.methods._base.adapter import State, tensor_bytes
+from clvl_bench.methods._base.plugin import PluginContext
 from clvl_bench.methods._base.pseudo_labels import (
     Average,
     Unlabelled,
@@ -26,115 +26,81 @@ from clvl_bench.methods._base.pseudo_labels import (
     student_scores,
     zeroshot_scores,
 )
+from clvl_bench.methods._base.strategy_protocol import StrategyLike, n_experiences
+from clvl_bench.methods._base.weights import prefixed, without_prefix
 from clvl_bench.methods.anchored_pl.config import AnchoredPlConfig
 
 
 class AnchoredPl(Unlabelled):
     """Needs an adapter as the strategy's model.
 
-    Args:
-        weight: of the loss (lambda_u).
-        share: of the averaged model in q, from the second experience on (a).
-        momentum: of the average.
-        keep: share of a class's recent samples that passes (rho).
-        window: how many recent samples these are, over all classes.
-        margin: least confidence, in times of chance.
-        among: which classes a pseudo-label may be of: all that are scored, or those of the
-            experience.
+    `confidences` and `labels` [window] are those of recent samples, the newest last.
     """
 
-    def __init__(
-        self,
-        adapter: Adapter,
-        *,
-        weight: float = 1.0,
-        share: float = 0.5,
-        momentum: float = 0.99,
-        keep: float = 0.5,
-        window: int = 2048,
-        margin: float = 1.5,
-        among: Literal["scored", "experience"] = "scored",
-    ) -> None:
-        super().__init__(weight)
-        self.among = among
-        self.adapter, self.share, self.keep, self.margin, self.window = (
-            adapter,
-            share,
-            keep,
-            margin,
-            window,
-        )
-        self.average = Average(momentum, ramped=False)
-        self.confidences, self.labels = torch.zeros(0), torch.zeros(0, dtype=torch.long)
+    def __init__(self, config: AnchoredPlConfig, context: PluginContext) -> None:
+        super().__init__(config.weight)
+        self.config = config
+        self.adapter = context.adapter
+        self.average = Average(config.momentum, ramped=False)
+        self.confidences = torch.zeros(0)
+        self.labels = torch.zeros(0, dtype=torch.long)
 
-    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def before_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
         self.average.align(strategy.model)
 
-    def loss(self, strategy: Any, rows: Tensor) -> Tensor:
-        inputs, scored = strategy.mb_x[rows], torch.isfinite(strategy.mb_output[rows].detach())
-        if self.among == "experience":
-            scored &= torch.isin(torch.arange(scored.shape[1]), own_classes(strategy)).to(
-                scored.device
-            )
-        confidence, labels = self.targets(
-            inputs, scored, share=self.share if n_experiences(strategy) else 0.0
-        ).max(dim=1)
+    def loss(self, strategy: StrategyLike, rows: Tensor) -> Tensor:
+        scored = torch.isfinite(strategy.mb_output[rows].detach())
+        if self.config.among == "experience":
+            own = torch.isin(torch.arange(scored.shape[1]), own_classes(strategy))
+            scored &= own.to(scored.device)
+        share = self.config.share if n_experiences(strategy) else 0.0
+        targets = self.targets(strategy.mb_x[rows], scored, share=share)
+        confidence, labels = targets.max(dim=1)
         chance = 1 / scored.sum(dim=1)
-        kept = self.passes(confidence, labels) & (confidence >= self.margin * chance)
+        above_chance = confidence >= self.config.margin * chance
+        kept = self.passes(confidence, labels) & above_chance
         self.says(strategy, rows, labels, kept)
         return hard_loss(student_scores(strategy, rows), labels, kept)
 
     @torch.no_grad()
     def targets(self, inputs: Tensor, scored: Tensor, *, share: float) -> Tensor:
-        """q [n, table], among the scored classes [n, table]."""
+        """q [n, classes], among the scored classes [n, classes]."""
         logits = scored.new_zeros(scored.shape, dtype=torch.float32)
-        places = torch.nonzero(scored.any(dim=0)).flatten()
-        logits[:, places] = (1 - share) * zeroshot_scores(self.adapter, inputs, places.tolist())
+        class_ids = torch.nonzero(scored.any(dim=0)).flatten()
+        zeroshot = zeroshot_scores(self.adapter, inputs, class_ids.tolist())
+        logits[:, class_ids] = (1 - share) * zeroshot
         if share:
-            logits = logits + share * self.average.scores(self.adapter, inputs).nan_to_num(
-                neginf=0.0
-            )
+            # A class that is not scored is minus infinity for the model; it is left out below.
+            averaged = self.average.scores(self.adapter, inputs).nan_to_num(neginf=0.0)
+            logits = logits + share * averaged
         return logits.masked_fill(~scored, -torch.inf).softmax(dim=1)
 
     def passes(self, confidence: Tensor, labels: Tensor) -> Tensor:
         """Whether each is among the most confident of recent samples, itself included, that were
         taken for its class [n].
         """
-        self.confidences = torch.cat([self.confidences, confidence.cpu()])[-self.window :]
-        self.labels = torch.cat([self.labels, labels.cpu()])[-self.window :]
-        least = {
-            label: torch.quantile(self.confidences[self.labels == label], 1 - self.keep)
-            for label in labels.unique().tolist()
-        }
-        edges = torch.stack([least[label] for label in labels.tolist()])
+        window = self.config.window
+        self.confidences = torch.cat([self.confidences, confidence.cpu()])[-window:]
+        self.labels = torch.cat([self.labels, labels.cpu()])[-window:]
+        thresholds = {}
+        for label in labels.unique().tolist():
+            of_class = self.confidences[self.labels == label]
+            thresholds[label] = torch.quantile(of_class, 1 - self.config.keep)
+        edges = torch.stack([thresholds[label] for label in labels.tolist()])
         return confidence >= edges.to(confidence.device)
 
-    def after_update(self, strategy: Any, **kwargs: Any) -> None:
+    def after_update(self, strategy: StrategyLike, **kwargs: Any) -> None:
         self.average.update(strategy.model)
 
     def state(self) -> State:
-        weights = {f"average.{name}": value for name, value in self.average.state().items()}
-        return {**weights, "confidences": self.confidences, "labels": self.labels}
+        average = prefixed("average.", self.average.state())
+        return {**average, "confidences": self.confidences, "labels": self.labels}
 
     def load(self, state: State) -> None:
-        prefix = "average."
-        self.average.load(
-            {
-                name.removeprefix(prefix): value
-                for name, value in state.items()
-                if name.startswith(prefix)
-            }
-        )
-        self.confidences, self.labels = state["confidences"].clone(), state["labels"].clone()
+        self.average.load(without_prefix("average.", state))
+        self.confidences = state["confidences"].clone()
+        self.labels = state["labels"].clone()
 
     def kept_bytes(self) -> int:
-        window = sum(
-            column.numel() * column.element_size() for column in (self.confidences, self.labels)
-        )
-        return self.average.kept_bytes() + window
-
-
-def build(config: AnchoredPlConfig, context: PluginContext) -> AnchoredPl:
-    refuse_without_gradient(config.kind, context.adapter)
-    settings = config.model_dump(exclude={"kind"})
-    return AnchoredPl(context.adapter, **settings)
+        window = {"confidences": self.confidences, "labels": self.labels}
+        return self.average.kept_bytes() + tensor_bytes(window)

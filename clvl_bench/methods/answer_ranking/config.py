@@ -14,6 +14,7 @@ class RankingConfig(AdapterConfig):
     """
 
     input_kind: ClassVar[InputKind] = "questions"
+    learns_from_labels: ClassVar[bool] = False
     kind: str = "answer_ranking"
     remove_prior: bool = Field(
         False,

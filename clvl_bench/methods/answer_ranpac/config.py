@@ -12,6 +12,7 @@ class AnswerRanPacConfig(AdapterConfig):
     """RanPAC on the product of image and question features: exact, whatever the order."""
 
     input_kind: ClassVar[InputKind] = "questions"
+    without_experiences: ClassVar[str] = "set adapter.ridge"
     kind: str = "answer_ranpac"
     random_features: int = Field(2000, ge=1, description="M, the width of the random projection")
     ridge: float | None = Field(

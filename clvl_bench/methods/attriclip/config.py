@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from clvl_bench.inputs.kinds import InputKind
-from clvl_bench.methods._base.config import AdapterConfig
+from clvl_bench.methods._base.config import AdapterConfig, TowerPart
 
 
 class AttriClipConfig(AdapterConfig):
@@ -14,6 +14,7 @@ class AttriClipConfig(AdapterConfig):
     """
 
     input_kind: ClassVar[InputKind] = "image_features"
+    needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ("word_embeddings",)
     kind: str = "attriclip"
     bank_size: int = Field(10, ge=1, description="prompts in the bank, each with a key")
     chosen: int = Field(3, ge=1, description="prompts that an image chooses")

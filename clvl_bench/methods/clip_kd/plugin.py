@@ -12,7 +12,6 @@ is feature distillation for any adapter that trains an image tower. What the tea
 from the cache.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,80 +20,86 @@ from torch import Tensor
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.errors import Mistake
 from clvl_bench.methods._base.adapter import Adapter
-from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
+from clvl_bench.methods._base.plugin import Plugin, PluginContext
+from clvl_bench.methods._base.strategy_protocol import StrategyLike, SuiteStrategy
 from clvl_bench.methods.clip_kd.config import ClipKdConfig
 
 
 class ClipKd(Plugin):
     """Adds losses on the current batch to a strategy of the suite, whose minibatch holds sample
-    ids.
+    ids. The adapter is the student.
 
-    Args:
-        adapter: the student.
-        teacher: the frozen tower's image features [n, width] by sample id.
-        fd, icl, crd, affinity: weights of the losses.
+    Raises:
+        Mistake: the adapter learns no image features, or nobody says what the teacher thinks.
     """
 
-    def __init__(
-        self,
-        adapter: Adapter,
-        teacher: Callable[[Tensor], Tensor],
-        *,
-        fd: float = 2000.0,
-        icl: float = 1.0,
-        crd: float = 1.0,
-        affinity: float = 0.0,
-    ) -> None:
+    def __init__(self, config: ClipKdConfig, context: PluginContext) -> None:
         super().__init__()
-        self.adapter, self.teacher = adapter, teacher
-        self.fd, self.icl, self.crd, self.affinity = fd, icl, crd, affinity
+        self.config = config
+        self.adapter = context.adapter
+        if type(self.adapter).image is Adapter.image:
+            raise Mistake(
+                "plugin 'clip_kd' teaches image features, and this adapter does not learn any; use "
+                "student, full or lora"
+            )
+        if context.teacher is None:
+            raise Mistake(
+                "plugin 'clip_kd' needs the frozen tower's features of the stream; run it through "
+                "the suite's runner"
+            )
+        self.teacher = context.teacher
         self._student = torch.empty(0)
 
-    def after_forward(self, strategy: Any, **kwargs: Any) -> None:
+    def after_forward(self, strategy: StrategyLike, **kwargs: Any) -> None:
         """The features of the forward pass that there was; an adapter with logits of its own kind
         is asked for them again.
         """
         encoded = self.adapter.encoded
-        self._student = (
-            l2_normalize(self.adapter.image(strategy.mb_x)) if encoded is None else encoded
-        )
+        if encoded is None:
+            encoded = l2_normalize(self.adapter.image(strategy.mb_x))
+        self._student = encoded
 
-    def before_backward(self, strategy: Any, **kwargs: Any) -> None:
+    def before_backward(self, strategy: SuiteStrategy, **kwargs: Any) -> None:
         # What a memory rehearses belongs to earlier experiences; the teacher is asked about this
         # one's images alone.
-        own = torch.isin(strategy.mbatch[2].cpu(), torch.from_numpy(strategy.experience.spec.ids))
+        ids = strategy.mbatch[2].cpu()
+        own = torch.isin(ids, torch.from_numpy(strategy.experience.spec.ids))
         if not bool(own.any()):
             return
-        classes = tuple(strategy.experience.classes_in_this_experience)
-        table = [self.adapter.table[place] for place in classes]
-        texts = self.adapter.backbone.class_features(table, templates=1)
-        labels = strategy.mb_y[own.to(strategy.device)]
-        places = torch.tensor(
-            [classes.index(label) if label in classes else -1 for label in labels.tolist()]
-        )
-        teacher = l2_normalize(self.teacher(strategy.mbatch[2].cpu()[own])).to(strategy.device)
+        class_ids = tuple(strategy.experience.classes_in_this_experience)
+        classes = [self.adapter.table[class_id] for class_id in class_ids]
+        texts = self.adapter.backbone.class_features(classes, templates=1)
+        teacher = l2_normalize(self.teacher(ids[own])).to(strategy.device)
+        own = own.to(strategy.device)
+        # Labels count among the experience's classes; -1 where there is none.
+        row_of = {class_id: row for row, class_id in enumerate(class_ids)}
+        rows = [row_of.get(label, -1) for label in strategy.mb_y[own].tolist()]
+        labels = torch.tensor(rows).to(strategy.device)
         # A plugin may have sent samples of its own through the same forward pass, behind the batch
         # (DER++).
-        student = self._student[: len(own)][own.to(strategy.device)]
-        strategy.loss = strategy.loss + self.loss(
-            student, teacher, texts, places.to(strategy.device)
-        )
+        student = self._student[: len(own)][own]
+        strategy.loss = strategy.loss + self.loss(student, teacher, texts, labels)
 
     def loss(self, student: Tensor, teacher: Tensor, texts: Tensor, labels: Tensor) -> Tensor:
         """The weighted sum, of unit image features [batch, width] and unit texts [classes, width];
-        labels [batch] or -1.
+        labels [batch] are rows of the texts, or -1.
         """
+        config = self.config
         scale = self.adapter.backbone.logit_scale
-        ours, theirs = scale * student @ texts.T, scale * teacher @ texts.T
-        parts = [
-            self.fd * feature_distillation(student, teacher) if self.fd else None,
-            self.icl * interactive(ours, labels) if self.icl else None,
-            self.crd * relational(ours, theirs) if self.crd else None,
-            self.affinity * affinity_mimicking(ours, theirs) if self.affinity else None,
-        ]
-        return torch.stack(
-            [part for part in parts if part is not None] or [student.sum() * 0.0]
-        ).sum()
+        ours = scale * student @ texts.T
+        theirs = scale * teacher @ texts.T
+        parts = []
+        if config.fd:
+            parts.append(config.fd * feature_distillation(student, teacher))
+        if config.icl:
+            parts.append(config.icl * interactive(ours, labels))
+        if config.crd:
+            parts.append(config.crd * relational(ours, theirs))
+        if config.affinity:
+            parts.append(config.affinity * affinity_mimicking(ours, theirs))
+        if not parts:
+            return student.sum() * 0.0
+        return torch.stack(parts).sum()
 
 
 def feature_distillation(student: Tensor, teacher: Tensor) -> Tensor:
@@ -111,13 +116,13 @@ def interactive(logits: Tensor, labels: Tensor) -> Tensor:
     known = labels >= 0
     if not bool(known.any()):
         return logits.sum() * 0.0
-    logits, labels = logits[known], labels[known]
+    logits = logits[known]
+    labels = labels[known]
     for_images = -logits.log_softmax(dim=-1).gather(1, labels[:, None]).mean()
     present = labels.unique()
     positive = (labels[None] == present[:, None]).to(logits.dtype)
-    for_texts = -(positive * logits.T[present].log_softmax(dim=-1)).sum(dim=-1) / positive.sum(
-        dim=-1
-    )
+    of_images = positive * logits.T[present].log_softmax(dim=-1)
+    for_texts = -of_images.sum(dim=-1) / positive.sum(dim=-1)
     loss: Tensor = (for_images + for_texts.mean()) / 2
     return loss
 
@@ -139,26 +144,3 @@ def relational(student: Tensor, teacher: Tensor) -> Tensor:
 
 def _cross_entropy(student: Tensor, teacher: Tensor) -> Tensor:
     return -(teacher.softmax(dim=-1) * student.log_softmax(dim=-1)).sum(dim=-1).mean()
-
-
-def build(config: ClipKdConfig, context: PluginContext) -> ClipKd:
-    adapter = context.adapter
-    refuse_without_gradient(config.kind, adapter)
-    if type(adapter).image is Adapter.image:
-        raise Mistake(
-            "plugin 'clip_kd' teaches image features, and this adapter does not learn any; use "
-            "student, full or lora"
-        )
-    if context.teacher is None:
-        raise Mistake(
-            "plugin 'clip_kd' needs the frozen tower's features of the stream; run it through the "
-            "suite's runner"
-        )
-    return ClipKd(
-        adapter,
-        context.teacher,
-        fd=config.fd,
-        icl=config.icl,
-        crd=config.crd,
-        affinity=config.affinity,
-    )

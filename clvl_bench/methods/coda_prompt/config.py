@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from clvl_bench.inputs.kinds import InputKind
-from clvl_bench.methods._base.config import AdapterConfig
+from clvl_bench.methods._base.config import AdapterConfig, TowerPart
 
 
 class CodaPromptConfig(AdapterConfig):
@@ -15,6 +15,7 @@ class CodaPromptConfig(AdapterConfig):
 
     input_kind: ClassVar[InputKind] = "pixels"
     adds_parts: ClassVar[bool] = True
+    needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ("layers",)
     kind: str = "coda_prompt"
     components: int = Field(
         10, ge=1, description="new ones an experience (published: 100 over 10 experiences)"

@@ -13,9 +13,8 @@ strategy file trains a linear head, the paper a context.
 import torch
 from torch import Tensor
 
-from clvl_bench.methods._base.adapter import Adapter
 from clvl_bench.methods._base.candidate_labels import Candidates
-from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext
 from clvl_bench.methods.cpl.config import CplConfig
 
 
@@ -24,23 +23,15 @@ class Cpl(Candidates):
     is a candidate.
     """
 
-    def __init__(
-        self,
-        adapter: Adapter,
-        *,
-        weight: float = 1.0,
-        within: float = 0.6,
-        across: float = 0.9,
-        rounds: int = 10,
-    ) -> None:
-        super().__init__(adapter, weight=weight, rounds=rounds)
-        self.within, self.across = within, across
+    def __init__(self, config: CplConfig, context: PluginContext) -> None:
+        super().__init__(config, context, rounds=config.rounds)
+        self.config = config
 
     def sets(self, probabilities: Tensor, number: int) -> Tensor:
-        theta = float(torch.quantile(probabilities.max(dim=1).values, self.within))
-        return likely(probabilities, theta) & (
-            probabilities >= torch.quantile(probabilities, self.across, dim=0)
-        )
+        highest = probabilities.max(dim=1).values
+        theta = float(torch.quantile(highest, self.config.within))
+        least = torch.quantile(probabilities, self.config.across, dim=0)
+        return likely(probabilities, theta) & (probabilities >= least)
 
 
 def likely(probabilities: Tensor, theta: float) -> Tensor:
@@ -48,8 +39,3 @@ def likely(probabilities: Tensor, theta: float) -> Tensor:
     ordered, order = probabilities.sort(dim=1, descending=True, stable=True)
     before = ordered.cumsum(dim=1) - ordered
     return torch.zeros_like(probabilities, dtype=torch.bool).scatter(1, order, before < theta)
-
-
-def build(config: CplConfig, context: PluginContext) -> Cpl:
-    refuse_without_gradient(config.kind, context.adapter)
-    return Cpl(context.adapter, **config.model_dump(exclude={"kind"}))

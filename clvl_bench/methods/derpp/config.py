@@ -1,5 +1,7 @@
 """Settings of `derpp`."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from clvl_bench.methods._base.memory_config import MemoryConfig
@@ -10,6 +12,8 @@ class DerppConfig(MemoryConfig):
     arXiv:2004.07211).
     """
 
+    joins_batch: ClassVar[bool] = True
+    takes_samples_off: ClassVar[bool] = True
     kind: str = "derpp"
     alpha: float = Field(0.3, ge=0, description="of the squared difference of logits")
     beta: float = Field(0.5, ge=0, description="of the cross-entropy")

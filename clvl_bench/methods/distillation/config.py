@@ -7,6 +7,9 @@ from pydantic import Field
 from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
+Directions = Literal["both", "images", "texts"]
+"""Of the loss: over the texts for each image, over the images for each text, or both."""
+
 
 class DistillationConfig(PluginConfig):
     """Distillation from a frozen backbone on the benchmark's reference set (Zheng et al. 2023,
@@ -14,6 +17,7 @@ class DistillationConfig(PluginConfig):
     """
 
     input_kind: ClassVar[InputKind] = "image_features"
+    needs_reference: ClassVar[bool] = True
     kind: str = "distillation"
     weight: float = Field(1.0, ge=0)
     temperature: float = Field(2.0, gt=0)
@@ -33,7 +37,7 @@ class DistillationConfig(PluginConfig):
         "classes", description="the reference's texts: of its classes, or captions"
     )
     captions_a_step: int = Field(256, ge=1, description="captions that the student encodes a step")
-    directions: Literal["both", "images", "texts"] = Field(
+    directions: Directions = Field(
         "both",
         description="the loss over the texts for each image, over the images for each text, or "
         "both",

@@ -14,7 +14,7 @@ untouched backbone, as in the paper, or another: similarities need no common wid
 differ.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,16 +23,9 @@ from clvl_bench.backbones.base import Tokens, l2_normalize, with_towers
 from clvl_bench.backbones.teacher import Projection
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.rng import rng
-from clvl_bench.methods._base.adapter import Adapter
-from clvl_bench.methods._base.plugin import (
-    Plugin,
-    PluginContext,
-    Reference,
-    refuse_without_gradient,
-)
-from clvl_bench.methods.distillation.config import DistillationConfig
-
-Directions = Literal["both", "images", "texts"]
+from clvl_bench.methods._base.plugin import Plugin, PluginContext, Reference
+from clvl_bench.methods._base.strategy_protocol import StrategyLike, iteration_key
+from clvl_bench.methods.distillation.config import Directions, DistillationConfig
 
 IDLE = (
     "plugin 'distillation' holds nothing: what this adapter learns does not change what it says "
@@ -46,108 +39,93 @@ REMEDIES = {
 
 
 class Distillation(Plugin):
-    """Adds a loss to any supervised Avalanche strategy whose model is an adapter.
+    """Adds a loss to any supervised Avalanche strategy whose model is an adapter, the student.
 
-    Args:
-        adapter: the student.
-        reference: images without labels, the teacher and what it says of them, and the texts.
-        weight: of the loss; 0 leaves training as it is.
-        temperature: of both softmaxes; the loss is scaled by its square.
-        batch_size: reference images a step.
-        texts: whose texts the student's images are compared with.
-        sentences: the texts of the reference's classes, or its captions.
-        captions_a_step: of which a step takes so many where the student encodes them.
-        directions: the loss over the texts for each image, that over the images for each text, or
-            both.
+    Raises:
+        Mistake: there is no reference set, or it has no captions and these are asked for.
     """
 
-    def __init__(
-        self,
-        adapter: Adapter,
-        reference: Reference,
-        *,
-        weight: float = 1.0,
-        temperature: float = 2.0,
-        batch_size: int = 64,
-        texts: Literal["student", "teacher"] = "student",
-        sentences: Literal["classes", "captions"] = "classes",
-        captions_a_step: int = 256,
-        directions: Directions = "both",
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, config: DistillationConfig, context: PluginContext) -> None:
         super().__init__()
-        self.adapter, self.reference = adapter, reference
-        self.weight, self.temperature, self.batch_size, self.texts = (
-            weight,
-            temperature,
-            batch_size,
-            texts,
-        )
-        self.captions_a_step, self.directions = captions_a_step, directions
-        self._seed = seed
-        self._projection = Projection(reference.untouched, reference.features)
+        self.config = config
+        self.adapter = context.adapter
+        self.reference = _reference_for(config, context)
+        self._seed = context.seed
+        self._projection = Projection(self.reference.untouched, self.reference.features)
         self._tokens: Tokens | None = None
-        if sentences == "captions":
+        """Captions that the student encodes; None where it encodes none."""
+        teacher = self.reference.teacher
+        if config.sentences == "captions":
             towers = with_towers(
-                adapter.backbone, wanted_by="the plugin 'distillation' with captions"
+                self.adapter.backbone, wanted_by="the plugin 'distillation' with captions"
             )
-            self._teacher_texts = reference.teacher.captions(reference.captions)
-            if texts == "student":
-                self._tokens = towers.tokenize(reference.captions)
+            self._teacher_texts = teacher.captions(self.reference.captions)
+            if config.texts == "student":
+                self._tokens = towers.tokenize(self.reference.captions)
         else:
-            candidates = [adapter.table[place] for place in reference.classes]
+            classes = [self.adapter.table[class_id] for class_id in self.reference.classes]
             # One template, as a training step of the towers scores classes; encoded once.
-            self._teacher_texts = reference.teacher.texts(candidates, templates=1)
+            self._teacher_texts = teacher.texts(classes, templates=1)
 
-    def before_backward(self, strategy: Any, **kwargs: Any) -> None:
-        if not self.weight:
+    def before_backward(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        if not self.config.weight:
             return
-        clock = strategy.clock
-        key = (
-            self._seed,
-            clock.train_exp_counter,
-            clock.train_exp_epochs,
-            clock.train_epoch_iterations,
-        )
-        rows = _some(len(self.reference.ids), self.batch_size, "reference", *key)
+        key = (self._seed, *iteration_key(strategy))
+        rows = _draw(len(self.reference.ids), self.config.batch_size, "reference", *key)
         captions = None
         if self._tokens is not None:
-            captions = _some(len(self._tokens), self.captions_a_step, "captions", *key)
+            captions = _draw(len(self._tokens), self.config.captions_a_step, "captions", *key)
         loss = self.loss(rows, captions)
         if not loss.requires_grad:
-            raise Mistake(IDLE + REMEDIES[self.texts])
-        strategy.loss = strategy.loss + self.weight * loss
+            raise Mistake(IDLE + REMEDIES[self.config.texts])
+        strategy.loss = strategy.loss + self.config.weight * loss
 
     def loss(self, rows: Tensor, captions: Tensor | None = None) -> Tensor:
         """The loss on some rows of the reference set and, where the student encodes captions, on
         some of these.
         """
-        scale, own, texts = (
-            self.reference.teacher.logit_scale,
-            self.adapter.backbone.logit_scale,
-            self._teacher_texts,
-        )
-        inputs = self.reference.inputs(self.reference.ids[rows])
-        if self.texts == "teacher":
-            student = scale * l2_normalize(self._projection(self.adapter.image(inputs))) @ texts.T
+        reference = self.reference
+        scale = reference.teacher.logit_scale
+        texts = self._teacher_texts
+        inputs = reference.inputs(reference.ids[rows])
+        if self.config.texts == "teacher":
+            images = l2_normalize(self._projection(self.adapter.image(inputs)))
+            student = scale * images @ texts.T
         elif self._tokens is None:
-            student = self.adapter.logits(inputs, self.reference.classes)
+            student = self.adapter.logits(inputs, reference.classes)
         else:
             chosen = torch.arange(len(texts)) if captions is None else captions
             texts = texts[chosen.to(texts.device)]
-            learned = self.adapter.encode_sentences(
-                self._tokens[chosen.to(self._tokens.ids.device)]
-            )
-            student = own * l2_normalize(self.adapter.image(inputs)) @ learned.T
-        teacher = (
-            scale
-            * l2_normalize(self.reference.features[rows.to(self.reference.features.device)])
-            @ texts.T
-        )
-        return both_directions(teacher, student, self.temperature, directions=self.directions)
+            tokens = self._tokens[chosen.to(self._tokens.ids.device)]
+            learned = self.adapter.encode_sentences(tokens)
+            images = l2_normalize(self.adapter.image(inputs))
+            student = self.adapter.backbone.logit_scale * images @ learned.T
+        features = reference.features[rows.to(reference.features.device)]
+        teacher = scale * l2_normalize(features) @ texts.T
+        config = self.config
+        return both_directions(teacher, student, config.temperature, directions=config.directions)
 
     def kept_bytes(self) -> int:
         return self.reference.kept_bytes()
+
+
+def _reference_for(config: DistillationConfig, context: PluginContext) -> Reference:
+    """As many images of the reference set as are asked for, with the texts that are.
+
+    Raises:
+        Mistake: they are not there.
+    """
+    if context.reference is None:
+        raise Mistake(
+            "plugin 'distillation' learns on a reference set; give PluginContext(reference=...)"
+        )
+    if config.sentences == "captions" and not context.reference.captions:
+        raise Mistake(
+            "plugin 'distillation' is to use captions, and the reference set has none; name a text "
+            "file of them, "
+            'captions = "..." in its table [dataset.<name>], or set sentences = "classes"'
+        )
+    return context.reference.some(config.reference_size, context.seed)
 
 
 def distillation_loss(teacher: Tensor, student: Tensor, temperature: float) -> Tensor:
@@ -175,34 +153,6 @@ def both_directions(
     return torch.stack(parts).sum()
 
 
-def _some(count: int, size: int, *key: object) -> Tensor:
-    """Places of a draw without replacement; does not shuffle all, of which there may be a
-    million.
-    """
+def _draw(count: int, size: int, *key: object) -> Tensor:
+    """Rows, without replacement; does not shuffle all, of which there may be a million."""
     return torch.from_numpy(rng(*key).choice(count, size=min(size, count), replace=False))
-
-
-def build(config: DistillationConfig, context: PluginContext) -> Distillation:
-    refuse_without_gradient(config.kind, context.adapter)
-    if context.reference is None:
-        raise Mistake(
-            "plugin 'distillation' needs a reference set; add reference = \"...\" to the benchmark"
-        )
-    if config.sentences == "captions" and not context.reference.captions:
-        raise Mistake(
-            "plugin 'distillation' is to use captions, and the reference set has none; name a text "
-            "file of them, "
-            'captions = "..." in its table [dataset.<name>], or set sentences = "classes"'
-        )
-    return Distillation(
-        context.adapter,
-        context.reference.some(config.reference_size, context.seed),
-        weight=config.weight,
-        temperature=config.temperature,
-        batch_size=config.batch_size,
-        texts=config.texts,
-        sentences=config.sentences,
-        captions_a_step=config.captions_a_step,
-        directions=config.directions,
-        seed=context.seed,
-    )

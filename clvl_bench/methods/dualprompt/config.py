@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from clvl_bench.inputs.kinds import InputKind
-from clvl_bench.methods._base.config import AdapterConfig
+from clvl_bench.methods._base.config import AdapterConfig, TowerPart
 
 
 class DualPromptConfig(AdapterConfig):
@@ -15,6 +15,7 @@ class DualPromptConfig(AdapterConfig):
 
     input_kind: ClassVar[InputKind] = "pixels"
     adds_parts: ClassVar[bool] = True
+    needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ("layers",)
     kind: str = "dualprompt"
     general_length: int = Field(6, ge=0, multiple_of=2, description="half keys and half values")
     frozen: bool = Field(False, description="the general prompt stays as it began")

@@ -14,6 +14,7 @@ class FeedbackConfig(PluginConfig):
     """
 
     input_kind: ClassVar[InputKind] = "image_features"
+    needs_gradient: ClassVar[bool] = False
     needs_online: ClassVar[bool] = True
     kind: str = "feedback"
     loss: Literal["likelihood", "ips", "reinforce"] = "likelihood"

@@ -24,6 +24,7 @@ from clvl_bench.methods._base.adapter import ClassIds, State
 from clvl_bench.methods._base.memory import Memory
 from clvl_bench.methods._base.plugin import Plugin, PluginContext
 from clvl_bench.methods._base.policy import Policy
+from clvl_bench.methods._base.strategy_protocol import FeedbackLike, OnlineStrategyLike
 from clvl_bench.methods.feedback.config import FeedbackConfig
 
 SUREST = 1 - 1e-6
@@ -70,17 +71,13 @@ def reinforce(
 
 
 class Feedback(Plugin):
-    """Chooses classes by its policy, and learns from the rewards.
+    """For the online strategy: chooses classes by its policy, and learns from the rewards."""
 
-    Args:
-        config: loss, policy, memory.
-    """
-
-    def __init__(self, config: FeedbackConfig, *, seed: int = 0) -> None:
+    def __init__(self, config: FeedbackConfig, context: PluginContext) -> None:
         super().__init__()
         self.config = config
         self.policy = Policy(config.policy, config.epsilon)
-        self.memory = Memory(config.memory_size, "reservoir", seed=seed)
+        self.memory = Memory(config.memory_size, "reservoir", seed=context.seed)
         self.baseline = 0.0
         self._scored: ClassIds = ()
         self._rows: tuple[Tensor, ...] = ()
@@ -89,30 +86,27 @@ class Feedback(Plugin):
     def remembers(self) -> bool:
         return len(self.memory) > 0
 
-    def before_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
+    def before_training_iteration(self, strategy: OnlineStrategyLike, **kwargs: Any) -> None:
         """The newest tuples and rehearsed ones make the minibatch, all of them without a label."""
         if strategy.adapter.learns != "gradient":  # a closed form takes what was right as labelled
             return
-        clock = strategy.clock
         rows = _columns(strategy.feedback)
         if len(self.memory):
+            clock = strategy.clock
             count = len(rows[1]) or strategy.train_mb_size
             past = self.memory.draw(count, clock.train_exp_counter, clock.train_epoch_iterations)
-            rows = tuple(
-                torch.cat([now, then.to(now.device)]) for now, then in zip(rows, past, strict=True)
-            )
+            joined = zip(rows, past, strict=True)
+            rows = tuple(torch.cat([now, then.to(now.device)]) for now, then in joined)
         inputs, actions, propensities, rewards, ids, tasks = rows
         self._rows = (actions, propensities, rewards)
         strategy.mbatch = [inputs, torch.full_like(actions, -1), ids, tasks]
+        # A rehearsed action may be outside the classes of now, and needs a probability as well.
         self._scored = tuple(dict.fromkeys((*self._scored, *strategy.prediction.candidates)))
-        strategy.adapter.scored = (
-            self._scored
-        )  # also an action outside the classes of now has a probability
+        strategy.adapter.scored = self._scored
 
-    def before_backward(self, strategy: Any, **kwargs: Any) -> None:
-        strategy.loss = strategy.loss + self.loss(
-            strategy.mb_output, *self._rows, rewarding=strategy.rewarding
-        )
+    def before_backward(self, strategy: OnlineStrategyLike, **kwargs: Any) -> None:
+        own = self.loss(strategy.mb_output, *self._rows, rewarding=strategy.rewarding)
+        strategy.loss = strategy.loss + own
 
     def loss(
         self,
@@ -129,29 +123,42 @@ class Feedback(Plugin):
             return likelihood(scores, actions, rewards).mean()
         if config.loss == "ips":
             return ips(scores, actions, propensities, rewards, clip=config.clip).mean()
-        settings = {"baseline": self.baseline, "clip": config.clip, "entropy": config.entropy}
-        return reinforce(scores, actions, propensities, rewards, **settings).mean()
-
-    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        rows = _columns(strategy.feedback)
-        for reward in rows[3].tolist():
-            self.baseline += (1 - self.config.baseline_momentum) * (reward - self.baseline)
-        self.memory.insert(
-            rows[1].cpu(), lambda chosen: tuple(column.cpu()[chosen] for column in rows)
+        losses = reinforce(
+            scores,
+            actions,
+            propensities,
+            rewards,
+            baseline=self.baseline,
+            clip=config.clip,
+            entropy=config.entropy,
         )
+        return losses.mean()
+
+    def after_training_exp(self, strategy: OnlineStrategyLike, **kwargs: Any) -> None:
+        rows = _columns(strategy.feedback)
+        _, actions, _, rewards, *_ = rows
+        for reward in rewards.tolist():
+            self.baseline += (1 - self.config.baseline_momentum) * (reward - self.baseline)
+
+        def read(chosen: Tensor) -> tuple[Tensor, ...]:
+            return tuple(column.cpu()[chosen] for column in rows)
+
+        self.memory.insert(actions.cpu(), read)
 
     def state(self) -> State:
         return {**self.memory.state(), "baseline": self.baseline, "scored": list(self._scored)}
 
     def load(self, state: State) -> None:
         self.memory.load(state)
-        self.baseline, self._scored = state["baseline"], tuple(state["scored"])
+        self.baseline = state["baseline"]
+        self._scored = tuple(state["scored"])
 
     def kept_bytes(self) -> int:
         return self.memory.kept_bytes()
 
 
-def _columns(feedback: Any) -> tuple[Tensor, ...]:
+def _columns(feedback: FeedbackLike) -> tuple[Tensor, ...]:
+    """As the memory keeps them."""
     return (
         feedback.inputs,
         feedback.actions,
@@ -160,7 +167,3 @@ def _columns(feedback: Any) -> tuple[Tensor, ...]:
         feedback.ids,
         feedback.tasks,
     )
-
-
-def build(config: FeedbackConfig, context: PluginContext) -> Feedback:
-    return Feedback(config, seed=context.seed)

@@ -8,61 +8,55 @@ sample itself; FlexMatch's table of a label for every sample is, on a stream, a 
 counts.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from clvl_bench.methods._base.adapter import State
-from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext
 from clvl_bench.methods._base.pseudo_labels import Unlabelled, hard_loss, student_scores
+from clvl_bench.methods._base.strategy_protocol import StrategyLike
 from clvl_bench.methods.fixmatch.config import FixMatchConfig
 
 
 class FixMatch(Unlabelled):
-    """Threshold `tau` on the model's own confidence; above 1 no pseudo-label passes, at 0 all
-    do.
+    """Threshold `tau` on the model's own confidence; above 1 no pseudo-label passes, at 0 all do.
+
+    Works on any model. `counts` [classes + 1] are those of confident predictions by class, and
+    behind them of unsure ones.
     """
 
-    def __init__(
-        self,
-        *,
-        weight: float = 1.0,
-        tau: float = 0.95,
-        flexible: bool = False,
-        momentum: float = 0.999,
-    ) -> None:
-        super().__init__(weight)
-        self.tau, self.flexible, self.momentum = tau, flexible, momentum
-        self.counts = torch.zeros(
-            0
-        )  # of confident predictions by class, and behind them of unsure ones
+    def __init__(self, config: FixMatchConfig, context: PluginContext) -> None:
+        super().__init__(config.weight)
+        self.config = config
+        self.counts = torch.zeros(0)
 
-    def loss(self, strategy: Any, rows: Tensor) -> Tensor:
-        confidence, labels = strategy.mb_output[rows].detach().softmax(dim=1).max(dim=1)
-        kept = confidence >= self.thresholds(strategy.mb_output.shape[1])[labels.cpu()].to(
-            confidence.device
-        )
-        if self.flexible:
+    def loss(self, strategy: StrategyLike, rows: Tensor) -> Tensor:
+        probabilities = strategy.mb_output[rows].detach().softmax(dim=1)
+        confidence, labels = probabilities.max(dim=1)
+        thresholds = self.thresholds(strategy.mb_output.shape[1])[labels.cpu()]
+        kept = confidence >= thresholds.to(confidence.device)
+        if self.config.flexible:
             self._count(confidence, labels)
         self.says(strategy, rows, labels, kept)
         return hard_loss(student_scores(strategy, rows), labels, kept)
 
     def thresholds(self, classes: int) -> Tensor:
         """The confidence that a pseudo-label of each class must have [classes]."""
-        if not self.flexible:
-            return torch.full((classes,), self.tau)
+        tau = self.config.tau
+        if not self.config.flexible:
+            return torch.full((classes,), tau)
         if not len(self.counts):
             self.counts = torch.zeros(classes + 1)
             self.counts[-1] = 1.0  # at the start nothing was confident
         share = self.counts[:-1] / self.counts.max()
-        return self.tau * share / (2 - share)
+        return tau * share / (2 - share)
 
     def _count(self, confidence: Tensor, labels: Tensor) -> None:
-        sure = confidence.cpu() >= self.tau
+        momentum = self.config.count_momentum
+        sure = confidence.cpu() >= self.config.tau
         for label, confident in zip(labels.tolist(), sure.tolist(), strict=True):
-            self.counts *= self.momentum
-            self.counts[label if confident else -1] += 1 - self.momentum
+            self.counts *= momentum
+            self.counts[label if confident else -1] += 1 - momentum
 
     def state(self) -> State:
         return {"counts": self.counts}
@@ -72,13 +66,3 @@ class FixMatch(Unlabelled):
 
     def kept_bytes(self) -> int:
         return self.counts.numel() * self.counts.element_size()
-
-
-def build(config: FixMatchConfig, context: PluginContext) -> FixMatch:
-    refuse_without_gradient(config.kind, context.adapter)
-    return FixMatch(
-        weight=config.weight,
-        tau=config.tau,
-        flexible=config.flexible,
-        momentum=config.count_momentum,
-    )

@@ -1,5 +1,7 @@
 """Settings of `gdumb`."""
 
+from typing import ClassVar
+
 from clvl_bench.methods._base.memory_config import MemoryConfig
 
 
@@ -8,6 +10,7 @@ class GdumbConfig(MemoryConfig):
     2020).
     """
 
+    trains_on_memory_alone: ClassVar[bool] = True
     kind: str = "gdumb"
 
     @property

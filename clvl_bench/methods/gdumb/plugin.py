@@ -12,48 +12,36 @@ from typing import Any
 
 from torch import Tensor
 
-from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
+from clvl_bench.methods._base.adapter import ClassIds, State
 from clvl_bench.methods._base.memory import Memory, insert_labelled
-from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
+from clvl_bench.methods._base.plugin import Plugin, PluginContext
+from clvl_bench.methods._base.strategy_protocol import StrategyLike
 from clvl_bench.methods.gdumb.config import GdumbConfig
 
 
 class Gdumb(Plugin):
-    """For any supervised Avalanche strategy whose model is an adapter in its first state.
-
-    Args:
-        adapter: the model; what it is now it becomes again before each training.
-        memory_size: samples kept, over all classes.
-        memory_bytes: if given, bytes kept in place of a number of samples.
+    """For any supervised Avalanche strategy whose model is an adapter in its first state: what it
+    is now it becomes again before each training.
     """
 
-    def __init__(
-        self,
-        adapter: Adapter,
-        memory_size: int = 500,
-        *,
-        memory_bytes: int | None = None,
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, config: GdumbConfig, context: PluginContext) -> None:
         super().__init__()
-        self.adapter = adapter
-        self.memory = Memory(memory_size, "class_balanced", seed=seed, max_bytes=memory_bytes)
+        self.adapter = context.adapter
+        self.memory = Memory(
+            config.samples, "class_balanced", seed=context.seed, max_bytes=config.memory_bytes
+        )
         self.seen: ClassIds = ()
         # Made anew from the seed in every process, so that it is neither kept nor counted.
-        self._fresh = {
-            name: value.clone() if isinstance(value, Tensor) else value
-            for name, value in adapter.state().items()
-        }
+        self._fresh = _copied(self.adapter.state())
 
     # Before Avalanche makes the optimiser, and behind `Adaptation`, which begins the experience.
-    def before_train_dataset_adaptation(self, strategy: Any, **kwargs: Any) -> None:
-        self.seen = tuple(
-            dict.fromkeys((*self.seen, *strategy.experience.classes_in_this_experience))
-        )
+    def before_train_dataset_adaptation(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        arrived = strategy.experience.classes_in_this_experience
+        self.seen = tuple(dict.fromkeys((*self.seen, *arrived)))
         self.adapter.load(self._fresh)
         self.adapter.begin(self.seen)
 
-    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def before_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
         insert_labelled(self.memory, strategy.experience.dataset)
         strategy.dataloader = _Loader(self.memory, strategy)
 
@@ -71,12 +59,20 @@ class Gdumb(Plugin):
         return len(self.memory)
 
 
+def _copied(state: State) -> State:
+    copies = {}
+    for name, value in state.items():
+        copies[name] = value.clone() if isinstance(value, Tensor) else value
+    return copies
+
+
 class _Loader:
     """Minibatches of all that is kept, in another order each epoch."""
 
-    def __init__(self, memory: Memory, strategy: Any) -> None:
-        self._memory, self._clock = memory, strategy.clock
-        self._batch_size: int = strategy.train_mb_size
+    def __init__(self, memory: Memory, strategy: StrategyLike) -> None:
+        self._memory = memory
+        self._clock = strategy.clock
+        self._batch_size = strategy.train_mb_size
 
     def __len__(self) -> int:
         return math.ceil(len(self._memory) / self._batch_size)
@@ -84,13 +80,6 @@ class _Loader:
     def __iter__(self) -> Iterator[list[Tensor]]:
         key = (self._clock.train_exp_counter, self._clock.train_exp_epochs)
         columns = self._memory.draw(len(self._memory), *key)
-        yield from map(
-            list, zip(*(column.split(self._batch_size) for column in columns), strict=True)
-        )
-
-
-def build(config: GdumbConfig, context: PluginContext) -> Gdumb:
-    refuse_without_gradient(config.kind, context.adapter)
-    return Gdumb(
-        context.adapter, config.samples, memory_bytes=config.memory_bytes, seed=context.seed
-    )
+        batched = [column.split(self._batch_size) for column in columns]
+        for batch in zip(*batched, strict=True):
+            yield list(batch)

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clvl_bench.methods._base.adapter import Adapter
 from clvl_bench.methods._base.candidate_labels import Candidates
-from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext
+from clvl_bench.methods._base.strategy_protocol import StrategyLike
 from clvl_bench.methods._base.weights import Weights, put, snapshot
 from clvl_bench.methods.grip.config import GripConfig
 
@@ -26,19 +26,20 @@ from clvl_bench.methods.grip.config import GripConfig
 class Grip(Candidates):
     """With one round every sample has a label, as many of each class, whatever is there."""
 
-    def __init__(self, adapter: Adapter, *, weight: float = 1.0, rounds: int = 10) -> None:
-        super().__init__(adapter, weight=weight, rounds=rounds)
+    def __init__(self, config: GripConfig, context: PluginContext) -> None:
+        super().__init__(config, context, rounds=config.rounds)
         self._start: Weights = {}
 
     def sets(self, probabilities: Tensor, number: int) -> Tensor:
         samples, classes = probabilities.shape
-        return shared_out(probabilities, number * samples // (self.rounds * classes))
+        a_class = number * samples // (self.rounds * classes)
+        return shared_out(probabilities, a_class)
 
-    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def before_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
         super().before_training_exp(strategy, **kwargs)
         self._start = snapshot(self.adapter)
 
-    def before_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
+    def before_training_epoch(self, strategy: StrategyLike, **kwargs: Any) -> None:
         before = self._round
         super().before_training_epoch(strategy, **kwargs)
         if before and self._round > before:  # the labels are made; now begin anew
@@ -52,7 +53,8 @@ def shared_out(probabilities: Tensor, most: int) -> Tensor:
     """
     samples, classes = probabilities.shape
     sets = torch.zeros_like(probabilities, dtype=torch.bool)
-    free, room = [True] * samples, [most] * classes
+    free = [True] * samples
+    room = [most] * classes
     for pair in probabilities.flatten().argsort(descending=True, stable=True).tolist():
         sample, label = divmod(pair, classes)
         if free[sample] and room[label]:
@@ -60,8 +62,3 @@ def shared_out(probabilities: Tensor, most: int) -> Tensor:
             room[label] -= 1
             sets[sample, label] = True
     return sets
-
-
-def build(config: GripConfig, context: PluginContext) -> Grip:
-    refuse_without_gradient(config.kind, context.adapter)
-    return Grip(context.adapter, weight=config.weight, rounds=config.rounds)

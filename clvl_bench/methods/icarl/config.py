@@ -1,6 +1,6 @@
 """Settings of `icarl`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ class IcarlConfig(MemoryConfig):
     arXiv:1611.07725).
     """
 
+    joins_batch: ClassVar[bool] = True
     kind: str = "icarl"
     batch_size: int | None = Field(
         None, ge=1, description="exemplars rehearsed a step; as many as the batch holds if left out"

@@ -17,105 +17,89 @@ import torch
 from torch import Tensor
 
 from clvl_bench.backbones.base import l2_normalize
-from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
-from clvl_bench.methods._base.memory import CHUNK, features_by, reader
-from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
+from clvl_bench.methods._base.adapter import ClassIds, State
+from clvl_bench.methods._base.memory import CHUNK, Memory, features_by, insert_labelled, reader
+from clvl_bench.methods._base.plugin import PluginContext
+from clvl_bench.methods._base.rehearsal import Rehearsal
+from clvl_bench.methods._base.strategy_protocol import StrategyLike
 from clvl_bench.methods._base.weights import without_dropout
 from clvl_bench.methods.distillation.plugin import distillation_loss
 from clvl_bench.methods.icarl.config import IcarlConfig
-from clvl_bench.methods.replay.plugin import Replay
 
 NEVER = -1e4
 """In the place of minus infinity where softmaxes are compared: 0 times infinity is not a number."""
 
 
-class Icarl(Replay):
+class Icarl(Rehearsal):
     """For any supervised Avalanche strategy whose model is an adapter and whose minibatch is
-    (inputs, labels, ids, task).
-
-    Args:
-        adapter: the model.
-        memory_size: exemplars kept, over all classes.
-        memory_bytes: if given, bytes kept in place of a number of exemplars.
-        batch_size: exemplars rehearsed a step; as many as the batch holds if None.
-        weight: of the distillation; 0 leaves it out.
-        temperature: of its softmaxes.
-        nearest_mean: classify by exemplar means; else by the model's own logits.
+    (inputs, labels, ids, task). The samples of the memory are the exemplars.
     """
 
-    def __init__(
-        self,
-        adapter: Adapter,
-        memory_size: int = 500,
-        *,
-        memory_bytes: int | None = None,
-        batch_size: int | None = None,
-        weight: float = 1.0,
-        temperature: float = 2.0,
-        nearest_mean: bool = True,
-        seed: int = 0,
-    ) -> None:
-        self._features = features_by(adapter)
-        super().__init__(
-            memory_size,
-            memory_bytes=memory_bytes,
-            policy="herding",
-            batch_size=batch_size,
-            seed=seed,
+    def __init__(self, config: IcarlConfig, context: PluginContext) -> None:
+        self._features = features_by(context.adapter)
+        memory = Memory(
+            config.samples,
+            "herding",
+            seed=context.seed,
+            max_bytes=config.memory_bytes,
             features=self._features,
         )
-        self.adapter = adapter
-        self.weight, self.temperature, self.nearest_mean = weight, temperature, nearest_mean
+        super().__init__(memory, config.batch_size)
+        self.config = config
+        self.adapter = context.adapter
         self.seen: ClassIds = ()
-        self._said = torch.empty(0)
+        self._noted = torch.empty(0)
+        """Logits [samples, seen] from before the experience, and of each sample its row."""
         self._row_of: dict[int, int] = {}
         self._means: tuple[list[int], Tensor] | None = None
 
-    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        """What the model says of all that will be trained on, before it changes: logits [samples,
-        seen] by sample id.
-        """
-        self._means, self._row_of = None, {}
-        if not self.seen or not self.weight:
+    def before_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        """Note what the model says of all that will be trained on, before it changes."""
+        self._means = None
+        self._row_of = {}
+        if not self.seen or not self.config.weight:
             return
-        read, count = reader(strategy.experience.dataset), len(strategy.experience.dataset)
-        parts = [read(rows) for rows in torch.arange(count).split(CHUNK)]
-        parts += list(zip(*(column.split(CHUNK) for column in self.memory.columns), strict=True))
+        dataset = strategy.experience.dataset
+        read = reader(dataset)
+        chunks = [read(rows) for rows in torch.arange(len(dataset)).split(CHUNK)]
+        exemplars = [column.split(CHUNK) for column in self.memory.columns]
+        chunks += list(zip(*exemplars, strict=True))
         # As in training: a trained text tower scores a class by its first template there, by all of
         # them in testing.
         with without_dropout(self.adapter), torch.no_grad():
-            said = [self.adapter.logits(part[0].to(strategy.device), self.seen) for part in parts]
-        self._said = torch.cat(said)
-        self._row_of = {
-            sample: row
-            for row, sample in enumerate(torch.cat([part[2] for part in parts]).tolist())
-        }
+            noted = [
+                self.adapter.logits(inputs.to(strategy.device), self.seen) for inputs, *_ in chunks
+            ]
+        ids = torch.cat([ids for _, _, ids, *_ in chunks])
+        self._noted = torch.cat(noted)
+        self._row_of = {sample: row for row, sample in enumerate(ids.tolist())}
 
-    def before_backward(self, strategy: Any, **kwargs: Any) -> None:
-        if self._row_of:
-            said = self._said[[self._row_of[sample] for sample in strategy.mbatch[2].tolist()]]
-            strategy.loss = strategy.loss + self.weight * self.distilled(
-                said, strategy.mb_output[:, list(self.seen)]
-            )
+    def before_backward(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        if not self._row_of:
+            return
+        rows = [self._row_of[sample] for sample in strategy.mbatch[2].tolist()]
+        now = strategy.mb_output[:, list(self.seen)]
+        distilled = self.distilled(self._noted[rows], now)
+        strategy.loss = strategy.loss + self.config.weight * distilled
 
-    def distilled(self, said: Tensor, now: Tensor) -> Tensor:
+    def distilled(self, noted: Tensor, now: Tensor) -> Tensor:
         """Softened cross-entropy [] of logits [batch, seen] against those noted, where today's are
         candidates.
         """
         left_out = torch.isneginf(now)
-        return distillation_loss(
-            said.masked_fill(left_out, NEVER), now.masked_fill(left_out, NEVER), self.temperature
-        )
+        teacher = noted.masked_fill(left_out, NEVER)
+        student = now.masked_fill(left_out, NEVER)
+        return distillation_loss(teacher, student, self.config.temperature)
 
-    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        super().after_training_exp(strategy, **kwargs)
-        self.seen = tuple(
-            dict.fromkeys((*self.seen, *strategy.experience.classes_in_this_experience))
-        )
-        self._said, self._row_of = torch.empty(0), {}
+    def after_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        insert_labelled(self.memory, strategy.experience.dataset)
+        arrived = strategy.experience.classes_in_this_experience
+        self.seen = tuple(dict.fromkeys((*self.seen, *arrived)))
+        self._noted = torch.empty(0)
+        self._row_of = {}
 
-    def after_eval_forward(self, strategy: Any, **kwargs: Any) -> None:
-        if self.nearest_mean and len(self.memory):
+    def after_eval_forward(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        if self.config.classify == "exemplars" and len(self.memory):
             strategy.mb_output = self.by_means(strategy.mb_x, strategy.mb_output)
 
     def means(self) -> tuple[list[int], Tensor]:
@@ -123,44 +107,28 @@ class Icarl(Replay):
         the model as it is.
         """
         if self._means is None:
-            features, labels = self._features(self.memory.columns[0]), self.memory.labels
-            classes = labels.unique().tolist()
-            self._means = (
-                classes,
-                l2_normalize(
-                    torch.stack([features[labels == place].mean(dim=0) for place in classes])
-                ),
-            )
+            labels = self.memory.labels
+            class_ids = labels.unique().tolist()
+            features = self._features(self.memory.columns[0])
+            means = [features[labels == class_id].mean(dim=0) for class_id in class_ids]
+            self._means = class_ids, l2_normalize(torch.stack(means))
         return self._means
 
     def by_means(self, inputs: Tensor, scores: Tensor) -> Tensor:
-        """Scores [batch, table], by exemplar means in the rows whose best class has one."""
-        classes, means = self.means()
+        """Scores [batch, classes], by exemplar means in the rows whose best class has one."""
+        class_ids, means = self.means()
         cosines = self._features(inputs).to(scores.device) @ means.T.to(scores.device)
         own = torch.full_like(scores, -torch.inf)
-        own[:, classes] = (self.adapter.backbone.logit_scale * cosines).to(scores.dtype)
+        own[:, class_ids] = (self.adapter.backbone.logit_scale * cosines).to(scores.dtype)
         own = own.masked_fill(torch.isneginf(scores), -torch.inf)
-        return torch.where(
-            torch.isfinite(own.gather(1, scores.argmax(dim=1, keepdim=True))), own, scores
-        )
+        best = scores.argmax(dim=1, keepdim=True)
+        best_has_exemplars = torch.isfinite(own.gather(1, best))
+        return torch.where(best_has_exemplars, own, scores)
 
     def state(self) -> State:
         return {"seen": list(self.seen), **super().state()}
 
     def load(self, state: State) -> None:
-        self.seen, self._means = tuple(state["seen"]), None
+        self.seen = tuple(state["seen"])
+        self._means = None
         super().load(state)
-
-
-def build(config: IcarlConfig, context: PluginContext) -> Icarl:
-    refuse_without_gradient(config.kind, context.adapter)
-    return Icarl(
-        context.adapter,
-        config.samples,
-        memory_bytes=config.memory_bytes,
-        batch_size=config.batch_size,
-        weight=config.weight,
-        temperature=config.temperature,
-        nearest_mean=config.classify == "exemplars",
-        seed=context.seed,
-    )

@@ -15,6 +15,8 @@ class IwmsConfig(PluginConfig):
 
     input_kind: ClassVar[InputKind] = "image_features"
     needs_online: ClassVar[bool] = True
+    rehearses: ClassVar[bool] = True
+    joins_batch: ClassVar[bool] = True
     kind: str = "iwms"
     memory_size: int = Field(
         65536, ge=1, description="samples kept, over all classes, the newest of each"

@@ -9,17 +9,18 @@ Differs from the released code: features are those of the frozen tower where a s
 labels arrive than samples.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.rng import rng
 from clvl_bench.methods._base.adapter import State, tensor_bytes
-from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
+from clvl_bench.methods._base.plugin import Plugin, PluginContext
+from clvl_bench.methods._base.strategy_protocol import OnlineStrategyLike
 from clvl_bench.methods.iwms.config import IwmsConfig
 
 FEATURES = 4
@@ -42,20 +43,18 @@ class Rings:
 
     def insert(self, columns: tuple[Tensor, ...]) -> None:
         """Samples arrive; where a class has more than its share, its oldest leave."""
-        joined = (
-            tuple(torch.cat(pair) for pair in zip(self.columns, columns, strict=True))
-            if self.columns
-            else columns
-        )
+        joined = columns
+        if self.columns:
+            joined = tuple(torch.cat(pair) for pair in zip(self.columns, columns, strict=True))
         labels = joined[1]
         share = max(1, self.size // len(labels.unique()))
         stays = torch.ones(len(labels), dtype=torch.bool)
         for label in labels.unique().tolist():
             rows = torch.nonzero(labels.cpu() == label).flatten()
             stays[rows[: max(0, len(rows) - share)]] = False
-        stays[torch.nonzero(stays).flatten()[: max(0, int(stays.sum()) - self.size)]] = (
-            False  # more classes than room
-        )
+        # Where there are more classes than room, each has a sample too many: the oldest leave.
+        too_many = max(0, int(stays.sum()) - self.size)
+        stays[torch.nonzero(stays).flatten()[:too_many]] = False
         self.columns = tuple(column[stays.to(column.device)] for column in joined)
 
     def rows(self, chosen: Tensor) -> tuple[Tensor, ...]:
@@ -63,53 +62,44 @@ class Rings:
 
 
 class Iwms(Plugin):
-    """Importance-weighted memory sampling for the online strategy.
+    """Importance-weighted memory sampling for the online strategy."""
 
-    Args:
-        memory_size: samples kept, over all classes.
-        temperature: of the softmax from which a sample's class is drawn.
-        features: unit features [n, width] of inputs, by which kept samples and new ones are
-            compared.
-    """
-
-    def __init__(
-        self,
-        memory_size: int,
-        *,
-        temperature: float,
-        features: Callable[[Tensor], Tensor],
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, config: IwmsConfig, context: PluginContext) -> None:
         super().__init__()
-        self.memory = Rings(memory_size)
-        self.temperature = temperature
-        self._features, self._seed = features, seed
+        self.config = config
+        self.adapter = context.adapter
+        self.memory = Rings(config.memory_size)
+        self._seed = context.seed
         self._weighted: tuple[Tensor, ...] = ()
+
+    @torch.no_grad()
+    def features(self, inputs: Tensor) -> Tensor:
+        """Unit features [n, width], by which kept samples and new ones are compared."""
+        is_features = inputs.ndim == 2
+        return l2_normalize(inputs if is_features else self.adapter.image(inputs))
 
     @property
     def remembers(self) -> bool:
         return len(self.memory) > 0
 
-    def before_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
+    def before_training_iteration(self, strategy: OnlineStrategyLike, **kwargs: Any) -> None:
         if not len(self.memory):
             return
-        clock = strategy.clock
-        if clock.train_epoch_iterations == 0:  # once a step
-            seen, key = strategy.prediction, (self._seed, clock.train_exp_counter)
-            chosen = self.draw(seen.scores, self._features(seen.inputs), *key)
+        step = strategy.clock.train_exp_counter
+        update = strategy.clock.train_epoch_iterations
+        if update == 0:  # drawn once a step, for all its updates
+            now = strategy.prediction
+            chosen = self.draw(now.scores, self.features(now.inputs), self._seed, step)
             self._weighted = self.memory.rows(chosen)[:FEATURES]
         others = tuple(strategy.mbatch)
-        if clock.train_iterations % 2 or not len(others[1]):
-            dice = rng(
-                "iwms random", self._seed, clock.train_exp_counter, clock.train_epoch_iterations
-            )
-            count = len(self._weighted[1])
-            others = self.memory.rows(
-                torch.from_numpy(dice.integers(len(self.memory), size=count))
-            )[:FEATURES]
+        memory_has_its_turn = strategy.clock.train_iterations % 2 == 1
+        if memory_has_its_turn or not len(others[1]):
+            generator = rng("iwms random", self._seed, step, update)
+            drawn = generator.integers(len(self.memory), size=len(self._weighted[1]))
+            others = self.memory.rows(torch.from_numpy(drawn))[:FEATURES]
+        halves = zip(others, self._weighted, strict=True)
         strategy.mbatch = [
-            torch.cat([one, two.to(one.device)])
-            for one, two in zip(others, self._weighted, strict=True)
+            torch.cat([other, weighted.to(other.device)]) for other, weighted in halves
         ]
 
     def draw(self, scores: Tensor, features: Tensor, *key: object) -> Tensor:
@@ -117,44 +107,33 @@ class Iwms(Plugin):
         most once, the rest uniform.
 
         Args:
-            scores: [n, table] of the samples of now, minus infinity where a class is no candidate.
+            scores: [n, classes] of the samples of now, minus infinity where a class is no
+                candidate.
             features: unit features of theirs [n, width].
         """
-        dice = rng("iwms", *key)
-        probabilities = (scores / self.temperature).softmax(dim=1).double().cpu().numpy()
-        labels, kept = (
-            self.memory.labels.cpu().numpy(),
-            self.memory.columns[FEATURES].to(features.device),
-        )
-        alike = (features @ kept.T).double().cpu().numpy()
+        generator = rng("iwms", *key)
+        tempered = (scores / self.config.temperature).softmax(dim=1)
+        probabilities = tempered.double().cpu().numpy()
+        labels = self.memory.labels.cpu().numpy()
+        kept = self.memory.columns[FEATURES].to(features.device)
+        cosines = (features @ kept.T).double().cpu().numpy()
         taken: set[int] = set()
-        for row, of_classes in enumerate(probabilities):
-            place = int(
-                np.searchsorted(
-                    np.cumsum(of_classes), dice.random() * of_classes.sum(), side="right"
-                )
-            )
-            members = np.flatnonzero(labels == place)
-            if not len(members):
-                continue
-            weights = np.exp(alike[row, members])
-            taken.add(
-                int(
-                    members[
-                        np.searchsorted(
-                            np.cumsum(weights), dice.random() * weights.sum(), side="right"
-                        )
-                    ]
-                )
-            )
-        spare = [row for row in dice.permutation(len(labels)).tolist() if row not in taken]
-        chosen = [*sorted(taken), *spare[: max(0, len(scores) - len(taken))]]
+        for sample, of_classes in enumerate(probabilities):
+            class_id = _drawn_by(of_classes, generator)
+            members = np.flatnonzero(labels == class_id)
+            if len(members):
+                weights = np.exp(cosines[sample, members])
+                taken.add(int(members[_drawn_by(weights, generator)]))
+        shuffled = generator.permutation(len(labels)).tolist()
+        spare = [row for row in shuffled if row not in taken]
+        missing = max(0, len(scores) - len(taken))
+        chosen = [*sorted(taken), *spare[:missing]]
         return torch.tensor(chosen, dtype=torch.long)
 
-    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def after_training_exp(self, strategy: OnlineStrategyLike, **kwargs: Any) -> None:
         arrived = strategy.experience.dataset.columns
         if len(arrived[1]):
-            self.memory.insert((*arrived, self._features(arrived[0])))
+            self.memory.insert((*arrived, self.features(arrived[0])))
 
     def state(self) -> State:
         return {f"column{number}": column for number, column in enumerate(self.memory.columns)}
@@ -166,14 +145,9 @@ class Iwms(Plugin):
         return tensor_bytes(self.state())
 
 
-def build(config: IwmsConfig, context: PluginContext) -> Iwms:
-    refuse_without_gradient(config.kind, context.adapter)
-    adapter = context.adapter
-
-    @torch.no_grad()
-    def features(inputs: Tensor) -> Tensor:
-        return l2_normalize(inputs if inputs.ndim == 2 else adapter.image(inputs))
-
-    return Iwms(
-        config.memory_size, temperature=config.temperature, features=features, seed=context.seed
-    )
+def _drawn_by(weights: NDArray[np.float64], generator: np.random.Generator) -> int:
+    """An index, with a probability in proportion to its weight: the inverse of cumulated
+    weights.
+    """
+    point = generator.random() * weights.sum()
+    return int(np.searchsorted(np.cumsum(weights), point, side="right"))

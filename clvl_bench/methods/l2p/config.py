@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from clvl_bench.inputs.kinds import InputKind
-from clvl_bench.methods._base.config import AdapterConfig
+from clvl_bench.methods._base.config import AdapterConfig, TowerPart
 
 
 class L2PConfig(AdapterConfig):
@@ -14,6 +14,7 @@ class L2PConfig(AdapterConfig):
     """
 
     input_kind: ClassVar[InputKind] = "pixels"
+    needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ("layers",)
     kind: str = "l2p"
     pool_size: int = Field(30, ge=1)
     selected: int = Field(5, ge=1, description="prompts that a sample takes")

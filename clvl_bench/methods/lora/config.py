@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 from clvl_bench.inputs.kinds import InputKind
+from clvl_bench.methods._base.config import TowerPart
 from clvl_bench.methods._base.low_rank_config import LowRankConfig
 
 
@@ -12,5 +13,6 @@ class LoraConfig(LowRankConfig):
     """
 
     input_kind: ClassVar[InputKind] = "pixels"
+    needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ("image_attention", "text_attention")
     kind: str = "lora"
     towers: Literal["both", "image", "text"] = "both"

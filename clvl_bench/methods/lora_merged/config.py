@@ -1,5 +1,7 @@
 """Settings of `lora_merged`."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from clvl_bench.methods.lora.config import LoraConfig
@@ -10,6 +12,7 @@ class LoraMergedConfig(LoraConfig):
     arXiv:2109.01903).
     """
 
+    merges: ClassVar[bool] = True
     kind: str = "lora_merged"
     share: float = Field(
         1.0,

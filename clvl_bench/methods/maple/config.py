@@ -5,13 +5,14 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from clvl_bench.inputs.kinds import InputKind
-from clvl_bench.methods._base.config import AdapterConfig
+from clvl_bench.methods._base.config import AdapterConfig, TowerPart
 
 
 class MapleConfig(AdapterConfig):
     """MaPLe: deep prompts in both towers, coupled (Khattak et al. 2023, arXiv:2210.03117)."""
 
     input_kind: ClassVar[InputKind] = "pixels"
+    needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ("layers",)
     kind: str = "maple"
     context_length: int = Field(
         2, ge=1, le=64, description="learned tokens; after a template, at most as many as its words"

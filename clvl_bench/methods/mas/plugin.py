@@ -7,35 +7,28 @@ are cosines with the experience's class texts, not logits: the scale of CLIP wou
 square.
 """
 
-from typing import Any
-
 from torch import Tensor
 
 from clvl_bench.methods._base.adapter import Adapter, ClassIds
 from clvl_bench.methods._base.consolidation import CHUNK, Consolidation, absolute_gradients, drawn
-from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext
+from clvl_bench.methods._base.strategy_protocol import StrategyLike
 from clvl_bench.methods._base.weights import Weights
 from clvl_bench.methods.mas.config import MasConfig
 
 
 class Mas(Consolidation):
-    """strength * sum_k Omega_k (theta_k - theta*_k)^2, Omega the sum over experiences.
+    """strength * sum_k Omega_k (theta_k - theta*_k)^2, Omega the sum over experiences."""
 
-    Args:
-        samples: of each experience, for its importance.
-    """
+    def __init__(self, config: MasConfig, context: PluginContext) -> None:
+        super().__init__(context.adapter, factor=config.strength)
+        self.config = config
+        self._seed = context.seed
 
-    def __init__(
-        self, adapter: Adapter, *, strength: float = 1.0, samples: int = 256, seed: int = 0
-    ) -> None:
-        super().__init__(adapter, factor=strength)
-        self.samples, self._seed = samples, seed
-
-    def measure(self, strategy: Any) -> Weights:
-        inputs, _ = drawn(strategy, self.samples, "mas", self._seed)
-        return sensitivity(
-            self.adapter, inputs, tuple(strategy.experience.classes_in_this_experience)
-        )
+    def measure(self, strategy: StrategyLike) -> Weights:
+        inputs, _ = drawn(strategy, self.config.samples, "mas", self._seed)
+        classes = tuple(strategy.experience.classes_in_this_experience)
+        return sensitivity(self.adapter, inputs, classes)
 
 
 def sensitivity(
@@ -49,8 +42,3 @@ def sensitivity(
         return length, length.new_ones(len(length))
 
     return absolute_gradients(adapter, inputs, outputs, chunk=chunk)
-
-
-def build(config: MasConfig, context: PluginContext) -> Mas:
-    refuse_without_gradient(config.kind, context.adapter)
-    return Mas(context.adapter, strength=config.strength, samples=config.samples, seed=context.seed)

@@ -12,40 +12,40 @@ import torch
 from torch import Tensor
 
 from clvl_bench.methods._base.adapter import State
-from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext
 from clvl_bench.methods._base.pseudo_labels import Average, Unlabelled, student_scores
+from clvl_bench.methods._base.strategy_protocol import StrategyLike
 from clvl_bench.methods.mean_teacher.config import MeanTeacherConfig
 
 
 class MeanTeacher(Unlabelled):
-    """Momentum 0: the teacher is the student of the step before; 1: it stays as it began."""
+    """Momentum 0: the teacher is the student of the step before; 1: it stays as it began.
 
-    def __init__(
-        self, *, weight: float = 10.0, momentum: float = 0.999, ramp_steps: int = 100
-    ) -> None:
-        super().__init__(weight)
-        self.teacher = Average(momentum, ramped=momentum < 1)
-        self.ramp_steps = ramp_steps
+    Works on any model.
+    """
 
-    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def __init__(self, config: MeanTeacherConfig, context: PluginContext) -> None:
+        super().__init__(config.weight)
+        self.config = config
+        self.teacher = Average(config.momentum, ramped=config.momentum < 1)
+
+    def before_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
         self.teacher.align(strategy.model)
 
-    def loss(self, strategy: Any, rows: Tensor) -> Tensor:
+    def loss(self, strategy: StrategyLike, rows: Tensor) -> Tensor:
         taught = self.teacher.scores(strategy.model, strategy.mb_x)[rows]
         student = student_scores(strategy, rows)
         scored = torch.isfinite(student)
         taught = taught.masked_fill(~scored, -torch.inf).softmax(dim=1)
         labels = taught.argmax(dim=1)
         self.says(strategy, rows, labels, labels >= 0)
-        ramp = min(1.0, (self.teacher.steps + 1) / self.ramp_steps)
+        ramp = min(1.0, (self.teacher.steps + 1) / self.config.ramp_steps)
+        squared = (student.softmax(dim=1) - taught).square().sum(dim=1)
         # The mean over a row's candidates: how many other classes the benchmark has must not weaken
         # it.
-        return (
-            ramp
-            * ((student.softmax(dim=1) - taught).square().sum(dim=1) / scored.sum(dim=1)).mean()
-        )
+        return ramp * (squared / scored.sum(dim=1)).mean()
 
-    def after_update(self, strategy: Any, **kwargs: Any) -> None:
+    def after_update(self, strategy: StrategyLike, **kwargs: Any) -> None:
         self.teacher.update(strategy.model)
 
     def state(self) -> State:
@@ -56,8 +56,3 @@ class MeanTeacher(Unlabelled):
 
     def kept_bytes(self) -> int:
         return self.teacher.kept_bytes()
-
-
-def build(config: MeanTeacherConfig, context: PluginContext) -> MeanTeacher:
-    refuse_without_gradient(config.kind, context.adapter)
-    return MeanTeacher(weight=config.weight, momentum=config.momentum, ramp_steps=config.ramp_steps)

@@ -5,6 +5,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from clvl_bench.inputs.kinds import InputKind
+from clvl_bench.methods._base.config import TowerPart
 from clvl_bench.methods._base.selector_config import SelectorConfig
 
 
@@ -14,6 +15,7 @@ class MoeAdaptersConfig(SelectorConfig):
     """
 
     input_kind: ClassVar[InputKind] = "pixels"
+    needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ("layers",)
     kind: str = "moe_adapters"
     experts: int = Field(
         22, ge=2, description="of each layer of each tower (published: 22 for 11 tasks)"

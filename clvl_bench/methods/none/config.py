@@ -11,4 +11,5 @@ class NoneConfig(AdapterConfig):
 
     input_kind: ClassVar[InputKind] = "image_features"
     trains: ClassVar[bool] = False
+    learns_from_labels: ClassVar[bool] = False
     kind: str = "none"

@@ -12,6 +12,7 @@ class RanPacConfig(AdapterConfig):
     """RanPAC: ridge regression on random features (McDonnell et al. 2023, arXiv:2307.02251)."""
 
     input_kind: ClassVar[InputKind] = "image_features"
+    without_experiences: ClassVar[str] = "set adapter.ridge"
     kind: str = "ranpac"
     random_features: int = Field(10000, ge=1, description="M, the width of the random projection")
     ridge: float | None = Field(

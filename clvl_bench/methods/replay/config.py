@@ -1,6 +1,6 @@
 """Settings of `replay`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ class ReplayConfig(MemoryConfig):
     arXiv:1902.10486).
     """
 
+    joins_batch: ClassVar[bool] = True
     kind: str = "replay"
     policy: Literal["reservoir", "class_balanced", "herding"] = "class_balanced"
     batch_size: int | None = Field(

@@ -10,58 +10,52 @@ from typing import Any
 
 import torch
 
-from clvl_bench.methods._base.adapter import Adapter
 from clvl_bench.methods._base.consolidation import Consolidation
-from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext
+from clvl_bench.methods._base.strategy_protocol import StrategyLike
 from clvl_bench.methods._base.weights import Weights, snapshot, trained
 from clvl_bench.methods.si.config import SiConfig
 
 
 class Si(Consolidation):
-    """strength * sum_k Omega_k (theta_k - theta*_k)^2.
+    """strength * sum_k Omega_k (theta_k - theta*_k)^2."""
 
-    Args:
-        damping: xi, keeps the division finite where a weight has hardly moved.
-    """
-
-    def __init__(self, adapter: Adapter, *, strength: float = 0.1, damping: float = 1e-3) -> None:
-        super().__init__(adapter, factor=strength)
-        self.damping = damping
+    def __init__(self, config: SiConfig, context: PluginContext) -> None:
+        super().__init__(context.adapter, factor=config.strength)
+        self.config = config
         self._path: Weights = {}
         self._begin: Weights = {}
         self._before: Weights = {}
         self._gradient: Weights = {}
 
-    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def before_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
         super().before_training_exp(strategy, **kwargs)
         self._begin = snapshot(self.adapter)
         self._path = {name: torch.zeros_like(value) for name, value in self._begin.items()}
 
-    def before_update(self, strategy: Any, **kwargs: Any) -> None:
-        self._before, self._gradient = snapshot(self.adapter), {}
+    def before_update(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        self._before = snapshot(self.adapter)
+        self._gradient = {}
         for name, weight in trained(self.adapter).items():
             if weight.grad is not None:
-                own = (
-                    2 * self.factor * self.importance[name] * (weight.detach() - self.centre[name])
-                )
-                self._gradient[name] = weight.grad - own
+                away = weight.detach() - self.centre[name]
+                of_penalty = 2 * self.factor * self.importance[name] * away
+                self._gradient[name] = weight.grad - of_penalty
 
-    def after_update(self, strategy: Any, **kwargs: Any) -> None:
+    def after_update(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        now = trained(self.adapter)
         for name, gradient in self._gradient.items():
-            self._path[name] -= gradient * (
-                trained(self.adapter)[name].detach() - self._before[name]
-            )
+            self._path[name] -= gradient * (now[name].detach() - self._before[name])
 
-    def measure(self, strategy: Any) -> Weights:
-        moved = {name: value - self._begin[name] for name, value in snapshot(self.adapter).items()}
-        found = {
-            name: path.clamp_min(0) / (moved[name].square() + self.damping)
-            for name, path in self._path.items()
-        }
-        self._path, self._begin, self._before, self._gradient = {}, {}, {}, {}
-        return found
-
-
-def build(config: SiConfig, context: PluginContext) -> Si:
-    refuse_without_gradient(config.kind, context.adapter)
-    return Si(context.adapter, strength=config.strength, damping=config.damping)
+    def measure(self, strategy: StrategyLike) -> Weights:
+        now = snapshot(self.adapter)
+        importance = {}
+        for name, path in self._path.items():
+            moved = now[name] - self._begin[name]
+            # The damping keeps the division finite where a weight has hardly moved.
+            importance[name] = path.clamp_min(0) / (moved.square() + self.config.damping)
+        self._path = {}
+        self._begin = {}
+        self._before = {}
+        self._gradient = {}
+        return importance

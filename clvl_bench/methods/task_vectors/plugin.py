@@ -10,61 +10,52 @@ of experiences does not matter.
 
 from typing import Any
 
-from clvl_bench.methods._base.adapter import Adapter, State, tensor_bytes
-from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
-from clvl_bench.methods._base.weights import Weights, grown, put, snapshot
+from clvl_bench.methods._base.adapter import State, tensor_bytes
+from clvl_bench.methods._base.plugin import Plugin, PluginContext
+from clvl_bench.methods._base.strategy_protocol import StrategyLike
+from clvl_bench.methods._base.weights import (
+    Weights,
+    grown,
+    prefixed,
+    put,
+    snapshot,
+    without_prefix,
+)
 from clvl_bench.methods.task_vectors.config import TaskVectorsConfig
 
 
 class TaskVectors(Plugin):
-    """Keeps the start and the sum of the task vectors.
-
-    Args:
-        scaling: of the sum; 1 after a single experience is fine-tuning.
+    """Keeps the start and the sum of the task vectors. With a scaling of 1 a single experience is
+    fine-tuning.
     """
 
-    def __init__(self, adapter: Adapter, *, scaling: float = 0.4) -> None:
+    def __init__(self, config: TaskVectorsConfig, context: PluginContext) -> None:
         super().__init__()
-        self.adapter, self.scaling = adapter, scaling
+        self.config = config
+        self.adapter = context.adapter
         self._start: Weights = {}
         self._sum: Weights = {}
 
-    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def before_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
         now = snapshot(self.adapter)
+        nothing = {name: value.new_zeros(value.shape) for name, value in now.items()}
         self._start = grown(self._start, now)
-        self._sum = grown(
-            self._sum, {name: value.new_zeros(value.shape) for name, value in now.items()}
-        )
+        self._sum = grown(self._sum, nothing)
         put(self.adapter, self._start)
 
-    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def after_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
         for name, value in snapshot(self.adapter).items():
             self._sum[name] += value - self._start[name]
-        put(
-            self.adapter,
-            {name: start + self.scaling * self._sum[name] for name, start in self._start.items()},
-        )
+        scaling = self.config.scaling
+        merged = {name: start + scaling * self._sum[name] for name, start in self._start.items()}
+        put(self.adapter, merged)
 
     def state(self) -> State:
-        sums = {f"sum.{name}": value for name, value in self._sum.items()}
-        return {**{f"start.{name}": value for name, value in self._start.items()}, **sums}
+        return {**prefixed("start.", self._start), **prefixed("sum.", self._sum)}
 
     def load(self, state: State) -> None:
-        self._start = {
-            name.removeprefix("start."): value
-            for name, value in state.items()
-            if name.startswith("start.")
-        }
-        self._sum = {
-            name.removeprefix("sum."): value
-            for name, value in state.items()
-            if name.startswith("sum.")
-        }
+        self._start = without_prefix("start.", state)
+        self._sum = without_prefix("sum.", state)
 
     def kept_bytes(self) -> int:
         return tensor_bytes(self.state())
-
-
-def build(config: TaskVectorsConfig, context: PluginContext) -> TaskVectors:
-    refuse_without_gradient(config.kind, context.adapter)
-    return TaskVectors(context.adapter, scaling=config.scaling)

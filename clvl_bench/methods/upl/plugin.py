@@ -10,9 +10,8 @@ file trains a linear head, the paper a context (the adapter is the file's choice
 import torch
 from torch import Tensor
 
-from clvl_bench.methods._base.adapter import Adapter
 from clvl_bench.methods._base.candidate_labels import Candidates
-from clvl_bench.methods._base.plugin import PluginContext, refuse_without_gradient
+from clvl_bench.methods._base.plugin import PluginContext
 from clvl_bench.methods.upl.config import UplConfig
 
 
@@ -21,12 +20,12 @@ class Upl(Candidates):
     are.
     """
 
-    def __init__(self, adapter: Adapter, *, weight: float = 1.0, top: int = 16) -> None:
-        super().__init__(adapter, weight=weight, rounds=1)
-        self.top = top
+    def __init__(self, config: UplConfig, context: PluginContext) -> None:
+        super().__init__(config, context, rounds=1)
+        self.config = config
 
     def sets(self, probabilities: Tensor, number: int) -> Tensor:
-        return most_confident(probabilities, self.top)
+        return most_confident(probabilities, self.config.top)
 
 
 def most_confident(probabilities: Tensor, top: int) -> Tensor:
@@ -37,10 +36,6 @@ def most_confident(probabilities: Tensor, top: int) -> Tensor:
     sets = torch.zeros_like(probabilities, dtype=torch.bool)
     for label in labels.unique().tolist():
         rows = torch.nonzero(labels == label).flatten()
-        sets[rows[confidence[rows].argsort(descending=True, stable=True)[:top]], label] = True
+        surest_first = confidence[rows].argsort(descending=True, stable=True)
+        sets[rows[surest_first[:top]], label] = True
     return sets
-
-
-def build(config: UplConfig, context: PluginContext) -> Upl:
-    refuse_without_gradient(config.kind, context.adapter)
-    return Upl(context.adapter, weight=config.weight, top=config.top)

@@ -7,10 +7,10 @@ arithmetic mean of 12 points. `running` is the exponential mean of Tarvainen & V
 (arXiv:1703.01780) instead. Testing and the next experience go on from the mean.
 """
 
-from typing import Any, Literal
+from typing import Any
 
-from clvl_bench.methods._base.adapter import Adapter
-from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
+from clvl_bench.methods._base.plugin import Plugin, PluginContext
+from clvl_bench.methods._base.strategy_protocol import StrategyLike
 from clvl_bench.methods._base.weights import Weights, put, snapshot
 from clvl_bench.methods.weight_average.config import WeightAverageConfig
 
@@ -18,44 +18,31 @@ from clvl_bench.methods.weight_average.config import WeightAverageConfig
 class WeightAverage(Plugin):
     """A mean of weights within each experience; nothing of it outlives the experience but the
     weights themselves.
-
-    Args:
-        every: steps from one point of the mean to the next; 0 takes no mean.
-        average: all points alike, or each new one with the share 1 - decay.
     """
 
-    def __init__(
-        self,
-        adapter: Adapter,
-        *,
-        every: int = 100,
-        average: Literal["uniform", "running"] = "uniform",
-        decay: float = 0.99,
-    ) -> None:
+    def __init__(self, config: WeightAverageConfig, context: PluginContext) -> None:
         super().__init__()
-        self.adapter, self.every, self.average, self.decay = adapter, every, average, decay
-        self.points = self._steps = 0
+        self.config = config
+        self.adapter = context.adapter
+        self.points = 0
+        self._steps = 0
         self._mean: Weights = {}
 
-    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        self._mean, self.points, self._steps = snapshot(self.adapter), 1, 0
+    def before_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        self._mean = snapshot(self.adapter)
+        self.points = 1
+        self._steps = 0
 
-    def after_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
-        if self.every and self._steps % self.every == 0:
+    def after_training_iteration(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        config = self.config
+        if config.every and self._steps % config.every == 0:
             self.points += 1
-            share = 1 / self.points if self.average == "uniform" else 1 - self.decay
+            share = 1 / self.points if config.average == "uniform" else 1 - config.decay
             for name, value in snapshot(self.adapter).items():
                 self._mean[name].lerp_(value, share)
         self._steps += 1
 
-    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        if self.every:
+    def after_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        if self.config.every:
             put(self.adapter, self._mean)
         self._mean = {}
-
-
-def build(config: WeightAverageConfig, context: PluginContext) -> WeightAverage:
-    refuse_without_gradient(config.kind, context.adapter)
-    return WeightAverage(
-        context.adapter, every=config.every, average=config.average, decay=config.decay
-    )

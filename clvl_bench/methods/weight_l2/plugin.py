@@ -7,8 +7,8 @@ released code (`--l2 1`).
 
 from typing import Any
 
-from clvl_bench.methods._base.adapter import Adapter
-from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
+from clvl_bench.methods._base.plugin import Plugin, PluginContext
+from clvl_bench.methods._base.strategy_protocol import StrategyLike
 from clvl_bench.methods._base.weights import Weights, snapshot, squared_distance
 from clvl_bench.methods.weight_l2.config import WeightL2Config
 
@@ -18,21 +18,18 @@ class WeightL2(Plugin):
     longer than that.
     """
 
-    def __init__(self, adapter: Adapter, *, weight: float = 1.0) -> None:
+    def __init__(self, config: WeightL2Config, context: PluginContext) -> None:
         super().__init__()
-        self.adapter, self.weight = adapter, weight
+        self.config = config
+        self.adapter = context.adapter
         self._previous: Weights = {}
 
-    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def before_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
         self._previous = snapshot(self.adapter)
 
-    def before_backward(self, strategy: Any, **kwargs: Any) -> None:
-        strategy.loss = strategy.loss + self.weight * squared_distance(self.adapter, self._previous)
+    def before_backward(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        distance = squared_distance(self.adapter, self._previous)
+        strategy.loss = strategy.loss + self.config.weight * distance
 
-    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def after_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
         self._previous = {}
-
-
-def build(config: WeightL2Config, context: PluginContext) -> WeightL2:
-    refuse_without_gradient(config.kind, context.adapter)
-    return WeightL2(context.adapter, weight=config.weight)

@@ -8,44 +8,34 @@ whatever the adapter is. (With LoRA these are the two factors, whose product is 
 share.)
 """
 
-from typing import Any, Literal
+from typing import Any
 
-from clvl_bench.methods._base.adapter import Adapter, State, tensor_bytes
-from clvl_bench.methods._base.plugin import Plugin, PluginContext, refuse_without_gradient
+from clvl_bench.methods._base.adapter import State, tensor_bytes
+from clvl_bench.methods._base.plugin import Plugin, PluginContext
+from clvl_bench.methods._base.strategy_protocol import StrategyLike
 from clvl_bench.methods._base.weights import Weights, grown, put, snapshot
 from clvl_bench.methods.wise_ft.config import WiseFtConfig
 
 
 class WiseFt(Plugin):
-    """Interpolation after each experience.
+    """Interpolation after each experience: alpha = 0 leaves the anchor, 1 changes nothing."""
 
-    Args:
-        anchor: the weights before any training, or those before the experience.
-        alpha: share of the learned weights; 0 leaves the anchor, 1 changes nothing.
-    """
-
-    def __init__(
-        self,
-        adapter: Adapter,
-        *,
-        anchor: Literal["zeroshot", "previous"] = "zeroshot",
-        alpha: float = 0.5,
-    ) -> None:
+    def __init__(self, config: WiseFtConfig, context: PluginContext) -> None:
         super().__init__()
-        self.adapter, self.anchor, self.alpha = adapter, anchor, alpha
+        self.config = config
+        self.adapter = context.adapter
         self._anchor: Weights = {}
 
-    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def before_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
         now = snapshot(self.adapter)
-        self._anchor = grown(self._anchor, now) if self.anchor == "zeroshot" else now
+        self._anchor = grown(self._anchor, now) if self.config.anchor == "zeroshot" else now
 
-    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+    def after_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        alpha = self.config.alpha
         learned = snapshot(self.adapter)
-        put(
-            self.adapter,
-            {name: self._anchor[name].lerp(value, self.alpha) for name, value in learned.items()},
-        )
-        if self.anchor == "previous":
+        mixed = {name: self._anchor[name].lerp(value, alpha) for name, value in learned.items()}
+        put(self.adapter, mixed)
+        if self.config.anchor == "previous":
             self._anchor = {}
 
     def state(self) -> State:
@@ -56,8 +46,3 @@ class WiseFt(Plugin):
 
     def kept_bytes(self) -> int:
         return tensor_bytes(self.state())
-
-
-def build(config: WiseFtConfig, context: PluginContext) -> WiseFt:
-    refuse_without_gradient(config.kind, context.adapter)
-    return WiseFt(context.adapter, anchor=config.anchor, alpha=config.alpha)
