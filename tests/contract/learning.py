@@ -14,7 +14,7 @@ from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.answerer_scores import AnswererScores
 from clvl_bench.inputs.kinds import QUESTION_INPUTS
 from clvl_bench.inputs.questions import QuestionBatch, packed, question_rows
-from clvl_bench.training.losses import masked_cross_entropy
+from clvl_bench.methods._base.losses import masked_cross_entropy
 
 NAMES = ("forest", "wheat field", "annual_crop_land", "river", "lake or sea", "village")
 TABLE = tuple(

@@ -58,14 +58,46 @@ class AdapterConfig(MethodConfig):
     adds_parts: ClassVar[bool] = False
     """Whether a part is added for each experience."""
 
-    def build(self, backbone: "Backbone", table: "Sequence[Candidate]") -> "Adapter":
-        """The adapter: what `build` in the module `adapter` beside the configuration makes.
+    @property
+    def title(self) -> str:
+        """What errors call it."""
+        return f"the adapter '{self.kind}'"
+
+    @classmethod
+    def adapter_class(cls) -> type["Adapter"]:
+        """The one public adapter in the module `adapter` beside the configuration.
+
+        Raises:
+            AssertionError: there are several, or there is none.
+        """
+        # By name and not by an import statement: a configuration is read where torch is not.
+        base = import_module("clvl_bench.methods._base.adapter").Adapter
+        module = cls.sibling("adapter")
+        found: list[type[Adapter]] = [
+            value
+            for name, value in vars(module).items()
+            if not name.startswith("_")
+            and isinstance(value, type)
+            and issubclass(value, base)
+            and value.__module__ == module.__name__
+        ]
+        if len(found) != 1:
+            names = ", ".join(value.__name__ for value in found) or "none"
+            raise AssertionError(
+                f"{module.__name__} must define one public class that is an Adapter, and defines "
+                f"{names}; begin the names of helpers with _ or move them to a module beside it"
+            )
+        return found[0]
+
+    def build(self, backbone: "Backbone", classes: "Sequence[Candidate]") -> "Adapter":
+        """The adapter for the benchmark's classes.
+
+        A method that is put together from parts may override this.
 
         Raises:
             Mistake: it needs something that the backbone does not have.
         """
-        adapter: Adapter = self.sibling("adapter").build(self, backbone, table)
-        return adapter
+        return self.adapter_class()(self, backbone, classes)
 
 
 class PluginConfig(MethodConfig):

@@ -4,7 +4,7 @@ views, and a moving average.
 A row is unlabelled where its label is -1. On cached features there is one view of a sample, so that
 a method trains on what it has just said; on pixels the model sees the sample once more, strongly
 augmented. Under Avalanche's own strategies pass a criterion that leaves such rows out:
-`strategy.masked_cross_entropy`, or `CrossEntropyLoss(ignore_index=-1)`.
+`losses.masked_cross_entropy`, or `CrossEntropyLoss(ignore_index=-1)`.
 """
 
 from abc import abstractmethod
@@ -89,7 +89,7 @@ def zeroshot_scores(adapter: Adapter, inputs: Tensor, places: list[int]) -> Tens
     places].
     """
     backbone = adapter.backbone
-    texts = backbone.class_features([adapter.table[place] for place in places])
+    texts = backbone.class_features([adapter.classes[class_id] for class_id in places])
     scores: Tensor = (
         backbone.logit_scale * l2_normalize(frozen_features(backbone, inputs)) @ texts.T
     )

@@ -30,11 +30,12 @@ class Product(AnswerAdapter):
     """
 
     def __init__(
-        self, config: ProductConfig, backbone: Backbone, table: Sequence[Candidate]
+        self, config: ProductConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(backbone, table)
+        super().__init__(config, backbone, classes)
         width, hidden = backbone.width, config.hidden
-        self._blind, self._unseen = config.sees == "question", config.unseen
+        self._blind = config.sees == "question"
+        self._unseen = config.unseen
         self.of_image = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, hidden))
         self.of_question = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, hidden))
         self.fused = nn.Sequential(
@@ -58,8 +59,4 @@ class Product(AnswerAdapter):
 
     def classifier(self, candidates: ClassIds) -> Tensor:
         """The answers' own texts, one unit row each [candidates, width]: frozen."""
-        return self.backbone.class_features([self.table[place] for place in candidates])
-
-
-def build(config: ProductConfig, backbone: Backbone, table: Sequence[Candidate]) -> Product:
-    return Product(config, backbone, table)
+        return self.class_texts(candidates)

@@ -95,7 +95,7 @@ class Distillation(Plugin):
             if texts == "student":
                 self._tokens = towers.tokenize(reference.captions)
         else:
-            candidates = [adapter.table[place] for place in reference.classes]
+            candidates = [adapter.classes[class_id] for class_id in reference.classes]
             # One template, as a training step of the towers scores classes; encoded once.
             self._teacher_texts = reference.teacher.texts(candidates, templates=1)
 
