@@ -2,6 +2,9 @@
 whatever is added.
 """
 
+from inspect import Parameter, signature
+from typing import get_type_hints
+
 import pytest
 from contract.tables import FILES, STRATEGIES, members, offering, written
 
@@ -20,11 +23,23 @@ KINDS = [*(("adapter", kind) for kind in adapters()), *(("plugins", kind) for ki
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_a_method_is_one_folder_with_its_configuration_and_its_code(kind):
-    part = "adapter" if kind in adapters() else "plugin"
-    built = METHODS[kind].sibling(part).build.__annotations__["config"]
-    assert built is config_class(kind)
+def test_the_configuration_of_a_method_lies_in_its_folder(kind):
     assert METHODS[kind].__module__ == f"clvl_bench.methods.{kind}.config"
+
+
+@pytest.mark.parametrize("kind", adapters())
+def test_an_adapter_lies_beside_its_configuration_and_is_made_from_it(kind):
+    adapter = adapters()[kind].adapter_class()
+    assert adapter.__module__ == f"clvl_bench.methods.{kind}.adapter"
+    config, backbone, classes, *more = signature(adapter).parameters.values()
+    assert [each.name for each in (config, backbone, classes)] == ["config", "backbone", "classes"]
+    assert all(each.default is not Parameter.empty for each in more)
+    assert issubclass(config_class(kind), get_type_hints(adapter.__init__)["config"])
+
+
+@pytest.mark.parametrize("kind", plugins())
+def test_a_plugin_is_built_from_the_configuration_beside_it(kind):
+    assert plugins()[kind].sibling("plugin").build.__annotations__["config"] is config_class(kind)
 
 
 @pytest.mark.parametrize("kind", METHODS)

@@ -33,7 +33,7 @@ class AnswerPrompts:
     """The sentences of candidates behind questions.
 
     Args:
-        reserved: places of the context that something learned takes up.
+        reserved: tokens of the context that something learned takes up.
     """
 
     def __init__(
@@ -109,8 +109,8 @@ def through(towers: Towers, device: torch.device) -> Encode:
 
 
 def padded(rests: Sequence[Ids], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Token ids [rests, longest], each row filled with its own end of text, and the place of that
-    end [rests].
+    """Token ids [rests, longest], each row filled with its own end of text, and where that end
+    stands [rests].
     """
     longest = max(len(rest) for rest in rests)
     filled = [rest + rest[-1:] * (longest - len(rest)) for rest in rests]

@@ -34,7 +34,8 @@ class Selector(nn.Module):
 
     def __init__(self, settings: SelectorConfig, width: int, *, seed: int = 0) -> None:
         super().__init__()
-        self._settings, self._seed = settings, seed
+        self._settings = settings
+        self._seed = seed
         self._features: list[Tensor] = []
         self._labels: list[Tensor] = []
         self.register_buffer("centroids", torch.zeros(0, width))

@@ -31,8 +31,8 @@ longer."""
 
 @dataclass(frozen=True)
 class Layout:
-    """Distinct sentences, shortest first: word embeddings [rows, length, token width], the gaps'
-    places [rows, context], each row's end of text [rows]; and which of them each class has
+    """Distinct sentences, shortest first: word embeddings [rows, length, token width], where
+    the gaps stand [rows, context], each row's end of text [rows]; and which of them each class has
     [classes].
     """
 
@@ -204,7 +204,8 @@ class Sentences:
     def _sentence(self, class_id: int) -> Sentence:
         """A class's sentence with gaps for the context."""
         name, suffix = self._words[class_id]
-        prefix, end = self._backbone.prefix, self._backbone.end
+        prefix = self._backbone.prefix
+        end = self._backbone.end
         before = self._before
         behind = self._length - before
         # Any id will do in a gap: its embedding is replaced.

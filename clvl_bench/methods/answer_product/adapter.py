@@ -33,7 +33,8 @@ class Product(AnswerAdapter):
         self, config: ProductConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
         super().__init__(config, backbone, classes)
-        width, hidden = backbone.width, config.hidden
+        width = backbone.width
+        hidden = config.hidden
         self._blind = config.sees == "question"
         self._unseen = config.unseen
         self.of_image = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, hidden))
@@ -52,7 +53,8 @@ class Product(AnswerAdapter):
     def answer(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         asked = self.question_batch(inputs)
         image = torch.ones_like(asked.image) if self._blind else asked.image
-        v, u = self.of_image(image), self.of_question(asked.question)
+        v = self.of_image(image)
+        u = self.of_question(asked.question)
         said = self.fused(torch.cat([v, u, v * u, (v - u).abs()], dim=1))
         scores = self.log_scale.exp() * l2_normalize(said) @ self._classifier(candidates).T
         return self.given(scores, candidates, self._unseen)

@@ -33,12 +33,13 @@ class DeepPrompts(Insert):
     """Prompts [depth, length, tower width] of one tower.
 
     Args:
-        at: the place of their first token; None: they stand behind all others, where `first` puts
+        at: where their first token stands; None: they stand behind all others, where `first` puts
             them.
     """
 
     def __init__(self, prompts: Tensor, *, at: int | None) -> None:
-        self._prompts, self._at = prompts, at
+        self._prompts = prompts
+        self._at = at
 
     def first(self, hidden: Tensor) -> Tensor:
         return torch.cat([hidden, self._prompts[0].expand(len(hidden), -1, -1)], dim=1)

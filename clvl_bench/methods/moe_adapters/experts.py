@@ -112,7 +112,8 @@ class Branches(Insert):
     """Experts beside every layer, as a router sends each sample."""
 
     def __init__(self, experts: Experts, router: Router) -> None:
-        self._experts, self._router = experts, router
+        self._experts = experts
+        self._router = router
 
     def beside(self, layer: int, hidden: Tensor) -> Tensor:
         return self._experts.mixed(layer, hidden, self._router.gates(layer, hidden))

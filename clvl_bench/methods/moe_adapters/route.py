@@ -11,7 +11,8 @@ from clvl_bench.methods._base.towers import MovingTexts
 from clvl_bench.methods.moe_adapters.config import MoeAdaptersConfig
 from clvl_bench.methods.moe_adapters.experts import Branches, Experts, Router
 
-IMAGE, TEXT = 0, 1
+IMAGE = 0
+TEXT = 1
 """Which tower: an index into pairs of experts and of routers."""
 
 
