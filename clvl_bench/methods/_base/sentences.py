@@ -188,6 +188,7 @@ class Sentences:
 
     def _laid_out(self, candidates: ClassIds) -> Layout:
         sentences = [self._sentence(class_id) for class_id in candidates]
+        # Shortest first: neighbours, which are encoded together, need little padding.
         distinct = sorted(dict.fromkeys(sentences), key=_length)
         number = {sentence: row for row, sentence in enumerate(distinct)}
         longest = _length(distinct[-1])

@@ -71,8 +71,7 @@ class TipAdapter(Adapter):
         columns = column_of[self.key_classes]
         scored = columns >= 0
         votes = self._alpha * torch.exp(-self._beta * (1 - images @ self.keys[scored].T))
-        # Where there is no text, keys alone decide; the score of one with neither
-        # is no number.
+        # Where there is no text, keys alone decide; the score of a class with neither is no number.
         has_keys = torch.zeros(len(candidates), dtype=torch.bool, device=device)
         has_keys = has_keys.index_fill(0, columns[scored], True)
         only_keys = texts.isnan().any(dim=1) & has_keys
