@@ -141,7 +141,7 @@ AnyPlugin = Annotated[SerializeAsAny[PluginConfig], BeforeValidator(_as_plugin)]
 
 
 def build_adapter(
-    config: AdapterConfig, backbone: "Backbone", table: "Sequence[Candidate]", *, seed: int
+    config: AdapterConfig, backbone: "Backbone", classes: "Sequence[Candidate]", *, seed: int
 ) -> "Adapter":
     """The adapter that a strategy file describes, its random start decided by the seed alone.
 
@@ -149,7 +149,7 @@ def build_adapter(
         Mistake: it needs something that the backbone does not have.
     """
     with keyed(seed, "adapter"):
-        return config.build(backbone, table)
+        return config.build(backbone, classes)
 
 
 def build_plugin(config: PluginConfig, context: "PluginContext") -> "Plugin":

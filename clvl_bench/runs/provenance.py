@@ -36,7 +36,7 @@ def provenance(
     *,
     models: Mapping[str, Backbone | Answerer | None],
     parts: Sequence[SplitSlice],
-    table: Sequence[Candidate],
+    classes: Sequence[Candidate],
     device: str,
 ) -> dict[str, Any]:
     """Code, configuration, data, prompts, weights, versions and machine of a run: the same whenever
@@ -63,7 +63,7 @@ def provenance(
         },
         "prompts": {part.dataset.name: part.dataset.prompts for part in parts},
         "images_in_train_and_test": shared_images(parts),
-        "prompts_sha256": sha256(to_json([candidate.prompts for candidate in table])),
+        "prompts_sha256": sha256(to_json([candidate.prompts for candidate in classes])),
         **{role: identity(model) for role, model in models.items() if model is not None},
         **_outside_methods(config),
         "versions": versions(),

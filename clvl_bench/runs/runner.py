@@ -93,7 +93,8 @@ class RunState:
             np.concatenate([getattr(each, name) for each in said])
             for name in ("ids", "labels", "kept")
         )
-        true, table = self.prepared.benchmark.label_store.of(ids), experience.plan.table
+        true = self.prepared.benchmark.label_store.of(ids)
+        classes = experience.plan.classes
         right = (labels == true)[kept]
         here: dict[str, Any] = {
             "trained": self.strategy.n_experiences,
@@ -107,10 +108,10 @@ class RunState:
             self.log.add(
                 Measured("pseudo_precision", n=len(right), dataset="", **here), float(right.mean())
             )
-        tally = PseudoTally(len(table))
+        tally = PseudoTally(len(classes))
         tally.add(labels, kept, true)
-        for place, name, value, n in tally.rates():
-            self.log.add(Measured(name, n=n, dataset=table[place].title, **here), value)
+        for class_id, name, value, n in tally.rates():
+            self.log.add(Measured(name, n=n, dataset=classes[class_id].title, **here), value)
 
     def count_labels(self) -> None:
         """How many training samples had a label, where a benchmark without steps does not give

@@ -66,12 +66,12 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     benchmark = build_benchmark(
         config.benchmark_config, parts, inputs, train=config.strategy_config.train.data
     )
-    table = benchmark.view.plan.table
-    text_known = bool(torch.isfinite(backbone.class_features(table)).all())
+    classes = benchmark.view.plan.classes
+    text_known = bool(torch.isfinite(backbone.class_features(classes)).all())
     teacher = _teacher(config, parts, device=device)
     taught_by = None if teacher is None else teacher.backbone
     models = {"backbone": backbone, "teacher": taught_by, "answerer": answerer}
-    origin = provenance(config, models=models, parts=parts, table=table, device=device)
+    origin = provenance(config, models=models, parts=parts, classes=classes, device=device)
     _warn_of_duplicates(parts, origin["images_in_train_and_test"])
     return Prepared(
         config, device, backbone, parts, features, benchmark, text_known, teacher, origin

@@ -26,8 +26,7 @@ ClassIds = tuple[int, ...]
 
 @dataclass(frozen=True)
 class ExperienceSpec:
-    """One experience: its place in its stream, its dataset, its classes (places in the table), its
-    sample ids.
+    """One experience: its place in its stream, its dataset, its class ids, its sample ids.
 
     `covers` is the number of the benchmark's experiences in it: 1, or all of them where training is
     joint. `epoch_samples` is how many samples an epoch draws where that is not all of them.
@@ -44,12 +43,12 @@ class ExperienceSpec:
 
 @dataclass(frozen=True)
 class Plan:
-    """The table of classes, the experiences of each stream, and the task (dataset number) of each
-    sample [samples].
+    """All classes (a class id is an index into them), the experiences of each stream, and the task
+    (dataset number) of each sample [samples].
     """
 
     label_space: LabelSpace
-    table: tuple[Candidate, ...]
+    classes: tuple[Candidate, ...]
     streams: dict[str, tuple[ExperienceSpec, ...]]
     tasks: NDArray[np.int64]
     task_classes: tuple[ClassIds, ...]
@@ -124,7 +123,7 @@ def arrivals_of(config: BenchmarkConfig, plan: Plan, truth: NDArray[np.int64]) -
     """
     train = plan.streams["train"]
     ids = np.concatenate([spec.ids for spec in train])
-    groups = plan.tasks[ids] * len(plan.table) + truth[ids]
+    groups = plan.tasks[ids] * len(plan.classes) + truth[ids]
     due = np.zeros_like(truth)
     if config.online is None:
         due[ids] = NEVER
@@ -138,7 +137,7 @@ def arrivals_of(config: BenchmarkConfig, plan: Plan, truth: NDArray[np.int64]) -
 def make_plan(
     config: BenchmarkConfig, parts: Sequence[SplitSlice]
 ) -> tuple[Plan, NDArray[np.int64]]:
-    """The plan of a benchmark, and its truth: the class (place in the table) of every sample
+    """The plan of a benchmark, and its truth: the class id of every sample
     [samples].
     """
     table, places = _table(config, parts)

@@ -32,8 +32,8 @@ Ids = NDArray[np.int64]
 class Prediction:
     """What the model said of a step's samples before anything was known of them.
 
-    `scores` [n, table] are minus infinity where a class was no candidate; `actions` [n] is what was
-    chosen, `propensities` [n] how probable that was.
+    `scores` [n, classes] are minus infinity where a class was no candidate; `actions` [n] is what
+    was chosen, `propensities` [n] how probable that was.
     """
 
     inputs: Tensor
@@ -107,7 +107,7 @@ class OnlineStrategy(AdaptationStrategy):
 
     @torch.no_grad()
     def scores(self, step: OnlineStep, ids: Tensor, inputs: Tensor) -> Tensor:
-        """[n, table], among the candidates of a step."""
+        """[n, classes], among the candidates of a step."""
         self.adapter.eval()
         before, self.adapter.scored = self.adapter.scored, step.candidates()
         found = self._masked(self.model(inputs), torch.from_numpy(self._view.plan.tasks)[ids])
@@ -118,9 +118,7 @@ class OnlineStrategy(AdaptationStrategy):
         """Whether all candidates have a text. Precomputed features may come without: nothing is
         known before labels then.
         """
-        texts = self.adapter.backbone.class_features(
-            [self.adapter.table[place] for place in step.candidates()]
-        )
+        texts = self.adapter.class_texts(step.candidates())
         return bool(torch.isfinite(texts).all())
 
     def predict_step(self, step: OnlineStep) -> Prediction:
@@ -217,11 +215,11 @@ class OnlineStrategy(AdaptationStrategy):
         self.pending.load(state["pending"])
         if self.adapter.learns == "gradient" and self.clock.train_exp_counter:
             self.make_optimizer()  # also where nothing has moved yet
-            for place, parameter in enumerate(self.optimizer.param_groups[0]["params"]):
+            for number, parameter in enumerate(self.optimizer.param_groups[0]["params"]):
                 of_parameter = {
                     name: value
                     for name, value in state["optimizer"].items()
-                    if name.startswith(f"{place}.")
+                    if name.startswith(f"{number}.")
                 }
                 self.optimizer.state[parameter] = {
                     name.partition(".")[2]: value.clone() for name, value in of_parameter.items()
@@ -238,8 +236,8 @@ class OnlineStrategy(AdaptationStrategy):
             return {}
         parameters = self.optimizer.param_groups[0]["params"]
         return {
-            f"{place}.{name}": value
-            for place, parameter in enumerate(parameters)
+            f"{number}.{name}": value
+            for number, parameter in enumerate(parameters)
             for name, value in self.optimizer.state.get(parameter, {}).items()
             if isinstance(value, Tensor)
         }

@@ -63,10 +63,10 @@ class OnlineRunner:
             else []
         )
         self._inputs = benchmark.view.inputs
-        self._table = benchmark.view.plan.table
-        self._pseudo = PseudoTally(len(self._table))
+        self._classes = benchmark.view.plan.classes
+        self._pseudo = PseudoTally(len(self._classes))
         self.scores = Prequential(
-            steps=self._ends[-1], windows=online.windows, classes=len(self._table)
+            steps=self._ends[-1], windows=online.windows, classes=len(self._classes)
         )
 
     @property
@@ -140,11 +140,11 @@ class OnlineRunner:
         """Near future: labels of now say less about samples that come later (Hammoud et al. 2023,
         arXiv:2305.09275).
         """
-        place = step.number + (self._online.ahead or 0)
-        if place < len(self._parts):
-            ids = torch.from_numpy(self._parts[place])
+        later = step.number + (self._online.ahead or 0)
+        if later < len(self._parts):
+            ids = torch.from_numpy(self._parts[later])
             found = predict(self._strategy.scores(step, ids, self._inputs(ids)))
-            self.scores.ahead(found.cpu().numpy(), self._label_store.of(self._parts[place]))
+            self.scores.ahead(found.cpu().numpy(), self._label_store.of(self._parts[later]))
 
     def _record(self, window: Window) -> None:
         for name, value, n in window.rates():
@@ -170,10 +170,15 @@ class OnlineRunner:
         }
         for name, count in rows.items():
             self._add(name, -1, float(count), len(due))
-        for place, name, value, n in self._pseudo.rates():
+        for class_id, name, value, n in self._pseudo.rates():
             self._log.add(
                 Measured(
-                    name, self._strategy.n_experiences, "train", -1, self._table[place].title, n
+                    name,
+                    self._strategy.n_experiences,
+                    "train",
+                    -1,
+                    self._classes[class_id].title,
+                    n,
                 ),
                 value,
             )

@@ -144,16 +144,15 @@ class PseudoTally:
     def rates(self) -> Iterator[tuple[int, str, float, int]]:
         """Class, name of the rate, value and number of samples, where there are any."""
         kept, right, unlabelled, covered = self._counts.tolist()
-        for place in range(len(kept)):
-            if kept[place]:
-                yield place, "class_pseudo_precision", right[place] / kept[place], kept[place]
-            if unlabelled[place]:
-                yield (
-                    place,
-                    "class_pseudo_coverage",
-                    covered[place] / unlabelled[place],
-                    unlabelled[place],
-                )
+        for class_id in range(len(kept)):
+            learned_from = kept[class_id]
+            if learned_from:
+                precision = right[class_id] / learned_from
+                yield class_id, "class_pseudo_precision", precision, learned_from
+            labelled = unlabelled[class_id]
+            if labelled:
+                coverage = covered[class_id] / labelled
+                yield class_id, "class_pseudo_coverage", coverage, labelled
 
     def state(self) -> list[list[int]]:
         """Plain values, enough to go on."""

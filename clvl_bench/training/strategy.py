@@ -27,12 +27,12 @@ from clvl_bench.inputs.features import Inputs
 from clvl_bench.inputs.questions import QuestionInputs
 from clvl_bench.methods._base.adaptation import Adaptation
 from clvl_bench.methods._base.adapter import Adapter, State
+from clvl_bench.methods._base.losses import TrainingBatch
 from clvl_bench.methods._base.plugin import Plugin, PluginContext, PseudoLabels, Reference
 from clvl_bench.methods.registry import build_adapter, build_plugin
 from clvl_bench.streams.learner_view import LearnerView
 from clvl_bench.streams.plan import Plan
 from clvl_bench.training.config import StrategyConfig, TrainConfig
-from clvl_bench.training.losses import masked_cross_entropy
 
 EVAL_BATCH = {
     "image_features": 1024,
@@ -107,7 +107,7 @@ class AdaptationStrategy(SupervisedTemplate):
         super().__init__(
             model=adapter,
             optimizer=None,  # made for each experience
-            criterion=self._cross_entropy,
+            criterion=self._loss,
             train_mb_size=train.batch_size,
             train_epochs=train.epochs
             if adapter.learns == "gradient"
@@ -173,8 +173,8 @@ class AdaptationStrategy(SupervisedTemplate):
             )
 
     def forward(self) -> Tensor:
-        """Logits [batch, table]; where the dataset of a sample is known, classes of other datasets
-        are not candidates.
+        """Logits [batch, classes]; where the dataset of a sample is known, classes of other
+        datasets are not candidates.
         """
         return self._masked(self.model(self.mb_x), self.mb_task_id)
 
@@ -252,13 +252,12 @@ class AdaptationStrategy(SupervisedTemplate):
         plan = self._view.plan
         return scores + _task_mask(plan, scores)[tasks] if plan.label_space == "dataset" else scores
 
-    def _cross_entropy(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """Over the scored classes; samples whose label has not arrived do not count. In evaluation
-        there is no loss.
-        """
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The adapter's own loss of a training batch. In evaluation there is none."""
         if not self.is_training:
-            return scores.new_zeros(())
-        return masked_cross_entropy(scores, labels, smoothing=self.train_config.label_smoothing)
+            return logits.new_zeros(())
+        smoothing = self.train_config.label_smoothing
+        return self.adapter.loss(TrainingBatch(self.mb_x, logits, labels, smoothing))
 
     def _observe(self, **kwargs: Any) -> None:
         for self.mbatch in self.dataloader:
@@ -299,10 +298,10 @@ class AdaptationStrategy(SupervisedTemplate):
 
 
 def _task_mask(plan: Plan, like: Tensor) -> Tensor:
-    """[tasks, table]: 0 for the classes of a task, minus infinity for the others."""
-    mask = like.new_full((len(plan.task_classes), len(plan.table)), -torch.inf)
-    for task, classes in enumerate(plan.task_classes):
-        mask[task, list(classes)] = 0.0
+    """[tasks, classes]: 0 for the classes of a task, minus infinity for the others."""
+    mask = like.new_full((len(plan.task_classes), len(plan.classes)), -torch.inf)
+    for task, class_ids in enumerate(plan.task_classes):
+        mask[task, list(class_ids)] = 0.0
     return mask
 
 
@@ -330,7 +329,7 @@ def build_strategy(
     Raises:
         Mistake: it needs something that the backbone or the benchmark does not have.
     """
-    adapter = build_adapter(config.adapter, backbone, view.plan.table, seed=seed)
+    adapter = build_adapter(config.adapter, backbone, view.plan.classes, seed=seed)
     context = PluginContext(
         adapter, reference_of(view, backbone, features, teacher), seed, features
     )

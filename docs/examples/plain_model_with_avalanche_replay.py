@@ -30,10 +30,10 @@ for name, template, options in (("naive", Naive, {}), ("replay", Replay, {"mem_s
     torch.manual_seed(
         0
     )  # Avalanche draws from the global generator: initial weights, order, memory
-    # Labels are places in the benchmark's table of classes, so the layer has a row for each of
+    # Labels are class ids, indices into the benchmark's classes, so the layer has a row for each of
     # them.
     model = torch.nn.Sequential(
-        torch.nn.LayerNorm(backbone.width), torch.nn.Linear(backbone.width, len(plan.table))
+        torch.nn.LayerNorm(backbone.width), torch.nn.Linear(backbone.width, len(plan.classes))
     )
     coordinates = {
         "benchmark": "toy_landcover", "label_space": plan.label_space, "strategy": f"plain linear, "

@@ -14,7 +14,7 @@ from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.answerer_scores import AnswererScores
 from clvl_bench.inputs.kinds import QUESTION_INPUTS
 from clvl_bench.inputs.questions import QuestionBatch, packed, question_rows
-from clvl_bench.training.losses import masked_cross_entropy
+from clvl_bench.methods._base.losses import TrainingBatch
 
 NAMES = ("forest", "wheat field", "annual_crop_land", "river", "lake or sea", "village")
 TABLE = tuple(
@@ -101,10 +101,8 @@ def follow_gradient(adapter: Any, inputs: Tensor, targets: Tensor) -> None:
     )
     for rows in torch.arange(len(inputs)).split(4):
         optimizer.zero_grad()
-        loss, penalty = (
-            masked_cross_entropy(adapter(inputs[rows]), targets[rows]),
-            adapter.penalty(inputs[rows]),
-        )
+        loss = adapter.loss(TrainingBatch(inputs[rows], adapter(inputs[rows]), targets[rows]))
+        penalty = adapter.penalty(inputs[rows])
         (loss if penalty is None else loss + penalty).backward()
         optimizer.step()
 

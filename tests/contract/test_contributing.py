@@ -1,6 +1,9 @@
 """What CONTRIBUTING.md tells people to write works as it stands there."""
 
+import math
 import re
+import sys
+from importlib import import_module
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -10,9 +13,11 @@ import torch
 from contract.tables import ROOT
 from pydantic import Field
 
+from clvl_bench import methods
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.kinds import InputKind
-from clvl_bench.methods._base.config import AdapterConfig, PluginConfig
+from clvl_bench.methods._base.config import PluginConfig
+from clvl_bench.methods._base.losses import TrainingBatch
 from clvl_bench.methods._base.plugin import PluginContext
 from clvl_bench.metrics import continual as metrics
 
@@ -32,7 +37,6 @@ def written(what, **known):
 
 def configured(name):
     known = {
-        "AdapterConfig": AdapterConfig,
         "PluginConfig": PluginConfig,
         "ClassVar": ClassVar,
         "InputKind": InputKind,
@@ -41,20 +45,53 @@ def configured(name):
     return written(f"class {name}(", **known)[name]()
 
 
-def test_the_adapter_of_the_page_starts_as_zero_shot_and_trains_its_factor(tiny):
-    settings = configured("ScaleConfig")
-    adapter = written("class Scale(Adapter)", ScaleConfig=type(settings))["build"](
-        settings, tiny, [FOREST, SEA]
+@pytest.fixture
+def scale(tiny, tmp_path, monkeypatch):
+    """The adapter of the page, from a folder `scale` beside the suite's methods."""
+    (config,) = (block for block in BLOCKS if "class ScaleConfig(" in block)
+    (adapter,) = (block for block in BLOCKS if "class Scale(Adapter)" in block)
+    imports = (
+        "from typing import ClassVar",
+        "from clvl_bench.inputs.kinds import InputKind",
+        "from clvl_bench.methods._base.config import AdapterConfig",
     )
+    folder = tmp_path / "scale"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "config.py").write_text("\n".join([*imports, config]), encoding="utf-8")
+    (folder / "adapter.py").write_text(adapter, encoding="utf-8")
+    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(tmp_path)])
+    yield import_module("clvl_bench.methods.scale.config").ScaleConfig().build(tiny, [FOREST, SEA])
+    for name in [name for name in sys.modules if name.startswith("clvl_bench.methods.scale")]:
+        del sys.modules[name]
+
+
+def test_the_adapter_of_the_page_starts_as_zero_shot_and_trains_its_factor(tiny, scale):
     images = torch.nn.functional.normalize(
         torch.randn(3, tiny.width, generator=torch.Generator().manual_seed(0)), dim=1
     )
     texts = torch.nn.functional.normalize(tiny.class_features([FOREST, SEA]), dim=1)
-    adapter.begin((0, 1))
+    scale.begin((0, 1))
     assert torch.allclose(
-        adapter.logits(images, (0, 1)), tiny.logit_scale * images @ texts.T, atol=1e-3
+        scale.logits(images, (0, 1)), tiny.logit_scale * images @ texts.T, atol=1e-3
     )
-    assert [name for name, _ in adapter.named_parameters()] == ["factor"]
+    assert [name for name, _ in scale.named_parameters()] == ["factor"]
+
+
+def test_the_loss_of_the_page_asks_of_each_scored_class_whether_it_is_the_one(scale):
+    loss = written(
+        "def loss(",
+        TrainingBatch=TrainingBatch,
+        Tensor=torch.Tensor,
+        one_hot=torch.nn.functional.one_hot,
+        binary_cross_entropy_with_logits=torch.nn.functional.binary_cross_entropy_with_logits,
+    )["loss"]
+    scale.scored = (1,)
+    logits = torch.tensor([[-torch.inf, 2.0], [-torch.inf, -1.0], [-torch.inf, 7.0]])
+    labels = torch.tensor([1, 0, -1])
+    found = loss(scale, TrainingBatch(torch.zeros(3, 1), logits, labels))
+    right, wrong = math.log1p(math.exp(-2.0)), math.log1p(math.exp(-1.0))
+    assert found.item() == pytest.approx((right + wrong) / 2)
 
 
 def test_the_plugin_of_the_page_leaves_no_gradient_longer_than_its_norm():

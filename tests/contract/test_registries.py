@@ -4,11 +4,14 @@ whatever is added.
 
 import inspect
 import types
+from inspect import Parameter, signature
+from typing import get_type_hints
 
 import pytest
 from contract.tables import FILES, STRATEGIES, members, offering, written
 
 from clvl_bench.backbones.catalog import BACKBONES
+from clvl_bench.core.errors import Mistake
 from clvl_bench.data import readers
 from clvl_bench.data.catalog.listing import DATASETS, QUESTION_KINDS, QUESTIONS
 from clvl_bench.data.catalog.sources import Source
@@ -26,14 +29,18 @@ KINDS = [*(("adapter", kind) for kind in adapters()), *(("plugins", kind) for ki
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_a_method_is_one_folder_with_its_configuration_and_its_code(kind):
-    part = "adapter" if kind in adapters() else "plugin"
-    if part == "plugin":
-        built = METHODS[kind].plugin_class().__init__
-    else:
-        built = METHODS[kind].sibling(part).build
-    assert built.__annotations__["config"] is config_class(kind)
+def test_the_configuration_of_a_method_lies_in_its_folder(kind):
     assert METHODS[kind].__module__ == f"clvl_bench.methods.{kind}.config"
+
+
+@pytest.mark.parametrize("kind", adapters())
+def test_an_adapter_lies_beside_its_configuration_and_is_made_from_it(kind):
+    adapter = adapters()[kind].adapter_class()
+    assert adapter.__module__ == f"clvl_bench.methods.{kind}.adapter"
+    config, backbone, classes, *more = signature(adapter).parameters.values()
+    assert [each.name for each in (config, backbone, classes)] == ["config", "backbone", "classes"]
+    assert all(each.default is not Parameter.empty for each in more)
+    assert issubclass(config_class(kind), get_type_hints(adapter.__init__)["config"])
 
 
 @pytest.mark.parametrize("kind", plugins())
@@ -54,7 +61,7 @@ def test_a_module_with_no_plugin_or_with_two_is_refused_and_helpers_do_not_count
     for name in ("_Helper", *classes):
         setattr(module, name, type(name, (Plugin,), {"__module__": module.__name__}))
     monkeypatch.setattr(ReplayConfig, "sibling", lambda name: module)
-    with pytest.raises(AssertionError, match=f"mine.plugin must define one public class .* {says}"):
+    with pytest.raises(Mistake, match=f"mine.plugin must define one public class .* {says}"):
         ReplayConfig.plugin_class()
 
 

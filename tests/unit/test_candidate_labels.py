@@ -174,7 +174,7 @@ def test_the_first_targets_are_zero_shots_and_the_next_ones_the_models(tiny):
     (_, first, started), (_, second, moved) = plugin.asked
     images = tiny.logit_scale * l2_normalize(features)
     assert torch.allclose(
-        first, (images @ tiny.class_features(head.table).T).softmax(dim=1), atol=1e-5
+        first, (images @ tiny.class_features(head.classes).T).softmax(dim=1), atol=1e-5
     )
     assert torch.allclose(second, (images @ moved.T).softmax(dim=1), atol=1e-5)
     assert not torch.allclose(first, (images @ started.T).softmax(dim=1), atol=1e-2)

@@ -143,7 +143,7 @@ def test_each_class_keeps_as_many_as_it_may_and_labels_that_did_not_come_nothing
     labels = torch.tensor([0] * 9 + [1] * 2 + [-1] * 6 + [4] * 3)
     for rows in torch.arange(20).split(6):
         adapter.observe(FEATURES[rows], labels[rows])
-    assert torch.bincount(adapter.classes, minlength=CLASSES).tolist() == [3, 2, 0, 0, 3]
+    assert torch.bincount(adapter.key_classes, minlength=CLASSES).tolist() == [3, 2, 0, 0, 3]
     assert all(
         any(torch.equal(key, image) for image in l2_normalize(FEATURES[labels >= 0]))
         for key in adapter.keys
@@ -190,7 +190,7 @@ def test_tip_adapter_f_trains_the_keys_of_scored_classes_and_nothing_else():
     torch.nn.functional.cross_entropy(adapter.logits(FEATURES[:2], (0, 1)), LABELS[:2]).backward()
     assert [name for name, weight in adapter.named_parameters() if weight.requires_grad] == ["keys"]
     moved = adapter.keys.grad.abs().sum(dim=1) > 0
-    assert torch.equal(moved, adapter.classes < 2)
+    assert torch.equal(moved, adapter.key_classes < 2)
 
 
 # --- heads ---

@@ -12,8 +12,8 @@ from clvl_bench.core.rng import keyed
 from clvl_bench.methods.lora.config import LoraConfig
 from clvl_bench.methods.lora_merged.config import LoraMergedConfig
 from clvl_bench.methods.lora_per_experience.config import LoraPerExperienceConfig
-from clvl_bench.methods.moe_adapters.adapter import Expert, Experts, Router
 from clvl_bench.methods.moe_adapters.config import MoeAdaptersConfig
+from clvl_bench.methods.moe_adapters.experts import Expert, Experts, Router
 from clvl_bench.methods.olora.config import OLoraConfig
 from clvl_bench.methods.registry import build_adapter
 

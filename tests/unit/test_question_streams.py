@@ -78,12 +78,12 @@ def config(**questions):
 
 
 def answers(plan, step, trained):
-    return [plan.table[place].name for place in plan.candidates(step, trained)]
+    return [plan.classes[place].name for place in plan.candidates(step, trained)]
 
 
 def test_the_closed_track_has_the_answers_of_the_train_part_and_no_other():
     plan, truth = plan_of(config(track="closed"), parts())
-    assert sorted(each.name for each in plan.table) == ["heart", "no", "the lung", "yes"]
+    assert sorted(each.name for each in plan.classes) == ["heart", "no", "the lung", "yes"]
     by_answer = dict(
         zip([each.answer for part in parts() for each in part.data.questions], truth, strict=True)
     )
@@ -94,7 +94,7 @@ def test_the_closed_track_has_the_answers_of_the_train_part_and_no_other():
 
 def test_the_open_track_adds_the_list_whatever_the_test_part_says():
     plan, truth = plan_of(config(track="open"), parts())
-    assert sorted(each.name for each in plan.table) == [
+    assert sorted(each.name for each in plan.classes) == [
         "heart",
         "kidney",
         "no",
@@ -226,7 +226,7 @@ def test_answers_appear_over_time_and_each_once():
     plan, _ = plan_of(config(by="answer", experiences=2), parts())
     first, second = (set(step.classes) for step in plan.streams["train"])
     assert not first & second
-    assert {plan.table[place].name for place in first | second} == {
+    assert {plan.classes[place].name for place in first | second} == {
         "heart",
         "no",
         "the lung",

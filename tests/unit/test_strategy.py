@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from clvl_bench.methods._base.losses import masked_cross_entropy
 from clvl_bench.streams.label_store import HIDDEN, LabelStore, Targets
-from clvl_bench.training.losses import masked_cross_entropy
 
 INF = float("inf")
 

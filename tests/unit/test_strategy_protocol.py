@@ -7,7 +7,7 @@ import torch
 from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import Naive
 
-from clvl_bench.api import avalanche_benchmark
+from clvl_bench.api import load_benchmark
 from clvl_bench.methods._base import strategy_protocol as protocols
 from clvl_bench.methods._base.plugin import Plugin, PluginContext
 from clvl_bench.methods.replay.config import ReplayConfig
@@ -47,7 +47,7 @@ class Looking(Plugin):
 
 @pytest.fixture
 def naive(tiny):
-    benchmark = avalanche_benchmark("toy_landcover", tiny, limit=40)
+    benchmark = load_benchmark("toy_landcover", tiny, limit=40)
     model = torch.nn.Linear(tiny.width, len(benchmark.view.plan.table))
 
     def train(*plugins):

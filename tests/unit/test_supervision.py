@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from clvl_bench.core.errors import Mistake
+from clvl_bench.methods._base.losses import masked_cross_entropy
 from clvl_bench.runs.files import run_config
 from clvl_bench.streams.label_delay import NEVER, arrivals, delays, labelled
 from clvl_bench.streams.supervision import Supervision
-from clvl_bench.training.losses import masked_cross_entropy
 
 IDS = np.arange(100, 400)
 GROUPS = np.repeat([7, 8, 9], [200, 90, 10])

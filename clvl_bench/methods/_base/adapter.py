@@ -1,8 +1,8 @@
 """Adapter: what is trainable, and how logits come out. The contract that every method keeps.
 
-A method is a file beside this one with a subclass and `build(config, ...)`. Most say only what the
-class texts become (`classifier`) or what an image feature becomes (`image`); a method whose logits
-are no such product overrides `logits`.
+A method has one subclass, made from (settings, backbone, classes). Most say only what the class
+texts become (`classifier`) or what an image feature becomes (`image`); a method whose logits are no
+such product overrides `logits`, and one whose loss is not the cross-entropy overrides `loss`.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from clvl_bench.backbones.base import Backbone, Tokens, l2_normalize, sentence_features, with_towers
 from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.config import AdapterConfig
+from clvl_bench.methods._base.losses import TrainingBatch, masked_cross_entropy
 
 ClassIds = tuple[int, ...]
-"""Places in the benchmark's table of classes."""
+"""Indices into the benchmark's classes, `Adapter.classes`."""
 
 NO_CLASS = -1
 """The prediction of who has no answer among the candidates: never right."""
@@ -29,6 +31,10 @@ class Adapter(nn.Module):
 
     The frozen backbone is not part of the module, so no optimiser, copy or saved state can pick it
     up.
+
+    Args:
+        config: the method's settings.
+        classes: all classes of the benchmark, those of held-out datasets included.
     """
 
     learns: Literal["gradient", "closed_form", "nothing"] = "gradient"
@@ -43,16 +49,19 @@ class Adapter(nn.Module):
     abstains: bool = False
     """A sample may be left without any score: what the method says of it is no candidate."""
 
-    def __init__(self, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: AdapterConfig, backbone: Backbone, classes: Sequence[Candidate]
+    ) -> None:
         super().__init__()
+        self.config = config
         self.backbone = backbone
-        self.table = tuple(table)
+        self.classes = tuple(classes)
         self.scored: ClassIds = ()
         self.encoded: Tensor | None = None
         """Unit image features of the last training batch, for losses on features."""
         self._classifiers: dict[ClassIds, Tensor] = {}
 
-    def begin(self, classes: ClassIds) -> None:
+    def begin(self, class_ids: ClassIds) -> None:
         """An experience starts: these classes may be scored from now on."""
 
     def end(self) -> None:
@@ -66,15 +75,21 @@ class Adapter(nn.Module):
         """One unit row for each class [candidates, width]."""
         raise NotImplementedError
 
+    def class_texts(self, candidates: ClassIds, *, templates: int | None = None) -> Tensor:
+        """What the untouched backbone says of classes: one unit row each [candidates, width].
+
+        Args:
+            templates: only so many of each class's templates; all of them if None.
+        """
+        named = [self.classes[class_id] for class_id in candidates]
+        return self.backbone.class_features(named, templates=templates)
+
     def encode_sentences(self, tokens: Tokens) -> Tensor:
         """One unit row for each sentence [rows, width], by the text tower as the method has it now:
         most leave it alone.
         """
-        return l2_normalize(
-            sentence_features(
-                with_towers(self.backbone, wanted_by="encoding sentences").towers, tokens
-            )
-        )
+        found = with_towers(self.backbone, wanted_by="encoding sentences")
+        return l2_normalize(sentence_features(found.towers, tokens))
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         """Scaled cosines [batch, candidates]. A sample's row must not depend on its neighbours in
@@ -84,12 +99,24 @@ class Adapter(nn.Module):
         self.encoded = features if self.training else None
         return self.backbone.logit_scale * features @ self._classifier(candidates).T
 
+    def loss(self, batch: TrainingBatch) -> Tensor:
+        """What a training batch costs, a scalar; cross-entropy over the scored classes.
+
+        A method with a loss of its own overrides it. A strategy of Avalanche's that is not the
+        suite's uses the criterion that its user gave it, and never calls this.
+        """
+        return masked_cross_entropy(batch.logits, batch.labels, smoothing=batch.label_smoothing)
+
     def penalty(self, inputs: Tensor) -> Tensor | None:
-        """What the method adds to the cross-entropy of a training batch."""
+        """What the method adds to the loss of a training batch, whatever the strategy and its
+        criterion; None for nothing.
+        """
         return None
 
     def observe(self, inputs: Tensor, targets: Tensor) -> None:
-        """Learn from a batch without a gradient; targets [batch] are places in the table."""
+        """Learn from a batch without a gradient; targets [batch] are class ids, -1 where
+        the label has not arrived.
+        """
         raise NotImplementedError
 
     def choices(self, inputs: Tensor) -> Tensor | None:
@@ -99,13 +126,13 @@ class Adapter(nn.Module):
         return None
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Logits [batch, table] as Avalanche expects them: minus infinity for classes that are not
-        scored at present.
+        """Logits [batch, classes] as Avalanche expects them: minus infinity for classes that are
+        not scored at present.
         """
         scores = self.logits(inputs, self.scored)
-        width = scores.new_full((len(scores), len(self.table)), -torch.inf)
-        width[:, list(self.scored)] = scores
-        return width
+        logits = scores.new_full((len(scores), len(self.classes)), -torch.inf)
+        logits[:, list(self.scored)] = scores
+        return logits
 
     def train(self, mode: bool = True) -> "Adapter":
         self.forget_classifiers()
@@ -146,13 +173,16 @@ class Adapter(nn.Module):
 
 def predict(scores: Tensor) -> Tensor:
     """The class of the highest score [batch]; `NO_CLASS` for a row without any score."""
-    return scores.argmax(dim=1).masked_fill(torch.isneginf(scores).all(dim=1), NO_CLASS)
+    without_score = torch.isneginf(scores).all(dim=1)
+    return scores.argmax(dim=1).masked_fill(without_score, NO_CLASS)
+
+
+def rows_by_class(class_ids: ClassIds) -> dict[int, int]:
+    """At which row each of some classes stands."""
+    return {class_id: row for row, class_id in enumerate(class_ids)}
 
 
 def tensor_bytes(state: State) -> int:
     """Bytes of the tensors of a state."""
-    return sum(
-        value.numel() * value.element_size()
-        for value in state.values()
-        if isinstance(value, Tensor)
-    )
+    tensors = [value for value in state.values() if isinstance(value, Tensor)]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

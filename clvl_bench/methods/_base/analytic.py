@@ -17,34 +17,40 @@ from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
+from clvl_bench.methods._base.adapter import Adapter, ClassIds, State, rows_by_class
+from clvl_bench.methods._base.config import AdapterConfig
 
 
 class Analytic(Adapter):
     """A learner in closed form: scores [batch, learned] are expanded features times solved weights.
 
-    Statistics are float64 buffers; their class axis holds `learned`, in order of arrival.
+    Statistics are float64 buffers; their class axis holds `seen_classes`, in order of arrival.
     """
 
     learns = "closed_form"
 
     def __init__(
-        self, backbone: Backbone, table: Sequence[Candidate], *, unseen: str = "zeroshot"
+        self,
+        config: AdapterConfig,
+        backbone: Backbone,
+        classes: Sequence[Candidate],
+        *,
+        unseen: str = "zeroshot",
     ) -> None:
-        super().__init__(backbone, table)
+        super().__init__(config, backbone, classes)
         self.seen_classes: ClassIds = ()
         self.starts_as_zeroshot = True
         self._unseen = unseen
         self._solved: Tensor | None = None  # until the statistics change
 
     @abstractmethod
-    def grow(self, classes: int) -> None:
-        """So many more classes: zeros in their place."""
+    def grow(self, count: int) -> None:
+        """Room for so many more classes: zeros at the end of the class axis."""
 
     @abstractmethod
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
-        """Take up unit features [batch, width] in float64 of learned classes, by their place in
-        `learned` [batch].
+        """Take up unit features [batch, width] in float64 of learned classes. `labels` [batch] are
+        rows of the class axis, in order of arrival, and not class ids.
         """
 
     @abstractmethod
@@ -72,42 +78,42 @@ class Analytic(Adapter):
         labels = targets[known].tolist()
         if not labels:
             return
-        new = tuple(place for place in dict.fromkeys(labels) if place not in self.seen_classes)
+        arrived = dict.fromkeys(labels)  # each class once, in order of arrival
+        new = tuple(class_id for class_id in arrived if class_id not in self.seen_classes)
         if new:
             self.seen_classes = (*self.seen_classes, *new)
             self.grow(len(new))
-        rows = {place: row for row, place in enumerate(self.seen_classes)}
-        places = torch.tensor([rows[place] for place in labels], device=inputs.device)
-        self.accumulate(l2_normalize(inputs[known].double()), places)
+        row_of = rows_by_class(self.seen_classes)
+        rows = torch.tensor([row_of[class_id] for class_id in labels], device=inputs.device)
+        self.accumulate(l2_normalize(inputs[known].double()), rows)
         self._solved = None
 
     def end(self) -> None:
         self._solved = None
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
-        texts = self.backbone.class_features([self.table[place] for place in candidates])
+        texts = self.class_texts(candidates)
         zeroshot = self.backbone.logit_scale * l2_normalize(inputs) @ texts.T
-        rows = {place: row for row, place in enumerate(self.seen_classes)}
-        known = torch.tensor([place in rows for place in candidates], device=inputs.device)
+        row_of = rows_by_class(self.seen_classes)
+        known = torch.tensor([class_id in row_of for class_id in candidates], device=inputs.device)
         if not bool(known.any()):
             return zeroshot
+        rows = [row_of[class_id] for class_id in candidates if class_id in row_of]
         own = zeroshot.new_full(zeroshot.shape, -torch.inf)
-        columns = [rows[place] for place in candidates if place in rows]
-        own[:, known] = self.scores(l2_normalize(inputs.double()))[:, columns].to(own.dtype)
+        own[:, known] = self.scores(l2_normalize(inputs.double()))[:, rows].to(own.dtype)
         if self._unseen == "never" or not bool(torch.isfinite(texts).all()):
             return own
-        return torch.where(
-            known[zeroshot.argmax(dim=1)][:, None], self.combined(own, zeroshot), zeroshot
-        )
+        looks_known = known[zeroshot.argmax(dim=1)]
+        return torch.where(looks_known[:, None], self.combined(own, zeroshot), zeroshot)
 
     def state(self) -> State:
         return {"learned": list(self.seen_classes), **super().state()}
 
     def load(self, state: State) -> None:
-        self.seen_classes, self._solved = tuple(state["learned"]), None
-        for name, statistic in list(
-            self.named_buffers()
-        ):  # they have grown: nothing of their old size remains
+        self.seen_classes = tuple(state["learned"])
+        self._solved = None
+        # Replaced and not copied into: they have grown, and torch copies equal sizes alone.
+        for name, statistic in list(self.named_buffers()):
             setattr(self, name, state[name].to(statistic.device, copy=True))
 
 

@@ -1,5 +1,5 @@
-"""Answering: what the learners of answers share. Until one has learned an experience it answers as
-the untouched backbone does.
+"""AnswerAdapter: what the learners of answers share. Until one has learned an experience it
+answers as the untouched backbone does.
 
 A head that has a row for each learned answer gives no score to others; where it has learned none of
 the candidates (those of a held-out dataset), the untouched backbone answers: its towers are frozen,
@@ -15,19 +15,22 @@ from torch import Tensor
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.questions import QuestionBatch, unpacked
-from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
+from clvl_bench.methods._base.adapter import Adapter, ClassIds, State, rows_by_class
 from clvl_bench.methods._base.answer_config import Unseen
 from clvl_bench.methods._base.answer_ranking import Ranking
+from clvl_bench.methods._base.config import AdapterConfig
 
 
 class AnswerAdapter(Adapter):
-    """Reads questions. `learned` are the answers of the experiences that are over, in order of
-    arrival.
+    """Reads questions. `arrived` are the answers of all experiences that have begun, in order of
+    arrival; `seen_classes` those of the experiences that are over.
     """
 
-    def __init__(self, backbone: Backbone, table: Sequence[Candidate]) -> None:
-        super().__init__(backbone, table)
-        self.ranking = Ranking(backbone, table)
+    def __init__(
+        self, config: AdapterConfig, backbone: Backbone, classes: Sequence[Candidate]
+    ) -> None:
+        super().__init__(config, backbone, classes)
+        self.ranking = Ranking(backbone, classes)
         self.seen_classes: ClassIds = ()
         self.arrived: ClassIds = ()
 
@@ -37,8 +40,8 @@ class AnswerAdapter(Adapter):
         cannot score.
         """
 
-    def begin(self, classes: ClassIds) -> None:
-        new = tuple(place for place in classes if place not in self.arrived)
+    def begin(self, class_ids: ClassIds) -> None:
+        new = tuple(class_id for class_id in class_ids if class_id not in self.arrived)
         self.arrived = (*self.arrived, *new)
         self.grow(new)
 
@@ -59,44 +62,43 @@ class AnswerAdapter(Adapter):
         if not self.training and not self.seen_classes:
             return self.ranking.scores(self.question_batch(inputs), candidates)
         own = self.answer(inputs, candidates)
-        return (
-            own
-            if bool(torch.isfinite(own).any())
-            else self.ranking.scores(self.question_batch(inputs), candidates)
-        )
+        if bool(torch.isfinite(own).any()):
+            return own
+        # It has learned none of the candidates: they are those of a held-out dataset.
+        return self.ranking.scores(self.question_batch(inputs), candidates)
 
     def rows(self, candidates: ClassIds, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Of the candidates that have arrived: their numbers among the candidates, and their rows
+        """Of the candidates that have arrived: their columns among the candidates, and their rows
         in order of arrival.
         """
-        place = {answer: row for row, answer in enumerate(self.arrived)}
-        pairs = [
-            (number, place[answer]) for number, answer in enumerate(candidates) if answer in place
-        ]
-        numbers, rows = (
-            torch.tensor(pairs, dtype=torch.long, device=device).reshape(-1, 2).unbind(dim=1)
+        row_of = rows_by_class(self.arrived)
+        columns = [column for column, answer in enumerate(candidates) if answer in row_of]
+        rows = [row_of[candidates[column]] for column in columns]
+        return (
+            torch.tensor(columns, dtype=torch.long, device=device),
+            torch.tensor(rows, dtype=torch.long, device=device),
         )
-        return numbers, rows
 
     def given(self, scores: Tensor, candidates: ClassIds, unseen: Unseen) -> Tensor:
-        """Scores [batch, candidates] with minus infinity for candidates that have not arrived, as
-        far as these are not to be given; with `apart` they are scored where all candidates are
-        such.
+        """Scores [batch, candidates] with minus infinity for candidates that have not arrived.
+
+        Args:
+            unseen: with "scored" these keep their scores; with "apart" they do where no candidate
+                has arrived.
         """
-        hidden = [number for number, place in enumerate(candidates) if place not in self.arrived]
+        hidden = [column for column, answer in enumerate(candidates) if answer not in self.arrived]
         if unseen == "scored" or (unseen == "apart" and len(hidden) == len(candidates)):
             return scores
-        return scores.index_fill(
-            1, torch.tensor(hidden, dtype=torch.long, device=scores.device), -torch.inf
-        )
+        columns = torch.tensor(hidden, dtype=torch.long, device=scores.device)
+        return scores.index_fill(1, columns, -torch.inf)
 
     def spread(self, scores: Tensor, candidates: ClassIds) -> Tensor:
         """Scores [batch, arrived] in the columns of their candidates; minus infinity in the
         others.
         """
-        numbers, rows = self.rows(candidates, scores.device)
+        columns, rows = self.rows(candidates, scores.device)
         wide = scores.new_full((len(scores), len(candidates)), -torch.inf)
-        return wide.index_copy(1, numbers, scores[:, rows])
+        return wide.index_copy(1, columns, scores[:, rows])
 
     def state(self) -> State:
         return {
@@ -106,9 +108,9 @@ class AnswerAdapter(Adapter):
         }
 
     def load(self, state: State) -> None:
+        # As when they arrived: `begin` makes the room for what is loaded.
         self.arrived = ()
         self.begin(tuple(state["arrived"]))
         self.seen_classes = tuple(state["learned"])
-        super().load(
-            {name: value for name, value in state.items() if name not in ("arrived", "learned")}
-        )
+        lists = ("arrived", "learned")
+        super().load({name: value for name, value in state.items() if name not in lists})

@@ -1,12 +1,12 @@
-"""Asking: a question with an answer behind it, as one sentence for a text tower that may be frozen
-or may learn.
+"""AnswerPrompts: a question with an answer behind it, as one sentence for a text tower that may be
+frozen or may learn.
 
 Question and answer are joined as tokens; a question too long for the context loses its own end,
 never the answer. A causal tower goes through a question once for a pack of answers.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from clvl_bench.backbones.base import TowerBackbone, Towers, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.questions import QuestionBatch
+from clvl_bench.methods._base.adapter import ClassIds
 
 PACK = 16
 """Answers that are encoded in one sequence behind their question. More of them save little and make
@@ -32,36 +33,39 @@ class AnswerPrompts:
     """The sentences of candidates behind questions.
 
     Args:
-        reserved: places of the context that something learned takes up.
+        reserved: tokens of the context that something learned takes up.
     """
 
     def __init__(
-        self, backbone: TowerBackbone, table: Sequence[Candidate], *, reserved: int = 0
+        self, backbone: TowerBackbone, classes: Sequence[Candidate], *, reserved: int = 0
     ) -> None:
-        self._backbone, self._table = backbone, tuple(table)
+        self._backbone = backbone
+        self._classes = tuple(classes)
         self._room = backbone.context_length - reserved
         self._words: dict[str, Ids] = {}
 
     def features(
-        self, places: Sequence[int], question: Ids, encode: Encode, *, templates: int | None = None
+        self,
+        candidates: ClassIds,
+        question: Ids,
+        encode: Encode,
+        *,
+        templates: int | None = None,
     ) -> Tensor:
-        """Unit features [places, width] of candidates behind a question: the mean over their
+        """Unit features [candidates, width] of candidates behind a question: the mean over their
         templates, made a unit again.
 
         Args:
             question: its token ids without start and end.
             templates: only so many of each candidate's; all of them if None.
         """
-        groups = [self.sentences(self._table[place], question)[:templates] for place in places]
-        features = l2_normalize(
-            _in_packs([sentence for group in groups for sentence in group], encode)
-        )
-        return torch.stack(
-            [
-                l2_normalize(part.mean(dim=0))
-                for part in features.split([len(group) for group in groups])
-            ]
-        )
+        groups = [
+            self.sentences(self._classes[class_id], question)[:templates] for class_id in candidates
+        ]
+        # The sentences of all candidates are encoded together, and then split by candidate again.
+        features = l2_normalize(_in_packs(list(chain.from_iterable(groups)), encode))
+        parts = features.split([len(group) for group in groups])
+        return torch.stack([l2_normalize(part.mean(dim=0)) for part in parts])
 
     def sentences(self, candidate: Candidate, question: Ids) -> list[Sentence]:
         """Each template with the question in its place. One that has no place for it is a sentence
@@ -83,9 +87,8 @@ class AnswerPrompts:
     def _ids(self, text: str) -> Ids:
         if text not in self._words:
             tokens = self._backbone.tokenize([text])
-            self._words[text] = tuple(
-                int(token) for token in tokens.ids[0, : int(tokens.ends[0]) + 1]
-            )
+            length = int(tokens.ends[0]) + 1
+            self._words[text] = tuple(int(token) for token in tokens.ids[0, :length])
         return self._words[text]
 
 
@@ -106,16 +109,14 @@ def through(towers: Towers, device: torch.device) -> Encode:
 
 
 def padded(rests: Sequence[Ids], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Token ids [rests, longest], each row filled with its own end of text, and the place of that
-    end [rests].
+    """Token ids [rests, longest], each row filled with its own end of text, and where that end
+    stands [rests].
     """
-    longest = max(map(len, rests))
-    ids = torch.tensor(
-        [(*each, *each[-1:] * (longest - len(each))) for each in rests],
-        dtype=torch.long,
-        device=device,
-    )
-    return ids, torch.tensor([len(each) - 1 for each in rests], device=device)
+    longest = max(len(rest) for rest in rests)
+    filled = [rest + rest[-1:] * (longest - len(rest)) for rest in rests]
+    ids = torch.tensor(filled, dtype=torch.long, device=device)
+    ends = torch.tensor([len(rest) - 1 for rest in rests], device=device)
+    return ids, ends
 
 
 def ranked(
@@ -133,15 +134,16 @@ def ranked(
             whatever is on the image.
     """
     images = l2_normalize(asked.image)
-    questions, which = asked.tokens.unique(dim=0, return_inverse=True)
     if prior is not None:
         images = images - prior
-    order = which.argsort(stable=True)
-    parts = [
-        images[which == number] @ texts(question_ids(tokens)).T
-        for number, tokens in enumerate(questions)
-    ]
-    return torch.cat([images.new_zeros(0, candidates), *parts])[order.argsort()]
+    # Each distinct question is encoded once, for all images that it is asked of.
+    questions, question_of = asked.tokens.unique(dim=0, return_inverse=True)
+    parts = [images.new_zeros(0, candidates)]  # what is left of an empty batch
+    for number, tokens in enumerate(questions):
+        parts.append(images[question_of == number] @ texts(question_ids(tokens)).T)
+    # The parts stand by question; the inverse of that order is the batch's.
+    order = question_of.argsort(stable=True)
+    return torch.cat(parts)[order.argsort()]
 
 
 def question_ids(tokens: Tensor) -> Ids:
@@ -151,18 +153,30 @@ def question_ids(tokens: Tensor) -> Ids:
 
 def _in_packs(sentences: Sequence[Sentence], encode: Encode) -> Tensor:
     """Features [sentences, width]. Answers of like length share a pack."""
-    rows_of = list(_packs(sentences))
-    features = torch.cat(
-        [encode(sentences[rows[0]][0], [sentences[row][1] for row in rows]) for rows in rows_of]
-    )
-    back = torch.tensor([row for rows in rows_of for row in rows], device=features.device).argsort()
-    return features[back]
+    parts = []
+    order: list[int] = []
+    for rows in _packs(sentences):
+        beginning = sentences[rows[0]][0]
+        parts.append(encode(beginning, [sentences[row][1] for row in rows]))
+        order.extend(rows)
+    features = torch.cat(parts)
+    # The inverse of a permutation is the order that sorts it.
+    return features[torch.tensor(order, device=features.device).argsort()]
 
 
 def _packs(sentences: Sequence[Sentence]) -> Iterator[list[int]]:
-    order = sorted(
-        range(len(sentences)), key=lambda row: (sentences[row][0], len(sentences[row][1]))
-    )
-    for _, same in groupby(order, key=lambda row: sentences[row][0]):
+    """Rows of sentences with the same beginning, at most PACK, those of like length together."""
+
+    def beginning(row: int) -> Ids:
+        return sentences[row][0]
+
+    def length_of_rest(row: int) -> int:
+        return len(sentences[row][1])
+
+    # The second sort is stable: within a beginning, rows stay sorted by length.
+    order = sorted(range(len(sentences)), key=length_of_rest)
+    order.sort(key=beginning)
+    for _, same in groupby(order, key=beginning):
         rows = list(same)
-        yield from (rows[start : start + PACK] for start in range(0, len(rows), PACK))
+        for start in range(0, len(rows), PACK):
+            yield rows[start : start + PACK]

@@ -7,6 +7,7 @@ asks for it.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from clvl_bench.core.files import sha256
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.features import load_or_compute
 from clvl_bench.inputs.questions import QuestionBatch
-from clvl_bench.methods._base.adapter import ClassIds
+from clvl_bench.methods._base.adapter import ClassIds, rows_by_class
 from clvl_bench.methods._base.answer_prompts import BLANK, AnswerPrompts, Ids, ranked, through
 
 
@@ -26,45 +27,44 @@ class Ranking:
     again.
     """
 
-    def __init__(self, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(self, backbone: Backbone, classes: Sequence[Candidate]) -> None:
         self.backbone: TowerBackbone = with_towers(backbone, wanted_by="ranking answers")
-        self.table = tuple(table)
-        self._asking = [
-            place
-            for place, each in enumerate(table)
-            if any(BLANK in template for template in each.templates)
-        ]
-        self._row_of = {place: row for row, place in enumerate(self._asking)}
-        self._layout = AnswerPrompts(self.backbone, table)
-        self._known: dict[Ids, Tensor] = {}
-        texts = [self.table[place].prompts for place in self._asking]
-        self._key = sha256(
-            repr(
-                (
-                    "packed",
-                    self.backbone.weights_sha256,
-                    self.backbone.context_length,
-                    texts,
-                    self._templates(),
-                )
-            ).encode()
+        self.classes = tuple(classes)
+        # The candidates whose templates have a place for the question; the others are classes of
+        # pictures.
+        self._answers = tuple(
+            class_id for class_id, candidate in enumerate(classes) if _reads_question(candidate)
         )
+        self._row_of = rows_by_class(self._answers)
+        self._layout = AnswerPrompts(self.backbone, classes)
+        self._known: dict[Ids, Tensor] = {}
+        answers = [self.classes[class_id] for class_id in self._answers]
+        # The name of a folder on disk: everything that decides what is encoded. As long as this
+        # text stays as it is, what was kept is found again.
+        decides = (
+            "packed",
+            self.backbone.weights_sha256,
+            self.backbone.context_length,
+            [candidate.prompts for candidate in answers],
+            [candidate.templates for candidate in answers],
+        )
+        self._key = sha256(repr(decides).encode())
 
     def texts(self, question: Ids, candidates: ClassIds) -> Tensor:
         """Unit text features [candidates, width] of the candidates behind one question, by its
         token ids.
         """
-        mine = [number for number, place in enumerate(candidates) if place in self._row_of]
-        own = [number for number, place in enumerate(candidates) if place not in self._row_of]
         features = torch.empty(len(candidates), self.backbone.width, device=self.backbone.device)
-        if mine:
-            features[mine] = self._asked(question)[
-                [self._row_of[candidates[number]] for number in mine]
-            ]
-        if own:  # classes of pictures: their words are the same behind every question
-            features[own] = self.backbone.class_features(
-                [self.table[candidates[number]] for number in own]
-            )
+        columns = range(len(candidates))
+        of_answers = [column for column in columns if candidates[column] in self._row_of]
+        if of_answers:
+            rows = [self._row_of[candidates[column]] for column in of_answers]
+            features[of_answers] = self._behind(question)[rows]
+        # Classes of pictures: their words are the same behind every question.
+        of_pictures = [column for column in columns if candidates[column] not in self._row_of]
+        if of_pictures:
+            pictures = [self.classes[candidates[column]] for column in of_pictures]
+            features[of_pictures] = self.backbone.class_features(pictures)
         return features
 
     @torch.no_grad()
@@ -74,28 +74,25 @@ class Ranking:
         """Scaled cosines [batch, candidates]. `prior` [width] is a mean image whose score is taken
         off each candidate's: what a sentence gets whatever is on the image.
         """
-        cosines = ranked(
-            asked, len(candidates), lambda question: self.texts(question, candidates), prior=prior
-        )
+        texts = partial(self.texts, candidates=candidates)
+        cosines = ranked(asked, len(candidates), texts, prior=prior)
         return self.backbone.logit_scale * cosines
 
-    def _asked(self, ids: Ids) -> Tensor:
+    def _behind(self, question: Ids) -> Tensor:
         """Unit features [answers, width] of all answers behind one question: from memory, from
         disk, or encoded and kept.
         """
-        if ids not in self._known:
+        if question not in self._known:
             folder = cache_dir() / "answers" / self._key[:32]
-            name = sha256(repr(ids).encode())[:32]
+            name = sha256(repr(question).encode())[:32]
             encode = through(self.backbone.towers, self.backbone.device)
+            compute = partial(self._layout.features, self._answers, question, encode)
             features = load_or_compute(
-                folder,
-                name,
-                len(self._asking),
-                lambda: self._layout.features(self._asking, ids, encode),
-                what="its answers are",
+                folder, name, len(self._answers), compute, what="its answers are"
             )
-            self._known[ids] = features.to(self.backbone.device)
-        return self._known[ids]
+            self._known[question] = features.to(self.backbone.device)
+        return self._known[question]
 
-    def _templates(self) -> list[tuple[str, ...]]:
-        return [self.table[place].templates for place in self._asking]
+
+def _reads_question(candidate: Candidate) -> bool:
+    return any(BLANK in template for template in candidate.templates)

@@ -60,31 +60,31 @@ class MethodConfig(Schema):
 
     @classmethod
     def _one_class(cls, name: str, base_name: str) -> Any:
-        """The one public class of the sibling module `name` that is a subclass of the base class of
-        the module `_base.<name>`.
+        """The public class of the sibling module `name` that is a subclass of the base class of
+        the module `_base.<name>`. Of several (in a notebook, or a file of two methods) it is the
+        one that is called as the settings are: `Scale` of `ScaleConfig`.
 
         Raises:
-            AssertionError: there are several, or there is none.
+            Mistake: there is none, or several of which none is called so.
         """
         # By name and not by an import statement: a configuration is read where torch is not.
         base = getattr(import_module(f"clvl_bench.methods._base.{name}"), base_name)
         module = cls.sibling(name)
-        found = [
-            value
-            for label, value in vars(module).items()
-            if not label.startswith("_")
-            and isinstance(value, type)
-            and issubclass(value, base)
-            and value.__module__ == module.__name__
-        ]
-        if len(found) != 1:
-            names = ", ".join(value.__name__ for value in found) or "none"
-            raise AssertionError(
-                f"{module.__name__} must define one public class that is a {base_name}, and "
-                f"defines {names}; begin the names of helpers with _, or move them to a module "
-                "beside it"
-            )
-        return found[0]
+        found = {}
+        for label, value in vars(module).items():
+            is_one = isinstance(value, type) and issubclass(value, base)
+            if is_one and value.__module__ == module.__name__ and not label.startswith("_"):
+                found[label] = value
+        if len(found) == 1:
+            return next(iter(found.values()))
+        wanted = cls.__name__.removesuffix("Config")
+        if wanted in found:
+            return found[wanted]
+        raise Mistake(
+            f"{module.__name__} must define one public class that is a {base_name}, and defines "
+            f"{', '.join(found) or 'none'}; call the one of {cls.__name__} {wanted}, or begin the "
+            "names of helpers with _"
+        )
 
 
 class AdapterConfig(MethodConfig):
@@ -102,14 +102,30 @@ class AdapterConfig(MethodConfig):
     learns_from_labels: ClassVar[bool] = True
     """Whether it waits for labels at all; who does not can stand in any stream."""
 
-    def build(self, backbone: "Backbone", table: "Sequence[Candidate]") -> "Adapter":
-        """The adapter: what `build` in the module `adapter` beside the configuration makes.
+    @property
+    def title(self) -> str:
+        """What errors call it."""
+        return f"the adapter '{self.kind}'"
+
+    @classmethod
+    def adapter_class(cls) -> type["Adapter"]:
+        """The public adapter in the module `adapter` beside the configuration.
+
+        Raises:
+            Mistake: there are several, or there is none.
+        """
+        found: type[Adapter] = cls._one_class("adapter", "Adapter")
+        return found
+
+    def build(self, backbone: "Backbone", classes: "Sequence[Candidate]") -> "Adapter":
+        """The adapter for the benchmark's classes.
+
+        A method that is put together from parts may override this.
 
         Raises:
             Mistake: it needs something that the backbone does not have.
         """
-        adapter: Adapter = self.sibling("adapter").build(self, backbone, table)
-        return adapter
+        return self.adapter_class()(self, backbone, classes)
 
 
 class PluginConfig(MethodConfig):
@@ -143,10 +159,10 @@ class PluginConfig(MethodConfig):
 
     @classmethod
     def plugin_class(cls) -> type["Plugin"]:
-        """The one public plugin in the module `plugin` beside the configuration.
+        """The public plugin in the module `plugin` beside the configuration.
 
         Raises:
-            AssertionError: there are several, or there is none.
+            Mistake: there are several, or there is none.
         """
         found: type[Plugin] = cls._one_class("plugin", "Plugin")
         return found

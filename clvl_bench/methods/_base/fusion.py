@@ -20,20 +20,18 @@ def fused(own: Tensor, zeroshot: Tensor, share: float) -> Tensor:
     """Fused scores [batch, candidates]; `own` is minus infinity for classes not learned, `zeroshot`
     are logits.
     """
-    return (1 - share) * zeroshot.softmax(dim=-1) + share * own.masked_fill(
-        torch.isneginf(own), 0.0
-    )
+    regression = own.masked_fill(torch.isneginf(own), 0.0)
+    return (1 - share) * zeroshot.softmax(dim=-1) + share * regression
 
 
-def refuse_without_texts(backbone: Backbone, table: Sequence[Candidate], share: float) -> None:
+def refuse_without_texts(backbone: Backbone, classes: Sequence[Candidate], share: float) -> None:
     """Half of the scores would be missing.
 
     Raises:
         Mistake: classes without text, and a share for them.
     """
-    if share < 1 and not bool(torch.isfinite(backbone.class_features(table)).all()):
+    if share < 1 and not bool(torch.isfinite(backbone.class_features(classes)).all()):
         raise Mistake(
             f"adapter.fusion: got {share}, but these data have no text features for the zero-shot "
-            f"half; "
-            "use fusion = 1.0, the regression alone"
+            "half; use fusion = 1.0, the regression alone"
         )

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
+from clvl_bench.methods._base.adapter import Adapter, ClassIds, State, rows_by_class
+from clvl_bench.methods._base.config import AdapterConfig
 
 
 class Head(Adapter):
@@ -20,37 +21,35 @@ class Head(Adapter):
 
     weight: nn.Parameter
 
-    def __init__(self, backbone: Backbone, table: Sequence[Candidate]) -> None:
-        super().__init__(backbone, table)
+    def __init__(
+        self, config: AdapterConfig, backbone: Backbone, classes: Sequence[Candidate]
+    ) -> None:
+        super().__init__(config, backbone, classes)
         self.seen_classes: ClassIds = ()
         self.weight = nn.Parameter(torch.zeros(0, backbone.width))
 
-    def begin(self, classes: ClassIds) -> None:
-        new = tuple(place for place in classes if place not in self.seen_classes)
+    def begin(self, class_ids: ClassIds) -> None:
+        new = tuple(class_id for class_id in class_ids if class_id not in self.seen_classes)
         if new:
             self.grow(new)
 
-    def grow(self, classes: ClassIds) -> None:
+    def grow(self, class_ids: ClassIds) -> None:
         """Rows for more classes. They start as the class texts; where a class has none, at zero."""
-        texts = self.texts(classes).nan_to_num(0.0)
-        self.seen_classes = (*self.seen_classes, *classes)
+        texts = self.class_texts(class_ids).nan_to_num(0.0)
+        self.seen_classes = (*self.seen_classes, *class_ids)
         self.weight = nn.Parameter(torch.cat([self.weight.data.to(texts.device), texts]))
 
     def rows(self, candidates: ClassIds, learned: Tensor, otherwise: Tensor) -> Tensor:
         """For each candidate its row of `learned` [learned, ...] if it has one, or of `otherwise`
         [candidates, ...].
         """
-        row_of = {place: row for row, place in enumerate(self.seen_classes)}
-        places = [number for number, place in enumerate(candidates) if place in row_of]
-        if not places:
+        row_of = rows_by_class(self.seen_classes)
+        columns = [column for column, class_id in enumerate(candidates) if class_id in row_of]
+        if not columns:
             return otherwise
-        which = [row_of[candidates[number]] for number in places]
-        where, row = (torch.tensor(numbers, device=learned.device) for numbers in (places, which))
-        return otherwise.index_put((where,), learned[row])
-
-    def texts(self, candidates: ClassIds) -> Tensor:
-        """Unit text features [candidates, width]."""
-        return self.backbone.class_features([self.table[place] for place in candidates])
+        rows = [row_of[candidates[column]] for column in columns]
+        where = torch.tensor(columns, device=learned.device)
+        return otherwise.index_put((where,), learned[torch.tensor(rows, device=learned.device)])
 
     def state(self) -> State:
         return {"learned": list(self.seen_classes), **super().state()}

@@ -15,6 +15,7 @@ from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.core.rng import keyed
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
+from clvl_bench.methods._base.losses import TrainingBatch
 from clvl_bench.methods._base.selector import NOBODY, FrozenFeatures, Selector
 from clvl_bench.methods._base.selector_config import SelectorConfig
 
@@ -24,38 +25,41 @@ class PerExperience(Adapter):
 
     Args:
         member: makes an untrained one.
+        features: the frozen backbone's, which decide where a sample belongs.
     """
 
     observes_first = True
 
     def __init__(
         self,
-        settings: SelectorConfig,
+        config: SelectorConfig,
         backbone: Backbone,
-        table: Sequence[Candidate],
+        classes: Sequence[Candidate],
         *,
         member: Callable[[], Adapter],
         features: FrozenFeatures,
     ) -> None:
-        super().__init__(backbone, table)
+        super().__init__(config, backbone, classes)
         self._start = int(torch.randint(2**31, ()))
-        self.selector = Selector(settings, backbone.width, seed=self._start)
+        self.selector = Selector(config, backbone.width, seed=self._start)
         self.members = nn.ModuleList()
-        self._member, self._features = member, features
+        self._member = member
+        self._features = features
         self._begun = 0
         self._add()
 
     @property
     def current(self) -> Adapter:
         """The member that trains."""
-        member: Adapter = self.members[-1]  # type: ignore[assignment]
-        return member
+        return self._each()[-1]
 
-    def begin(self, classes: ClassIds) -> None:
-        if self._begun:  # the first has been there from the start
+    def begin(self, class_ids: ClassIds) -> None:
+        # The first member has been there from the start, so that there is one to score with before
+        # any experience has begun.
+        if self._begun:
             self._add()
         self._begun += 1
-        self.current.begin(classes)
+        self.current.begin(class_ids)
 
     def end(self) -> None:
         self.current.end()
@@ -73,6 +77,9 @@ class PerExperience(Adapter):
     def classifier(self, candidates: ClassIds) -> Tensor:
         return self.current.classifier(candidates)
 
+    def loss(self, batch: TrainingBatch) -> Tensor:
+        return self.current.loss(batch)
+
     def penalty(self, inputs: Tensor) -> Tensor | None:
         return self.current.penalty(inputs)
 
@@ -84,16 +91,18 @@ class PerExperience(Adapter):
             return self.current.logits(inputs, candidates)
         chosen = self.choices(inputs)
         scores = self.untouched(inputs, candidates)
-        for place in chosen.unique().tolist():
-            if place != NOBODY:
-                rows = torch.nonzero(chosen == place).flatten()
-                member: Adapter = self.members[place]
-                scores = scores.index_put((rows,), member.logits(inputs[rows], candidates))
+        members = self._each()
+        for experience in chosen.unique().tolist():
+            if experience == NOBODY:
+                continue
+            rows = torch.nonzero(chosen == experience).flatten()
+            own = members[experience].logits(inputs[rows], candidates)
+            scores = scores.index_put((rows,), own)
         return scores
 
     def untouched(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         """Zero-shot logits [batch, candidates]."""
-        texts = self.backbone.class_features([self.table[place] for place in candidates])
+        texts = self.class_texts(candidates)
         return self.backbone.logit_scale * l2_normalize(self._features(inputs)) @ texts.T
 
     def train(self, mode: bool = True) -> "PerExperience":
@@ -102,34 +111,40 @@ class PerExperience(Adapter):
         return self
 
     def state(self) -> State:
-        parts: dict[str, State] = {
-            f"members.{n}": each.state() for n, each in enumerate(self._each())
-        }
-        parts["selector"] = self.selector.state_dict()
-        return {
-            "begun": self._begun,
-            **{f"{part}.{name}": v for part, state in parts.items() for name, v in state.items()},
-        }
+        state: State = {"begun": self._begun}
+        for number, member in enumerate(self._each()):
+            state.update(prefixed(member.state(), f"members.{number}."))
+        state.update(prefixed(self.selector.state_dict(), "selector."))
+        return state
 
     def load(self, state: State) -> None:
         self._begun = state["begun"]
         while len(self.members) < self._begun:
             self._add()
         for number, member in enumerate(self._each()):
-            member.load(_below(state, f"members.{number}."))
-        self.selector.load_state_dict(_below(state, "selector."))
+            member.load(below(state, f"members.{number}."))
+        self.selector.load_state_dict(below(state, "selector."))
         self.forget_classifiers()
 
     def _each(self) -> list[Adapter]:
-        return list(self.members)  # type: ignore[arg-type]
+        return list(self.members)  # type: ignore[arg-type]  # a ModuleList forgets of what it is
 
     def _add(self) -> None:
+        """A fresh member. Its start depends on its number alone, not on what was drawn before it;
+        those that are there train no more.
+        """
         self.members.requires_grad_(False)
         with keyed("member", self._start, len(self.members)):
             self.members.append(self._member().train(self.training))
 
 
-def _below(state: State, prefix: str) -> State:
+def prefixed(state: State, prefix: str) -> State:
+    """A part's state under names of the whole."""
+    return {f"{prefix}{name}": value for name, value in state.items()}
+
+
+def below(state: State, prefix: str) -> State:
+    """A part's state out of that of the whole."""
     return {
         name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
     }

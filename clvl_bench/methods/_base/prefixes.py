@@ -19,6 +19,7 @@ from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.backbones.layers import Insert, with_layers
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds
+from clvl_bench.methods._base.config import AdapterConfig
 from clvl_bench.methods._base.selector import FrozenFeatures
 
 
@@ -36,17 +37,25 @@ class Prefixes(Insert):
 
 
 class PrefixTuned(Adapter):
-    """Image features through the frozen tower with prefixes; frozen class texts."""
+    """Image features through the frozen tower with prefixes; frozen class texts.
+
+    Raises:
+        Mistake: the backbone's towers are closed, or it has none.
+    """
 
     starts_as_zeroshot = False
 
-    def __init__(self, backbone: Backbone, table: Sequence[Candidate], *, wanted_by: str) -> None:
-        super().__init__(backbone, table)
-        found, towers = with_layers(backbone, wanted_by=wanted_by)
+    def __init__(
+        self, config: AdapterConfig, backbone: Backbone, classes: Sequence[Candidate]
+    ) -> None:
+        super().__init__(config, backbone, classes)
+        found, towers = with_layers(backbone, wanted_by=config.title)
         self.device = found.device
-        self.tower_width, self.layers = towers.image_width, towers.image_layers
+        self.tower_width = towers.image_width
+        self.layers = towers.image_layers
+        # A bound method: the towers themselves must not become a part of the module.
         self._through = towers.image_through
-        self._features = FrozenFeatures(backbone, pixels=True, wanted_by=wanted_by)
+        self._features = FrozenFeatures(backbone, pixels=True, wanted_by=config.title)
 
     @abstractmethod
     def prefixes(self, queries: Tensor) -> dict[int, Tensor]:
@@ -60,7 +69,7 @@ class PrefixTuned(Adapter):
         return self._through(inputs, Prefixes(self.prefixes(self.queries(inputs))))
 
     def classifier(self, candidates: ClassIds) -> Tensor:
-        return self.backbone.class_features([self.table[place] for place in candidates])
+        return self.class_texts(candidates)
 
     def train(self, mode: bool = True) -> "PrefixTuned":
         self._features.forget()

@@ -88,7 +88,7 @@ def own_classes(strategy: StrategyLike) -> Tensor:
 def zeroshot_scores(adapter: Adapter, inputs: Tensor, class_ids: list[int]) -> Tensor:
     """What the untouched backbone says of some inputs among some classes [n, classes]."""
     backbone = adapter.backbone
-    texts = backbone.class_features([adapter.table[class_id] for class_id in class_ids])
+    texts = backbone.class_features([adapter.classes[class_id] for class_id in class_ids])
     images = l2_normalize(frozen_features(backbone, inputs))
     scores: Tensor = backbone.logit_scale * images @ texts.T
     return scores

@@ -14,6 +14,7 @@ from torch import Tensor
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.analytic import Analytic, grown
+from clvl_bench.methods._base.config import AdapterConfig
 
 
 class RandomRidge(Analytic):
@@ -32,14 +33,15 @@ class RandomRidge(Analytic):
 
     def __init__(
         self,
+        config: AdapterConfig,
         backbone: Backbone,
-        table: Sequence[Candidate],
+        classes: Sequence[Candidate],
         *,
         projection: Tensor,
         ridge: float,
         unseen: str = "zeroshot",
     ) -> None:
-        super().__init__(backbone, table, unseen=unseen)
+        super().__init__(config, backbone, classes, unseen=unseen)
         width = projection.shape[1]
         self.register_buffer("projection", projection)
         self.register_buffer("gram", torch.zeros(width, width, dtype=torch.float64))
@@ -50,8 +52,8 @@ class RandomRidge(Analytic):
         """h [batch, M] in float64."""
         return torch.relu_(features @ self.projection.double())
 
-    def grow(self, classes: int) -> None:
-        self.sums = grown(self.sums, classes)
+    def grow(self, count: int) -> None:
+        self.sums = grown(self.sums, count)
 
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
         expanded = self.expand(features)

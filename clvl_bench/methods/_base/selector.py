@@ -34,7 +34,8 @@ class Selector(nn.Module):
 
     def __init__(self, settings: SelectorConfig, width: int, *, seed: int = 0) -> None:
         super().__init__()
-        self._settings, self._seed = settings, seed
+        self._settings = settings
+        self._seed = seed
         self._features: list[Tensor] = []
         self._labels: list[Tensor] = []
         self.register_buffer("centroids", torch.zeros(0, width))
@@ -55,26 +56,20 @@ class Selector(nn.Module):
         """
         if not self._features:
             return
-        features, labels = torch.cat(self._features), torch.cat(self._labels)
-        self._features, self._labels = [], []
+        features = torch.cat(self._features)
+        labels = torch.cat(self._labels)
+        self._features.clear()
+        self._labels.clear()
         if self._settings.selector == "kmeans":
-            centroids = kmeans(
-                features, self._settings.centroids, rng("k-means", self._seed, experience)
-            )
-        else:  # means of what has a label; without any, one mean of all
-            groups = [features[labels == label] for label in labels[labels >= 0].unique()] or [
-                features
-            ]
-            centroids = torch.stack([group.mean(dim=0) for group in groups])
-        within = self._distances(features, centroids).min(dim=1).values
-        reach = (
-            torch.inf
-            if self._settings.radius is None
-            else float(within.quantile(self._settings.radius))
-        )
+            generator = rng("k-means", self._seed, experience)
+            centroids = kmeans(features, self._settings.centroids, generator)
+        else:
+            centroids = class_means(features, labels)
+        reach = self._reach(features, centroids)
+        count = (len(centroids),)
         self.centroids = torch.cat([self.centroids, centroids])
-        self.owners = torch.cat([self.owners, self.owners.new_full((len(centroids),), experience)])
-        self.reaches = torch.cat([self.reaches, self.reaches.new_full((len(centroids),), reach)])
+        self.owners = torch.cat([self.owners, self.owners.new_full(count, experience)])
+        self.reaches = torch.cat([self.reaches, self.reaches.new_full(count, reach)])
 
     def choices(self, features: Tensor) -> Tensor:
         """The experience of each sample [batch], NOBODY before any has ended and beyond every
@@ -86,6 +81,15 @@ class Selector(nn.Module):
         distances = self._distances(l2_normalize(features), self.centroids)
         nearest = distances.masked_fill(distances > self.reaches, torch.inf).min(dim=1)
         return torch.where(torch.isinf(nearest.values), nobody, self.owners[nearest.indices])
+
+    def _reach(self, features: Tensor, centroids: Tensor) -> float:
+        """How far from its nearest centroid the share `radius` of the experience's own samples
+        lies; infinite without a radius.
+        """
+        if self._settings.radius is None:
+            return torch.inf
+        nearest = self._distances(features, centroids).min(dim=1).values
+        return float(nearest.quantile(self._settings.radius))
 
     def _distances(self, features: Tensor, centroids: Tensor) -> Tensor:
         """[samples, centroids]; never by a matrix product, whose last bits depend on the size of
@@ -99,7 +103,8 @@ class Selector(nn.Module):
     def _load_from_state_dict(
         self, state_dict: dict[str, Tensor], prefix: str, *rest: object
     ) -> None:
-        for name, buffer in self.named_buffers():  # as many rows as were written
+        # torch copies into buffers of equal size alone: make as many rows as were written.
+        for name, buffer in self.named_buffers():
             setattr(self, name, torch.empty_like(state_dict[prefix + name], device=buffer.device))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
@@ -110,9 +115,9 @@ class FrozenFeatures:
     """
 
     def __init__(self, backbone: Backbone, *, pixels: bool, wanted_by: str) -> None:
-        self._tower: TowerBackbone | None = (
-            with_towers(backbone, wanted_by=wanted_by) if pixels else None
-        )
+        self._tower: TowerBackbone | None = None
+        if pixels:
+            self._tower = with_towers(backbone, wanted_by=wanted_by)
         self._last: tuple[Tensor, Tensor] | None = None
 
     def __call__(self, inputs: Tensor) -> Tensor:
@@ -125,6 +130,16 @@ class FrozenFeatures:
 
     def forget(self) -> None:
         self._last = None
+
+
+def class_means(features: Tensor, labels: Tensor) -> Tensor:
+    """The mean of each class that has a label [classes, width]; without any label one mean of
+    all.
+    """
+    known = labels[labels >= 0].unique()
+    if not len(known):
+        return features.mean(dim=0)[None]
+    return torch.stack([features[labels == label].mean(dim=0) for label in known])
 
 
 def kmeans(samples: Tensor, clusters: int, generator: np.random.Generator) -> Tensor:
@@ -141,10 +156,11 @@ def lloyd(samples: Tensor, centroids: Tensor) -> Tensor:
     """
     for _ in range(_ROUNDS):
         nearest = torch.cdist(samples, centroids).argmin(dim=1)
-        groups = [samples[nearest == number] for number in range(len(centroids))]
-        moved = torch.stack(
-            [g.mean(dim=0) if len(g) else old for g, old in zip(groups, centroids, strict=True)]
-        )
+        moved = centroids.clone()
+        for number in range(len(centroids)):
+            members = samples[nearest == number]
+            if len(members):
+                moved[number] = members.mean(dim=0)
         if torch.equal(moved, centroids):
             break
         centroids = moved
@@ -157,8 +173,9 @@ def _spread(samples: Tensor, count: int, generator: np.random.Generator) -> Iter
     """
     away = np.full(len(samples), 1.0)
     for _ in range(count):
-        # All drawn samples at distance 0: what is left are copies, and any will do.
-        chances = away / away.sum() if away.sum() > 0 else np.full(len(samples), 1 / len(samples))
+        chances = np.full(len(samples), 1 / len(samples))
+        if away.sum() > 0:  # else every sample is a copy of one that was drawn, and any will do
+            chances = away / away.sum()
         centre = samples[int(generator.choice(len(samples), p=chances))]
         yield centre
         distance = (samples - centre).double().square().sum(dim=1).cpu().numpy()

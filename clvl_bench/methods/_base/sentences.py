@@ -21,6 +21,9 @@ from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import ClassIds
 from clvl_bench.methods._base.context_config import ContextConfig
 
+Sentence = tuple[tuple[int, ...], tuple[int, ...]]
+"""Token ids of a sentence, and at which of them the learned words stand."""
+
 PACK = 16
 """Sentences that share one encoded beginning. More of them save little and make attention
 longer."""
@@ -28,8 +31,8 @@ longer."""
 
 @dataclass(frozen=True)
 class Layout:
-    """Distinct sentences, shortest first: word embeddings [rows, length, token width], the gaps'
-    places [rows, context], each row's end of text [rows]; and which of them each class has
+    """Distinct sentences, shortest first: word embeddings [rows, length, token width], where
+    the gaps stand [rows, context], each row's end of text [rows]; and which of them each class has
     [classes].
     """
 
@@ -63,14 +66,15 @@ class Sentences:
     def __init__(
         self,
         backbone: TowerBackbone,
-        table: Sequence[Candidate],
+        classes: Sequence[Candidate],
         *,
         length: int,
         position: str = "end",
         kept: Sequence[int] = (),
         text: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
-        self._backbone, self._length = backbone, length
+        self._backbone = backbone
+        self._length = length
         self._text = text or backbone.towers.text
         self._before = {"end": length, "middle": length // 2, "front": 0}[position]
         self._words = [
@@ -78,7 +82,7 @@ class Sentences:
                 (*kept, *word_ids(backbone, candidate.name.replace("_", " "))),
                 word_ids(backbone, candidate.templates[0].partition("{}")[2]),
             )
-            for candidate in table
+            for candidate in classes
         ]
         longest = (
             len(backbone.prefix)
@@ -99,9 +103,10 @@ class Sentences:
         each candidate.
         """
         layout = self._layout(candidates)
-        if context.ndim == 2:
-            return self._encode(layout, context.expand(len(layout.ends), -1, -1))[layout.row_of]
-        return self._encode(layout.rows(layout.row_of), context)
+        if context.ndim == 3:  # classes with equal sentences have contexts of their own
+            return self._encode(layout.rows(layout.row_of), context)
+        distinct = self._encode(layout, context.expand(len(layout.ends), -1, -1))
+        return distinct[layout.row_of]
 
     def cosines(
         self,
@@ -123,49 +128,51 @@ class Sentences:
             contexts: [contexts, length, token width].
             context_of: each image's context [batch].
         """
-        layout, device = self._layout(candidates), images.device
-        pieces = torch.arange(len(layout.ends), device=device).split(min(PACK, chunk))
-        groups = torch.arange(len(contexts), device=device).split(max(1, chunk // len(pieces[0])))
+        layout = self._layout(candidates)
+        # A chunk is a pack of sentences with as many contexts as fit beside it.
+        sentences = torch.arange(len(layout.ends), device=images.device)
+        packs = sentences.split(min(PACK, chunk))
+        numbers = torch.arange(len(contexts), device=images.device)
+        groups = numbers.split(max(1, chunk // len(packs[0])))
         encode = partial(self._pairs, layout, contexts)
         if torch.is_grad_enabled() and len(contexts) * len(layout.ends) > chunk:
+            # The tower is frozen and draws nothing, so that no random state need be restored.
             encode = partial(checkpoint, encode, use_reentrant=False, preserve_rng_state=False)
+        # Images sorted by their context: those of a group of contexts stand together, and the
+        # groups' parts, one below the other, are in that order again.
         order = context_of.argsort(stable=True)
-        images, context_of = images[order], context_of[order]
-        members = [
-            (group, (context_of >= group[0]) & (context_of <= group[-1])) for group in groups
-        ]
-        columns = [
-            torch.cat(
-                [
-                    _cosines(images[mine], encode(rows, group), context_of[mine] - group[0])
-                    for group, mine in members
-                ]
-            )
-            for rows in pieces
-        ]
-        return torch.cat(columns, dim=1)[order.argsort()][:, layout.row_of]
+        images = images[order]
+        context_of = context_of[order]
+        members = [(context_of >= group[0]) & (context_of <= group[-1]) for group in groups]
+        columns = []
+        for pack in packs:
+            parts = []
+            for group, mine in zip(groups, members, strict=True):
+                texts = encode(pack, group)
+                parts.append(_cosines(images[mine], texts, context_of[mine] - group[0]))
+            columns.append(torch.cat(parts))
+        sorted_cosines = torch.cat(columns, dim=1)
+        return sorted_cosines[order.argsort()][:, layout.row_of]
 
     def _pairs(self, layout: Layout, contexts: Tensor, rows: Tensor, group: Tensor) -> Tensor:
         """Unit text features [rows, group, width] of some sentences, each with each context of a
         group.
         """
-        part, contexts = layout.rows(rows), contexts[group]
-        if (
-            self._before == self._length
-        ):  # the context stands before the name, and begins all sentences alike
-            first = len(self._backbone.prefix)
-            behind = first + self._length
-            beginnings = torch.cat(
-                [part.words[:1, :first].expand(len(group), -1, -1), contexts], dim=1
-            )
-            towers = self._backbone.towers
-            return l2_normalize(
-                towers.text_after(beginnings, part.words[:, behind:], part.ends - behind)
-            ).transpose(0, 1)
-        repeated = layout.rows(rows.repeat_interleave(len(group)))
-        return self._encode(repeated, contexts.repeat(len(rows), 1, 1)).view(
-            len(rows), len(group), -1
-        )
+        contexts = contexts[group]
+        if self._before < self._length:
+            repeated = layout.rows(rows.repeat_interleave(len(group)))
+            features = self._encode(repeated, contexts.repeat(len(rows), 1, 1))
+            return features.view(len(rows), len(group), -1)
+        # The whole context stands before the name: all sentences begin alike, and the tower, which
+        # is causal, goes through each beginning once.
+        part = layout.rows(rows)
+        first = len(self._backbone.prefix)
+        starts = part.words[:1, :first].expand(len(group), -1, -1)
+        beginnings = torch.cat([starts, contexts], dim=1)
+        behind = first + self._length
+        towers = self._backbone.towers
+        features = towers.text_after(beginnings, part.words[:, behind:], part.ends - behind)
+        return l2_normalize(features).transpose(0, 1)
 
     def _encode(self, layout: Layout, contexts: Tensor) -> Tensor:
         """Unit text features of rows, each with its context [rows, length, token width]."""
@@ -180,43 +187,49 @@ class Sentences:
         return self._layouts[candidates]
 
     def _laid_out(self, candidates: ClassIds) -> Layout:
-        prefix, end = self._backbone.prefix, self._backbone.end
-        first = len(prefix)
-        before, behind = self._before, self._length - self._before
-        rows, gaps = [], []
-        for name, suffix in (
-            self._words[place] for place in candidates
-        ):  # any id will do in a gap: it is replaced
-            rows.append((*prefix, *[end] * before, *name, *[end] * behind, *suffix, end))
-            after = first + before + len(name)
-            gaps.append((*range(first, first + before), *range(after, after + behind)))
-        distinct = sorted(
-            dict.fromkeys(zip(rows, gaps, strict=True)), key=lambda sentence: len(sentence[0])
-        )
-        number = {sentence: place for place, sentence in enumerate(distinct)}
-        ends = [len(row) - 1 for row, _ in distinct]
-        padded = [row + (end,) * (ends[-1] + 1 - len(row)) for row, _ in distinct]
+        sentences = [self._sentence(class_id) for class_id in candidates]
+        # Shortest first: neighbours, which are encoded together, need little padding.
+        distinct = sorted(dict.fromkeys(sentences), key=_length)
+        number = {sentence: row for row, sentence in enumerate(distinct)}
+        longest = _length(distinct[-1])
+        end = self._backbone.end
+        padded = [ids + (end,) * (longest - len(ids)) for ids, _ in distinct]
         device = self._backbone.device
         with torch.no_grad():
             words = self._backbone.towers.embed(torch.tensor(padded, device=device))
-        gap_places = torch.tensor(
-            [places for _, places in distinct], dtype=torch.long, device=device
-        )
-        row_of = torch.tensor(
-            [number[sentence] for sentence in zip(rows, gaps, strict=True)], device=device
-        )
-        return Layout(words, gap_places, torch.tensor(ends, device=device), row_of)
+        gaps = torch.tensor([gaps for _, gaps in distinct], dtype=torch.long, device=device)
+        ends = torch.tensor([len(ids) - 1 for ids, _ in distinct], device=device)
+        row_of = torch.tensor([number[sentence] for sentence in sentences], device=device)
+        return Layout(words, gaps, ends, row_of)
+
+    def _sentence(self, class_id: int) -> Sentence:
+        """A class's sentence with gaps for the context."""
+        name, suffix = self._words[class_id]
+        prefix = self._backbone.prefix
+        end = self._backbone.end
+        before = self._before
+        behind = self._length - before
+        # Any id will do in a gap: its embedding is replaced.
+        ids = (*prefix, *[end] * before, *name, *[end] * behind, *suffix, end)
+        first = len(prefix)
+        after = first + before + len(name)
+        gaps = (*range(first, first + before), *range(after, after + behind))
+        return ids, gaps
+
+
+def _length(sentence: Sentence) -> int:
+    return len(sentence[0])
 
 
 def _cosines(images: Tensor, texts: Tensor, context_of: Tensor) -> Tensor:
     """[batch, rows] from unit images [batch, width], texts [rows, contexts, width] and each image's
     context [batch].
     """
+    # One product of every image with every text, of which each image's own context is picked: this
+    # is cheaper than a copy of the texts for each image.
     all_pairs = (images @ texts.flatten(0, 1).T).view(len(images), *texts.shape[:2])
-    cosines: Tensor = all_pairs.gather(
-        2, context_of[:, None, None].expand(-1, len(texts), 1)
-    ).squeeze(2)
-    return cosines
+    own = context_of[:, None, None].expand(-1, len(texts), 1)
+    return all_pairs.gather(2, own).squeeze(2)
 
 
 def word_ids(backbone: TowerBackbone, text: str) -> tuple[int, ...]:
@@ -240,19 +253,19 @@ def noise(backbone: TowerBackbone, *shape: int) -> Tensor:
     return torch.randn(*shape, backbone.token_width, device=backbone.device) * 0.02
 
 
-def first_words(table: Sequence[Candidate]) -> str:
+def first_words(classes: Sequence[Candidate]) -> str:
     """The words before the name in the first dataset's first template."""
-    return table[0].templates[0].partition("{}")[0]
+    return classes[0].templates[0].partition("{}")[0]
 
 
 def first_context(
-    config: ContextConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+    config: ContextConfig, backbone: TowerBackbone, classes: Sequence[Candidate]
 ) -> Tensor:
     """What a context [context, token width] starts as: the words before the name in the first
     template, or noise.
     """
     if config.context_init == "random":
         return noise(backbone, config.context_length)
-    words = word_embeddings(backbone, first_words(table))
+    words = word_embeddings(backbone, first_words(classes))
     # A template that begins with the class name has no word to start from.
     return words if len(words) else noise(backbone, 1)

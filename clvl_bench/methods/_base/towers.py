@@ -7,20 +7,24 @@ tower as it is now (Zheng et al. 2023, arXiv:2303.06628).
 import copy
 from abc import abstractmethod
 from collections.abc import Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Tokens, TowerBackbone, l2_normalize
+from clvl_bench.backbones.base import Backbone, Tokens, TowerBackbone, l2_normalize, with_towers
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds
+from clvl_bench.methods._base.config import AdapterConfig
 
 
 class MovingTexts(Adapter):
     """Class texts change while it learns."""
 
-    def __init__(self, backbone: TowerBackbone, table: Sequence[Candidate]) -> None:
-        super().__init__(backbone, table)
+    def __init__(
+        self, config: AdapterConfig, backbone: TowerBackbone, classes: Sequence[Candidate]
+    ) -> None:
+        super().__init__(config, backbone, classes)
         self.tokenize = backbone.tokenize
 
     @abstractmethod
@@ -28,15 +32,13 @@ class MovingTexts(Adapter):
         """Text features [rows, width] as of now, not normalised."""
 
     def classifier(self, candidates: ClassIds) -> Tensor:
-        classes = [self.table[place] for place in candidates]
+        prompts = [self.classes[class_id].prompts for class_id in candidates]
         if self.training:
-            return self.encode_sentences(
-                self.tokenize([candidate.prompts[0] for candidate in classes])
-            )
-        features = self.encode_sentences(
-            self.tokenize([prompt for candidate in classes for prompt in candidate.prompts])
-        )
-        parts = features.split([len(candidate.prompts) for candidate in classes])
+            return self.encode_sentences(self.tokenize([of_class[0] for of_class in prompts]))
+        # All sentences in one go; behind the text tower they are split by class again.
+        sentences = list(chain.from_iterable(prompts))
+        features = self.encode_sentences(self.tokenize(sentences))
+        parts = features.split([len(of_class) for of_class in prompts])
         return l2_normalize(torch.stack([l2_normalize(part.mean(dim=0)) for part in parts]))
 
     def encode_sentences(self, tokens: Tokens) -> Tensor:
@@ -49,17 +51,27 @@ class TrainedTowers(MovingTexts):
     Args:
         share_weights: the copy has the backbone's own weights, for a subclass that trains none of
             them.
+
+    Raises:
+        Mistake: the backbone has no towers.
     """
 
     def __init__(
-        self, backbone: TowerBackbone, table: Sequence[Candidate], *, share_weights: bool = False
+        self,
+        config: AdapterConfig,
+        backbone: Backbone,
+        classes: Sequence[Candidate],
+        *,
+        share_weights: bool = False,
     ) -> None:
-        super().__init__(backbone, table)
-        # What stays frozen need not be there twice: modules of its own over the backbone's tensors.
-        shared = (
-            {id(weight): weight for weight in backbone.towers.parameters()} if share_weights else {}
-        )
-        self.towers = copy.deepcopy(backbone.towers, shared)
+        found = with_towers(backbone, wanted_by=config.title)
+        super().__init__(config, found, classes)
+        # deepcopy takes what is in its memo for copied already. With the weights in it, the copy
+        # has modules of its own over the backbone's tensors, which are not held twice.
+        memo: dict[int, Tensor] = {}
+        if share_weights:
+            memo = {id(weight): weight for weight in found.towers.parameters()}
+        self.towers = copy.deepcopy(found.towers, memo)
 
     def image(self, inputs: Tensor) -> Tensor:
         features: Tensor = self.towers.image(inputs)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize, with_towers
+from clvl_bench.backbones.base import Backbone, l2_normalize, with_towers
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.questions import QuestionBatch, unpacked_patches
@@ -31,11 +31,9 @@ class Look(nn.Module):
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.before, self.of_patches, self.behind = (
-            nn.LayerNorm(width),
-            nn.LayerNorm(width),
-            nn.LayerNorm(width),
-        )
+        self.before = nn.LayerNorm(width)
+        self.of_patches = nn.LayerNorm(width)
+        self.behind = nn.LayerNorm(width)
         self.attention = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
         self.transform = nn.Sequential(
             nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width)
@@ -56,31 +54,30 @@ class Look(nn.Module):
 
 
 class Attention(AnswerAdapter):
-    """`layers` looks at the patches, then a cosine with the answers' texts times a learned
-    scale.
+    """`layers` looks at the patches, then a cosine with the answers' texts times a learned scale.
+
+    Raises:
+        Mistake: the backbone has no towers, or features of a width that the heads do not divide.
     """
 
     def __init__(
-        self, config: AttentionConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+        self, config: AttentionConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(backbone, table)
-        if backbone.width % config.heads:
-            name, width = backbone.name, backbone.width
+        found = with_towers(backbone, wanted_by=config.title)
+        super().__init__(config, found, classes)
+        width = found.width
+        if width % config.heads:
             raise Mistake(
-                f"adapter.heads: got {config.heads}; the features of {name} are {width} wide, use "
-                f"a divisor of that"
+                f"adapter.heads: got {config.heads}; the features of {found.name} are {width} "
+                "wide, use a divisor of that"
             )
-        self._tokens, self._patch_dropout, self._unseen = (
-            backbone.patch_tokens,
-            config.patch_dropout,
-            config.unseen,
-        )
+        self._tokens = found.patch_tokens
+        self._patch_dropout = config.patch_dropout
+        self._unseen = config.unseen
         self.looks = nn.ModuleList(
-            Look(backbone.width, config.heads, config.dropout) for _ in range(config.layers)
+            Look(width, config.heads, config.dropout) for _ in range(config.layers)
         )
-        self.said = nn.Sequential(
-            nn.LayerNorm(backbone.width), nn.Linear(backbone.width, backbone.width)
-        )
+        self.said = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
         self.log_scale = nn.Parameter(torch.tensor(FIRST_SCALE).log())
 
     def question_batch(self, inputs: Tensor) -> QuestionBatch:
@@ -89,13 +86,11 @@ class Attention(AnswerAdapter):
     def answer(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         asked, patches = unpacked_patches(inputs, self.backbone.width, self._tokens)
         keep = torch.ones(patches.shape[:2], dtype=torch.bool, device=patches.device)
+        # The first token stands for the whole image and is never hidden.
         if self.training and self._patch_dropout:
             keep[:, 1:] = torch.rand(keep[:, 1:].shape, device=keep.device) >= self._patch_dropout
-        scores = (
-            self.log_scale.exp()
-            * l2_normalize(self.look(asked.question, patches, keep))
-            @ self._classifier(candidates).T
-        )
+        found = l2_normalize(self.look(asked.question, patches, keep))
+        scores = self.log_scale.exp() * found @ self._classifier(candidates).T
         return self.given(scores, candidates, self._unseen)
 
     def look(self, question: Tensor, patches: Tensor, keep: Tensor) -> Tensor:
@@ -107,10 +102,4 @@ class Attention(AnswerAdapter):
         return said
 
     def classifier(self, candidates: ClassIds) -> Tensor:
-        return self.backbone.class_features([self.table[place] for place in candidates])
-
-
-def build(config: AttentionConfig, backbone: Backbone, table: Sequence[Candidate]) -> Attention:
-    return Attention(
-        config, with_towers(backbone, wanted_by="the adapter 'answer_attention'"), table
-    )
+        return self.class_texts(candidates)

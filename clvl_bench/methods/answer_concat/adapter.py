@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import ClassIds
+from clvl_bench.methods._base.analytic import grown
 from clvl_bench.methods._base.answer_adapter import AnswerAdapter
 from clvl_bench.methods.answer_concat.config import ConcatConfig
 
@@ -28,29 +29,22 @@ class Concat(AnswerAdapter):
     bias: nn.Parameter
 
     def __init__(
-        self, config: ConcatConfig, backbone: Backbone, table: Sequence[Candidate]
+        self, config: ConcatConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(backbone, table)
+        super().__init__(config, backbone, classes)
         self._blind = config.sees == "question"
         width = backbone.width if self._blind else 2 * backbone.width
-        self.weight, self.bias = nn.Parameter(torch.zeros(0, width)), nn.Parameter(torch.zeros(0))
+        self.weight = nn.Parameter(torch.zeros(0, width))
+        self.bias = nn.Parameter(torch.zeros(0))
 
     def grow(self, answers: ClassIds) -> None:
-        weight, bias = self.weight.data, self.bias.data
-        self.weight = nn.Parameter(
-            torch.cat([weight, weight.new_zeros(len(answers), weight.shape[1])])
-        )
-        self.bias = nn.Parameter(torch.cat([bias, bias.new_zeros(len(answers))]))
+        self.weight = nn.Parameter(grown(self.weight.data, len(answers)))
+        self.bias = nn.Parameter(grown(self.bias.data, len(answers)))
 
     def answer(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         asked = self.question_batch(inputs)
-        seen = (
-            l2_normalize(asked.question)
-            if self._blind
-            else torch.cat([l2_normalize(asked.image), l2_normalize(asked.question)], dim=1)
-        )
-        return self.spread(self.backbone.logit_scale * seen @ self.weight.T + self.bias, candidates)
-
-
-def build(config: ConcatConfig, backbone: Backbone, table: Sequence[Candidate]) -> Concat:
-    return Concat(config, backbone, table)
+        seen = l2_normalize(asked.question)
+        if not self._blind:
+            seen = torch.cat([l2_normalize(asked.image), seen], dim=1)
+        scores = self.backbone.logit_scale * seen @ self.weight.T + self.bias
+        return self.spread(scores, candidates)

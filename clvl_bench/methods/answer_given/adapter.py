@@ -6,18 +6,15 @@ It cannot start at zero-shot, being another model than the backbone. An answer t
 is wrong: the nearest candidate is not taken for it.
 """
 
-from collections.abc import Sequence
-
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone
-from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds
-from clvl_bench.methods.answer_given.config import GivenConfig
 
 
 class AnswerGiven(Adapter):
-    """Nothing is trained. Inputs are the scores of all candidates [batch, table] (see `given`)."""
+    """Nothing is trained. Inputs are the scores of all candidates [batch, classes], as
+    `inputs/answerer_scores.py` reads them.
+    """
 
     learns = "nothing"
     starts_as_zeroshot = False
@@ -25,7 +22,3 @@ class AnswerGiven(Adapter):
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         return inputs[:, list(candidates)]
-
-
-def build(config: GivenConfig, backbone: Backbone, table: Sequence[Candidate]) -> AnswerGiven:
-    return AnswerGiven(backbone, table)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, with_towers
+from clvl_bench.backbones.base import Backbone, with_towers
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.questions import unpacked
 from clvl_bench.methods._base.adapter import ClassIds
@@ -25,26 +25,24 @@ class AnswerLora(Lora):
     """Reads questions; training takes the first template of an answer, testing all of them."""
 
     def __init__(
-        self, config: AnswerLoraConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+        self, config: AnswerLoraConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
+        found = with_towers(backbone, wanted_by=config.title)
         settings = LoraConfig(
             rank=config.rank, alpha=config.alpha, dropout=config.dropout, towers="text"
         )
-        super().__init__(settings, backbone, table)
-        self.asking = AnswerPrompts(backbone, table)
+        super().__init__(settings, found, classes)
+        self.asking = AnswerPrompts(found, classes)
 
     def image(self, inputs: Tensor) -> Tensor:
         return unpacked(inputs, self.backbone.width).image
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
-        encode, templates = through(self.towers, inputs.device), 1 if self.training else None
+        encode = through(self.towers, inputs.device)
+        templates = 1 if self.training else None
 
         def texts(question: Ids) -> Tensor:
             return self.asking.features(candidates, question, encode, templates=templates)
 
         asked = unpacked(inputs, self.backbone.width)
         return self.backbone.logit_scale * ranked(asked, len(candidates), texts)
-
-
-def build(config: AnswerLoraConfig, backbone: Backbone, table: Sequence[Candidate]) -> AnswerLora:
-    return AnswerLora(config, with_towers(backbone, wanted_by="the adapter 'answer_lora'"), table)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.adapter import ClassIds
+from clvl_bench.methods._base.adapter import ClassIds, State, rows_by_class
 from clvl_bench.methods._base.answer_adapter import AnswerAdapter
 from clvl_bench.methods.answer_majority.config import MajorityConfig
 
@@ -26,8 +26,10 @@ class Majority(AnswerAdapter):
     learns = "closed_form"
     counts: Tensor
 
-    def __init__(self, backbone: Backbone, table: Sequence[Candidate]) -> None:
-        super().__init__(backbone, table)
+    def __init__(
+        self, config: MajorityConfig, backbone: Backbone, classes: Sequence[Candidate]
+    ) -> None:
+        super().__init__(config, backbone, classes)
         self.register_buffer("counts", torch.zeros(0, 0, dtype=torch.float64))
 
     def grow(self, answers: ClassIds) -> None:
@@ -35,32 +37,28 @@ class Majority(AnswerAdapter):
 
     def observe(self, inputs: Tensor, targets: Tensor) -> None:
         kinds = self.question_batch(inputs).type.long()
-        place = {answer: row for row, answer in enumerate(self.arrived)}
+        row_of = rows_by_class(self.arrived)
         for kind, target in zip(kinds.tolist(), targets.tolist(), strict=True):
             if target >= 0:
                 self._room(kind + 1, len(self.arrived))
-                self.counts[kind, place[target]] += 1
+                self.counts[kind, row_of[target]] += 1
 
     def answer(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
-        asked = self.question_batch(inputs)
-        known, overall = self.counts.sum(dim=1) > 0, self.counts.sum(dim=0)
-        kinds = asked.type.long()
+        kinds = self.question_batch(inputs).type.long()
         inside = kinds < len(self.counts)
-        rows = torch.where(inside, kinds, 0)
-        mine = torch.where((inside & known[rows])[:, None], self.counts[rows], overall)
+        rows = torch.where(inside, kinds, 0)  # a type beyond the last has no row: any will do
+        came = self.counts.sum(dim=1) > 0
+        overall = self.counts.sum(dim=0)
+        mine = torch.where((inside & came[rows])[:, None], self.counts[rows], overall)
         return self.spread(mine.float(), candidates)
 
-    def load(self, state: dict[str, object]) -> None:
-        counts = state["counts"]
-        assert isinstance(counts, Tensor)
-        self.counts = self.counts.new_zeros(counts.shape)
+    def load(self, state: State) -> None:
+        # There may be more types than `grow` makes room for when the answers arrive again.
+        self.counts = self.counts.new_zeros(state["counts"].shape)
         super().load(state)
 
     def _room(self, kinds: int, answers: int) -> None:
+        """Room for so many types and answers at least."""
         old = self.counts
         self.counts = old.new_zeros(max(kinds, len(old)), max(answers, old.shape[1]))
         self.counts[: len(old), : old.shape[1]] = old
-
-
-def build(config: MajorityConfig, backbone: Backbone, table: Sequence[Candidate]) -> Majority:
-    return Majority(backbone, table)

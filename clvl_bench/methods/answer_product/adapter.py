@@ -30,11 +30,13 @@ class Product(AnswerAdapter):
     """
 
     def __init__(
-        self, config: ProductConfig, backbone: Backbone, table: Sequence[Candidate]
+        self, config: ProductConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(backbone, table)
-        width, hidden = backbone.width, config.hidden
-        self._blind, self._unseen = config.sees == "question", config.unseen
+        super().__init__(config, backbone, classes)
+        width = backbone.width
+        hidden = config.hidden
+        self._blind = config.sees == "question"
+        self._unseen = config.unseen
         self.of_image = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, hidden))
         self.of_question = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, hidden))
         self.fused = nn.Sequential(
@@ -51,15 +53,12 @@ class Product(AnswerAdapter):
     def answer(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         asked = self.question_batch(inputs)
         image = torch.ones_like(asked.image) if self._blind else asked.image
-        v, u = self.of_image(image), self.of_question(asked.question)
+        v = self.of_image(image)
+        u = self.of_question(asked.question)
         said = self.fused(torch.cat([v, u, v * u, (v - u).abs()], dim=1))
         scores = self.log_scale.exp() * l2_normalize(said) @ self._classifier(candidates).T
         return self.given(scores, candidates, self._unseen)
 
     def classifier(self, candidates: ClassIds) -> Tensor:
         """The answers' own texts, one unit row each [candidates, width]: frozen."""
-        return self.backbone.class_features([self.table[place] for place in candidates])
-
-
-def build(config: ProductConfig, backbone: Backbone, table: Sequence[Candidate]) -> Product:
-    return Product(config, backbone, table)
+        return self.class_texts(candidates)

@@ -7,6 +7,7 @@ read there: the start is close to zero-shot, not equal to it. Pictures of held-o
 question; their classes are scored by their own templates, as they are.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -28,33 +29,38 @@ class AnswerPrompt(Adapter):
     starts_as_zeroshot = False
 
     def __init__(
-        self, config: AnswerPromptConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+        self, config: AnswerPromptConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(backbone, table)
-        self.asking = nn.Parameter(_first(backbone, "question:", config.context_length))
-        self.answering = nn.Parameter(_first(backbone, "answer:", config.context_length))
-        self.layout = AnswerPrompts(backbone, table, reserved=2 * config.context_length)
+        found = with_embeddings(backbone, wanted_by=config.title)
+        super().__init__(config, found, classes)
+        self.asking = nn.Parameter(_first(found, "question:", config.context_length))
+        self.answering = nn.Parameter(_first(found, "answer:", config.context_length))
+        self.layout = AnswerPrompts(found, classes, reserved=2 * config.context_length)
 
     def image(self, inputs: Tensor) -> Tensor:
         return unpacked(inputs, self.backbone.width).image
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
+        templates = 1 if self.training else None
+
         def texts(question: Ids) -> Tensor:
-            return self.layout.features(
-                candidates, question, self._encode, templates=1 if self.training else None
-            )
+            return self.layout.features(candidates, question, self._encode, templates=templates)
 
         asked = unpacked(inputs, self.backbone.width)
         return self.backbone.logit_scale * ranked(asked, len(candidates), texts)
 
     def _encode(self, beginning: Ids, rests: Sequence[Ids]) -> Tensor:
-        towers, device, first = self.backbone.towers, self.asking.device, len(self.backbone.prefix)
+        """Features [rests, width] of a question with each of some answers, the learned words before
+        both; a class of a picture has no question and none of these words.
+        """
+        towers = self.backbone.towers
+        device = self.asking.device
         behind, ends = padded(rests, device)
         words = towers.embed(torch.tensor([beginning], dtype=torch.long, device=device))
-        if len(beginning) > first:  # a question is in it
-            words = torch.cat(
-                [words[:, :first], self.asking[None], words[:, first:], self.answering[None]], dim=1
-            )
+        first = len(self.backbone.prefix)
+        if len(beginning) > first:
+            start, question = words[:, :first], words[:, first:]
+            words = torch.cat([start, self.asking[None], question, self.answering[None]], dim=1)
         features: Tensor = towers.text_after(words, towers.embed(behind), ends)[0].float()
         return features
 
@@ -62,12 +68,5 @@ class AnswerPrompt(Adapter):
 def _first(backbone: TowerBackbone, words: str, length: int) -> Tensor:
     """Embeddings [length, token width] of words, repeated until there are enough of them."""
     known = word_embeddings(backbone, words)
-    return known.repeat(-(-length // len(known)), 1)[:length].clone()
-
-
-def build(
-    config: AnswerPromptConfig, backbone: Backbone, table: Sequence[Candidate]
-) -> AnswerPrompt:
-    return AnswerPrompt(
-        config, with_embeddings(backbone, wanted_by="the adapter 'answer_prompt'"), table
-    )
+    times = math.ceil(length / len(known))
+    return known.repeat(times, 1)[:length].clone()

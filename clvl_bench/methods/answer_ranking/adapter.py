@@ -27,11 +27,11 @@ class AnswerRanking(Adapter):
     count: Tensor
 
     def __init__(
-        self, config: RankingConfig, backbone: Backbone, table: Sequence[Candidate]
+        self, config: RankingConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(backbone, table)
+        super().__init__(config, backbone, classes)
         self.learns = "closed_form" if config.remove_prior else "nothing"
-        self.ranking = Ranking(backbone, table)
+        self.ranking = Ranking(backbone, classes)
         if config.remove_prior:
             self.register_buffer("total", torch.zeros(backbone.width, dtype=torch.float64))
             self.register_buffer("count", torch.zeros((), dtype=torch.float64))
@@ -44,13 +44,7 @@ class AnswerRanking(Adapter):
         self.count += len(inputs)
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
-        prior = (
-            (self.total / self.count).float()
-            if self.learns == "closed_form" and self.count
-            else None
-        )
+        prior = None
+        if self.learns == "closed_form" and self.count:
+            prior = (self.total / self.count).float()
         return self.ranking.scores(unpacked(inputs, self.backbone.width), candidates, prior=prior)
-
-
-def build(config: RankingConfig, backbone: Backbone, table: Sequence[Candidate]) -> AnswerRanking:
-    return AnswerRanking(config, backbone, table)

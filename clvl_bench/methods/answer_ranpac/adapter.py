@@ -14,7 +14,7 @@ from torch import Tensor
 from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.questions import unpacked
-from clvl_bench.methods._base.adapter import ClassIds
+from clvl_bench.methods._base.adapter import ClassIds, rows_by_class
 from clvl_bench.methods._base.answer_ranking import Ranking
 from clvl_bench.methods.answer_ranpac.config import AnswerRanPacConfig
 from clvl_bench.methods.ranpac.adapter import RanPac
@@ -27,16 +27,14 @@ class AnswerRanPac(RanPac):
     """
 
     def __init__(
-        self, config: AnswerRanPacConfig, backbone: Backbone, table: Sequence[Candidate]
+        self, config: AnswerRanPacConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(
-            RanPacConfig(
-                random_features=config.random_features, ridge=config.ridge, unseen="never"
-            ),
-            backbone,
-            table,
+        settings = RanPacConfig(
+            random_features=config.random_features, ridge=config.ridge, unseen="never"
         )
-        self.ranking = Ranking(backbone, table)
+        super().__init__(settings, backbone, classes)
+        self.ranking = Ranking(backbone, classes)
+        # The one that RanPAC drew is as wide as an image feature; three are joined here.
         self.projection = torch.randn(3 * backbone.width, config.random_features)
 
     def image(self, inputs: Tensor) -> Tensor:
@@ -46,22 +44,18 @@ class AnswerRanPac(RanPac):
         super().observe(self._together(inputs), targets)
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
-        known = [number for number, place in enumerate(candidates) if place in self.seen_classes]
-        if not known:
+        row_of = rows_by_class(self.seen_classes)
+        columns = [column for column, answer in enumerate(candidates) if answer in row_of]
+        if not columns:
             return self.ranking.scores(unpacked(inputs, self.backbone.width), candidates)
-        columns = [self.seen_classes.index(candidates[number]) for number in known]
+        rows = [row_of[candidates[column]] for column in columns]
         own = inputs.new_full((len(inputs), len(candidates)), -torch.inf)
-        own[:, known] = self.scores(l2_normalize(self._together(inputs)))[:, columns].to(own.dtype)
+        own[:, columns] = self.scores(l2_normalize(self._together(inputs)))[:, rows].to(own.dtype)
         return own
 
     def _together(self, inputs: Tensor) -> Tensor:
         """[batch, 3 width]: the three parts weigh alike."""
         asked = unpacked(inputs.double(), self.backbone.width)
-        v, u = l2_normalize(asked.image), l2_normalize(asked.question)
+        v = l2_normalize(asked.image)
+        u = l2_normalize(asked.question)
         return torch.cat([l2_normalize(v * u), v, u], dim=1)
-
-
-def build(
-    config: AnswerRanPacConfig, backbone: Backbone, table: Sequence[Candidate]
-) -> AnswerRanPac:
-    return AnswerRanPac(config, backbone, table)

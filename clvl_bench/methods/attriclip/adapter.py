@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize, with_embeddings
+from clvl_bench.backbones.base import Backbone, l2_normalize, with_embeddings
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds
 from clvl_bench.methods._base.sentences import Sentences, noise
@@ -32,17 +32,19 @@ class AttriClip(Adapter):
     starts_as_zeroshot = False
 
     def __init__(
-        self, config: AttriClipConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+        self, config: AttriClipConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(backbone, table)
-        self.keys = nn.Parameter(
-            torch.randn(config.bank_size, backbone.width, device=backbone.device) * 0.02
-        )
-        self.prompts = nn.Parameter(noise(backbone, config.bank_size, config.context_length))
-        self._chosen, self._chunk = config.chosen, config.chunk
-        self._key_weight, self._diversity_weight = config.key_weight, config.diversity_weight
-        self.sentences = Sentences(backbone, table, length=config.chosen * config.context_length)
-        self._nameless = Sentences(backbone, [NAMELESS], length=config.context_length)
+        found = with_embeddings(backbone, wanted_by=config.title)
+        super().__init__(config, found, classes)
+        keys = torch.randn(config.bank_size, found.width, device=found.device) * 0.02
+        self.keys = nn.Parameter(keys)
+        self.prompts = nn.Parameter(noise(found, config.bank_size, config.context_length))
+        self._chosen = config.chosen
+        self._chunk = config.chunk
+        self._key_weight = config.key_weight
+        self._diversity_weight = config.diversity_weight
+        self.sentences = Sentences(found, classes, length=config.chosen * config.context_length)
+        self._nameless = Sentences(found, [NAMELESS], length=config.context_length)
 
     def choose(self, images: Tensor) -> Tensor:
         """The keys [batch, chosen] of the largest products with unit images, the largest first."""
@@ -59,14 +61,12 @@ class AttriClip(Adapter):
     def penalty(self, inputs: Tensor) -> Tensor:
         """Keys come near the images that chose them, and prompts say different things."""
         images = l2_normalize(inputs)
-        near = (images[:, None] * l2_normalize(self.keys)[self.choose(images)]).sum(dim=-1).mean()
+        chosen = l2_normalize(self.keys)[self.choose(images)]  # [batch, chosen, width]
+        near = (images[:, None] * chosen).sum(dim=-1).mean()
         loss: Tensor = self._key_weight * (1 - near)
         if len(self.prompts) == 1:
             return loss
+        # Each prompt by itself, as the sentence of the one nameless class, which has the id 0.
         said = self._nameless.features((0,) * len(self.prompts), self.prompts)
         others = ~torch.eye(len(said), dtype=torch.bool, device=said.device)
         return loss + self._diversity_weight * (said @ said.T)[others].abs().mean()
-
-
-def build(config: AttriClipConfig, backbone: Backbone, table: Sequence[Candidate]) -> AttriClip:
-    return AttriClip(config, with_embeddings(backbone, wanted_by="the adapter 'attriclip'"), table)

@@ -20,12 +20,16 @@ class ClipAdapter(Adapter):
     """ratio * A(x) + (1 - ratio) * x with A(x) = ReLU(W2 ReLU(W1 x)).
 
     The start is not zero-shot: at W2 = 0, where it would be, the outer ReLU has no gradient.
+
+    Raises:
+        Mistake: a class has no text.
     """
 
     def __init__(
-        self, config: ClipAdapterConfig, backbone: Backbone, table: Sequence[Candidate]
+        self, config: ClipAdapterConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(backbone, table)
+        found = with_texts(backbone, classes, wanted_by=config.title)
+        super().__init__(config, found, classes)
         self.starts_as_zeroshot = config.ratio == 0
         narrow = max(1, backbone.width // config.reduction)
         self.bottleneck = nn.Sequential(
@@ -41,10 +45,4 @@ class ClipAdapter(Adapter):
         return adapted
 
     def classifier(self, candidates: ClassIds) -> Tensor:
-        return self.backbone.class_features([self.table[place] for place in candidates])
-
-
-def build(config: ClipAdapterConfig, backbone: Backbone, table: Sequence[Candidate]) -> ClipAdapter:
-    return ClipAdapter(
-        config, with_texts(backbone, table, wanted_by="the adapter 'clip_adapter'"), table
-    )
+        return self.class_texts(candidates)

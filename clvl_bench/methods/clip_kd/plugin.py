@@ -67,7 +67,7 @@ class ClipKd(Plugin):
         if not bool(own.any()):
             return
         class_ids = tuple(strategy.experience.classes_in_this_experience)
-        classes = [self.adapter.table[class_id] for class_id in class_ids]
+        classes = [self.adapter.classes[class_id] for class_id in class_ids]
         texts = self.adapter.backbone.class_features(classes, templates=1)
         teacher = l2_normalize(self.teacher(ids[own])).to(strategy.device)
         own = own.to(strategy.device)

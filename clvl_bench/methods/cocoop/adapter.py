@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize, with_embeddings
+from clvl_bench.backbones.base import Backbone, l2_normalize, with_embeddings
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds
 from clvl_bench.methods._base.sentences import Sentences, first_context
@@ -34,20 +34,21 @@ class CoCoOp(Adapter):
     start_templates = 1
 
     def __init__(
-        self, config: CoCoOpConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+        self, config: CoCoOpConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(backbone, table)
+        found = with_embeddings(backbone, wanted_by=config.title)
+        super().__init__(config, found, classes)
         self.starts_as_zeroshot = config.context_init == "template" and config.shift_init == "zero"
-        self.context = nn.Parameter(first_context(config, backbone, table).clone())
-        hidden = max(1, backbone.width // NARROWING)
-        last = nn.Linear(hidden, backbone.token_width)
-        self.shift = nn.Sequential(nn.Linear(backbone.width, hidden), nn.ReLU(), last)
+        self.context = nn.Parameter(first_context(config, found, classes).clone())
+        hidden = max(1, found.width // NARROWING)
+        last = nn.Linear(hidden, found.token_width)
+        self.shift = nn.Sequential(nn.Linear(found.width, hidden), nn.ReLU(), last)
         if config.shift_init == "zero":
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
-        self.shift.to(backbone.device)
+        self.shift.to(found.device)
         self.sentences = Sentences(
-            backbone, table, length=len(self.context), position=config.position
+            found, classes, length=len(self.context), position=config.position
         )
         self._chunk = config.chunk
 
@@ -58,7 +59,3 @@ class CoCoOp(Adapter):
         return self.backbone.logit_scale * self.sentences.cosines(
             images, candidates, contexts, context_of, chunk=self._chunk
         )
-
-
-def build(config: CoCoOpConfig, backbone: Backbone, table: Sequence[Candidate]) -> CoCoOp:
-    return CoCoOp(config, with_embeddings(backbone, wanted_by="the adapter 'cocoop'"), table)

@@ -6,15 +6,11 @@ outweigh old ones by the size of their rows. Differs: the scale is the backbone'
 trained; rows start as class texts and not at random.
 """
 
-from collections.abc import Sequence
-
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone, l2_normalize
-from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.methods._base.adapter import ClassIds
 from clvl_bench.methods._base.heads import Head
-from clvl_bench.methods.cosine.config import CosineConfig
 
 SMALLEST = 1e-12
 """Length below which a row counts as zero: a class without a text starts so."""
@@ -24,11 +20,7 @@ class Cosine(Head):
     """Logits are scale * unit features @ unit weight'."""
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
-        weight = self.rows(candidates, self.weight, self.texts(candidates))
+        weight = self.rows(candidates, self.weight, self.class_texts(candidates))
         length = weight.norm(dim=-1, keepdim=True).clamp(min=SMALLEST)
         scores: Tensor = self.backbone.logit_scale * l2_normalize(inputs) @ (weight / length).T
         return scores
-
-
-def build(config: CosineConfig, backbone: Backbone, table: Sequence[Candidate]) -> Cosine:
-    return Cosine(backbone, table)

@@ -63,7 +63,7 @@ class Distillation(Plugin):
             if config.texts == "student":
                 self._tokens = towers.tokenize(self.reference.captions)
         else:
-            classes = [self.adapter.table[class_id] for class_id in self.reference.classes]
+            classes = [self.adapter.classes[class_id] for class_id in self.reference.classes]
             # One template, as a training step of the towers scores classes; encoded once.
             self._teacher_texts = teacher.texts(classes, templates=1)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, with_embeddings
+from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import ClassIds, State
 from clvl_bench.methods.kgcoop.config import KgCoOpConfig
@@ -24,15 +24,15 @@ class KgCoOp(Prompt):
     """
 
     def __init__(
-        self, config: KgCoOpConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+        self, config: KgCoOpConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(config, backbone, table)
+        super().__init__(config, backbone, classes)
         self.weight = config.anchor_weight
         self.seen: ClassIds = ()
         self._learned = torch.empty(0)
 
-    def begin(self, classes: ClassIds) -> None:
-        self.seen = tuple(dict.fromkeys((*self.seen, *classes)))
+    def begin(self, class_ids: ClassIds) -> None:
+        self.seen = tuple(dict.fromkeys((*self.seen, *class_ids)))
 
     def classifier(self, candidates: ClassIds) -> Tensor:
         """While training, all seen classes go through the text tower at once: the penalty needs
@@ -41,13 +41,12 @@ class KgCoOp(Prompt):
         if not self.training or not set(candidates) <= set(self.seen):
             return super().classifier(candidates)
         self._learned = super().classifier(self.seen)
-        return self._learned[[self.seen.index(place) for place in candidates]]
+        return self._learned[[self.seen.index(class_id) for class_id in candidates]]
 
     def penalty(self, inputs: Tensor) -> Tensor:
-        anchors = self.backbone.class_features(
-            [self.table[place] for place in self.seen], templates=1
-        )
-        return self.weight * (1 - (self._learned * anchors).sum(dim=-1)).mean()
+        anchors = self.class_texts(self.seen, templates=1)
+        cosines = (self._learned * anchors).sum(dim=-1)
+        return self.weight * (1 - cosines).mean()
 
     def state(self) -> State:
         return {"seen": list(self.seen), **super().state()}
@@ -55,7 +54,3 @@ class KgCoOp(Prompt):
     def load(self, state: State) -> None:
         self.seen = tuple(state["seen"])
         super().load({name: value for name, value in state.items() if name != "seen"})
-
-
-def build(config: KgCoOpConfig, backbone: Backbone, table: Sequence[Candidate]) -> KgCoOp:
-    return KgCoOp(config, with_embeddings(backbone, wanted_by="the adapter 'kgcoop'"), table)

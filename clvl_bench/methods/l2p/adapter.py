@@ -3,7 +3,7 @@
 Wang et al. 2022, Learning to prompt for continual learning (arXiv:2112.08654), in the form of the
 CODA-Prompt repository ("L2P++"): prefixes instead of tokens. Differs from that code: its key loss
 indexes [batch, batch, selected], every sample's keys against every other's queries; here a sample's
-own. See `prefix` for what all three methods share.
+own. See `_base/prefixes.py` for what all three methods share.
 """
 
 from collections.abc import Sequence
@@ -20,28 +20,30 @@ from clvl_bench.methods.l2p.config import L2PConfig
 class L2P(PrefixTuned):
     """`prompts` [layers, pool, length, tower width] and `keys` [pool, width]."""
 
-    def __init__(self, config: L2PConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
-        super().__init__(backbone, table, wanted_by="the adapter 'l2p'")
+    def __init__(self, config: L2PConfig, backbone: Backbone, classes: Sequence[Candidate]) -> None:
+        super().__init__(config, backbone, classes)
         depth = min(config.depth, self.layers)
         self.prompts = self.start(
             depth, config.pool_size, config.length, self.tower_width, init=config.init
         )
         self.prompts.requires_grad_(not config.frozen)
         self.keys = self.start(config.pool_size, backbone.width, init=config.init)
-        self._selected, self._key_weight = config.selected, config.key_weight
+        self._selected = config.selected
+        self._key_weight = config.key_weight
 
     def nearest(self, queries: Tensor) -> tuple[Tensor, Tensor]:
-        """Cosines of the selected keys with unit queries, and their places in the pool, both
+        """Cosines of the selected keys with unit queries, and their rows in the pool, both
         [batch, selected].
         """
-        cosines, places = (queries @ l2_normalize(self.keys).T).topk(self._selected, dim=1)
-        return cosines, places
+        cosines, rows = (queries @ l2_normalize(self.keys).T).topk(self._selected, dim=1)
+        return cosines, rows
 
     def prefixes(self, queries: Tensor) -> dict[int, Tensor]:
-        _, places = self.nearest(queries)
+        _, rows = self.nearest(queries)
         found = {}
         for layer, pool in enumerate(self.prompts):
-            keys, values = pool[places].chunk(2, dim=2)
+            # Half of each prompt are keys, half values: the keys of all selected ones go together.
+            keys, values = pool[rows].chunk(2, dim=2)
             found[layer] = torch.cat([keys.flatten(1, 2), values.flatten(1, 2)], dim=1)
         return found
 
@@ -51,7 +53,3 @@ class L2P(PrefixTuned):
         """
         cosines, _ = self.nearest(self.queries(inputs))
         return self._key_weight * (1 - cosines).sum(dim=1).mean()
-
-
-def build(config: L2PConfig, backbone: Backbone, table: Sequence[Candidate]) -> L2P:
-    return L2P(config, backbone, table)

@@ -25,21 +25,18 @@ class Linear(Head):
 
     bias: nn.Parameter
 
-    def __init__(self, backbone: Backbone, table: Sequence[Candidate]) -> None:
-        super().__init__(backbone, table)
+    def __init__(
+        self, config: LinearConfig, backbone: Backbone, classes: Sequence[Candidate]
+    ) -> None:
+        super().__init__(config, backbone, classes)
         self.bias = nn.Parameter(torch.zeros(0))
 
-    def grow(self, classes: ClassIds) -> None:
-        super().grow(classes)
-        self.bias = nn.Parameter(
-            torch.cat([self.bias.data, self.bias.data.new_zeros(len(classes))])
-        )
+    def grow(self, class_ids: ClassIds) -> None:
+        super().grow(class_ids)
+        bias = self.bias.data
+        self.bias = nn.Parameter(torch.cat([bias, bias.new_zeros(len(class_ids))]))
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
-        weight = self.rows(candidates, self.weight, self.texts(candidates))
+        weight = self.rows(candidates, self.weight, self.class_texts(candidates))
         bias = self.rows(candidates, self.bias, inputs.new_zeros(len(candidates)))
         return self.backbone.logit_scale * l2_normalize(inputs) @ weight.T + bias
-
-
-def build(config: LinearConfig, backbone: Backbone, table: Sequence[Candidate]) -> Linear:
-    return Linear(backbone, table)

@@ -29,27 +29,28 @@ class Lora(TrainedTowers):
     def __init__(
         self,
         config: LoraConfig,
-        backbone: TowerBackbone,
-        table: Sequence[Candidate],
+        backbone: Backbone,
+        classes: Sequence[Candidate],
         *,
         share_weights: bool = True,
     ) -> None:
-        super().__init__(backbone, table, share_weights=share_weights)
+        found = with_towers(backbone, wanted_by=config.title)
+        super().__init__(config, found, classes, share_weights=share_weights)
         self._settings = {
-            "r": config.rank, "lora_alpha": config.alpha, "lora_dropout": config.dropout,
-            "target_modules": _targets(config, backbone),
-        }  # fmt: skip
+            "r": config.rank,
+            "lora_alpha": config.alpha,
+            "lora_dropout": config.dropout,
+            "target_modules": _targets(config, found),
+        }
         self.add_update("default")
 
     def add_update(self, name: str) -> None:
         """One more update of that name beside each projection."""
+        settings = PeftLoraConfig(**self._settings)
         with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", "Already found a `peft_config`"
-            )  # several updates are what is wanted
-            inject_adapter_in_model(
-                PeftLoraConfig(**self._settings), self.towers, adapter_name=name
-            )
+            # peft warns of a second update beside the first, which is what is wanted.
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")
+            inject_adapter_in_model(settings, self.towers, adapter_name=name)
 
     @property
     def projections(self) -> list[Any]:
@@ -65,6 +66,7 @@ class Lora(TrainedTowers):
         self.forget_classifiers()
 
     def _updates(self) -> dict[str, Tensor]:
+        """What is learned, by name. These are not copies: to write into them is to load."""
         return {
             name: parameter.detach()
             for name, parameter in self.named_parameters()
@@ -77,19 +79,14 @@ def _targets(config: LoraConfig, backbone: TowerBackbone) -> str:
     whatever was asked for.)
     """
     known = backbone.towers.query_and_value
-    wanted: tuple[Literal["image", "text"], ...] = (
-        ("image", "text") if config.towers == "both" else (config.towers,)
-    )
+    wanted: tuple[Literal["image", "text"], ...] = ("image", "text")
+    if config.towers != "both":
+        wanted = (config.towers,)
     for tower in wanted:
         if tower not in known:
+            allowed = " or ".join(known) or "none; use another adapter"
             raise Mistake(
                 f"the adapter 'lora' needs query and value projections, and the {tower} tower of "
-                f"{backbone.name} has none of "
-                f"its own; allowed there: adapter.towers = "
-                f"{' or '.join(known) or 'none; use another adapter'}"
+                f"{backbone.name} has none of its own; allowed there: adapter.towers = {allowed}"
             )
     return "|".join(known[tower] for tower in wanted)
-
-
-def build(config: LoraConfig, backbone: Backbone, table: Sequence[Candidate]) -> Lora:
-    return Lora(config, with_towers(backbone, wanted_by="the adapter 'lora'"), table)

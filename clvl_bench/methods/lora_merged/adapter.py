@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, with_towers
+from clvl_bench.backbones.base import Backbone
 from clvl_bench.core.rng import keyed
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import State
@@ -25,12 +25,13 @@ class LoraMerged(Lora):
     """
 
     def __init__(
-        self, config: LoraMergedConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+        self, config: LoraMergedConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(config, backbone, table, share_weights=False)
+        super().__init__(config, backbone, classes, share_weights=False)
         self._share = config.share
         self._start = int(torch.randint(2**31, ()))
         self._merged = 0
+        # A buffer takes the parameter's name: what merges is kept, but no gradient moves it.
         for projection in self.projections:
             base = projection.get_base_layer()
             weight = base.weight.detach()
@@ -43,9 +44,8 @@ class LoraMerged(Lora):
         self._merged += 1
         with keyed("fresh update", self._start, self._merged):
             for projection in self.projections:
-                projection.get_base_layer().weight += self._share * projection.get_delta_weight(
-                    "default"
-                )
+                update = projection.get_delta_weight("default")
+                projection.get_base_layer().weight += self._share * update
                 projection.reset_lora_parameters("default", init_lora_weights=True)
         self.forget_classifiers()
 
@@ -63,7 +63,3 @@ class LoraMerged(Lora):
             if name.endswith("base_layer.weight")
         }
         return {**super()._updates(), **merged}
-
-
-def build(config: LoraMergedConfig, backbone: Backbone, table: Sequence[Candidate]) -> LoraMerged:
-    return LoraMerged(config, with_towers(backbone, wanted_by="the adapter 'lora_merged'"), table)

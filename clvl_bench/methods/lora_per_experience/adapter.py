@@ -6,8 +6,9 @@ updates share the frozen weights below them.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
-from clvl_bench.backbones.base import Backbone, with_towers
+from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.per_experience import PerExperience
 from clvl_bench.methods._base.selector import FrozenFeatures
@@ -15,12 +16,19 @@ from clvl_bench.methods.lora.adapter import Lora
 from clvl_bench.methods.lora_per_experience.config import LoraPerExperienceConfig
 
 
-def build(
-    config: LoraPerExperienceConfig, backbone: Backbone, table: Sequence[Candidate]
-) -> PerExperience:
-    name = "the adapter 'lora_per_experience'"
-    towers = with_towers(backbone, wanted_by=name)
-    features = FrozenFeatures(backbone, pixels=True, wanted_by=name)
-    return PerExperience(
-        config, backbone, table, member=lambda: Lora(config, towers, table), features=features
-    )
+class LoraPerExperience(PerExperience):
+    """A low-rank update of its own for each experience."""
+
+    def __init__(
+        self,
+        config: LoraPerExperienceConfig,
+        backbone: Backbone,
+        classes: Sequence[Candidate],
+    ) -> None:
+        super().__init__(
+            config,
+            backbone,
+            classes,
+            member=partial(Lora, config, backbone, classes),
+            features=FrozenFeatures(backbone, pixels=True, wanted_by=config.title),
+        )

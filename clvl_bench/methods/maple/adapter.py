@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone
-from clvl_bench.backbones.layers import Insert, LayeredTowers, with_layers
+from clvl_bench.backbones.base import Backbone
+from clvl_bench.backbones.layers import Insert, with_layers
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds
 from clvl_bench.methods._base.sentences import (
@@ -33,20 +33,20 @@ class DeepPrompts(Insert):
     """Prompts [depth, length, tower width] of one tower.
 
     Args:
-        at: the place of their first token; None: they stand behind all others, where `first` puts
+        at: where their first token stands; None: they stand behind all others, where `first` puts
             them.
     """
 
     def __init__(self, prompts: Tensor, *, at: int | None) -> None:
-        self._prompts, self._at = prompts, at
+        self._prompts = prompts
+        self._at = at
 
     def first(self, hidden: Tensor) -> Tensor:
         return torch.cat([hidden, self._prompts[0].expand(len(hidden), -1, -1)], dim=1)
 
     def before(self, layer: int, hidden: Tensor) -> Tensor:
-        if (
-            not 0 < layer < len(self._prompts)
-        ):  # later layers leave alone what the prompts have become
+        # Later layers leave alone what the prompts have become.
+        if not 0 < layer < len(self._prompts):
             return hidden
         length = self._prompts.shape[1]
         start = hidden.shape[1] - length if self._at is None else self._at
@@ -66,39 +66,39 @@ class Maple(Adapter):
     def __init__(
         self,
         config: MapleConfig,
-        backbone: TowerBackbone,
-        towers: LayeredTowers,
-        table: Sequence[Candidate],
+        backbone: Backbone,
+        classes: Sequence[Candidate],
     ) -> None:
-        super().__init__(backbone, table)
+        found, towers = with_layers(backbone, wanted_by=config.title)
+        super().__init__(config, found, classes)
+        kept: tuple[int, ...] = ()
         if config.context_init == "template":
-            start, kept = (
-                first_context(PromptConfig(), backbone, table),
-                word_ids(backbone, first_words(table)),
-            )
+            start = first_context(PromptConfig(), found, classes)
+            kept = word_ids(found, first_words(classes))
         else:
-            start, kept = noise(backbone, config.context_length), ()
+            start = noise(found, config.context_length)
         length = min(config.context_length, len(start))
         self.context = nn.Parameter(start[:length].clone())
         self._sentences = Sentences(
-            backbone, table, length=length, kept=kept[length:], text=self._encode
+            found, classes, length=length, kept=kept[length:], text=self._encode
         )
         self.starts_as_zeroshot = (
             not config.coupled and config.depth == 1 and config.context_init == "template"
         )
-        depth = min(
-            config.depth, max(towers.text_layers, towers.image_layers if config.coupled else 0)
-        )
-        self.deep = nn.Parameter(noise(backbone, depth - 1, length))
-        self.couplings = nn.ModuleList(
-            nn.Linear(backbone.token_width, towers.image_width)
+        layers = towers.text_layers
+        if config.coupled:
+            layers = max(layers, towers.image_layers)
+        depth = min(config.depth, layers)
+        self.deep = nn.Parameter(noise(found, depth - 1, length))
+        couplings = [
+            nn.Linear(found.token_width, towers.image_width)
             for _ in range(depth if config.coupled else 0)
-        ).to(backbone.device)
-        self._frozen, self._image, self._text = (
-            backbone.image_features,
-            towers.image_through,
-            towers.text_through,
-        )
+        ]
+        self.couplings = nn.ModuleList(couplings).to(found.device)
+        # Bound methods: the frozen towers must not become a part of the module.
+        self._frozen = found.image_features
+        self._image = towers.image_through
+        self._text = towers.text_through
 
     def classifier(self, candidates: ClassIds) -> Tensor:
         return self._sentences.features(candidates, self.context)
@@ -107,17 +107,10 @@ class Maple(Adapter):
         if not len(self.couplings):
             return self._frozen(inputs)
         prompts = torch.cat([self.context[None], self.deep])
-        coupled = [
-            coupling(prompt) for coupling, prompt in zip(self.couplings, prompts, strict=True)
-        ]
-        return self._image(inputs, DeepPrompts(torch.stack(coupled), at=None))
+        pairs = zip(self.couplings, prompts, strict=True)
+        coupled = torch.stack([coupling(prompt) for coupling, prompt in pairs])
+        return self._image(inputs, DeepPrompts(coupled, at=None))
 
     def _encode(self, embeddings: Tensor, ends: Tensor) -> Tensor:
-        return self._text(
-            embeddings, ends, DeepPrompts(torch.cat([self.context[None], self.deep]), at=1)
-        )
-
-
-def build(config: MapleConfig, backbone: Backbone, table: Sequence[Candidate]) -> Maple:
-    found, towers = with_layers(backbone, wanted_by="the adapter 'maple'")
-    return Maple(config, found, towers, table)
+        prompts = torch.cat([self.context[None], self.deep])
+        return self._text(embeddings, ends, DeepPrompts(prompts, at=1))

@@ -24,13 +24,14 @@ class Ncm(Analytic):
     sums: Tensor
     counts: Tensor
 
-    def __init__(self, config: NcmConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
-        super().__init__(backbone, table, unseen=config.unseen)
+    def __init__(self, config: NcmConfig, backbone: Backbone, classes: Sequence[Candidate]) -> None:
+        super().__init__(config, backbone, classes, unseen=config.unseen)
         self.register_buffer("sums", torch.zeros(0, backbone.width, dtype=torch.float64))
         self.register_buffer("counts", torch.zeros(0, dtype=torch.float64))
 
-    def grow(self, classes: int) -> None:
-        self.sums, self.counts = grown(self.sums, classes), grown(self.counts, classes)
+    def grow(self, count: int) -> None:
+        self.sums = grown(self.sums, count)
+        self.counts = grown(self.counts, count)
 
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
         self.sums.index_add_(0, labels, features)
@@ -43,7 +44,3 @@ class Ncm(Analytic):
         """x' m - m' m / 2 is largest for the mean m nearest to x."""
         means = (self.sums / self.counts[:, None]).T
         return torch.cat([means, -0.5 * means.square().sum(dim=0, keepdim=True)])
-
-
-def build(config: NcmConfig, backbone: Backbone, table: Sequence[Candidate]) -> Ncm:
-    return Ncm(config, backbone, table)

@@ -4,14 +4,9 @@ Radford et al. 2021 (arXiv:2103.00020); as a continual baseline: Thengane et al.
 Continual-CLIP (arXiv:2210.03114).
 """
 
-from collections.abc import Sequence
-
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone
-from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds
-from clvl_bench.methods.none.config import NoneConfig
 
 
 class ZeroShot(Adapter):
@@ -20,8 +15,4 @@ class ZeroShot(Adapter):
     learns = "nothing"
 
     def classifier(self, candidates: ClassIds) -> Tensor:
-        return self.backbone.class_features([self.table[place] for place in candidates])
-
-
-def build(config: NoneConfig, backbone: Backbone, table: Sequence[Candidate]) -> ZeroShot:
-    return ZeroShot(backbone, table)
+        return self.class_texts(candidates)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, with_towers
+from clvl_bench.backbones.base import Backbone
 from clvl_bench.core.rng import keyed
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import ClassIds, State
@@ -27,15 +27,15 @@ class OLora(Lora):
     """
 
     def __init__(
-        self, config: OLoraConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+        self, config: OLoraConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(config, backbone, table)
+        super().__init__(config, backbone, classes)
         self._weight = config.orthogonality
         self._start = int(torch.randint(2**31, ()))
         self._names = ["default"]
         self._begun = 0
 
-    def begin(self, classes: ClassIds) -> None:
+    def begin(self, class_ids: ClassIds) -> None:
         if self._begun:  # the first has been there from the start
             self._add()
         self._begun += 1
@@ -45,11 +45,12 @@ class OLora(Lora):
         *past, last = self._names
         if not past:
             return None
-        overlaps = [
-            (projection.lora_A[name].weight.detach() @ projection.lora_A[last].weight.T).abs().sum()
-            for projection in self.projections
-            for name in past
-        ]
+        overlaps = []
+        for projection in self.projections:
+            new = projection.lora_A[last].weight
+            for name in past:
+                earlier = projection.lora_A[name].weight.detach()
+                overlaps.append((earlier @ new.T).abs().sum())
         return self._weight * torch.stack(overlaps).sum()
 
     def state(self) -> State:
@@ -71,7 +72,3 @@ class OLora(Lora):
                 projection.lora_A[name].requires_grad_(False)
                 projection.lora_B[name].requires_grad_(False)
         self.train(self.training)  # what is new begins in training mode
-
-
-def build(config: OLoraConfig, backbone: Backbone, table: Sequence[Candidate]) -> OLora:
-    return OLora(config, with_towers(backbone, wanted_by="the adapter 'olora'"), table)

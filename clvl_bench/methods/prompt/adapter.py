@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, with_embeddings
+from clvl_bench.backbones.base import Backbone, with_embeddings
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds
 from clvl_bench.methods._base.sentences import Sentences, first_context
@@ -23,25 +23,24 @@ class Prompt(Adapter):
     words.
 
     A random start is not zero-shot: the published context of noise says nothing yet.
+
+    Raises:
+        Mistake: the text tower does not read embeddings, or reads fewer tokens than a sentence has.
     """
 
     start_templates = 1
 
     def __init__(
-        self, config: PromptConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+        self, config: PromptConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(backbone, table)
+        found = with_embeddings(backbone, wanted_by=config.title)
+        super().__init__(config, found, classes)
         self.starts_as_zeroshot = config.context_init == "template"
-        start = first_context(config, backbone, table)
-        self.context = nn.Parameter(
-            start.expand(len(table), -1, -1).clone() if config.class_specific else start.clone()
-        )
-        self.sentences = Sentences(backbone, table, length=len(start), position=config.position)
+        start = first_context(config, found, classes)
+        shared_or_own = start.expand(len(classes), -1, -1) if config.class_specific else start
+        self.context = nn.Parameter(shared_or_own.clone())
+        self.sentences = Sentences(found, classes, length=len(start), position=config.position)
 
     def classifier(self, candidates: ClassIds) -> Tensor:
         context = self.context if self.context.ndim == 2 else self.context[list(candidates)]
         return self.sentences.features(candidates, context)
-
-
-def build(config: PromptConfig, backbone: Backbone, table: Sequence[Candidate]) -> Prompt:
-    return Prompt(config, with_embeddings(backbone, wanted_by="the adapter 'prompt'"), table)

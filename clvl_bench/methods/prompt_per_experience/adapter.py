@@ -6,8 +6,9 @@ arXiv:2207.12819). Published for domains; here an experience may as well be a se
 """
 
 from collections.abc import Sequence
+from functools import partial
 
-from clvl_bench.backbones.base import Backbone, with_embeddings
+from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.per_experience import PerExperience
 from clvl_bench.methods._base.selector import FrozenFeatures
@@ -15,12 +16,19 @@ from clvl_bench.methods.prompt.adapter import Prompt
 from clvl_bench.methods.prompt_per_experience.config import PromptPerExperienceConfig
 
 
-def build(
-    config: PromptPerExperienceConfig, backbone: Backbone, table: Sequence[Candidate]
-) -> PerExperience:
-    name = "the adapter 'prompt_per_experience'"
-    towers = with_embeddings(backbone, wanted_by=name)
-    features = FrozenFeatures(backbone, pixels=False, wanted_by=name)
-    return PerExperience(
-        config, backbone, table, member=lambda: Prompt(config, towers, table), features=features
-    )
+class PromptPerExperience(PerExperience):
+    """A context of its own for each experience."""
+
+    def __init__(
+        self,
+        config: PromptPerExperienceConfig,
+        backbone: Backbone,
+        classes: Sequence[Candidate],
+    ) -> None:
+        super().__init__(
+            config,
+            backbone,
+            classes,
+            member=partial(Prompt, config, backbone, classes),
+            features=FrozenFeatures(backbone, pixels=False, wanted_by=config.title),
+        )

@@ -22,18 +22,19 @@ from clvl_bench.methods.rail.config import RailConfig
 class Rail(RandomRidge):
     """R is uniform in +-1 / sqrt(width), torch's start of a linear layer; lambda and the fusion are
     fixed.
+
+    Raises:
+        Mistake: classes without text, and a share for them.
     """
 
-    def __init__(self, config: RailConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
+    def __init__(
+        self, config: RailConfig, backbone: Backbone, classes: Sequence[Candidate]
+    ) -> None:
+        refuse_without_texts(backbone, classes, config.fusion)
         bound = backbone.width**-0.5
         projection = torch.empty(backbone.width, config.random_features).uniform_(-bound, bound)
-        super().__init__(backbone, table, projection=projection, ridge=config.ridge)
+        super().__init__(config, backbone, classes, projection=projection, ridge=config.ridge)
         self._fusion = config.fusion
 
     def combined(self, own: Tensor, zeroshot: Tensor) -> Tensor:
         return fused(own, zeroshot, self._fusion)
-
-
-def build(config: RailConfig, backbone: Backbone, table: Sequence[Candidate]) -> Rail:
-    refuse_without_texts(backbone, table, config.fusion)
-    return Rail(config, backbone, table)

@@ -21,34 +21,34 @@ from clvl_bench.methods.rail_dual.config import RailDualConfig
 
 
 class RailDual(Analytic):
-    """Unit features [n, width] and their places in `learned` [n]; weights (K + lambda I)^-1 Y with
-    one-hot Y.
+    """Unit features [n, width] and the rows of their classes in `seen_classes` [n]; weights (K +
+    lambda I)^-1 Y with one-hot Y.
+
+    Raises:
+        Mistake: classes without text, and a share for them.
     """
 
     features: Tensor
     labels: Tensor
 
     def __init__(
-        self, config: RailDualConfig, backbone: Backbone, table: Sequence[Candidate]
+        self, config: RailDualConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(backbone, table)
-        self._kernel, self._gamma, self._ridge, self._fusion = (
-            config.kernel,
-            config.gamma,
-            config.ridge,
-            config.fusion,
-        )
+        refuse_without_texts(backbone, classes, config.fusion)
+        super().__init__(config, backbone, classes)
+        self._kernel = config.kernel
+        self._gamma = config.gamma
+        self._ridge = config.ridge
+        self._fusion = config.fusion
         self.register_buffer("features", torch.zeros(0, backbone.width, dtype=torch.float64))
         self.register_buffer("labels", torch.zeros(0, dtype=torch.long))
 
-    def grow(self, classes: int) -> None:
+    def grow(self, count: int) -> None:
         """Nothing: a class is a column of Y, which is made when it is needed."""
 
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
-        self.features, self.labels = (
-            torch.cat([self.features, features]),
-            torch.cat([self.labels, labels]),
-        )
+        self.features = torch.cat([self.features, features])
+        self.labels = torch.cat([self.labels, labels])
 
     def expand(self, features: Tensor) -> Tensor:
         """Kernel values [batch, n]: exp(-gamma |x - z|^2), or x' z."""
@@ -67,8 +67,3 @@ class RailDual(Analytic):
 
     def kept_samples(self) -> int:
         return len(self.labels)
-
-
-def build(config: RailDualConfig, backbone: Backbone, table: Sequence[Candidate]) -> RailDual:
-    refuse_without_texts(backbone, table, config.fusion)
-    return RailDual(config, backbone, table)

@@ -24,27 +24,34 @@ class RanPac(RandomRidge):
     """R is standard normal; lambda is chosen anew when an experience ends, unless it is fixed."""
 
     def __init__(
-        self, config: RanPacConfig, backbone: Backbone, table: Sequence[Candidate]
+        self, config: RanPacConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
         projection = torch.randn(backbone.width, config.random_features)
         super().__init__(
-            backbone, table, projection=projection, ridge=config.ridge or 1.0, unseen=config.unseen
+            config,
+            backbone,
+            classes,
+            projection=projection,
+            ridge=config.ridge or 1.0,
+            unseen=config.unseen,
         )
         self._fixed_ridge = config.ridge
-        self._experience: list[
-            tuple[Tensor, Tensor]
-        ] = []  # until the experience ends: to choose lambda on
+        # All batches of the experience in hand, to choose lambda on when it ends.
+        self._features: list[Tensor] = []
+        self._labels: list[Tensor] = []
 
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
         super().accumulate(features, labels)
         if self._fixed_ridge is None:
-            self._experience.append((features, labels))
+            self._features.append(features)
+            self._labels.append(labels)
 
     def end(self) -> None:
-        if self._experience:
-            features, labels = (torch.cat(column) for column in zip(*self._experience, strict=True))
-            self.ridge.fill_(self._chosen(features, labels))
-        self._experience.clear()
+        if self._features:
+            chosen = self._chosen(torch.cat(self._features), torch.cat(self._labels))
+            self.ridge.fill_(chosen)
+        self._features.clear()
+        self._labels.clear()
         super().end()
 
     def _chosen(self, features: Tensor, labels: Tensor) -> float:
@@ -55,24 +62,21 @@ class RanPac(RandomRidge):
         if fitted == len(features):
             return float(self.ridge)
         expanded = self.expand(features)
-        fit, judge = expanded[:fitted], expanded[fitted:]
+        fit = expanded[:fitted]
+        judge = expanded[fitted:]
         targets = torch.nn.functional.one_hot(labels, len(self.seen_classes)).double()
         # One factorisation serves all lambdas, of the smaller side: samples x samples or features x
         # features.
         if fitted <= fit.shape[1]:
             values, vectors = torch.linalg.eigh(fit @ fit.T)
-            left, right = judge @ fit.T @ vectors, vectors.T @ targets[:fitted]
+            left = judge @ fit.T @ vectors
+            right = vectors.T @ targets[:fitted]
         else:
             values, vectors = torch.linalg.eigh(fit.T @ fit)
-            left, right = judge @ vectors, vectors.T @ (fit.T @ targets[:fitted])
-        errors = [
-            float(
-                ((left / (values.clamp(min=0) + ridge)) @ right - targets[fitted:]).square().mean()
-            )
-            for ridge in RIDGES
-        ]
+            left = judge @ vectors
+            right = vectors.T @ (fit.T @ targets[:fitted])
+        errors = []
+        for ridge in RIDGES:
+            predicted = (left / (values.clamp(min=0) + ridge)) @ right
+            errors.append(float((predicted - targets[fitted:]).square().mean()))
         return RIDGES[errors.index(min(errors))]
-
-
-def build(config: RanPacConfig, backbone: Backbone, table: Sequence[Candidate]) -> RanPac:
-    return RanPac(config, backbone, table)

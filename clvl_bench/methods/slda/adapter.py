@@ -29,8 +29,10 @@ class Slda(Analytic):
     counts: Tensor
     scatter: Tensor
 
-    def __init__(self, config: SldaConfig, backbone: Backbone, table: Sequence[Candidate]) -> None:
-        super().__init__(backbone, table, unseen=config.unseen)
+    def __init__(
+        self, config: SldaConfig, backbone: Backbone, classes: Sequence[Candidate]
+    ) -> None:
+        super().__init__(config, backbone, classes, unseen=config.unseen)
         self._shrinkage = config.shrinkage
         self._form = config.form
         self.register_buffer("means", torch.zeros(0, backbone.width, dtype=torch.float64))
@@ -39,37 +41,38 @@ class Slda(Analytic):
             "scatter", torch.zeros(backbone.width, backbone.width, dtype=torch.float64)
         )
 
-    def grow(self, classes: int) -> None:
-        self.means, self.counts = grown(self.means, classes), grown(self.counts, classes)
+    def grow(self, count: int) -> None:
+        self.means = grown(self.means, count)
+        self.counts = grown(self.counts, count)
 
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
         if self._form == "exact":
-            for place in labels.unique().tolist():
-                self._join(place, features[labels == place])
+            for row in labels.unique().tolist():
+                self._join(row, features[labels == row])
         else:
-            for place, feature in zip(labels.tolist(), features, strict=True):
-                self._recur(place, feature)
+            for row, feature in zip(labels.tolist(), features, strict=True):
+                self._recur(row, feature)
 
-    def _join(self, place: int, new: Tensor) -> None:
+    def _join(self, row: int, new: Tensor) -> None:
         """Chan, Golub & LeVeque 1983: means and scatter of two sets together, from those of
         each.
         """
-        count, mean = self.counts[place], new.mean(dim=0)
-        away = mean - self.means[place]
+        count = self.counts[row]
+        mean = new.mean(dim=0)
+        away = mean - self.means[row]
         centred = new - mean
-        self.scatter += centred.T @ centred + count * len(new) / (count + len(new)) * torch.outer(
-            away, away
-        )
-        self.means[place] += away * len(new) / (count + len(new))
-        self.counts[place] += len(new)
+        between = count * len(new) / (count + len(new)) * torch.outer(away, away)
+        self.scatter += centred.T @ centred + between
+        self.means[row] += away * len(new) / (count + len(new))
+        self.counts[row] += len(new)
 
-    def _recur(self, place: int, new: Tensor) -> None:
+    def _recur(self, row: int, new: Tensor) -> None:
         """The released code's update by one sample [width], N being all samples so far."""
         total = self.counts.sum()
-        away = new - self.means[place]
+        away = new - self.means[row]
         self.scatter.addr_(away, away * total / (total + 1))
-        self.means[place] += away / (self.counts[place] + 1)
-        self.counts[place] += 1
+        self.means[row] += away / (self.counts[row] + 1)
+        self.counts[row] += 1
 
     def covariance(self) -> Tensor:
         """Pooled covariance within classes [width, width], divided by the number of samples."""
@@ -86,7 +89,3 @@ class Slda(Analytic):
         shrunken = (1 - self._shrinkage) * self.covariance() + self._shrinkage * identity
         weights = torch.linalg.solve(shrunken, self.means.T)  # [width, learned]
         return torch.cat([weights, -0.5 * (self.means.T * weights).sum(dim=0, keepdim=True)])
-
-
-def build(config: SldaConfig, backbone: Backbone, table: Sequence[Candidate]) -> Slda:
-    return Slda(config, backbone, table)

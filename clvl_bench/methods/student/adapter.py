@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, Towers, l2_normalize, with_towers
+from clvl_bench.backbones.base import Backbone, Towers, l2_normalize, with_towers
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
@@ -36,45 +36,44 @@ class Student(Adapter):
     starts_as_zeroshot = False
 
     def __init__(
-        self, config: StudentConfig, backbone: TowerBackbone, table: Sequence[Candidate]
+        self, config: StudentConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
-        super().__init__(backbone, table)
-        self.teacher, self.fusion = backbone, config.fusion
+        found = with_towers(backbone, wanted_by=config.title)
+        super().__init__(config, found, classes)
+        self.teacher = found
+        self.fusion = config.fusion
         self.seen_classes: ClassIds = ()
         self.tower: nn.Module
         if config.tower == "convolutional":
-            mean, std = backbone.preprocessing.mean, backbone.preprocessing.std
-            self.tower = Convolutional(config.width, backbone.width, mean=mean, std=std).to(
-                backbone.device
+            tower = Convolutional(
+                config.width,
+                found.width,
+                mean=found.preprocessing.mean,
+                std=found.preprocessing.std,
             )
+            self.tower = tower.to(found.device)
         else:
-            self.tower = Inherited(backbone.towers, config.layers, name=backbone.name)
+            self.tower = Inherited(found.towers, config.layers, name=found.name)
 
-    def begin(self, classes: ClassIds) -> None:
-        self.seen_classes = tuple(dict.fromkeys((*self.seen_classes, *classes)))
+    def begin(self, class_ids: ClassIds) -> None:
+        self.seen_classes = tuple(dict.fromkeys((*self.seen_classes, *class_ids)))
 
     def image(self, inputs: Tensor) -> Tensor:
         features: Tensor = self.tower(inputs)
         return features
 
     def classifier(self, candidates: ClassIds) -> Tensor:
-        return self.backbone.class_features(
-            [self.table[place] for place in candidates], templates=1 if self.training else None
-        )
+        return self.class_texts(candidates, templates=1 if self.training else None)
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
         own = super().logits(inputs, candidates)
         if self.training or not self.fusion:
             return own
-        teacher = (
-            self.backbone.logit_scale
-            * l2_normalize(self.teacher.image_features(inputs))
-            @ self._classifier(candidates).T
-        )
-        known = torch.tensor(
-            [place in self.seen_classes for place in candidates], device=own.device
-        )
-        return torch.where(known, (1 - self.fusion) * own + self.fusion * teacher, teacher)
+        images = l2_normalize(self.teacher.image_features(inputs))
+        teacher = self.backbone.logit_scale * images @ self._classifier(candidates).T
+        seen = [class_id in self.seen_classes for class_id in candidates]
+        both = (1 - self.fusion) * own + self.fusion * teacher
+        return torch.where(torch.tensor(seen, device=own.device), both, teacher)
 
     def state(self) -> State:
         return {"learned": list(self.seen_classes), **super().state()}
@@ -85,7 +84,7 @@ class Student(Adapter):
 
 
 class Convolutional(nn.Module):
-    """Four strided convolutions, a mean over places, and a projection into the teacher's width.
+    """Four strided convolutions, a mean over positions, and a projection into the teacher's width.
 
     Groups, not batches, are normalised: a sample's features depend on no other.
     """
@@ -105,7 +104,9 @@ class Convolutional(nn.Module):
                 nn.GroupNorm(4, after),
                 nn.GELU(),
             ]
-        self.blocks, self.projection = nn.Sequential(*blocks), nn.Linear(sizes[-1], out)
+        self.blocks = nn.Sequential(*blocks)
+        self.projection = nn.Linear(sizes[-1], out)
+        # Pixels are whole numbers up to 255; the backbone's mean and deviation are of shares.
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255, persistent=False)
 
@@ -129,24 +130,20 @@ class Inherited(nn.Module):
         encoder = getattr(getattr(whole, "vision_model", None), "encoder", None)
         held = 0 if encoder is None else len(encoder.layers)
         if encoder is None or layers > held:
+            way_out = f"adapter.layers to at most {held}"
+            if not held:
+                way_out = 'adapter.tower = "convolutional"'
             raise Mistake(
                 f"adapter 'student' is to inherit {layers} layers, and the image tower of {name} "
-                f"has {held} to give; set "
-                + (
-                    'adapter.tower = "convolutional"'
-                    if not held
-                    else f"adapter.layers to at most {held}"
-                )
+                f"has {held} to give; set {way_out}"
             )
-        keep = [round(place * (held - 1) / max(1, layers - 1)) for place in range(layers)]
-        encoder.layers = nn.ModuleList(encoder.layers[place] for place in keep)
-        whole.text_model = whole.text_projection = None
+        keep = [round(number * (held - 1) / max(1, layers - 1)) for number in range(layers)]
+        encoder.layers = nn.ModuleList(encoder.layers[number] for number in keep)
+        # Only the image tower is the student's: texts are the teacher's.
+        whole.text_model = None
+        whole.text_projection = None
         self.towers = whole.requires_grad_(True)
 
     def forward(self, pixels: Tensor) -> Tensor:
         features: Tensor = self.towers.image(pixels)
         return features
-
-
-def build(config: StudentConfig, backbone: Backbone, table: Sequence[Candidate]) -> Student:
-    return Student(config, with_towers(backbone, wanted_by="the adapter 'student'"), table)

@@ -21,18 +21,21 @@ from clvl_bench.methods.tip_adapter_f.config import TipAdapterFConfig
 class TipAdapterF(TipAdapter):
     """`keys` [kept, width] are parameters, not made unit vectors again; as published, what they
     vote for stays.
+
+    Raises:
+        Mistake: a class has no text.
     """
 
     learns = "gradient"
     observes_first = True
 
+    def __init__(
+        self, config: TipAdapterFConfig, backbone: Backbone, classes: Sequence[Candidate]
+    ) -> None:
+        found = with_texts(backbone, classes, wanted_by=config.title)
+        super().__init__(config, found, classes)
+
     def _hold(self, keys: Tensor, classes: Tensor, draws: Tensor) -> None:
         self.keys = nn.Parameter(keys)
-        for name, column in (("classes", classes), ("draws", draws)):
-            self.register_buffer(name, column)
-
-
-def build(config: TipAdapterFConfig, backbone: Backbone, table: Sequence[Candidate]) -> TipAdapterF:
-    return TipAdapterF(
-        config, with_texts(backbone, table, wanted_by="the adapter 'tip_adapter_f'"), table
-    )
+        self.register_buffer("key_classes", classes)
+        self.register_buffer("draws", draws)

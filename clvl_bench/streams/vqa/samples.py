@@ -52,7 +52,7 @@ def vqa_samples(
     ]
     shown = _chosen(rows)
     content = {
-        "answers": [candidate.name for candidate in plan.table],
+        "answers": [candidate.name for candidate in plan.classes],
         "questions": rows,
         "shown": shown,
     }
