@@ -23,11 +23,11 @@ KEPT = 2
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run needs to go on after `trained` experiences (online: steps): state by part, and the
+    """What a run needs to go on after `done` experiences (online: steps): state by part, and the
     run's own notes.
     """
 
-    trained: int
+    done: int
     state: dict[str, State]
     notes: dict[str, Any]
 
@@ -48,7 +48,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
         "tensors.safetensors": save(tensors),
         "values.json": to_json({"state": values, "notes": checkpoint.notes}),
     }
-    write_folder_atomically(folder / f"{checkpoint.trained:04d}", files)
+    write_folder_atomically(folder / f"{checkpoint.done:04d}", files)
     for old in _written(folder)[KEPT:]:
         shutil.rmtree(old)
 

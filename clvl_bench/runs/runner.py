@@ -8,6 +8,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from clvl_bench.runs import checkpoint
 from clvl_bench.runs.checkpoint import Checkpoint
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.lock import is_locked, locked
-from clvl_bench.runs.setup import Prepared, prepare
+from clvl_bench.runs.observer import RunObserver
+from clvl_bench.runs.setup import Prepared, Sources, prepare
 from clvl_bench.streams.benchmark import Benchmark
 from clvl_bench.streams.label_delay import NEVER
 from clvl_bench.streams.learner_view import LearnerView
@@ -57,6 +59,7 @@ class RunState:
     strategy: AdaptationStrategy
     log: RecordLogger
     predictions: list[Predictions]
+    observer: RunObserver
     walk: OnlineRunner | None = None
 
     def __post_init__(self) -> None:
@@ -71,6 +74,7 @@ class RunState:
                 self.log,
                 keep=keep,
                 budget=config.memory_budget,
+                before_step=partial(self.observer.before_step, self.strategy),
             )
 
     def learn(self, experience: Experience, number: int) -> None:
@@ -154,9 +158,9 @@ class RunState:
         if self.walk is not None:
             self.walk.load(found.notes["walk"])
             return self.walk.experiences_done
-        for experience in self.prepared.benchmark.scenario.train_stream[: found.trained]:
+        for experience in self.prepared.benchmark.scenario.train_stream[: found.done]:
             self.prepared.benchmark.label_store.reveal(experience.spec.ids)
-        return found.trained
+        return found.done
 
     def keep(self, done: int) -> None:
         """Write predictions, then the state from which the run can go on behind them."""
@@ -170,7 +174,9 @@ class RunState:
         }
         if self.walk is not None:
             notes["walk"], done = self.walk.state(), self.walk.done
-        checkpoint.write(self.folder.path / "state", Checkpoint(done, self.strategy.state(), notes))
+        kept = Checkpoint(done, self.strategy.state(), notes)
+        checkpoint.write(self.folder.path / "state", kept)
+        self.observer.state_kept(kept)
 
     def _keep_predictions(self) -> None:
         columns = {
@@ -186,11 +192,21 @@ class RunState:
         self.predictions.clear()
 
 
-def run(config: RunConfig, *, results: Path, device: str = "cpu", progress: bool = True) -> Result:
+def run(
+    config: RunConfig,
+    *,
+    results: Path,
+    device: str = "cpu",
+    progress: bool = True,
+    observer: RunObserver | None = None,
+    sources: Sources | None = None,
+) -> Result:
     """Run it, or go on where it was interrupted, or read it back if it is finished.
 
     Args:
         results: the folder whose `runs` holds the run folders.
+        observer: is told how the run goes, and may step in.
+        sources: where data and weights come from; one that keeps them serves several runs.
 
     Raises:
         RunFailed: the run cannot go on; the reason is also in its status.json.
@@ -201,7 +217,9 @@ def run(config: RunConfig, *, results: Path, device: str = "cpu", progress: bool
     reset_peak()
     watch = Stopwatch()
     with watch.on("prepare"):
-        prepared = prepare(config, device=device)
+        prepared = prepare(config, device=device, sources=sources)
+    observer = observer or RunObserver()
+    observer.prepared(prepared)
     folder = RunFolder(results / "runs" / config.id)
     if folder.finished:
         return _verified(folder, prepared)
@@ -210,15 +228,21 @@ def run(config: RunConfig, *, results: Path, device: str = "cpu", progress: bool
             _close(folder)
             return _verified(folder, prepared)
         _clean(folder.path)
-        return _recorded(
-            prepared, RunFolder(folder.path, guard=claim.check), watch, progress=progress
-        )
+        guarded = RunFolder(folder.path, guard=claim.check)
+        return _recorded(prepared, guarded, watch, observer, progress=progress)
 
 
-def _recorded(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progress: bool) -> Result:
+def _recorded(
+    prepared: Prepared,
+    folder: RunFolder,
+    watch: Stopwatch,
+    observer: RunObserver,
+    *,
+    progress: bool,
+) -> Result:
     """Execute it; if it fails, leave the reason in its folder."""
     try:
-        return _execute(prepared, folder, watch, progress=progress)
+        return _execute(prepared, folder, watch, observer, progress=progress)
     except RunFailed as error:
         folder.set_failed(prepared.config.coordinates, str(error))
         raise
@@ -235,7 +259,14 @@ def _recorded(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progre
         raise
 
 
-def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progress: bool) -> Result:
+def _execute(
+    prepared: Prepared,
+    folder: RunFolder,
+    watch: Stopwatch,
+    observer: RunObserver,
+    *,
+    progress: bool,
+) -> Result:
     """The loop: evaluate before training, then learn each experience and evaluate again."""
     config, benchmark = prepared.config, prepared.benchmark
     experiences = list(benchmark.scenario.train_stream)
@@ -246,25 +277,35 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
         measures = (Accuracy(keep=predictions.append), SelectorAccuracy())
         evaluator = EvaluationPlugin(*measures, loggers=[log, bars], collect_all=False)
         strategy = _strategy(config.strategy_config, prepared, benchmark.view, evaluator)
+        observer.strategy_built(strategy, prepared, untouched=False)
         folder.set_status(
             "running", pid=os.getpid()
         )  # from here on: a strategy that cannot be built writes nothing
-        course = RunState(prepared, folder, watch, strategy, log, predictions)
+        course = RunState(prepared, folder, watch, strategy, log, predictions, observer)
         done = course.resume()
+        observer.resumed(done)
         if done is None:
             done = 0
             untouched = LearnerView(
                 benchmark.view.plan, prepared.features, benchmark.view.visible_labels
             )
+            baseline = _strategy(config.untouched, prepared, untouched, evaluator)
+            observer.strategy_built(baseline, prepared, untouched=True)
+            observer.before_evaluation(baseline)
             with watch.on("evaluate"):
-                _evaluate(_strategy(config.untouched, prepared, untouched, evaluator), benchmark)
+                evaluate(baseline, benchmark)
+            observer.after_evaluation(baseline)
             course.keep(done)
         bars.resumed(done)
         for number, experience in enumerate(experiences[done:], start=done + 1):
+            observer.before_training(strategy, experience)
             with watch.on("train"):
                 course.learn(experience, number)
+            observer.after_training(strategy, experience)
+            observer.before_evaluation(strategy)
             with watch.on("evaluate"):
-                _evaluate(strategy, benchmark)
+                evaluate(strategy, benchmark)
+            observer.after_evaluation(strategy)
             _refuse_nan(prepared, log, strategy.n_experiences)
             _record_costs(strategy, log, config)
             course.keep(number)
@@ -273,7 +314,7 @@ def _execute(prepared: Prepared, folder: RunFolder, watch: Stopwatch, *, progres
     return _finish(prepared, folder, log, watch)
 
 
-def _evaluate(strategy: AdaptationStrategy, benchmark: Benchmark) -> None:
+def evaluate(strategy: AdaptationStrategy, benchmark: Benchmark) -> None:
     """Test and held-out experiences whose classes are among the candidates by now; after the last,
     validation as well.
     """

@@ -32,6 +32,7 @@ class OnlineRunner:
     Args:
         keep: writes the state of the run; called between two steps.
         budget: bytes that the strategy may keep at any step.
+        before_step: is told of each step before anything is done with it.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class OnlineRunner:
         *,
         keep: Callable[[], None],
         budget: int | None,
+        before_step: Callable[[OnlineStep], None],
     ) -> None:
         self._label_store, self._online, self._strategy, self._log = (
             benchmark.label_store,
@@ -51,6 +53,7 @@ class OnlineRunner:
             log,
         )
         self._keep, self._budget = keep, budget
+        self._before_step = before_step
         self._steps = benchmark.view.plan.streams["train"]
         ids = [step.ids for step in self._steps]
         self._stream = np.concatenate(ids)
@@ -97,6 +100,7 @@ class OnlineRunner:
         for step in steps(
             experience, size=self._online.step_size, start=start, skip=max(0, self.done - start)
         ):
+            self._before_step(step)
             self._step(step)
             if self.done % self._online.checkpoint_steps == 0 and not step.is_last_subexp:
                 self._keep()

@@ -25,6 +25,7 @@ from clvl_bench.inputs.questions import QuestionInputs
 from clvl_bench.records.run_folder import Result, RunFolder
 from clvl_bench.runs import runner
 from clvl_bench.runs.config import RunConfig
+from clvl_bench.runs.observer import RunObserver
 from clvl_bench.runs.setup import Prepared
 
 Ids = NDArray[np.int64]
@@ -198,7 +199,9 @@ def listen(
     with pytest.MonkeyPatch.context() as patch, _overheard_reads(prepared, ear):
         patch.setattr(runner, "build_strategy", built)
         try:
-            heard.result = runner._execute(prepared, RunFolder(folder), Stopwatch(), progress=False)
+            heard.result = runner._execute(
+                prepared, RunFolder(folder), Stopwatch(), RunObserver(), progress=False
+            )
         except Enough:
             assert until is not None
     return heard
@@ -207,7 +210,7 @@ def listen(
 def evaluate_again(heard: Heard, *, batch: int) -> dict[tuple[Moment, int], Tensor]:
     """The scores of the last evaluation, once more, so many samples at a time."""
     before, heard.evaluated, heard.strategy.eval_mb_size = heard.evaluated, {}, batch
-    runner._evaluate(heard.strategy, heard.prepared.benchmark)
+    runner.evaluate(heard.strategy, heard.prepared.benchmark)
     again, heard.evaluated = heard.evaluated, before
     return again
 

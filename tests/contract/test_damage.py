@@ -126,7 +126,7 @@ def test_behind_a_damaged_checkpoint_the_one_before_is_taken_up(tmp_path, name, 
         checkpoint.write(tmp_path, Checkpoint(trained, state, {"at": trained}))
     flip(tmp_path / "0002" / name)
     found = checkpoint.latest(tmp_path)
-    assert (found.trained, found.notes) == (1, {"at": 1})
+    assert (found.done, found.notes) == (1, {"at": 1})
     assert torch.equal(found.state["adapter"]["weight"], torch.ones(3))
     assert not (tmp_path / "0002").exists()
     assert caplog.messages == [
