@@ -12,7 +12,9 @@ from rich.table import Table
 
 from clvl_bench.cli.estimate import estimate
 from clvl_bench.core.errors import ClvlError
-from clvl_bench.records.run_folder import RESULT, Result
+from clvl_bench.records.result import Result
+from clvl_bench.records.run_folder import RESULT
+from clvl_bench.records.segment import SEGMENTS
 from clvl_bench.report.runs import RUNS, Run, load, of_result
 from clvl_bench.report.selection import Setting, select
 from clvl_bench.report.summary import mixture, summary
@@ -46,7 +48,7 @@ def show_result(result: Result, results: Path) -> None:
         if beside
         else "Beside it no committed run"
     )
-    print(f"Records   {result.folder / 'records.csv'}")
+    print(f"Records   {result.folder / SEGMENTS}/*.csv")
     print(f"Report    {out / 'summary.md'}")
     print(f"Plots     {out}/*.png")
 

@@ -22,8 +22,8 @@ class RunObserver:
     it, and the next start goes on from the state that was kept last.
 
     The order of a run that starts anew: `prepared`, `strategy_built` (the learner),
-    `resumed(None)`, `strategy_built` (the untouched backbone), an evaluation, `state_kept`; then for
-    each experience a training, an evaluation, `state_kept`. A run that goes on has no untouched
+    `resumed(None)`, `strategy_built` (the untouched backbone), an evaluation, `state_kept`; then
+    for each experience a training, an evaluation, `state_kept`. A run that goes on has no untouched
     backbone. A run that is finished already calls `prepared` alone.
 
     Example:
