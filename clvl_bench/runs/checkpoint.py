@@ -77,29 +77,23 @@ def latest(
         damaged: the first file that a checkpoint stands on and that is not as written.
     """
     found = None
-    wrong: list[Path] = []
+    missing: dict[Path, bool] = {}  # each damaged file, and whether it is gone
     for path in _written(folder):
         found = _read(path)
         cause = path if found is None else damaged(found)
         if cause is None:
             break
         found = None
-        if cause not in wrong:
-            wrong.append(cause)
+        missing.setdefault(cause, not cause.exists())
         guard()
         remove_folder(path)
-    for cause in wrong:
-        _say(cause, found)
-    return found
-
-
-def _say(cause: Path, found: Checkpoint | None) -> None:
-    """In one line: which file is damaged, and where the run goes on."""
     mended = "the run begins anew" if found is None else "the run goes on from the state before it"
-    if cause.exists():
-        announce(cause, mended)
-    else:
-        warn(f"{cause}: is missing; {mended}")
+    for cause, is_gone in missing.items():
+        if is_gone:
+            warn(f"{cause}: is missing; {mended}")
+        else:
+            announce(cause, mended)
+    return found
 
 
 def _split(state: dict[str, State]) -> tuple[dict[str, Tensor], dict[str, State]]:
