@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from clvl_bench.backbones.base import Backbone, TowerBackbone
-    from clvl_bench.records.run_folder import Result
+    from clvl_bench.records.result import Result
     from clvl_bench.report.runs import Run
     from clvl_bench.runs.grid import Outcome
     from clvl_bench.streams.benchmark import Benchmark

@@ -30,9 +30,14 @@ def results_of(folder: Path) -> dict[str, bytes]:
     whole = (folder / "result.json").read_bytes()
     body, timing, _ = whole.partition(b'\n "timing": {')
     assert timing
-    return {"result.json": body} | {
-        name: (folder / name).read_bytes() for name in json.loads(whole)["files"]
+    files = [*folder.glob("segments/*"), *folder.glob("predictions/*"), *folder.glob("*.json")]
+    beside = {"result.json", "status.json"}
+    found = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in files
+        if path.name not in beside
     }
+    return {"result.json": body, **found}
 
 
 class Victim:

@@ -47,7 +47,7 @@ def show_result(result: Result, results: Path) -> None:
         print(f"Beside it {len(beside)} committed runs with the same data and weights")
     else:
         print("Beside it no committed run")
-    print(f"Records   {result.folder / 'records.csv'}")
+    print(f"Records   {result.folder / SEGMENTS}/*.csv")
     print(f"Report    {out / 'summary.md'}")
     print(f"Plots     {out}/*.png")
 

@@ -70,6 +70,17 @@ def write_folder_atomically(path: Path, files: dict[str, bytes]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def remove_folder(path: Path) -> None:
+    """Remove a folder, if it is there, so that a reader finds it whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        os.replace(path, temporary)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(temporary, ignore_errors=True)
+
+
 def read_folder(path: Path) -> dict[str, bytes] | None:
     """The files of such a folder; None if the manifest, a file or a single byte is not as
     written.

@@ -1,55 +1,63 @@
-"""Records: one tidy row per measured value, and the folder of a run, written so that no reader ever
-sees half of it.
+"""Run folder: the files of one run, written so that no reader ever sees half of it.
 
-A run folder holds status.json, records.csv, predictions/, and result.json, which is written last,
-holds the provenance and the timing, and names the hash of every other result. Only a folder with a
-valid result.json counts.
+It holds status.json, segments/ (rows) and predictions/, which only grow, and result.json, which is
+written last, holds the provenance and the timing, and names the hash of every other result. Only a
+folder with a valid result.json counts. While a run is under way, state/ holds its checkpoints.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from clvl_bench.core.errors import Damage
-from clvl_bench.core.files import sha256, to_json, write_atomically
-from clvl_bench.records.rows import Record, from_csv
+from clvl_bench.core.files import remove_folder, sha256, to_json, write_atomically
+from clvl_bench.records.result import Result
+from clvl_bench.records.rows import Record, from_csv, to_csv
+from clvl_bench.records.segment import PREDICTIONS, SEGMENTS, Segment
 
-RESULT = "result.json"
+RESULT, STATUS, STATE = "result.json", "status.json", "state"
 RECORDS = "records.csv"
-QUESTIONS, PICTURES = "questions.json", "pictures.safetensors"
-"""What a report must know of the test questions of a run that answered some, and small pictures of
-a few."""
+"""All rows in one file: in committed folders, and in run folders from before there were
+segments."""
+
+
+def unguarded() -> None:
+    """The guard of who reads, or writes alone."""
 
 
 @dataclass(frozen=True)
-class Result:
-    """A finished run as read back and verified: where its numbers come from, what it cost, its
-    rows.
-    """
+class Failure:
+    """A run that ended without a result: why, and which run it was."""
 
-    folder: Path
-    provenance: dict[str, Any]
-    timing: dict[str, Any]
-    records: list[Record]
+    reason: str
+    coordinates: Mapping[str, Any]
 
 
 class RunFolder:
-    """The files of one run."""
+    """The files of one run.
 
-    def __init__(self, path: Path, *, guard: Callable[[], None] = lambda: None) -> None:
-        self.path, self._guard = path, guard
+    Args:
+        path: the folder; it appears with the first file.
+        guard: is called before every change, and raises once somebody else has taken the run over.
+    """
 
-    def write(self, name: str, data: bytes) -> None:
-        """Write a file of the run, if the guard does not object: it raises once somebody else has
-        taken over.
-        """
-        self._guard()
-        write_atomically(self.path / name, data)
+    def __init__(self, path: Path, *, guard: Callable[[], None] = unguarded) -> None:
+        self.path = path
+        self.guard = guard
 
-    def read(self, name: str) -> bytes:
-        return (self.path / name).read_bytes()
+    # --- what is there ---
+
+    @property
+    def state(self) -> Path:
+        """Where the checkpoints lie."""
+        return self.path / STATE
+
+    @property
+    def begun(self) -> bool:
+        """Whether this is the folder of a run at all."""
+        return self.finished or (self.path / STATUS).is_file()
 
     @property
     def finished(self) -> bool:
@@ -58,34 +66,125 @@ class RunFolder:
     @property
     def closed(self) -> bool:
         """Finished, said so, and nothing is left beside it: nobody was killed behind the result."""
-        if not self.finished or (self.path / "state").exists() or any(self.path.glob("claim.*")):
+        if not self.finished or self.state.exists() or any(self.path.glob("claim.*")):
             return False
+        return bool(self._status().get("state") == "done")
+
+    def failure(self) -> Failure | None:
+        """Why the run failed; None where it did not, or where its status cannot be read."""
+        status = self._status()
+        if status.get("state") != "failed":
+            return None
         try:
-            return bool(json.loads((self.path / "status.json").read_bytes())["state"] == "done")
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
+            return Failure(str(status["reason"]), dict(status["coordinates"]))
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def read(self, name: str) -> bytes:
+        return (self.path / name).read_bytes()
+
+    def _status(self) -> dict[str, Any]:
+        try:
+            status = json.loads(self.read(STATUS))
+        except (OSError, ValueError):
+            return {}
+        return status if isinstance(status, dict) else {}
+
+    # --- a run under way ---
+
+    def write(self, name: str, data: bytes) -> str:
+        """Write a file of the run, if the guard does not object; gives its hash."""
+        self.guard()
+        write_atomically(self.path / name, data)
+        return sha256(data)
 
     def set_status(self, state: str, **facts: Any) -> None:
         """`running`, `done`, `interrupted` or `failed`, with the reason in one line."""
-        self.write("status.json", to_json({"state": state, **facts}))
+        self.write(STATUS, to_json({"state": state, **facts}))
 
     def set_failed(self, coordinates: dict[str, Any], reason: str) -> None:
         """The run ended without a result; tables show it as failed, with this reason."""
         self.set_status("failed", reason=reason, coordinates={"run": self.path.name, **coordinates})
 
+    def append(
+        self, number: int, *, trained: int, records: Iterable[Record], predictions: bytes | None
+    ) -> Segment:
+        """Write the segment of that number.
+
+        Args:
+            predictions: as safetensors; None where nothing was evaluated.
+        """
+        rows = to_csv(records)
+        predicted = None if predictions is None else sha256(predictions)
+        segment = Segment(number, trained, sha256(rows), predicted)
+        if predictions is not None:
+            self.write(segment.predictions_file, predictions)
+        self.write(segment.records_file, rows)
+        return segment
+
+    def damaged(self, segments: Iterable[Segment]) -> Path | None:
+        """The first file of these segments that is missing or not what was written."""
+        for segment in segments:
+            for name, expected in segment.files.items():
+                if self._hash(name) != expected:
+                    return self.path / name
+        return None
+
+    def records(self, segments: Iterable[Segment]) -> list[Record]:
+        """The rows of some segments, in the order in which they were measured.
+
+        Raises:
+            Damage: a row cannot be read.
+        """
+        rows: list[Record] = []
+        for segment in segments:
+            name = segment.records_file
+            rows += from_csv(self.read(name), name=str(self.path / name))
+        return rows
+
+    def drop_all_but(self, segments: Iterable[Segment]) -> None:
+        """Remove what was written behind the state that the run goes on from."""
+        named = {name for segment in segments for name in segment.files}
+        for folder in (SEGMENTS, PREDICTIONS):
+            for path in sorted((self.path / folder).glob("*")):
+                if f"{folder}/{path.name}" not in named:
+                    self.guard()
+                    path.unlink()
+
+    def begin_anew(self) -> None:
+        """Remove everything that an earlier start left.
+
+        The checkpoints go first: none may be left that names what is gone.
+        """
+        self.guard()
+        remove_folder(self.state)
+        self.drop_all_but(())
+
     def finish(
-        self, *, provenance: dict[str, Any], results: list[str], timing: dict[str, Any]
+        self,
+        *,
+        provenance: dict[str, Any],
+        segments: Sequence[Segment],
+        beside: Mapping[str, str],
+        timing: dict[str, Any],
     ) -> None:
         """Write result.json: the hashes of all result files, and from then on the run counts.
 
         Everything outside `timing` is the same for an undisturbed run and for one that was killed
         and continued.
+
+        Args:
+            segments: with the hashes of what was written, not of what lies there now.
+            beside: name and hash of each other result file.
         """
         body = {
-            "files": {name: sha256(self.read(name)) for name in sorted(results)},
+            "files": dict(beside),
             "provenance": provenance,
+            "segments": [vars(segment) for segment in segments],
         }
         self.write(RESULT, to_json({**_sealed(body), "timing": _sealed(timing)}))
+
+    # --- a finished run ---
 
     def result(self) -> Result:
         """Read the finished run, verifying every hash.
@@ -93,28 +192,64 @@ class RunFolder:
         Raises:
             Damage: a file of the run is missing or differs from what was recorded.
         """
-        mend = f"delete {self.path} and run it again"
+        summary = self._summary()
+        segments = [Segment.of(content) for content in summary.get("segments", ())]
+        expected = dict(summary["files"])
+        for segment in segments:
+            expected |= segment.files
+        for name, recorded in expected.items():
+            self._verify(name, recorded)
+        if "segments" in summary:
+            records = self.records(segments)
+            predicted = [
+                (each.trained, self.path / each.predictions_file)
+                for each in segments
+                if each.predictions_sha256 is not None
+            ]
+        else:  # from before there were segments: all rows in one file
+            records = from_csv(self.read(RECORDS), name=str(self.path / RECORDS))
+            files = sorted((self.path / PREDICTIONS).glob("*.safetensors"))
+            predicted = [(int(file.stem), file) for file in files]
+        return Result(
+            folder=self.path,
+            provenance=summary["provenance"],
+            timing=summary["timing"],
+            records=records,
+            evaluations=tuple(predicted),
+        )
+
+    def _summary(self) -> dict[str, Any]:
+        """What result.json holds, once its seals fit."""
         try:
-            summary = json.loads(self.read(RESULT))
+            summary: dict[str, Any] = json.loads(self.read(RESULT))
             timing = summary.pop("timing")
             if not (_seal_fits(summary) and _seal_fits(timing)):
                 raise ValueError("its seal does not fit")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Damage(
                 f"{self.path / RESULT}: is not what was written ({str(error).splitlines()[0]}); "
-                f"{mend}"
+                f"{self._mend}"
             ) from None
-        for name, expected in summary["files"].items():
-            try:
-                actual = sha256(self.read(name))
-            except FileNotFoundError:
-                raise Damage(f"{self.path / name}: is missing; {mend}") from None
-            if actual != expected:
-                raise Damage(
-                    f"{self.path / name}: sha256 is {actual[:8]}, recorded {expected[:8]}; {mend}"
-                )
-        records = from_csv(self.read(RECORDS), name=str(self.path / RECORDS))
-        return Result(self.path, summary["provenance"], timing, records)
+        return {**summary, "timing": timing}
+
+    def _verify(self, name: str, recorded: str) -> None:
+        actual = self._hash(name)
+        if actual is None:
+            raise Damage(f"{self.path / name}: is missing; {self._mend}")
+        if actual != recorded:
+            raise Damage(
+                f"{self.path / name}: sha256 is {actual[:8]}, recorded {recorded[:8]}; {self._mend}"
+            )
+
+    def _hash(self, name: str) -> str | None:
+        try:
+            return sha256(self.read(name))
+        except FileNotFoundError:
+            return None
+
+    @property
+    def _mend(self) -> str:
+        return f"delete {self.path} and run it again"
 
 
 def _sealed(body: dict[str, Any]) -> dict[str, Any]:

@@ -8,18 +8,15 @@ never be given and counts as wrong: the ceiling is the share of the others.
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load as load_arrays
 
 from clvl_bench.core.errors import Damage
-from clvl_bench.records.run_folder import PICTURES, QUESTIONS
+from clvl_bench.records.result import Result
 
 OVERALL, CEILING, CANDIDATE = "overall", "ceiling", "candidate"
 ANSWERS = "answers.csv"
@@ -66,20 +63,18 @@ class Answered:
     shown: tuple[Shown, ...] = ()
 
 
-def answered(folder: Path) -> Answered | None:
+def answered(result: Result) -> Answered | None:
     """Of a finished run, whose files were verified; None of one that classifies images."""
-    if not (folder / QUESTIONS).is_file():
+    content = result.questions()
+    if content is None:
         return None
-    content = json.loads((folder / QUESTIONS).read_bytes())
-    files = sorted((folder / "predictions").glob("*.safetensors"))
-    by_step = {int(file.stem): _predicted(file) for file in (files[0], files[-1])}
+    by_step = dict(_predicted(result, number) for number in (0, -1))
     first, last = min(by_step), max(by_step)
     scores = [
         score
         for trained, found in by_step.items()
         for score in _scores(trained, content["questions"], found)
     ]
-    pictures = load_arrays((folder / PICTURES).read_bytes())["pictures"]
     rows = {row["id"]: row for row in content["questions"]}
     shown = tuple(
         Shown(
@@ -91,7 +86,7 @@ def answered(folder: Path) -> Answered | None:
             first=_said(by_step[first].get(sample), content["answers"]),
             last=_said(by_step[last].get(sample), content["answers"]),
         )
-        for sample, picture in zip(content["shown"], pictures, strict=True)
+        for sample, picture in zip(content["shown"], result.pictures(), strict=True)
     )
     return Answered(tuple(scores), shown)
 
@@ -100,17 +95,12 @@ PredictionsById = Mapping[int, tuple[int, int]]
 """Sample id -> predicted and true place in the table."""
 
 
-def _predicted(file: Path) -> PredictionsById:
-    columns = load_arrays(file.read_bytes())
-    found: dict[int, tuple[int, int]] = {}
-    for name in (
-        name.removesuffix("/ids")
-        for name in columns
-        if name.startswith("test/") and name.endswith("/ids")
-    ):
-        rows = (columns[f"{name}/{what}"].tolist() for what in ("ids", "predicted", "true"))
-        found |= {sample: (predicted, true) for sample, predicted, true in zip(*rows, strict=True)}
-    return found
+def _predicted(result: Result, number: int) -> tuple[int, PredictionsById]:
+    """After how many experiences an evaluation was made, and what was answered in it."""
+    found = result.predictions(number)
+    assert found is not None, "a run that answers questions keeps its predictions"
+    answers = zip(found.predicted.tolist(), found.true.tolist(), strict=True)
+    return found.trained, dict(zip(found.ids.tolist(), answers, strict=True))
 
 
 def _scores(

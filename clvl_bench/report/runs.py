@@ -9,7 +9,6 @@ by type.
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -17,12 +16,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load as load_arrays
 
 from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.core.files import sha256, to_json, write_atomically
+from clvl_bench.records.result import Result
 from clvl_bench.records.rows import Record, from_csv, to_csv
-from clvl_bench.records.run_folder import RECORDS, RESULT, Result, RunFolder
+from clvl_bench.records.run_folder import RECORDS, RunFolder
 from clvl_bench.report.answers import ANSWERS, Answered, answered
 from clvl_bench.report.answers import from_csv as answers_from_csv
 from clvl_bench.report.answers import to_csv as answers_to_csv
@@ -125,7 +124,7 @@ def load(paths: Iterable[Path]) -> list[Run]:
 def _load(path: Path) -> list[Run]:
     if (path / RUNS).is_file():
         return _committed(path)
-    if (path / RESULT).is_file() or (path / "status.json").is_file():
+    if RunFolder(path).begun:
         run = _run_folder(path)
         return [] if run is None else [run]
     if (path / "runs").is_dir():
@@ -173,7 +172,7 @@ def of_result(result: Result) -> Run:
         ),
         tuple(result.records),
         _correct(result),
-        answered(result.folder),
+        answered(result),
     )
 
 
@@ -187,30 +186,25 @@ def _named(backbone: dict[str, str] | None) -> str:
 
 
 def _correct(result: Result) -> NDArray[np.bool_] | None:
-    """From the stored predictions of the last evaluation, verified with the result."""
-    files = sorted((result.folder / "predictions").glob("*.safetensors"))
-    if not files:
+    """Of the last evaluation, in the order of sample ids; verified with the result."""
+    last = result.predictions(-1)
+    if last is None:
         return None
-    columns = load_arrays(files[-1].read_bytes())
-    experiences = sorted({int(name.split("/")[1]) for name in columns if name.startswith("test/")})
-    ids, predicted, true = (
-        np.concatenate([columns[f"test/{number}/{what}"] for number in experiences])
-        for what in ("ids", "predicted", "true")
-    )
-    right: NDArray[np.bool_] = (predicted == true)[np.argsort(ids, kind="stable")]
-    return right
+    right: NDArray[np.bool_] = last.predicted == last.true
+    return right[np.argsort(last.ids, kind="stable")]
 
 
 def _run_folder(path: Path) -> Run | None:
     """A finished or failed run; None for one that is still on its way."""
-    if (path / RESULT).is_file():
-        return of_result(RunFolder(path).result())
+    folder = RunFolder(path)
+    if folder.finished:
+        return of_result(folder.result())
+    failure = folder.failure()
+    if failure is None:
+        return None
     try:
-        status = json.loads((path / "status.json").read_bytes())
-        if status["state"] != "failed":
-            return None
-        return Run(Origin(state="failed", reason=status["reason"], **status["coordinates"]), ())
-    except (OSError, ValueError, KeyError, TypeError):
+        return Run(Origin(state="failed", reason=failure.reason, **failure.coordinates), ())
+    except TypeError:  # a status with other coordinates, written by another version
         return None
 
 

@@ -1,11 +1,11 @@
 """Checkpoint: a run's state between two experiences (online: two steps), as safetensors and JSON
 under a manifest of hashes.
 
-No pickle.
+It holds no rows and no predictions: it names the segments that hold them by hash. No pickle.
 """
 
 import json
-import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,65 +13,120 @@ from typing import Any
 from safetensors.torch import load, save
 from torch import Tensor
 
-from clvl_bench.core.errors import announce
-from clvl_bench.core.files import read_folder, to_json, write_folder_atomically
+from clvl_bench.core.errors import announce, warn
+from clvl_bench.core.files import read_folder, remove_folder, to_json, write_folder_atomically
 from clvl_bench.methods._base.adapter import State
+from clvl_bench.records.run_folder import unguarded
+from clvl_bench.records.segment import Segment
 
 KEPT = 2
 """How many checkpoints stay: the newest, and the one before in case a byte of the newest flips."""
 
+TENSORS, VALUES = "tensors.safetensors", "values.json"
+
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run needs to go on after `trained` experiences (online: steps): state by part, and the
-    run's own notes.
+    """What a run needs to go on after `done` experiences (online: steps).
+
+    Args:
+        state: of each part, tensors and plain values.
+        notes: the run's own, plain values.
+        segments: the rows and predictions that it stands on.
     """
 
-    trained: int
+    done: int
     state: dict[str, State]
     notes: dict[str, Any]
+    segments: tuple[Segment, ...] = ()
 
 
-def write(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write it, then drop the oldest."""
-    tensors = {
-        f"{part}/{name}": value.detach().cpu().contiguous()
-        for part, state in checkpoint.state.items()
-        for name, value in state.items()
-        if isinstance(value, Tensor)
+def write(folder: Path, checkpoint: Checkpoint, *, guard: Callable[[], None] = unguarded) -> None:
+    """Write it, then drop the oldest; `guard` is called before each change."""
+    tensors, values = _split(checkpoint.state)
+    content = {
+        "state": values,
+        "notes": checkpoint.notes,
+        "segments": [vars(segment) for segment in checkpoint.segments],
     }
-    values = {
-        part: {name: value for name, value in state.items() if not isinstance(value, Tensor)}
-        for part, state in checkpoint.state.items()
-    }
-    files = {
-        "tensors.safetensors": save(tensors),
-        "values.json": to_json({"state": values, "notes": checkpoint.notes}),
-    }
-    write_folder_atomically(folder / f"{checkpoint.trained:04d}", files)
+    guard()
+    write_folder_atomically(
+        folder / f"{checkpoint.done:04d}", {TENSORS: save(tensors), VALUES: to_json(content)}
+    )
     for old in _written(folder)[KEPT:]:
-        shutil.rmtree(old)
+        guard()
+        remove_folder(old)
 
 
-def latest(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint whose bytes are as written; damaged ones are removed."""
-    for path in _written(folder):
-        files = read_folder(path)
-        if files is not None:
-            values = json.loads(files["values.json"])
-            state: dict[str, State] = values["state"]
-            for key, tensor in load(files["tensors.safetensors"]).items():
-                part, _, name = key.partition("/")
-                state[part][name] = tensor
-            return Checkpoint(int(path.name), state, values["notes"])
-        announce(path, "the run goes on from the state before it")
-        shutil.rmtree(path)
+def nothing_damaged(checkpoint: Checkpoint) -> Path | None:
+    """Of a checkpoint that stands on no file."""
     return None
 
 
+def latest(
+    folder: Path,
+    *,
+    damaged: Callable[[Checkpoint], Path | None] = nothing_damaged,
+    guard: Callable[[], None] = unguarded,
+) -> Checkpoint | None:
+    """The newest checkpoint that is as written, as is what it stands on; newer ones are removed.
+
+    What was found damaged is said in a line for each file.
+
+    Args:
+        damaged: the first file that a checkpoint stands on and that is not as written.
+    """
+    found = None
+    missing: dict[Path, bool] = {}  # each damaged file, and whether it is gone
+    for path in _written(folder):
+        found = _read(path)
+        cause = path if found is None else damaged(found)
+        if cause is None:
+            break
+        found = None
+        missing.setdefault(cause, not cause.exists())
+        guard()
+        remove_folder(path)
+    mended = "the run begins anew" if found is None else "the run goes on from the state before it"
+    for cause, is_gone in missing.items():
+        if is_gone:
+            warn(f"{cause}: is missing; {mended}")
+        else:
+            announce(cause, mended)
+    return found
+
+
+def _split(state: dict[str, State]) -> tuple[dict[str, Tensor], dict[str, State]]:
+    """The tensors as `<part>/<name>`, and by part what is no tensor."""
+    tensors: dict[str, Tensor] = {}
+    values: dict[str, State] = {}
+    for part, content in state.items():
+        values[part] = {}
+        for name, value in content.items():
+            if isinstance(value, Tensor):
+                tensors[f"{part}/{name}"] = value.detach().cpu().contiguous()
+            else:
+                values[part][name] = value
+    return tensors, values
+
+
+def _read(path: Path) -> Checkpoint | None:
+    """A checkpoint; None where it is not what was written, or, as older ones, names no segments."""
+    files = read_folder(path)
+    if files is None:
+        return None
+    content = json.loads(files[VALUES])
+    if "segments" not in content:
+        return None
+    state: dict[str, State] = content["state"]
+    for key, tensor in load(files[TENSORS]).items():
+        part, _, name = key.partition("/")
+        state[part][name] = tensor
+    segments = tuple(Segment.of(each) for each in content["segments"])
+    return Checkpoint(int(path.name), state, content["notes"], segments)
+
+
 def _written(folder: Path) -> list[Path]:
-    return sorted(
-        (path for path in folder.glob("[0-9]*") if path.is_dir()),
-        key=lambda path: int(path.name),
-        reverse=True,
-    )
+    """The checkpoints of a run, newest first."""
+    paths = [path for path in folder.glob("[0-9]*") if path.is_dir()]
+    return sorted(paths, key=lambda path: int(path.name), reverse=True)

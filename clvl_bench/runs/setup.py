@@ -11,6 +11,7 @@ import torch
 from clvl_bench.backbones.answerers.base import Answerer
 from clvl_bench.backbones.answerers.loading import load_answerer
 from clvl_bench.backbones.base import Backbone
+from clvl_bench.backbones.catalog import Precision
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.backbones.teacher import Teacher
 from clvl_bench.core.errors import warn
@@ -19,6 +20,7 @@ from clvl_bench.inputs.questions import QuestionInputs
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.provenance import provenance
 from clvl_bench.streams.benchmark import Benchmark, build_benchmark, inputs_of
+from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.learner_view import AnyInputs
 from clvl_bench.streams.reading import read_parts
 from clvl_bench.streams.split_slice import SplitSlice
@@ -50,17 +52,40 @@ class Prepared:
         }
 
 
-def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
+class Sources:
+    """Where a run gets its data and models from; a subclass may keep them from run to run."""
+
+    def parts(self, config: BenchmarkConfig, *, limit: int | None) -> tuple[SplitSlice, ...]:
+        """The samples that a benchmark needs."""
+        return read_parts(config, limit=limit)
+
+    def backbone(
+        self, name: str, parts: Sequence[SplitSlice], *, device: str, precision: Precision
+    ) -> Backbone:
+        """The backbone of a run; for features of precomputed data, one that fits these."""
+        data = [(part.dataset, part.data) for part in parts]
+        return backbone_for(name, data, device=device, precision=precision)
+
+    def teacher(self, name: str, *, device: str, precision: Precision) -> Backbone:
+        """Another backbone that a strategy learns from."""
+        return load_backbone(name, device=device, precision=precision)
+
+    def answerer(self, name: str, *, device: str) -> Answerer:
+        """A model that answers questions by itself."""
+        return load_answerer(name, device=device)
+
+
+def prepare(config: RunConfig, *, device: str = "cpu", sources: Sources | None = None) -> Prepared:
     """Load weights and data, and encode what is not encoded yet.
 
     Raises:
         Mistake, Missing, Damage: something of it is not as it should be.
     """
+    sources = sources or Sources()
     torch.set_num_threads(config.threads)
-    parts = read_parts(config.benchmark_config, limit=config.limit)
-    data = [(part.dataset, part.data) for part in parts]
-    backbone = backbone_for(config.backbone, data, device=device, precision=config.precision)
-    answerer = _answerer(config, device=device)
+    parts = sources.parts(config.benchmark_config, limit=config.limit)
+    backbone = sources.backbone(config.backbone, parts, device=device, precision=config.precision)
+    answerer = _answerer(config, sources, device=device)
     features = inputs_of(config.untouched.input_kind, parts, backbone, device=device)
     inputs = _inputs(config, parts, backbone, features, answerer)
     benchmark = build_benchmark(
@@ -68,7 +93,7 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     )
     classes = benchmark.view.plan.classes
     text_known = bool(torch.isfinite(backbone.class_features(classes)).all())
-    teacher = _teacher(config, parts, device=device)
+    teacher = _teacher(config, sources, parts, device=device)
     taught_by = None if teacher is None else teacher.backbone
     models = {"backbone": backbone, "teacher": taught_by, "answerer": answerer}
     origin = provenance(config, models=models, parts=parts, classes=classes, device=device)
@@ -89,12 +114,12 @@ def _warn_of_duplicates(parts: Sequence[SplitSlice], found: Mapping[str, int]) -
             )
 
 
-def _answerer(config: RunConfig, *, device: str) -> Answerer | None:
+def _answerer(config: RunConfig, sources: Sources, *, device: str) -> Answerer | None:
     """The model that the strategy names to answer by itself. Loaded before anything is encoded: it
     may not be here.
     """
     name = config.strategy_config.answerer
-    return None if name is None else load_answerer(name, device=device)
+    return None if name is None else sources.answerer(name, device=device)
 
 
 def _inputs(
@@ -115,14 +140,16 @@ def _inputs(
     )
 
 
-def _teacher(config: RunConfig, parts: Sequence[SplitSlice], *, device: str) -> Teacher | None:
+def _teacher(
+    config: RunConfig, sources: Sources, parts: Sequence[SplitSlice], *, device: str
+) -> Teacher | None:
     """The other backbone that the strategy names to learn from; what it says is cached like any
     backbone's features.
     """
     name = config.strategy_config.teacher
     if name is None:
         return None
-    backbone = load_backbone(name, device=device, precision=config.precision)
+    backbone = sources.teacher(name, device=device, precision=config.precision)
     return Teacher(
         backbone,
         inputs_of(config.untouched.input_kind, parts, backbone, device=device).image_features,

@@ -145,6 +145,15 @@ class SelectorAccuracy(PluginMetric[float]):
         return _value(self, _here(strategy, "selector_accuracy", n=self._samples), self.result())
 
 
+def plugin_metrics(keep: Callable[[Predictions], None]) -> list[PluginMetric[Any]]:
+    """What a run measures at each evaluated experience, in the order of its rows; add yours here.
+
+    Args:
+        keep: takes the predictions of each experience.
+    """
+    return [SampleMetrics(keep=keep), SelectorAccuracy()]
+
+
 class _Matrix(PluginMetric[float]):
     """Accuracies of one stream, gathered over a run: row t after t experiences, NaN where nothing
     was measured.

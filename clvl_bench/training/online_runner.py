@@ -1,8 +1,9 @@
-"""Walk: an online stream step by step, with the truth in one hand and the learner in the other.
+"""Online runner: an online stream step by step, with the labels in one hand and the learner in the
+other.
 
-The order is that of the strategy (clvl_bench/online.py); here is what only the runner may do in
-between: score, reveal what is due, count. Records are one row a window and rate, so that a stream
-of any length leaves a few hundred.
+The order within a step is that of the strategy (training/online.py); here is what only the runner
+may do in between: score, reveal what is due, count. Records are one row a window and rate, so that
+a stream of any length leaves a few hundred.
 """
 
 import itertools
@@ -25,13 +26,15 @@ from clvl_bench.training.evaluation import Measured, RecordLogger
 from clvl_bench.training.online import OnlineStrategy
 from clvl_bench.training.prequential import Prequential, PseudoTally, Window
 
+Ids = NDArray[np.int64]
+
 
 class OnlineRunner:
-    """One run's way through the train stream of a benchmark.
+    """One run's way through the train stream of a benchmark, as `StreamRunner` says it.
 
     Args:
-        keep: writes the state of the run; called between two steps.
         budget: bytes that the strategy may keep at any step.
+        before_step: is told of each step before anything is done with it.
     """
 
     def __init__(
@@ -41,29 +44,27 @@ class OnlineRunner:
         strategy: OnlineStrategy,
         log: RecordLogger,
         *,
-        keep: Callable[[], None],
         budget: int | None,
+        before_step: Callable[[OnlineStep], None],
     ) -> None:
-        self._label_store, self._online, self._strategy, self._log = (
-            benchmark.label_store,
-            online,
-            strategy,
-            log,
-        )
-        self._keep, self._budget = keep, budget
-        self._steps = benchmark.view.plan.streams["train"]
-        ids = [step.ids for step in self._steps]
-        self._stream = np.concatenate(ids)
-        self._ends = list(
-            itertools.accumulate(len(steps_of(each, online.step_size)) for each in ids)
-        )
-        self._parts = (
-            [part for each in ids for part in steps_of(each, online.step_size)]
-            if online.ahead
-            else []
-        )
+        plan = benchmark.view.plan
+        self._label_store = benchmark.label_store
         self._inputs = benchmark.view.inputs
-        self._classes = benchmark.view.plan.classes
+        self._classes = plan.classes
+        self._online = online
+        self._strategy = strategy
+        self._log = log
+        self._budget = budget
+        self._before_step = before_step
+        self._ids_of_experiences = [spec.ids for spec in plan.streams["train"]]
+        counts = [len(steps_of(ids, online.step_size)) for ids in self._ids_of_experiences]
+        self._ends = list(itertools.accumulate(counts))
+        """The number of the first step behind each experience."""
+        self._ids_of_steps: list[Ids] = []
+        """Needed where samples of later steps are scored, too."""
+        if online.ahead:
+            for ids in self._ids_of_experiences:
+                self._ids_of_steps += steps_of(ids, online.step_size)
         self._pseudo = PseudoTally(len(self._classes))
         self.scores = Prequential(
             steps=self._ends[-1], windows=online.windows, classes=len(self._classes)
@@ -81,70 +82,95 @@ class OnlineRunner:
     def state(self) -> dict[str, Any]:
         return {**self.scores.state(), "pseudo": self._pseudo.state()}
 
-    def load(self, state: dict[str, Any]) -> None:
+    def load(self, state: dict[str, Any], *, done: int) -> None:
         """Go on behind the last step that was done: what had arrived by then is there again."""
         self.scores.load(state)
         self._pseudo.load(state["pseudo"])
-        if not self._label_store.rewarding:
-            for step in range(self.done):
-                self._label_store.reveal(self._label_store.due(step))
+        if self._label_store.rewarding:
+            return
+        for step in range(self.done):
+            self._label_store.reveal(self._label_store.due(step))
 
-    def through(self, experience: Experience, number: int) -> None:
-        """The steps of the stream's experience of that number (from 1), those that were done before
-        left out.
+    def learn(self, experience: Experience, number: int, *, keep: Callable[[], None]) -> None:
+        """The steps of the experience of that number (from 1), but for those that were done
+        before.
         """
         start = self._ends[number - 2] if number > 1 else 0
-        for step in steps(
-            experience, size=self._online.step_size, start=start, skip=max(0, self.done - start)
-        ):
+        done_here = max(0, self.done - start)
+        size = self._online.step_size
+        for step in steps(experience, size=size, start=start, skip=done_here):
+            self._before_step(step)
             self._step(step)
+            # Behind the last step comes an evaluation; the state is kept after it.
             if self.done % self._online.checkpoint_steps == 0 and not step.is_last_subexp:
-                self._keep()
+                keep()
 
     def _step(self, step: OnlineStep) -> None:
-        truth, strategy = self._label_store, self._strategy
-        ids = step.spec.ids
-        seen = strategy.predict_step(step)
-        predicted, actions = seen.predicted.cpu().numpy(), seen.actions.cpu().numpy()
-        if bool(torch.isnan(seen.scores).any()) and strategy.has_texts(step):
+        """Predict and score, let arrive what is due, learn from it, count."""
+        self._predict(step)
+        if self._online.ahead:
+            self._score_ahead(step, self._online.ahead)
+        self._learn_from_what_is_due(step)
+        self._judge_pseudo_labels()
+        self._refuse_over_budget(step)
+        window = self.scores.step()
+        if window is not None:
+            self._record(window)
+
+    def _predict(self, step: OnlineStep) -> None:
+        seen = self._strategy.predict_step(step)
+        if bool(torch.isnan(seen.scores).any()) and self._strategy.has_texts(step):
             raise RunFailed(
                 f"nan: scores are not numbers at step {step.number}; a smaller train.lr may help"
             )
-        self.scores.scored(predicted, actions, truth.of(ids), rewarding=truth.rewarding)
-        if self._online.ahead:
-            self._score_ahead(step)
-        due = truth.due(step.number)
-        if truth.rewarding:
-            known, chosen = strategy.pending.chosen(due)
-            strategy.learn(step, known, truth.reward(known, chosen))
+        self.scores.scored(
+            seen.predicted.cpu().numpy(),
+            seen.actions.cpu().numpy(),
+            self._label_store.of(step.spec.ids),
+            rewarding=self._label_store.rewarding,
+        )
+
+    def _score_ahead(self, step: OnlineStep, ahead: int) -> None:
+        """Near future: labels of now say less about samples that come later (Hammoud et al. 2023,
+        arXiv:2305.09275).
+        """
+        later = step.number + ahead
+        if later >= len(self._ids_of_steps):
+            return
+        samples = self._ids_of_steps[later]
+        ids = torch.from_numpy(samples)
+        found = predict(self._strategy.scores(step, ids, self._inputs(ids)))
+        self.scores.ahead(found.cpu().numpy(), self._label_store.of(samples))
+
+    def _learn_from_what_is_due(self, step: OnlineStep) -> None:
+        """Rewards for actions that were taken, or labels."""
+        store, strategy = self._label_store, self._strategy
+        due = store.due(step.number)
+        if store.rewarding:
+            known, actions = strategy.pending.chosen(due)
+            strategy.learn(step, known, store.reward(known, actions))
             self.scores.arrived(np.empty(0, dtype=np.int64), len(due))
         else:
-            truth.reveal(due)
-            self.scores.arrived(truth.visible_labels[due], len(due))
+            store.reveal(due)
+            self.scores.arrived(store.visible_labels[due], len(due))
             strategy.learn(step, due)
-        for said in strategy.pseudo_labels():
-            true = truth.of(said.ids)
+
+    def _judge_pseudo_labels(self) -> None:
+        for said in self._strategy.pseudo_labels():
+            true = self._label_store.of(said.ids)
             self.scores.pseudo(said.labels, said.kept, true)
             self._pseudo.add(said.labels, said.kept, true)
-        if self._budget is not None and (kept := strategy.kept_bytes()) > self._budget:
+
+    def _refuse_over_budget(self, step: OnlineStep) -> None:
+        if self._budget is None:
+            return
+        kept = self._strategy.kept_bytes()
+        if kept > self._budget:
             raise RunFailed(
                 f"memory: {kept} bytes are kept at step {step.number}, the benchmark's "
                 f"memory_budget is {self._budget}; "
                 "keep fewer samples (memory_size, train.pending_size) or train fewer parameters"
             )
-        window = self.scores.step()
-        if window is not None:
-            self._record(window)
-
-    def _score_ahead(self, step: OnlineStep) -> None:
-        """Near future: labels of now say less about samples that come later (Hammoud et al. 2023,
-        arXiv:2305.09275).
-        """
-        later = step.number + (self._online.ahead or 0)
-        if later < len(self._parts):
-            ids = torch.from_numpy(self._parts[later])
-            found = predict(self._strategy.scores(step, ids, self._inputs(ids)))
-            self.scores.ahead(found.cpu().numpy(), self._label_store.of(self._parts[later]))
 
     def _record(self, window: Window) -> None:
         for name, value, n in window.rates():
@@ -156,40 +182,33 @@ class OnlineRunner:
         """What became of all labels: arrived, due behind the end, never there, there for a sample
         that had to go; and how right pseudo-labels were, class by class.
         """
-        due = self._label_store.arrivals[self._stream]
-        arrived = int(((due != NEVER) & (due < self.done)).sum())
+        due = self._label_store.arrivals[np.concatenate(self._ids_of_experiences)]
+        comes = due != NEVER
+        late = due >= self.done
+        lost = self._strategy.pending.lost
+        delays = (due - self._step_of_each_sample())[comes]
         rows = {
-            "labels_used": arrived - self._strategy.pending.lost,
-            "labels_late": int((due >= self.done).sum()),
-            "labels_never": int((due == NEVER).sum()),
-            "labels_lost": self._strategy.pending.lost,
-            "labelled_share": float((due != NEVER).mean()),
-            "mean_delay": float((due - self._shown())[due != NEVER].mean())
-            if (due != NEVER).any()
-            else 0.0,
+            "labels_used": int((comes & ~late).sum()) - lost,
+            "labels_late": int(late.sum()),
+            "labels_never": int((~comes).sum()),
+            "labels_lost": lost,
+            "labelled_share": float(comes.mean()),
+            "mean_delay": float(delays.mean()) if len(delays) else 0.0,
         }
         for name, count in rows.items():
             self._add(name, -1, float(count), len(due))
         for class_id, name, value, n in self._pseudo.rates():
-            self._log.add(
-                Measured(
-                    name,
-                    self._strategy.n_experiences,
-                    "train",
-                    -1,
-                    self._classes[class_id].title,
-                    n,
-                ),
-                value,
-            )
+            self._add(name, -1, value, n, of_class=self._classes[class_id].title)
 
-    def _shown(self) -> NDArray[np.int64]:
-        """The step that reveals each sample of the stream."""
-        size, starts = self._online.step_size, [0, *self._ends[:-1]]
-        counts = [len(step.ids) for step in self._steps]
-        return np.concatenate(
-            [start + np.arange(count) // size for start, count in zip(starts, counts, strict=True)]
-        )
+    def _step_of_each_sample(self) -> Ids:
+        """The step at which each sample of the stream comes [samples]."""
+        starts = [0, *self._ends[:-1]]
+        of_experiences = [
+            start + np.arange(len(ids)) // self._online.step_size
+            for start, ids in zip(starts, self._ids_of_experiences, strict=True)
+        ]
+        return np.concatenate(of_experiences)
 
-    def _add(self, metric: str, index: int, value: float, n: int) -> None:
-        self._log.add(Measured(metric, self._strategy.n_experiences, "train", index, "", n), value)
+    def _add(self, metric: str, index: int, value: float, n: int, *, of_class: str = "") -> None:
+        trained = self._strategy.n_experiences
+        self._log.add(Measured(metric, trained, "train", index, of_class, n), value)

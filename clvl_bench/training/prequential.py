@@ -49,9 +49,9 @@ class Window:
 class Prequential:
     """Scores what was predicted at each step, and gives a window when it is full.
 
-    Beside the learner stand two that see no image: the label that arrived last, and the one that
-    has arrived most often (where labels have a rhythm of their own, they are hard to beat without
-    delay).
+    Two predictors that see no image are scored beside the learner: one always says the label that
+    arrived last, the other the label that has arrived most often. Where equal labels follow each
+    other, both are hard to beat without delay.
     """
 
     def __init__(self, *, steps: int, windows: int, classes: int) -> None:
@@ -63,10 +63,13 @@ class Prequential:
         self._counts = np.zeros(classes, dtype=np.int64)
 
     def scored(self, predicted: Ids, actions: Ids, true: Ids, *, rewarding: bool) -> None:
-        """A step's samples: what would be predicted, what was chosen (the same without
-        exploration), what is right.
+        """Score the samples of a step.
 
-        A sample may have several right answers nowhere here: `true` is one class each.
+        Args:
+            predicted: the class of the highest score [n].
+            actions: the class that was chosen [n]; another one only where a policy explores.
+            true: the one right class [n].
+            rewarding: count rewards; the two blind predictors need labels and are left out.
         """
         self._window.add(right=(predicted == true).sum(), samples=len(true))
         if rewarding:
@@ -100,7 +103,8 @@ class Prequential:
         self._window.steps += 1
         if self._window.steps < self._length and self.done < self.steps:
             return None
-        full, self._window = self._window, Window(self._window.index + 1)
+        full = self._window
+        self._window = Window(full.index + 1)
         return full
 
     def state(self) -> dict[str, Any]:
@@ -118,7 +122,8 @@ class Prequential:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        self.done, self._last = state["done"], state["last"]
+        self.done = state["done"]
+        self._last = state["last"]
         self._counts = np.array(state["counts"], dtype=np.int64)
         self._window = Window(**state["window"])
 
@@ -129,9 +134,8 @@ class PseudoTally:
     """
 
     def __init__(self, classes: int) -> None:
-        self._counts = np.zeros(
-            (4, classes), dtype=np.int64
-        )  # kept, right of these, unlabelled, kept of these
+        # Rows: kept, right of these, unlabelled, kept of these.
+        self._counts = np.zeros((4, classes), dtype=np.int64)
 
     def add(self, labels: Ids, kept: NDArray[np.bool_], true: Ids) -> None:
         """Some unlabelled samples [n]: what they were taken for, whether that is learned from, and
@@ -145,14 +149,12 @@ class PseudoTally:
         """Class, name of the rate, value and number of samples, where there are any."""
         kept, right, unlabelled, covered = self._counts.tolist()
         for class_id in range(len(kept)):
-            learned_from = kept[class_id]
-            if learned_from:
-                precision = right[class_id] / learned_from
-                yield class_id, "class_pseudo_precision", precision, learned_from
-            labelled = unlabelled[class_id]
-            if labelled:
-                coverage = covered[class_id] / labelled
-                yield class_id, "class_pseudo_coverage", coverage, labelled
+            if kept[class_id]:
+                precision = right[class_id] / kept[class_id]
+                yield class_id, "class_pseudo_precision", precision, kept[class_id]
+            if unlabelled[class_id]:
+                coverage = covered[class_id] / unlabelled[class_id]
+                yield class_id, "class_pseudo_coverage", coverage, unlabelled[class_id]
 
     def state(self) -> list[list[int]]:
         """Plain values, enough to go on."""

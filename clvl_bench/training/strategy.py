@@ -4,8 +4,7 @@ Avalanche's template.
 - Minibatches are taken by index from one tensor, in an order that depends on (seed, experience,
   epoch) alone.
 - The optimiser is made anew for each experience from the adapter's parameters. (Avalanche 0.6.0
-  refills the optimiser
-  with every parameter of the model on its first call.)
+  refills the optimiser with every parameter of the model on its first call.)
 - Learners without a gradient observe their batches; nothing runs backward for them.
 - A loss that is not finite stops the run where it happens.
 """
@@ -47,8 +46,12 @@ _CLOCK = ("train_iterations", "train_exp_counter", "total_iterations")
 
 
 class IndexLoader:
-    """Minibatches [inputs, labels, sample ids, tasks] by index; `order()` gives the permutation of
-    a pass of `samples`.
+    """Minibatches [inputs, labels, sample ids, tasks] by index, instead of sample by sample.
+
+    Args:
+        ids: the samples, in the order in which they are read if there is no other.
+        order: gives the rows of `ids` that a pass reads, anew for each pass.
+        samples: how many rows a whole pass has, where these are not all.
     """
 
     def __init__(
@@ -60,7 +63,10 @@ class IndexLoader:
         order: Callable[[], Tensor] | None = None,
         samples: int | None = None,
     ) -> None:
-        self._view, self._ids, self._batch_size, self._order = view, ids, batch_size, order
+        self._view = view
+        self._ids = ids
+        self._batch_size = batch_size
+        self._order = order
         self._samples = len(ids) if samples is None else samples
 
     def __len__(self) -> int:
@@ -68,10 +74,8 @@ class IndexLoader:
 
     def __iter__(self) -> Iterator[list[Tensor]]:
         ids = self._ids if self._order is None else self._ids[self._order()]
-        labels, tasks = (
-            torch.from_numpy(self._view.visible_labels),
-            torch.from_numpy(self._view.plan.tasks),
-        )
+        labels = torch.from_numpy(self._view.visible_labels)
+        tasks = torch.from_numpy(self._view.plan.tasks)
         for batch in ids.split(self._batch_size):
             yield [self._view.inputs(batch), labels[batch], batch, tasks[batch]]
 
@@ -99,7 +103,9 @@ class AdaptationStrategy(SupervisedTemplate):
         seed: int,
         device: str = "cpu",
     ) -> None:
-        self.adapter, self.train_config, self.seed = adapter, train, seed
+        self.adapter = adapter
+        self.train_config = train
+        self.seed = seed
         self.adaptation = Adaptation(adapter, train_classes=train.classes)
         self.method_plugins = list(plugins)
         self.n_experiences = 0
@@ -109,9 +115,7 @@ class AdaptationStrategy(SupervisedTemplate):
             optimizer=None,  # made for each experience
             criterion=self._loss,
             train_mb_size=train.batch_size,
-            train_epochs=train.epochs
-            if adapter.learns == "gradient"
-            else int(adapter.learns == "closed_form"),
+            train_epochs=_epochs(train, adapter),
             eval_mb_size=EVAL_BATCH[view.inputs.input_kind],
             device=device,
             plugins=[self.adaptation, *plugins],
@@ -121,25 +125,32 @@ class AdaptationStrategy(SupervisedTemplate):
     # --- what Avalanche asks of a template ---
 
     def make_train_dataloader(self, **kwargs: Any) -> None:
-        ids, clock, iterations = (
-            torch.from_numpy(self.experience.spec.ids),
-            self.clock,
-            self.train_config.iterations,
-        )
-
-        def order() -> Tensor:
-            key = ("order", self.seed, clock.train_exp_counter, clock.train_exp_epochs)
-            rows = rng(*key).permutation(len(ids))[: self.experience.spec.epoch_samples]
-            if iterations is not None:  # the last pass ends where there are enough
-                rows = rows[: (iterations - clock.train_exp_iterations) * self.train_mb_size]
-            return torch.from_numpy(rows)
-
-        drawn = self.experience.spec.epoch_samples
+        spec = self.experience.spec
         self.dataloader: Any = IndexLoader(
-            self._view, ids, batch_size=self.train_mb_size, order=order, samples=drawn
+            self._view,
+            torch.from_numpy(spec.ids),
+            batch_size=self.train_mb_size,
+            order=self._train_order,
+            samples=spec.epoch_samples,
         )
+        iterations = self.train_config.iterations
         if iterations is not None and self.adapter.learns == "gradient":
+            # Avalanche counts epochs: as many as it takes to get to that many minibatches.
             self.train_epochs = math.ceil(iterations / len(self.dataloader))
+
+    def _train_order(self) -> Tensor:
+        """The rows of the experience's samples that the epoch under way reads."""
+        spec, clock = self.experience.spec, self.clock
+        generator = rng("order", self.seed, clock.train_exp_counter, clock.train_exp_epochs)
+        shuffled = generator.permutation(len(spec.ids))
+        rows = shuffled[: spec.epoch_samples]  # all of them where it is None
+        iterations = self.train_config.iterations
+        if iterations is not None:
+            # The last epoch ends where there are enough minibatches; earlier ones are not touched,
+            # since more are left than an epoch has.
+            left = iterations - clock.train_exp_iterations
+            rows = rows[: left * self.train_mb_size]
+        return torch.from_numpy(rows)
 
     def make_eval_dataloader(self, **kwargs: Any) -> None:
         self.dataloader = IndexLoader(
@@ -150,18 +161,15 @@ class AdaptationStrategy(SupervisedTemplate):
         return self.model  # nothing to grow: an adapter grows its own parameters in `begin`
 
     def check_model_and_optimizer(self, **kwargs: Any) -> None:
-        if (
-            self.adapter.observes_first
-        ):  # before the optimiser is made: what is observed may become a parameter
+        if self.adapter.observes_first:
+            # Before the optimiser is made: what is observed may become a parameter.
             self._observe_first()
         if self.adapter.learns == "gradient":
             self.make_optimizer()
 
     def make_optimizer(self, **kwargs: Any) -> None:
-        train, parameters = (
-            self.train_config,
-            [p for p in self.adapter.parameters() if p.requires_grad],
-        )
+        train = self.train_config
+        parameters = [each for each in self.adapter.parameters() if each.requires_grad]
         self.optimizer: torch.optim.Optimizer
         if train.optimizer == "sgd":
             self.optimizer = torch.optim.SGD(
@@ -192,7 +200,8 @@ class AdaptationStrategy(SupervisedTemplate):
         self.optimizer.step()
 
     def backward(self) -> None:
-        if not math.isfinite(loss := self.loss.item()):
+        loss = self.loss.item()
+        if not math.isfinite(loss):
             clock = self.clock
             raise RunFailed(
                 f"nan: the loss is {loss} in experience {clock.train_exp_counter + 1}, epoch "
@@ -211,34 +220,30 @@ class AdaptationStrategy(SupervisedTemplate):
         """Everything that the next experience depends on."""
         clock = {name: getattr(self.clock, name) for name in _CLOCK}
         notes = {**clock, "learned": self.n_experiences, "seen": list(self.adaptation.seen)}
-        parts = {
-            f"plugin{number}": plugin.state() for number, plugin in enumerate(self.method_plugins)
-        }
-        return {"adapter": self.adapter.state(), "clock": notes, **parts}
+        state: dict[str, State] = {"adapter": self.adapter.state(), "clock": notes}
+        for number, plugin in enumerate(self.method_plugins):
+            state[f"plugin{number}"] = plugin.state()
+        return state
 
     def load(self, state: dict[str, State]) -> None:
         """Take up a state that `state` gave."""
         for name in _CLOCK:
             setattr(self.clock, name, state["clock"][name])
-        self.n_experiences, self.adaptation.seen = (
-            state["clock"]["learned"],
-            tuple(state["clock"]["seen"]),
-        )
+        self.n_experiences = state["clock"]["learned"]
+        self.adaptation.seen = tuple(state["clock"]["seen"])
         self.adapter.load(state["adapter"])
         for number, plugin in enumerate(self.method_plugins):
             plugin.load(state[f"plugin{number}"])
 
     def kept_bytes(self) -> int:
         """Bytes of everything that outlives an experience, but for the public backbone."""
-        return self.adapter.kept_bytes() + sum(
-            plugin.kept_bytes() for plugin in self.method_plugins
-        )
+        of_plugins = sum(plugin.kept_bytes() for plugin in self.method_plugins)
+        return self.adapter.kept_bytes() + of_plugins
 
     def kept_samples(self) -> int:
         """Samples of the past that are kept, in whatever form."""
-        return self.adapter.kept_samples() + sum(
-            plugin.kept_samples() for plugin in self.method_plugins
-        )
+        of_plugins = sum(plugin.kept_samples() for plugin in self.method_plugins)
+        return self.adapter.kept_samples() + of_plugins
 
     def pseudo_labels(self) -> list[PseudoLabels]:
         """What plugins made of the unlabelled samples of the last step or epoch, for the
@@ -250,7 +255,9 @@ class AdaptationStrategy(SupervisedTemplate):
 
     def _masked(self, scores: Tensor, tasks: Tensor) -> Tensor:
         plan = self._view.plan
-        return scores + _task_mask(plan, scores)[tasks] if plan.label_space == "dataset" else scores
+        if plan.label_space != "dataset":
+            return scores
+        return scores + _task_mask(plan, scores)[tasks]
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The adapter's own loss of a training batch. In evaluation there is none."""
@@ -267,10 +274,9 @@ class AdaptationStrategy(SupervisedTemplate):
             self._after_training_iteration(**kwargs)
 
     def _observe_first(self) -> None:
+        ids = torch.from_numpy(self.experience.spec.ids)
+        loader = IndexLoader(self._view, ids, batch_size=self.eval_mb_size)
         with keyed(self.seed, "observe", self.clock.train_exp_counter):
-            loader = IndexLoader(
-                self._view, torch.from_numpy(self.experience.spec.ids), batch_size=self.eval_mb_size
-            )
             for inputs, labels, *_ in loader:
                 self.adapter.observe(inputs, labels.to(inputs.device))
 
@@ -285,23 +291,22 @@ class AdaptationStrategy(SupervisedTemplate):
             return rate * (step + 1) / train.warmup_steps
         if train.schedule == "constant":
             return rate
-        return (
-            rate
-            * 0.5
-            * (
-                1
-                + math.cos(
-                    math.pi * (step - train.warmup_steps) / max(1, steps - train.warmup_steps)
-                )
-            )
-        )
+        angle = math.pi * (step - train.warmup_steps) / max(1, steps - train.warmup_steps)
+        return rate * 0.5 * (1 + math.cos(angle))
+
+
+def _epochs(train: TrainConfig, adapter: Adapter) -> int:
+    """A closed form sees every sample once, and who learns nothing none."""
+    if adapter.learns == "gradient":
+        return train.epochs
+    return int(adapter.learns == "closed_form")
 
 
 def _task_mask(plan: Plan, like: Tensor) -> Tensor:
     """[tasks, classes]: 0 for the classes of a task, minus infinity for the others."""
     mask = like.new_full((len(plan.task_classes), len(plan.classes)), -torch.inf)
-    for task, class_ids in enumerate(plan.task_classes):
-        mask[task, list(class_ids)] = 0.0
+    for task, classes in enumerate(plan.task_classes):
+        mask[task, list(classes)] = 0.0
     return mask
 
 
@@ -315,8 +320,6 @@ def build_strategy(
     features: Inputs | QuestionInputs | None = None,
     teacher: Teacher | None = None,
     device: str = "cpu",
-    kind: Callable[..., AdaptationStrategy] = AdaptationStrategy,
-    **more: Any,
 ) -> AdaptationStrategy:
     """The strategy that a file describes, ready for the first experience.
 
@@ -324,25 +327,39 @@ def build_strategy(
         features: what the untouched image tower says, by sample id; for plugins that learn from a
             reference set.
         teacher: whom these learn from; the untouched backbone if left out.
-        kind: the template, and in `more` what it takes beside the others' settings.
 
     Raises:
         Mistake: it needs something that the backbone or the benchmark does not have.
     """
-    adapter = build_adapter(config.adapter, backbone, view.plan.classes, seed=seed)
-    context = PluginContext(
-        adapter, reference_of(view, backbone, features, teacher), seed, features
-    )
-    return kind(
+    adapter, plugins = build_parts(config, backbone, view, seed, features, teacher)
+    return AdaptationStrategy(
         adapter=adapter,
-        plugins=[build_plugin(plugin, context) for plugin in config.plugins],
+        plugins=plugins,
         train=config.train,
         view=view,
         evaluator=evaluator,
         seed=seed,
         device=device,
-        **more,
     )
+
+
+def build_parts(
+    config: StrategyConfig,
+    backbone: Backbone,
+    view: LearnerView,
+    seed: int,
+    features: Inputs | QuestionInputs | None,
+    teacher: Teacher | None,
+) -> tuple[Adapter, list[Plugin]]:
+    """The adapter of a strategy, and the plugins that help it.
+
+    Raises:
+        Mistake: one of them needs something that the backbone or the benchmark does not have.
+    """
+    adapter = build_adapter(config.adapter, backbone, view.plan.classes, seed=seed)
+    reference = reference_of(view, backbone, features, teacher)
+    context = PluginContext(adapter, reference, seed, features)
+    return adapter, [build_plugin(plugin, context) for plugin in config.plugins]
 
 
 def reference_of(
@@ -354,14 +371,15 @@ def reference_of(
     """The reference set of a benchmark, where it has one."""
     if features is None or "reference" not in view.plan.streams:
         return None
-    (step,) = view.plan.streams["reference"]
-    ids, teacher = torch.from_numpy(step.ids), teacher or Teacher(backbone, features.image_features)
+    (spec,) = view.plan.streams["reference"]
+    ids = torch.from_numpy(spec.ids)
+    teacher = teacher or Teacher(backbone, features.image_features)
     return Reference(
-        ids,
-        view.inputs,
-        teacher.features(ids),
-        step.classes,
-        teacher,
-        features.image_features(ids),
-        view.captions,
+        ids=ids,
+        inputs=view.inputs,
+        features=teacher.features(ids),
+        classes=spec.classes,
+        teacher=teacher,
+        untouched=features.image_features(ids),
+        captions=view.captions,
     )

@@ -4,8 +4,7 @@ What is scored, read and moved is noted as it happens; the run itself is not dis
 compares its bytes).
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,13 @@ from contract.reach import Facts, facts
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clvl_bench.core.resources import Stopwatch
 from clvl_bench.inputs.answerer_scores import AnswererScores
 from clvl_bench.inputs.features import Inputs
 from clvl_bench.inputs.questions import QuestionInputs
-from clvl_bench.records.run_folder import Result, RunFolder
+from clvl_bench.records.result import Result
 from clvl_bench.runs import runner
 from clvl_bench.runs.config import RunConfig
+from clvl_bench.runs.observer import RunObserver
 from clvl_bench.runs.setup import Prepared
 
 Ids = NDArray[np.int64]
@@ -179,35 +178,54 @@ def listen(
     """A run as the runner does it; `before` may change what it stands on, `after_build` the
     strategy.
     """
-    prepared = runner.prepare(config)
-    prepared.backbone.images_encoded = 0  # by whoever found the cache empty
-    before(prepared)
-    heard = Heard(prepared)
-    ear = Ear(heard, walk=walk, until=until)
-    build = runner.build_strategy
+    listener = Listener(walk=walk, until=until, before=before, after_build=after_build)
+    try:
+        result = runner.run(config, results=folder, progress=False, observer=listener)
+        listener.heard.result = result
+    except Enough:
+        assert until is not None
+    finally:
+        listener.patch.undo()
+    return listener.heard
 
-    def built(wanted: Any, *arguments: Any, **settings: Any) -> Any:
-        strategy = build(wanted, *arguments, **settings)
-        strategy.plugins.append(ear)
-        if wanted is not config.untouched:
-            heard.strategy = strategy
-            after_build(strategy, prepared)
-        _overhear_candidates(strategy.adapter, ear)
-        return strategy
 
-    with pytest.MonkeyPatch.context() as patch, _overheard_reads(prepared, ear):
-        patch.setattr(runner, "build_strategy", built)
-        try:
-            heard.result = runner._execute(prepared, RunFolder(folder), Stopwatch(), progress=False)
-        except Enough:
-            assert until is not None
-    return heard
+class Listener(RunObserver):
+    """Puts an ear to every strategy of a run, and to what the benchmark's inputs are asked for."""
+
+    heard: Heard
+    ear: Ear
+
+    def __init__(
+        self,
+        *,
+        walk: int | None,
+        until: int | None,
+        before: Callable[[Prepared], None],
+        after_build: Callable[[Any, Prepared], None],
+    ) -> None:
+        self._walk, self._until = walk, until
+        self._before, self._after_build = before, after_build
+        self.patch = pytest.MonkeyPatch()
+
+    def prepared(self, prepared: Prepared) -> None:
+        prepared.backbone.images_encoded = 0  # by whoever found the cache empty
+        self._before(prepared)
+        self.heard = Heard(prepared)
+        self.ear = Ear(self.heard, walk=self._walk, until=self._until)
+        _overhear_reads(self.patch, prepared, self.ear)
+
+    def strategy_built(self, strategy: Any, prepared: Prepared, *, untouched: bool) -> None:
+        strategy.plugins.append(self.ear)
+        if not untouched:
+            self.heard.strategy = strategy
+            self._after_build(strategy, prepared)
+        _overhear_candidates(strategy.adapter, self.ear)
 
 
 def evaluate_again(heard: Heard, *, batch: int) -> dict[tuple[Moment, int], Tensor]:
     """The scores of the last evaluation, once more, so many samples at a time."""
     before, heard.evaluated, heard.strategy.eval_mb_size = heard.evaluated, {}, batch
-    runner._evaluate(heard.strategy, heard.prepared.benchmark)
+    runner.evaluate(heard.strategy, heard.prepared.benchmark)
     again, heard.evaluated = heard.evaluated, before
     return again
 
@@ -223,8 +241,7 @@ def _overhear_candidates(adapter: Any, ear: Ear) -> None:
     adapter.logits = overheard
 
 
-@contextmanager
-def _overheard_reads(prepared: Prepared, ear: Ear) -> Iterator[None]:
+def _overhear_reads(patch: pytest.MonkeyPatch, prepared: Prepared, ear: Ear) -> None:
     """Whoever asks the benchmark's inputs for samples; inputs of somebody's own would have ids of
     their own.
     """
@@ -238,7 +255,5 @@ def _overheard_reads(prepared: Prepared, ear: Ear) -> Iterator[None]:
 
         return overheard
 
-    with pytest.MonkeyPatch.context() as patch:
-        for kind in (Inputs, QuestionInputs, AnswererScores):
-            patch.setattr(kind, "__call__", overhear(kind.__call__))
-        yield
+    for kind in (Inputs, QuestionInputs, AnswererScores):
+        patch.setattr(kind, "__call__", overhear(kind.__call__))

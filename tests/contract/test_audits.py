@@ -18,12 +18,12 @@ from contract.audits import (
 from contract.listening import bits, listen
 from contract.reach import differing
 from contract.tables import STRATEGIES, written
+from victim import results_of
 
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.data.catalog.normalisers import NORMALISERS
 from clvl_bench.data.readers.question_split import QuestionSplit
 from clvl_bench.methods.registry import plugins
-from clvl_bench.records.run_folder import RECORDS
 from clvl_bench.runs import runner
 
 ONLINE = {kind for kind, config in plugins().items() if config.needs_online}
@@ -154,12 +154,7 @@ def test_nothing_within_reach_depends_on_a_label_that_has_not_arrived(heard, tmp
 @FIRST_STREAM
 def test_the_same_seed_gives_the_same_bytes_whoever_listens(heard, tmp_path):
     result = runner.run(heard.prepared.config, results=tmp_path, progress=False)
-    files = sorted(path.relative_to(result.folder) for path in result.folder.glob("predictions/*"))
-    assert files
-    for name in (RECORDS, *files):
-        assert (result.folder / name).read_bytes() == (heard.result.folder / name).read_bytes(), (
-            name
-        )
+    assert results_of(result.folder) == results_of(heard.result.folder)
 
 
 @FIRST_STREAM

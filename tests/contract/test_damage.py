@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from command import clvl
+from victim import results_of
 
 from clvl_bench.backbones.catalog import assets
 from clvl_bench.backbones.loading import load_backbone
@@ -22,11 +23,13 @@ from clvl_bench.data.readers.reading import read_split
 from clvl_bench.runs import checkpoint
 from clvl_bench.runs.checkpoint import Checkpoint
 from clvl_bench.runs.files import run_config
+from clvl_bench.runs.observer import RunObserver
 from clvl_bench.runs.runner import run
 
 CHOSEN = ("toy_landcover", "zeroshot", "--limit", "20", "--device", "cpu")
 RESULTS = (
-    "records.csv",
+    "segments/0000.csv",
+    "segments/0005.csv",
     "result.json",
     "predictions/0000.safetensors",
     "predictions/0005.safetensors",
@@ -73,7 +76,7 @@ def test_a_finished_run_with_a_flipped_byte_is_refused_by_name(results, name, mo
 
 @pytest.mark.slow
 def test_the_command_itself_answers_with_4(results):
-    (damaged,) = results.glob("runs/*/records.csv")
+    (damaged,) = results.glob("runs/*/segments/0003.csv")
     flip(damaged)
     done = clvl("run", *CHOSEN, "--results", results)
     assert (done.returncode, done.stdout) == (4, "")
@@ -126,10 +129,94 @@ def test_behind_a_damaged_checkpoint_the_one_before_is_taken_up(tmp_path, name, 
         checkpoint.write(tmp_path, Checkpoint(trained, state, {"at": trained}))
     flip(tmp_path / "0002" / name)
     found = checkpoint.latest(tmp_path)
-    assert (found.trained, found.notes) == (1, {"at": 1})
+    assert (found.done, found.notes) == (1, {"at": 1})
     assert torch.equal(found.state["adapter"]["weight"], torch.ones(3))
     assert not (tmp_path / "0002").exists()
     assert caplog.messages == [
         f"clvl-bench: {tmp_path / '0002'}: is not what was written; the run goes on from the state "
         f"before it"
     ]
+
+
+def cut(path: Path) -> None:
+    """Leave the first half of a file."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+class StopAfter(RunObserver):
+    """Interrupts a run behind a state, and notes where it goes on."""
+
+    def __init__(self, experiences: int | None) -> None:
+        self._experiences = experiences
+        self.went_on: int | None = None
+
+    def resumed(self, done: int | None) -> None:
+        self.went_on = done
+
+    def state_kept(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.done == self._experiences:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def interrupted(shared_home, tmp_path_factory):
+    """A run that stopped behind its third experience, and the bytes of an undisturbed one."""
+    config = run_config(
+        "toy_landcover", "prompt_replay", limit=20, overrides=["train.epochs=1", "train.lr=0.1"]
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLVL_HOME", str(shared_home))
+        patch.setattr("os.fsync", lambda descriptor: None)
+        undisturbed = run(config, results=tmp_path_factory.mktemp("whole"), progress=False)
+        results = tmp_path_factory.mktemp("interrupted")
+        with pytest.raises(KeyboardInterrupt):
+            run(config, results=results, progress=False, observer=StopAfter(3))
+    return config, results, results_of(undisturbed.folder)
+
+
+@pytest.mark.parametrize("damage", [flip, cut, Path.unlink], ids=["flipped", "cut", "deleted"])
+@pytest.mark.parametrize(
+    ("name", "goes_on"),
+    [
+        ("predictions/0003.safetensors", 2),
+        ("segments/0003.csv", 2),
+        ("predictions/0001.safetensors", None),
+        ("segments/0000.csv", None),
+    ],
+)
+def test_what_an_interrupted_run_stands_on_is_made_again_where_it_is_damaged(
+    interrupted, tmp_path, name, goes_on, damage, caplog
+):
+    """Two states are kept, after two and after three experiences: what both stand on ends both."""
+    config, before, undisturbed = interrupted
+    results = shutil.copytree(before, tmp_path / "results")
+    (damaged,) = results.glob(f"runs/*/{name}")
+    damage(damaged)
+    observer = StopAfter(None)
+    result = run(config, results=results, progress=False, observer=observer)
+    assert observer.went_on == goes_on
+    assert results_of(result.folder) == undisturbed
+    found = "is missing" if damage is Path.unlink else "is not what was written"
+    mended = "begins anew" if goes_on is None else "goes on from the state before it"
+    assert caplog.messages == [f"clvl-bench: {damaged}: {found}; the run {mended}"]
+
+
+def test_an_interrupted_run_whose_files_are_whole_goes_on_in_silence(interrupted, tmp_path, caplog):
+    config, before, undisturbed = interrupted
+    results = shutil.copytree(before, tmp_path / "results")
+    (folder,) = results.glob("runs/*")
+    (folder / "segments/0004.csv").write_bytes(b"of a step that was not kept")
+    kept = {path: path.stat().st_mtime_ns for path in folder.glob("*/000[0-3].*")}
+    observer = StopAfter(None)
+    result = run(config, results=results, progress=False, observer=observer)
+    assert (observer.went_on, caplog.messages) == (3, [])
+    assert results_of(result.folder) == undisturbed
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept, "nothing is written anew"
+
+
+def test_a_checkpoint_does_not_grow_with_the_rows_behind_it(interrupted):
+    """It names them by hash: what one more experience adds is two hashes and a few numbers."""
+    _, results, _ = interrupted
+    sizes = [path.stat().st_size for path in sorted(results.glob("runs/*/state/*/values.json"))]
+    rows = min(path.stat().st_size for path in results.glob("runs/*/segments/*.csv"))
+    assert sizes[1] - sizes[0] < 500 < rows

@@ -9,15 +9,15 @@ from contract.audits import SMALL, plan_of, scored_too_early, swayed_by_neighbou
 from contract.listening import listen
 from contract.reach import differing
 from contract.tables import STRATEGIES, small, written
+from victim import results_of
 
 from clvl_bench.core.errors import Mistake
 from clvl_bench.inputs.kinds import QUESTION_INPUTS
 from clvl_bench.methods.registry import adapters
-from clvl_bench.records.run_folder import RECORDS
 from clvl_bench.runs import runner
 from clvl_bench.runs.files import run_config
+from clvl_bench.runs.observer import RunObserver
 from clvl_bench.streams.plan import steps_of
-from clvl_bench.training.online_runner import OnlineRunner
 
 LATE = (
     "benchmark.online.step_size=4",
@@ -177,7 +177,7 @@ def kept(state):
 
 @pytest.mark.parametrize(("name", "step"), KILLED)
 def test_killed_at_a_step_it_goes_on_to_the_same_bytes_and_the_same_state(
-    name, step, tmp_path, shared_data, monkeypatch
+    name, step, tmp_path, shared_data
 ):
     path = next(path for path in STRATEGIES if path.stem == name)
     kind = "reward" if "feedback" in name else "delay"
@@ -189,29 +189,32 @@ def test_killed_at_a_step_it_goes_on_to_the_same_bytes_and_the_same_state(
             "strategy": name,
         }  # the names of all overrides are longer than a file's may be
     )
-    states, walked, finished = [], OnlineRunner._step, OnlineRunner.finish
-
-    def noted(walk):
-        states.append(kept({"strategy": walk._strategy.state(), "walk": walk.state()}))
-        finished(walk)
-
-    monkeypatch.setattr(OnlineRunner, "finish", noted)
-    undisturbed = runner.run(config, results=tmp_path / "undisturbed", progress=False)
-
-    def killed(walk, at):
-        if at.number == step:
-            raise KeyboardInterrupt
-        walked(walk, at)
-
-    monkeypatch.setattr(OnlineRunner, "_step", killed)
-    with pytest.raises(KeyboardInterrupt):
-        runner.run(config, results=tmp_path / "killed", progress=False)
-    monkeypatch.setattr(OnlineRunner, "_step", walked)
-    again = runner.run(config, results=tmp_path / "killed", progress=False)
-    assert any(place.startswith("strategy/pending/ids") for place in states[0])
-    assert states[0] == states[1]
-    files = sorted(
-        found.relative_to(undisturbed.folder) for found in undisturbed.folder.glob("predictions/*")
+    whole, killed, again = Keeper(), Keeper(killed_at=step), Keeper()
+    undisturbed = runner.run(
+        config, results=tmp_path / "undisturbed", progress=False, observer=whole
     )
-    for file in (RECORDS, *files):
-        assert (again.folder / file).read_bytes() == (undisturbed.folder / file).read_bytes(), file
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(config, results=tmp_path / "killed", progress=False, observer=killed)
+    ended = runner.run(config, results=tmp_path / "killed", progress=False, observer=again)
+    assert again.resumed_after is not None
+    assert any(place.startswith("strategy/pending/ids") for place in whole.last)
+    assert again.last == whole.last
+    assert results_of(ended.folder) == results_of(undisturbed.folder)
+
+
+class Keeper(RunObserver):
+    """Keeps the last state of a run as bytes; may interrupt it at a step of the stream."""
+
+    def __init__(self, *, killed_at=None):
+        self._killed_at = killed_at
+        self.last = {}
+
+    def resumed(self, done):
+        self.resumed_after = done
+
+    def before_step(self, strategy, step):
+        if step.number == self._killed_at:
+            raise KeyboardInterrupt
+
+    def state_kept(self, checkpoint):
+        self.last = kept({"strategy": checkpoint.state, "stream": checkpoint.notes["stream"]})

@@ -18,7 +18,7 @@ from clvl_bench.runs.files import run_config
 pytestmark = pytest.mark.slow
 
 
-RESULTS = {"result.json", "records.csv", "predictions"}
+RESULTS = {"result.json", "segments", "predictions"}
 SENSITIVE = ["train.batch_size=4", "train.lr=0.1"]
 """Small steps far apart: whoever goes on with another order of samples, memory or context predicts
 something else."""

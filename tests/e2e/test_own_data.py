@@ -18,8 +18,10 @@ from conftest import ROOT
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.report.matrices import of_records
 from clvl_bench.runs import provenance, runner
+from clvl_bench.runs.checkpoint import Checkpoint
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.files import run_config
+from clvl_bench.runs.observer import RunObserver
 
 SCENES = """version = 1
 scenario = "class_incremental"
@@ -163,61 +165,64 @@ def write_noise(folder: Path, *, seed: int) -> None:
 
 
 @pytest.fixture
-def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunConfig:
+def interrupted(tmp_path: Path) -> RunConfig:
     """A run that was interrupted behind its first experience."""
     (tmp_path / "noise.toml").write_text(ARRAYS)
     write_noise(tmp_path, seed=0)
     config = run_config(str(tmp_path / "noise.toml"), "prompt_replay")
-    keep = runner.RunState.keep
-
-    def keep_then_stop(course, done):
-        keep(course, done)
-        if done == 1:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(runner.RunState, "keep", keep_then_stop)
-        with pytest.raises(KeyboardInterrupt):
-            runner.run(config, results=tmp_path / "interrupted", progress=False)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(
+            config,
+            results=tmp_path / "interrupted",
+            progress=False,
+            observer=Watcher(stops_after=1),
+        )
     assert list(tmp_path.glob("interrupted/runs/*/state/0001"))
     return config
 
 
-@pytest.fixture
-def resumed(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
-    """Where each run went on."""
-    found: list[int | None] = []
-    resume = runner.RunState.resume
-    monkeypatch.setattr(
-        runner.RunState, "resume", lambda course: found.append(resume(course)) or found[-1]
-    )
-    return found
+class Watcher(RunObserver):
+    """Notes where a run goes on; may interrupt it once so many experiences are kept."""
+
+    def __init__(self, stops_after: int | None = None) -> None:
+        self._stops_after = stops_after
+        self.went_on: list[int | None] = []
+
+    def resumed(self, done: int | None) -> None:
+        self.went_on.append(done)
+
+    def state_kept(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.done == self._stops_after:
+            raise KeyboardInterrupt
 
 
-def test_an_interrupted_run_goes_on(tmp_path, interrupted, resumed):
-    runner.run(interrupted, results=tmp_path / "interrupted", progress=False)
-    assert resumed == [1]
+def test_an_interrupted_run_goes_on(tmp_path, interrupted):
+    watcher = Watcher()
+    runner.run(interrupted, results=tmp_path / "interrupted", progress=False, observer=watcher)
+    assert watcher.went_on == [1]
 
 
-def test_a_run_whose_data_changed_while_it_was_interrupted_starts_anew(
-    tmp_path, interrupted, resumed
-):
+def test_a_run_whose_data_changed_while_it_was_interrupted_starts_anew(tmp_path, interrupted):
     write_noise(tmp_path, seed=1)
+    watcher = Watcher()
     went_on, fresh = (
-        runner.run(interrupted, results=tmp_path / name, progress=False)
+        runner.run(interrupted, results=tmp_path / name, progress=False, observer=watcher)
         for name in ("interrupted", "fresh")
     )
-    assert resumed == [None, None]
+    assert watcher.went_on == [None, None]
     assert went_on.records == fresh.records
     assert went_on.provenance == fresh.provenance
 
 
 def test_a_run_whose_software_changed_while_it_was_interrupted_starts_anew(
-    tmp_path, interrupted, resumed, monkeypatch
+    tmp_path, interrupted, monkeypatch
 ):
     monkeypatch.setattr(provenance, "versions", lambda: {"torch": "another"})
-    result = runner.run(interrupted, results=tmp_path / "interrupted", progress=False)
-    assert resumed == [None]
+    watcher = Watcher()
+    result = runner.run(
+        interrupted, results=tmp_path / "interrupted", progress=False, observer=watcher
+    )
+    assert watcher.went_on == [None]
     assert result.provenance["versions"] == {"torch": "another"}
 
 

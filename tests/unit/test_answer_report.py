@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from clvl_bench.records.run_folder import PICTURES, QUESTIONS
+from clvl_bench.records.result import PICTURES, QUESTIONS, Result
 from clvl_bench.report import answer_tables, gallery
 from clvl_bench.report.answers import Answered, Score, answered, from_csv, to_csv
 from clvl_bench.report.runs import Origin, Run
@@ -25,7 +25,7 @@ TRUE = [0, 1, 2, -2]
 
 
 @pytest.fixture
-def folder(tmp_path):
+def result(tmp_path):
     rows = [
         {
             "id": sample,
@@ -45,7 +45,7 @@ def folder(tmp_path):
     (tmp_path / PICTURES).write_bytes(
         save({"pictures": np.zeros((2, 112, 112, 3), dtype=np.uint8)})
     )
-    (tmp_path / "predictions").mkdir()
+    evaluations = []
     for trained, predicted in ((0, [1, 1, 1, 1]), (2, [0, 1, 1, 2])):
         columns = {}
         for experience, rows in ((0, [0, 1]), (1, [2, 3])):
@@ -55,8 +55,9 @@ def folder(tmp_path):
                 ("true", TRUE),
             ):
                 columns[f"test/{experience}/{name}"] = np.array(values, dtype=np.int32)[rows]
-        (tmp_path / "predictions" / f"{trained:04d}.safetensors").write_bytes(save(columns))
-    return tmp_path
+        evaluations.append((trained, tmp_path / f"{trained}.safetensors"))
+        evaluations[-1][1].write_bytes(save(columns))
+    return Result(tmp_path, {}, {}, [], tuple(evaluations))
 
 
 def run_of(found: Answered, strategy: str = "s", seed: int = 0) -> Run:
@@ -67,10 +68,10 @@ def run_of(found: Answered, strategy: str = "s", seed: int = 0) -> Run:
     )
 
 
-def test_every_group_counts_what_the_data_put_into_it(folder):
+def test_every_group_counts_what_the_data_put_into_it(result):
     scores = {
         (score.trained, score.group, score.name): (score.right, score.n)
-        for score in answered(folder).scores
+        for score in answered(result).scores
     }
     assert scores[2, "overall", ""] == (2, 4)
     assert scores[2, "answer_type", "CLOSED"] == (2, 2)
@@ -83,25 +84,25 @@ def test_every_group_counts_what_the_data_put_into_it(folder):
     assert scores[0, "overall", ""] == (1, 4)
 
 
-def test_held_out_combinations_are_counted_apart_where_a_stream_has_them(folder):
-    assert "combination" not in {score.group for score in answered(folder).scores}
-    content = json.loads((folder / QUESTIONS).read_text())
+def test_held_out_combinations_are_counted_apart_where_a_stream_has_them(result):
+    assert "combination" not in {score.group for score in answered(result).scores}
+    content = json.loads((result.folder / QUESTIONS).read_text())
     for row in content["questions"]:
         row["held_out"] = row["type"] == "POS"
-    (folder / QUESTIONS).write_text(json.dumps(content))
+    (result.folder / QUESTIONS).write_text(json.dumps(content))
     last = {
         (score.group, score.name): (score.right, score.n)
-        for score in answered(folder).scores
+        for score in answered(result).scores
         if score.trained == 2
     }
     assert last["combination", "held-out combinations"] == (0, 2)
     assert last["combination", "trained combinations"] == (2, 2)
-    assert "held-out combinations (2)" in answer_tables.markdown([run_of(answered(folder))])
+    assert "held-out combinations (2)" in answer_tables.markdown([run_of(answered(result))])
 
 
-def test_open_and_closed_do_not_move_with_the_prediction(folder):
+def test_open_and_closed_do_not_move_with_the_prediction(result):
     sizes = {}
-    for score in answered(folder).scores:
+    for score in answered(result).scores:
         sizes.setdefault((score.group, score.name), set()).add(score.n)
     assert all(len(counts) == 1 for counts in sizes.values())
 
@@ -115,13 +116,13 @@ def test_the_mean_over_types_counts_types_and_overall_counts_questions():
     assert answer_tables.mean_over_types(Answered(scores)) == pytest.approx((0.9 + 1.0) / 2)
 
 
-def test_scores_are_read_back_as_written(folder):
-    found = answered(folder)
+def test_scores_are_read_back_as_written(result):
+    found = answered(result)
     assert from_csv(to_csv([("a", found)]), name="x")["a"].scores == found.scores
 
 
-def test_the_table_says_the_ceiling_and_every_group(folder):
-    text = answer_tables.markdown([run_of(answered(folder)), run_of(answered(folder), seed=1)])
+def test_the_table_says_the_ceiling_and_every_group(result):
+    text = answer_tables.markdown([run_of(answered(result)), run_of(answered(result), seed=1)])
     assert "Ceiling 75.0" in text
     assert (
         "| Strategy | Overall | CLOSED (2) | OPEN (2) | given in training (3) | never given in "
@@ -130,16 +131,16 @@ def test_the_table_says_the_ceiling_and_every_group(folder):
     assert "| s | 50.0 ± 0.0 | 100.0 ± 0.0 | 0.0 ± 0.0 |" in text
 
 
-def test_what_files_say_cannot_break_out_of_the_gallery(folder):
-    page = gallery.gallery([run_of(answered(folder), "<img src=x>")])
+def test_what_files_say_cannot_break_out_of_the_gallery(result):
+    page = gallery.gallery([run_of(answered(result), "<img src=x>")])
     assert "<script" not in page
     assert "<b>lung" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "&lt;img src=x&gt;" in page
 
 
-def test_the_gallery_shows_what_changed_and_no_more(folder):
-    page = gallery.gallery([run_of(answered(folder))])
+def test_the_gallery_shows_what_changed_and_no_more(result):
+    page = gallery.gallery([run_of(answered(result))])
     assert page.count("<img") == 2
     assert page.count("before: ") == 2  # no -> yes, no -> normal
     assert '<span class="right">yes</span>' in page

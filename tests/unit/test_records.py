@@ -2,15 +2,24 @@
 named.
 """
 
+import hashlib
 import json
 import math
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
-from clvl_bench.core.errors import Damage
-from clvl_bench.core.files import read_folder, write_atomically, write_folder_atomically
+from clvl_bench.core.errors import Busy, Damage
+from clvl_bench.core.files import (
+    read_folder,
+    to_json,
+    write_atomically,
+    write_folder_atomically,
+)
 from clvl_bench.records.rows import Record, from_csv, to_csv
 from clvl_bench.records.run_folder import RunFolder
+from clvl_bench.records.segment import Segment
 
 ROW = Record("b", "seen", "s,with comma", "tiny", 0, 1, 3, "test", 2, "d", "accuracy", 0.1 + 0.2, 7)
 
@@ -54,26 +63,81 @@ def test_a_folder_is_whole_or_not_there(tmp_path):
     assert read_folder(tmp_path / "nowhere") is None
 
 
+def finish(folder, *, seconds=1.5):
+    """Two segments: the second has predictions."""
+    later = Record(**{**vars(ROW), "trained": 4, "value": 0.25})
+    segments = [
+        folder.append(0, trained=0, records=[ROW], predictions=None),
+        folder.append(1, trained=4, records=[later, ROW], predictions=PREDICTED),
+    ]
+    folder.finish(
+        provenance={"run": "run", "seed": 0},
+        segments=segments,
+        beside={"questions.json": folder.write("questions.json", b"{}")},
+        timing={"train_seconds": seconds},
+    )
+    return segments
+
+
+PREDICTED = save(
+    {
+        f"{stream}/{experience}/{name}": np.array(values, dtype=np.int32)
+        for stream, experience, name, values in (
+            ("test", 10, "ids", [7, 8]),
+            ("test", 10, "predicted", [1, -1]),
+            ("test", 10, "true", [1, 2]),
+            ("test", 2, "ids", [9]),
+            ("test", 2, "predicted", [0]),
+            ("test", 2, "true", [3]),
+        )
+    }
+)
+FILES = [
+    "segments/0000.csv",
+    "segments/0001.csv",
+    "predictions/0001.safetensors",
+    "questions.json",
+    "result.json",
+]
+
+
 @pytest.fixture
 def finished(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    folder.write("records.csv", to_csv([ROW]))
-    folder.write("predictions/0001.safetensors", b"\x01" * 40)
-    results = ["records.csv", "predictions/0001.safetensors"]
-    folder.finish(
-        provenance={"run": "run", "seed": 0}, results=results, timing={"train_seconds": 1.5}
-    )
+    finish(folder)
     return folder
 
 
-def test_a_finished_run_reads_back(finished):
+def test_a_finished_run_reads_back_in_the_order_of_measuring(finished):
     result = finished.result()
-    assert result.records == [ROW]
+    assert [(row.trained, row.value) for row in result.records] == [
+        (3, ROW.value),
+        (4, 0.25),
+        (3, ROW.value),
+    ]
     assert result.timing["train_seconds"] == 1.5
     assert result.provenance == {"run": "run", "seed": 0}
 
 
-@pytest.mark.parametrize("name", ["records.csv", "predictions/0001.safetensors", "result.json"])
+def test_predictions_read_back_experience_by_experience(finished):
+    found = finished.result().predictions(-1)
+    assert found.trained == 4
+    assert found.ids.tolist() == [9, 7, 8]
+    assert found.predicted.tolist() == [0, 1, -1]
+    assert found.true.tolist() == [3, 1, 2]
+    assert len(finished.result().predictions(-1, stream="zeroshot").ids) == 0
+
+
+def test_the_hash_of_a_segment_is_that_of_its_rows_as_canonical_csv(finished):
+    summary = json.loads(finished.read("result.json"))
+    rows = finished.result().records
+    assert [each["records_sha256"] for each in summary["segments"]] == [
+        hashlib.sha256(to_csv(rows[:1])).hexdigest(),
+        hashlib.sha256(to_csv(rows[1:])).hexdigest(),
+    ]
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_one_flipped_bit_anywhere_is_found_and_named(finished, name):
     path = finished.path / name
     whole = path.read_bytes()
@@ -83,20 +147,72 @@ def test_one_flipped_bit_anywhere_is_found_and_named(finished, name):
             finished.result()
 
 
-def test_a_missing_file_is_named(finished):
-    (finished.path / "predictions/0001.safetensors").unlink()
-    with pytest.raises(Damage, match=r"0001\.safetensors: is missing"):
+@pytest.mark.parametrize("name", FILES[:-1])
+def test_a_missing_file_is_named(finished, name):
+    (finished.path / name).unlink()
+    with pytest.raises(Damage, match=rf"{name}: is missing"):
         finished.result()
+
+
+def test_what_was_damaged_before_the_end_is_not_sealed_as_good(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    segment = folder.append(0, trained=0, records=[ROW], predictions=PREDICTED)
+    (folder.path / segment.predictions_file).write_bytes(PREDICTED[:-1] + b"x")
+    folder.finish(provenance={}, segments=[segment], beside={}, timing={})
+    with pytest.raises(Damage, match=r"0000\.safetensors: sha256 is"):
+        folder.result()
+
+
+def test_behind_a_state_all_is_removed_that_it_does_not_name(finished):
+    first, *_ = (Segment.of(each) for each in json.loads(finished.read("result.json"))["segments"])
+    finished.drop_all_but([first])
+    assert finished.damaged([first]) is None
+    assert [path.name for path in (finished.path / "segments").iterdir()] == ["0000.csv"]
+    assert list((finished.path / "predictions").iterdir()) == []
+
+
+def test_every_change_asks_the_guard_first(finished):
+    def overtaken():
+        raise Busy("another process has it")
+
+    folder = RunFolder(finished.path, guard=overtaken)
+    before = {path: path.read_bytes() for path in finished.path.rglob("*") if path.is_file()}
+    for change in (
+        lambda: folder.append(2, trained=5, records=[ROW], predictions=b"x"),
+        lambda: folder.drop_all_but([]),
+        lambda: folder.begin_anew(),
+        lambda: folder.set_status("done"),
+        lambda: folder.finish(provenance={}, segments=[], beside={}, timing={}),
+    ):
+        with pytest.raises(Busy):
+            change()
+    assert before == {path: path.read_bytes() for path in before}
+    assert len(before) == len([path for path in finished.path.rglob("*") if path.is_file()])
+
+
+def test_a_run_folder_with_all_rows_in_one_file_is_still_read(tmp_path):
+    """As they were written before there were segments."""
+    folder = RunFolder(tmp_path / "run")
+    files = {
+        "records.csv": folder.write("records.csv", to_csv([ROW])),
+        "predictions/0000.safetensors": folder.write("predictions/0000.safetensors", PREDICTED),
+        "predictions/0005.safetensors": folder.write("predictions/0005.safetensors", PREDICTED),
+    }
+    body = {"files": files, "provenance": {"run": "old"}}
+    timing = {"train_seconds": 1.0}
+    for content in (body, timing):
+        content["seal"] = hashlib.sha256(to_json(content)).hexdigest()
+    folder.write("result.json", to_json({**body, "timing": timing}))
+    result = folder.result()
+    assert result.records == [ROW]
+    assert [result.predictions(number).trained for number in (0, -1)] == [0, 5]
 
 
 def test_timing_is_not_part_of_what_is_sealed_with_the_numbers(tmp_path):
     seals = []
     for seconds in (1.0, 2.0):
         folder = RunFolder(tmp_path / str(seconds))
-        folder.write("records.csv", to_csv([ROW]))
-        folder.finish(
-            provenance={"run": "x"}, results=["records.csv"], timing={"train_seconds": seconds}
-        )
+        finish(folder, seconds=seconds)
         content = json.loads(folder.read("result.json"))
         content.pop("timing")
         seals.append(json.dumps(content))
