@@ -14,7 +14,8 @@ from rich.table import Table
 
 from clvl_bench.cli.estimate import estimate
 from clvl_bench.core.errors import ClvlError
-from clvl_bench.records.result import RESULT, Result
+from clvl_bench.records.result import Result
+from clvl_bench.records.run_folder import RESULT
 from clvl_bench.records.segment import SEGMENTS
 from clvl_bench.report.runs import RUNS, Run, load, of_result
 from clvl_bench.report.selection import Setting, select
