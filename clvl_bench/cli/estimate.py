@@ -11,7 +11,8 @@ from clvl_bench.backbones.catalog import find, folder_of
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import FeaturesSource
 from clvl_bench.data.catalog.vqa import VqaDataset
-from clvl_bench.report.runs import RUNS, Origin, origins
+from clvl_bench.report.committed import is_committed, origins
+from clvl_bench.report.origin import Origin
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.files import shipped
 
@@ -57,8 +58,9 @@ def _committed(results: Path) -> list[Origin]:
     return [
         origin
         for root in roots
-        for file in sorted(root.glob(f"*/{RUNS}"))
-        for origin in origins(file.parent)
+        for folder in sorted(root.glob("*/"))
+        if is_committed(folder)
+        for origin in origins(folder)
     ]
 
 

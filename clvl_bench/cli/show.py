@@ -13,7 +13,8 @@ from rich.table import Table
 from clvl_bench.cli.estimate import estimate
 from clvl_bench.core.errors import ClvlError
 from clvl_bench.records.run_folder import RESULT, Result
-from clvl_bench.report.runs import RUNS, Run, load, of_result
+from clvl_bench.report.committed import is_committed
+from clvl_bench.report.runs import Run, load, of_result
 from clvl_bench.report.selection import Setting, select
 from clvl_bench.report.summary import mixture, summary
 from clvl_bench.report.tables import terminal_table
@@ -48,7 +49,7 @@ def show_result(result: Result, results: Path) -> None:
     )
     print(f"Records   {result.folder / 'records.csv'}")
     print(f"Report    {out / 'summary.md'}")
-    print(f"Plots     {out}/*.png")
+    print(f"Plots     {out / 'plots'}")
 
 
 def reference(run: Run, results: Path) -> list[Run]:
@@ -65,7 +66,7 @@ def reference(run: Run, results: Path) -> list[Run]:
         "limit",
     )
     for root in dict.fromkeys((results, shipped() / "results")):
-        if (root / run.origin.benchmark / RUNS).is_file():
+        if is_committed(root / run.origin.benchmark):
             runs = load([root / run.origin.benchmark])
             return [
                 other

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clvl_bench.core.errors import Damage, warn
+from clvl_bench.core.files import MANIFEST
 from clvl_bench.records.committed import (
     SUFFIX,
     check_summaries,
@@ -42,7 +43,12 @@ def is_committed(folder: Path) -> bool:
 
 
 def _is_of_today(folder: Path) -> bool:
-    return any((folder / f"{name}{SUFFIX}").is_file() for name in (RECORDS, RUNS))
+    """Whether there are today's tables. While CSV is being written anew, it is what is read until
+    the manifest, which is written last, stands beside them.
+    """
+    tables = [folder / f"{name}{SUFFIX}" for name in (RECORDS, RUNS)]
+    written = (folder / MANIFEST).is_file() or not committed_csv.is_here(folder)
+    return written and any(table.is_file() for table in tables)
 
 
 def write_committed(runs: Sequence[Run], folder: Path) -> None:

@@ -16,11 +16,15 @@ from clvl_bench.report.summary import mixture, summary
 from clvl_bench.report.supervision import over_repetitions, regret_over_time, supervision_frame
 from clvl_bench.report.tables import escaped, markdown
 
+PICTURES = "plots"
+"""The folder of the pictures. They are not committed: a report draws them again."""
+
 
 def write_report(
     runs: Sequence[Run], out: Path, *, plots: bool = True, published: Path | None = None
 ) -> None:
-    """summary.csv, summary.md, the plots (in a folder for each table where there are several),
+    """summary.csv, summary.md, the plots (in `plots`, with a folder for each table where there
+    are several),
     differences.csv where strategies can be compared, supervision.csv where a benchmark was run
     under several kinds of supervision, pseudo_labels.csv where unlabelled samples were learned
     from, and a gallery where questions were answered; with a file of published numbers beside.csv
@@ -62,6 +66,7 @@ def write_report(
         from clvl_bench.report.figures import groups, names
         from clvl_bench.report.plots import draw
 
+        pictures = out / PICTURES
         of_variants = (
             stream_plots.supervision(variants) | stream_plots.regret(regret_over_time(runs))
             if len(variants)
@@ -70,11 +75,11 @@ def write_report(
         for name, picture in (
             of_variants | (stream_plots.pseudo_labels(pseudo) if len(pseudo) else {})
         ).items():
-            write_atomically(out / name, picture)
+            write_atomically(pictures / name, picture)
         tables = groups(shown(runs))
         folders = names((group.table for group in tables), 2)
         for group in tables:
-            folder = out if len(tables) == 1 else out / folders[group.table]
+            folder = pictures if len(tables) == 1 else pictures / folders[group.table]
             for name, picture in draw(
                 group, matrices=not len(variants)
             ).items():  # a matrix a variant is too many

@@ -11,8 +11,9 @@ from clvl_bench.core.errors import Mistake, near_match, some, unknown
 from clvl_bench.core.schema import Schema, parse
 from clvl_bench.data.catalog.sources import FeaturesSource
 from clvl_bench.methods._base.memory_config import BOUNDS
-from clvl_bench.runs.config import RunConfig, without_folders
+from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.experiment import ExperimentConfig
+from clvl_bench.runs.run_id import without_folders
 from clvl_bench.streams import config as benchmarks
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.training.config import StrategyConfig

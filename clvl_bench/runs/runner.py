@@ -24,6 +24,7 @@ from clvl_bench.runs import checkpoint
 from clvl_bench.runs.checkpoint import Checkpoint
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.lock import is_locked, locked
+from clvl_bench.runs.provenance import STANDS_ON
 from clvl_bench.runs.setup import Prepared, prepare
 from clvl_bench.streams.benchmark import Benchmark
 from clvl_bench.streams.label_delay import NEVER
@@ -383,14 +384,14 @@ def _close(folder: RunFolder) -> None:
 
 
 def _verified(folder: RunFolder, prepared: Prepared) -> Result:
-    """A finished run, once its files are as written and its data and weights are those of now."""
+    """A finished run, once its files are as written, and its whole configuration, data, prompts
+    and weights are those of now.
+    """
     result = folder.result()
-    prepared.config.refuse_other_kinds(result.provenance["config"], folder=folder.path)
-    for what, now in prepared.stands_on.items():
-        if result.provenance[what] != now:
+    for what, name in STANDS_ON.items():
+        if result.provenance.get(what) != prepared.provenance.get(what):
             raise Mistake(
-                f"{folder.path} is a finished run with other "
-                f"{'weights' if what == 'backbone' else what}; "
+                f"{folder.path} is a finished run with other {name}; "
                 "choose another --results folder, or delete it to run anew"
             )
     if not folder.closed and not is_locked(folder.path):

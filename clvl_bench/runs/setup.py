@@ -39,14 +39,6 @@ class Prepared:
     teacher: Teacher | None
     provenance: dict[str, Any]
 
-    @property
-    def stands_on(self) -> dict[str, Any]:
-        """The data and weights that a run's numbers come from; its id does not hold them."""
-        models = ("backbone", "teacher", "answerer")
-        return {
-            what: self.provenance[what] for what in ("data", *models) if what in self.provenance
-        }
-
 
 def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     """Load weights and data, and encode what is not encoded yet.
