@@ -167,7 +167,7 @@ def check_summaries(folder: Path, manifest: Mapping[str, Any]) -> None:
     for name, recorded in manifest["summaries"].items():
         path = folder / name
         if path.is_file() and file_sha256(path) != recorded:
-            announce(path, "clvl-bench report makes it anew")
+            announce(path, "restore it, or let clvl-bench report make it anew")
 
 
 def _length(table: Columns) -> int:
