@@ -12,7 +12,8 @@ from clvl_bench.backbones.catalog import find, folder_of
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import FeaturesSource
 from clvl_bench.data.catalog.vqa import VqaDataset
-from clvl_bench.report.runs import RUNS, Origin, origins
+from clvl_bench.report.committed import is_committed, origins
+from clvl_bench.report.origin import Origin
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.toml_files import shipped
 
@@ -55,8 +56,9 @@ def _committed(results: Path) -> list[Origin]:
     found: list[Origin] = []
     # Results may be the shipped ones: each folder counts once.
     for root in dict.fromkeys((results.resolve(), (shipped() / "results").resolve())):
-        for file in sorted(root.glob(f"*/{RUNS}")):
-            found += origins(file.parent)
+        for folder in sorted(root.glob("*/")):
+            if is_committed(folder):
+                found += origins(folder)
     return found
 
 

@@ -25,11 +25,13 @@ def report(
 ) -> None:
     """Make tables and plots of records."""
     from clvl_bench.cli.show import show_table
-    from clvl_bench.report.runs import load, write_committed
+    from clvl_bench.report.committed import seal, write_committed
+    from clvl_bench.report.runs import load
     from clvl_bench.report.writing import write_report
 
     found = load(result_folders(runs, results))
     write_committed(found, out)
     write_report(found, out, plots=plots, published=beside)
+    seal(out)
     show_table(found)
     print(f"Tables and plots: {out}")

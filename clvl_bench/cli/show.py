@@ -17,7 +17,8 @@ from clvl_bench.core.errors import ClvlError
 from clvl_bench.records.result import Result
 from clvl_bench.records.run_folder import RESULT
 from clvl_bench.records.segment import SEGMENTS
-from clvl_bench.report.runs import RUNS, Run, load, of_result
+from clvl_bench.report.committed import is_committed
+from clvl_bench.report.runs import Run, load, of_result
 from clvl_bench.report.selection import Setting, select
 from clvl_bench.report.summary import mixture, summary
 from clvl_bench.report.tables import terminal_table
@@ -51,7 +52,7 @@ def show_result(result: Result, results: Path) -> None:
         print("Beside it no committed run")
     print(f"Records   {result.folder / SEGMENTS}/*.csv")
     print(f"Report    {out / 'summary.md'}")
-    print(f"Plots     {out}/*.png")
+    print(f"Plots     {out / 'plots'}")
 
 
 MUST_AGREE = (
@@ -72,7 +73,7 @@ def reference(run: Run, results: Path) -> list[Run]:
     """
     for root in dict.fromkeys((results, shipped() / "results")):
         folder = root / run.origin.benchmark
-        if (folder / RUNS).is_file():
+        if is_committed(folder):
             return [other for other in load([folder]) if _may_stand_beside(other, run)]
     return []
 

@@ -1,6 +1,8 @@
 """Strict: the base of everything that a file may say, and one line for what it may not."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,6 +18,44 @@ class Schema(BaseModel):
 
 
 S = TypeVar("S", bound=Schema)
+
+
+@dataclass(frozen=True)
+class Since:
+    """Marks a field that came when there were runs already: `before` is the value that reproduces
+    them, whatever its default is.
+
+    At that value the field is no part of a run's id, so that a new field moves none:
+
+        fade_in: Annotated[int, Since(before=0)] = 10
+    """
+
+    before: Any
+
+
+def whole(model: BaseModel) -> dict[str, Any]:
+    """Everything that a configuration says, defaults and kinds included, as JSON has it; but for
+    fields that came later and stand at the value of before.
+    """
+    content = {}
+    for name, field in type(model).model_fields.items():
+        value = _plain(getattr(model, name))
+        marks = [mark for mark in field.metadata if isinstance(mark, Since)]
+        if any(value == _plain(mark.before) for mark in marks):
+            continue
+        content[name] = value
+    return content
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, BaseModel):
+        return whole(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 Place = Sequence[int | str]

@@ -6,20 +6,16 @@ compared as whole strings after the dataset's normaliser; a true answer that is 
 never be given and counts as wrong: the ceiling is the share of the others.
 """
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clvl_bench.core.errors import Damage
 from clvl_bench.records.result import Result
 
 OVERALL, CEILING, CANDIDATE = "overall", "ceiling", "candidate"
-ANSWERS = "answers.csv"
 NO_CANDIDATE = "(no candidate)"
 """What a gallery shows of an answer in somebody's own words that is none of the candidates."""
 
@@ -143,29 +139,3 @@ def _said(given: tuple[int, int] | None, answers: Sequence[str]) -> str:
     if given is None:
         return ""
     return answers[given[0]] if given[0] >= 0 else NO_CANDIDATE
-
-
-def to_csv(runs: Iterable[tuple[str, Answered]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["run", *(field.name for field in fields(Score))])
-    writer.writerows([run, *astuple(score)] for run, found in runs for score in found.scores)
-    return text.getvalue().encode()
-
-
-def from_csv(data: bytes, *, name: str) -> dict[str, Answered]:
-    """Run -> scores.
-
-    Raises:
-        Damage: a row cannot be read.
-    """
-    found: dict[str, list[Score]] = {}
-    try:
-        for row in csv.DictReader(io.StringIO(data.decode("utf-8"))):
-            score = Score(
-                int(row["trained"]), row["group"], row["name"], int(row["right"]), int(row["n"])
-            )
-            found.setdefault(row["run"], []).append(score)
-    except (KeyError, TypeError, ValueError) as error:
-        raise Damage(f"{name}: a row cannot be read ({error}); restore the file") from None
-    return {run: Answered(tuple(scores)) for run, scores in found.items()}

@@ -1,129 +1,93 @@
-"""Runs: finished runs as the report needs them, from run folders or from a folder of committed
+"""Runs: finished runs as the report needs them, from run folders or from folders of committed
 records.
-
-A committed folder holds records.csv (all rows), runs.csv (where each run's numbers come from, and
-what they cost) and correct.csv (which test samples each run had right at its end: what paired
-statistics need). Where questions were answered, answers.csv holds the scores by open and closed and
-by type.
 """
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clvl_bench.core.errors import Damage, Mistake
-from clvl_bench.core.files import sha256, to_json, write_atomically
+from clvl_bench.core.errors import Mistake, warn
+from clvl_bench.core.files import sha256, to_json
 from clvl_bench.records.result import Result
-from clvl_bench.records.rows import Record, from_csv, to_csv
-from clvl_bench.records.run_folder import RECORDS, RunFolder
-from clvl_bench.report.answers import ANSWERS, Answered, answered
-from clvl_bench.report.answers import from_csv as answers_from_csv
-from clvl_bench.report.answers import to_csv as answers_to_csv
+from clvl_bench.records.run_folder import RunFolder
+from clvl_bench.records.run_id import digest, is_named_by
+from clvl_bench.report.answers import answered
+from clvl_bench.report.committed import is_committed, read_committed
+from clvl_bench.report.origin import Key as Key
+from clvl_bench.report.origin import Origin as Origin
+from clvl_bench.report.origin import Run as Run
+from clvl_bench.report.origin import Table as Table
 
-RUNS = "runs.csv"
-CORRECT = "correct.csv"
-
-Key = tuple[str, str, str, str, int, int]
-"""Benchmark, label space, strategy, backbone, seed, class order."""
-
-
-Table = tuple[str, str, str]
-"""Benchmark, label space, backbone: what may share a table or a plot."""
+NAMED = 3
+"""How many run folders that are left out a line names."""
 
 
 @dataclass(frozen=True)
-class Origin:
-    """One row of runs.csv: coordinates, whether it finished, where its numbers come from, what it
-    cost.
-    """
+class LeftOut:
+    """A finished run folder whose configuration is not the one that its id names."""
 
-    run: str
-    benchmark: str
-    label_space: str
-    strategy: str
-    backbone: str
-    seed: int
-    class_order: int
-    state: str
-    reason: str = ""
-    limit: str = ""
-    commit: str = ""
-    changed: str = ""
-    config_sha256: str = ""
-    adapter_sha256: str = ""
-    train_data: str = ""
-    data_sha256: str = ""
-    prompts_sha256: str = ""
-    weights_sha256: str = ""
-    family: str = ""
-    precision: str = "fp32"
-    teacher: str = ""
-    answerer: str = ""
-    device: str = ""
-    threads: str = ""
-    versions: str = ""
-    train_seconds: float = 0.0
-    evaluate_seconds: float = 0.0
-    peak_memory_mib: float = 0.0
-
-    @property
-    def table(self) -> Table:
-        return self.benchmark, self.label_space, self.backbone
-
-    @property
-    def key(self) -> Key:
-        return (
-            self.benchmark,
-            self.label_space,
-            self.strategy,
-            self.backbone,
-            self.seed,
-            self.class_order,
-        )
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run and its rows; a failed run has none.
-
-    `correct` is whether each test sample, in the order of ids, was right after the last experience
-    [samples]; None where that is not known.
-    """
-
-    origin: Origin
-    records: tuple[Record, ...]
-    correct: NDArray[np.bool_] | None = field(default=None, compare=False)
-    answered: Answered | None = field(default=None, compare=False)
+    folder: Path
 
 
 def load(paths: Iterable[Path]) -> list[Run]:
     """The runs found at these paths: run folders, folders of run folders, or committed folders.
 
-    A run of a grid that has no result yet is left out.
+    A run of a grid that has no result yet is left out. So is one whose recorded configuration is
+    not the one that its id names, as in what older versions wrote: a line says so.
 
     Raises:
-        Mistake: nothing is there.
+        Mistake: nothing is there, or two runs with different settings bear one name.
         Damage: a result is not what was written.
     """
     found: dict[tuple[Key, str], Run] = {}
+    left_out: list[Path] = []
     looked_at = list(paths)
     for path in looked_at:
-        found |= {(run.origin.key, run.origin.run): run for run in _load(path)}
+        for run in _load(path):
+            if isinstance(run, LeftOut):
+                left_out.append(run.folder)
+            else:
+                found[run.origin.key, run.origin.run] = run
+    _warn_of(left_out)
     if not found:
         where = looked_at[0] if looked_at else "report"
         raise Mistake(f"{where}: no results are there; run something first, for example make bench")
-    return [found[key] for key in sorted(found)]
+    runs = [found[key] for key in sorted(found)]
+    _refuse_two_of_one_name(runs)
+    return runs
 
 
-def _load(path: Path) -> list[Run]:
-    if (path / RUNS).is_file():
-        return _committed(path)
+def _refuse_two_of_one_name(runs: Iterable[Run]) -> None:
+    """Of one strategy, seed and class order there is one run: two are of a file that changed in
+    between, and their mean would be nobody's.
+    """
+    seen: dict[Key, str] = {}
+    for run in runs:
+        name, key = run.origin.run, run.origin.key
+        if run.origin.state == "done" and seen.setdefault(key, name) != name:
+            raise Mistake(
+                f"{seen[key]} and {name}: have one name and different settings; report them apart, "
+                f"or delete the folder of the one that is no longer wanted"
+            )
+
+
+def _warn_of(left_out: list[Path]) -> None:
+    if not left_out:
+        return
+    named = ", ".join(str(folder) for folder in left_out[:NAMED])
+    more = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
+    warn(
+        f"{named}{more}: left out, since the recorded configuration is not the one that the run's "
+        f"id names (an older version wrote it, or it was changed); run it again"
+    )
+
+
+def _load(path: Path) -> list[Run | LeftOut]:
+    if is_committed(path):
+        return [*read_committed(path)]
     if RunFolder(path).begun:
         run = _run_folder(path)
         return [] if run is None else [run]
@@ -135,7 +99,7 @@ def _load(path: Path) -> list[Run]:
 def of_result(result: Result) -> Run:
     """A result as the report sees it."""
     origin, timing, config = result.provenance, result.timing, result.provenance["config"]
-    first = result.records[0]
+    hashed, first = origin["hashed"], result.records[0]
     return Run(
         Origin(
             run=origin["run"],
@@ -151,8 +115,8 @@ def of_result(result: Result) -> Run:
             changed=""
             if origin["code"]["changed"] is None
             else str(origin["code"]["changed"]).lower(),
-            config_sha256=sha256(to_json(origin["chosen"]))[:16],
-            adapter_sha256=sha256(to_json(config["strategy_config"]["adapter"]))[:16],
+            config_sha256=digest(hashed)[:16],
+            adapter_sha256=sha256(to_json(hashed["strategy_config"]["adapter"]))[:16],
             train_data=config["strategy_config"]["train"]["data"],
             data_sha256=sha256(to_json(origin["data"]))[:16],
             prompts_sha256=origin["prompts_sha256"][:16],
@@ -194,11 +158,14 @@ def _correct(result: Result) -> NDArray[np.bool_] | None:
     return right[np.argsort(last.ids, kind="stable")]
 
 
-def _run_folder(path: Path) -> Run | None:
+def _run_folder(path: Path) -> Run | LeftOut | None:
     """A finished or failed run; None for one that is still on its way."""
     folder = RunFolder(path)
     if folder.finished:
-        return of_result(folder.result())
+        result = folder.result()
+        hashed = result.provenance.get("hashed")
+        named = hashed is not None and is_named_by(result.provenance["run"], hashed)
+        return of_result(result) if named else LeftOut(path)
     failure = folder.failure()
     if failure is None:
         return None
@@ -206,81 +173,3 @@ def _run_folder(path: Path) -> Run | None:
         return Run(Origin(state="failed", reason=failure.reason, **failure.coordinates), ())
     except TypeError:  # a status with other coordinates, written by another version
         return None
-
-
-def write_committed(runs: Sequence[Run], folder: Path) -> None:
-    """Write records.csv and runs.csv, in an order that does not depend on when a run finished."""
-    ordered = sorted(runs, key=lambda run: (run.origin.key, run.origin.run))
-    write_atomically(folder / RECORDS, to_csv(record for run in ordered for record in run.records))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Origin)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(run.origin) for run in ordered)
-    write_atomically(folder / RUNS, text.getvalue().encode())
-    known = [(run.origin.run, run.correct) for run in ordered if run.correct is not None]
-    lines = [f"{name},{len(right)},{np.packbits(right).tobytes().hex()}" for name, right in known]
-    write_atomically(folder / CORRECT, "\n".join(["run,samples,bits", *lines, ""]).encode())
-    told = [(run.origin.run, run.answered) for run in ordered if run.answered is not None]
-    if told:
-        write_atomically(folder / ANSWERS, answers_to_csv(told))
-
-
-def origins(path: Path) -> list[Origin]:
-    """Where the numbers of a folder of committed records come from, and what they cost; without the
-    records.
-
-    Raises:
-        Damage: the file is not what was written.
-    """
-    rows = csv.DictReader(io.StringIO((path / RUNS).read_text(encoding="utf-8")))
-    kinds: dict[str, Any] = {field.name: field.type for field in fields(Origin)}
-    try:
-        return [Origin(**{name: kinds[name](value) for name, value in row.items()}) for row in rows]
-    except (KeyError, TypeError, ValueError) as error:
-        raise Damage(f"{path / RUNS}: a row cannot be read ({error}); restore the file") from None
-
-
-def _committed(path: Path) -> list[Run]:
-    found = origins(path)
-    records = from_csv((path / RECORDS).read_bytes(), name=str(path / RECORDS))
-    of_key: dict[Key, list[Record]] = {origin.key: [] for origin in found}
-    for record in records:
-        key = (
-            record.benchmark,
-            record.label_space,
-            record.strategy,
-            record.backbone,
-            record.seed,
-            record.class_order,
-        )
-        if key not in of_key:
-            raise Damage(
-                f"{path / RECORDS}: has rows of {key}, which {RUNS} does not list; restore the "
-                f"files"
-            )
-        of_key[key].append(record)
-    correct = _read_correct(path)
-    file = path / ANSWERS
-    told = answers_from_csv(file.read_bytes(), name=str(file)) if file.is_file() else {}
-    return [
-        Run(origin, tuple(of_key[origin.key]), correct.get(origin.run), told.get(origin.run))
-        for origin in found
-    ]
-
-
-def _read_correct(path: Path) -> dict[str, NDArray[np.bool_]]:
-    if not (path / CORRECT).is_file():
-        return {}
-    try:
-        rows = list(csv.DictReader(io.StringIO((path / CORRECT).read_text(encoding="utf-8"))))
-        bits = {
-            row["run"]: np.frombuffer(bytes.fromhex(row["bits"]), dtype=np.uint8) for row in rows
-        }
-        return {
-            row["run"]: np.unpackbits(bits[row["run"]], count=int(row["samples"])).astype(np.bool_)
-            for row in rows
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise Damage(
-            f"{path / CORRECT}: a row cannot be read ({error}); restore the file"
-        ) from None

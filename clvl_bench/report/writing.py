@@ -119,6 +119,9 @@ ARTEFACTS: dict[str, Callable[[ReportData], bytes | None]] = {
 """The files of a report, and what makes each of them, or nothing where the runs have nothing of
 it. A new one is a function above and a line here."""
 
+PLOTS = "plots"
+"""The folder of the pictures. They are not committed: a report draws them again."""
+
 NamedFiles = Iterable[tuple[str, bytes]]
 """Paths inside the report's folder, and what stands there."""
 
@@ -185,6 +188,9 @@ def write_report(
         content = make(data)
         if content is not None:
             write_atomically(out / name, content)
-    for make_files in (*PAGES, *(PICTURES if plots else ())):
+    for make_files in PAGES:
         for name, content in make_files(data):
             write_atomically(out / name, content)
+    for make_pictures in PICTURES if plots else ():
+        for name, content in make_pictures(data):
+            write_atomically(out / PLOTS / name, content)

@@ -2,22 +2,17 @@
 to.
 """
 
-import hashlib
-import json
-import re
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from clvl_bench.backbones.catalog import Precision
-from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import Schema
-from clvl_bench.data.catalog.listing import NAMES, QUESTION_NAMES, find, find_questions
 from clvl_bench.inputs.kinds import QUESTION_INPUTS
 from clvl_bench.methods.answer_ranking.config import RankingConfig
 from clvl_bench.methods.none.config import NoneConfig
+from clvl_bench.records.run_id import run_id
+from clvl_bench.runs.run_id import hashed, without_folders
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.training.config import StrategyConfig
 
@@ -129,69 +124,11 @@ class RunConfig(Schema):
             "class_order": self.benchmark_config.class_order_seed,
         }
 
-    def chosen(self) -> dict[str, Any]:
-        """What was chosen, without defaults and without paths: a new field with a default orphans
-        no old record, and data that moved to another folder are the same data.
-        """
-        content = self.model_dump(mode="json", exclude_defaults=True)
-        content["backbone"] = self.backbone_name
-        for part in (
-            content["strategy_config"]["adapter"],
-            *content["strategy_config"].get("plugins", []),
-        ):
-            for model in ("teacher", "answerer"):
-                if part.get(model) is not None:
-                    part[model] = without_folders(part[model])
-        stream = content["benchmark_config"]
-        for name, dataset in (
-            *stream.get("dataset", {}).items(),
-            *stream.get("question_dataset", {}).items(),
-        ):
-            if (
-                name in NAMES
-            ):  # a table says only what it changes, whatever else the declaration comes to say
-                known = find_questions(name) if name in QUESTION_NAMES else find(name)
-                declared = known.model_dump(mode="json", exclude_defaults=True)
-                for field in [
-                    field for field, value in dataset.items() if value == declared.get(field)
-                ]:
-                    dataset.pop(field)
-            if dataset.get("captions"):
-                dataset["captions"] = Path(dataset["captions"]).name
-            for key in ("path", "text", "split_file"):
-                dataset.get("source", {}).pop(key, None)
-        return content
-
-    def refuse_other_kinds(self, recorded: Mapping[str, Any], *, folder: Path) -> None:
-        """A file whose adapter or plugins are of another kind now, under the same name. `kind` is a
-        default of each class, so that the id does not hold it, and ids of what is committed must
-        stay: the record is asked.
-
-        Args:
-            recorded: the configuration in the provenance of the finished run in this folder.
-
-        Raises:
-            Mistake: it is the run of another strategy.
-        """
-        theirs = recorded["strategy_config"]
-        before = [part["kind"] for part in (theirs["adapter"], *theirs["plugins"])]
-        now = [part.kind for part in (self.strategy_config.adapter, *self.strategy_config.plugins)]
-        if before != now:
-            raise Mistake(
-                f"{folder} is a finished run of the strategy '{self.strategy}' when it was "
-                f"{', '.join(before)}; now it is "
-                f"{', '.join(now)}: give the file another name, or delete that folder to run anew"
-            )
+    def hashed(self) -> dict[str, Any]:
+        """What the id is a hash of: the whole configuration, without folders."""
+        return hashed(self)
 
     @property
     def id(self) -> str:
-        """Readable names and the hash of the choices: the run's folder."""
-        digest = hashlib.sha256(json.dumps(self.chosen(), sort_keys=True).encode()).hexdigest()[:12]
-        names = (self.benchmark, self.strategy, self.backbone_name)
-        slug = "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", name) for name in names)
-        return f"{slug}-s{self.seed}-{digest}"
-
-
-def without_folders(backbone: str) -> str:
-    """A name as it is; of the path of a folder its last part."""
-    return Path(backbone).name if backbone.startswith((".", "/", "~")) else backbone
+        """The run's name and folder; see `runs/run_id.py`."""
+        return run_id((self.benchmark, self.strategy, self.backbone_name), self.seed, hashed(self))

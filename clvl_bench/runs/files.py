@@ -8,11 +8,12 @@ from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import Schema, parse
 from clvl_bench.core.toml_text import to_toml
 from clvl_bench.data.catalog.sources import FeaturesSource
-from clvl_bench.runs.config import RunConfig, without_folders
+from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.experiment import ExperimentConfig
 from clvl_bench.runs.extends import Resolved, resolve
 from clvl_bench.runs.overrides import lay_override
 from clvl_bench.runs.own_copies import localised, with_own_copies
+from clvl_bench.runs.run_id import without_folders
 from clvl_bench.runs.toml_files import locate, read_toml, shown
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.training.config import StrategyConfig

@@ -5,7 +5,6 @@ A run that fails is recorded with its reason and takes nobody else down; a worke
 replaced.
 """
 
-import json
 import multiprocessing
 import os
 import time
@@ -20,7 +19,7 @@ from typing import Any
 from clvl_bench.core.errors import Busy, ClvlError
 from clvl_bench.methods.outside import loaded_files
 from clvl_bench.methods.registry import load_methods
-from clvl_bench.records.run_folder import RESULT, RunFolder
+from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.lock import is_locked
 
@@ -48,21 +47,9 @@ class Outcome:
 def missing(runs: Sequence[RunConfig], results: Path) -> list[RunConfig]:
     """The runs of a grid that have no result yet, or whose process died behind its result, before
     it said so.
-
-    Raises:
-        Mistake: a finished run is of another adapter or other plugins under the same name.
     """
-    waiting = []
-    for config in runs:
-        folder = RunFolder(results / "runs" / config.id)
-        if not folder.closed:
-            waiting.append(config)
-            continue
-        with suppress(ValueError, KeyError, TypeError):  # whoever reads the result names its damage
-            config.refuse_other_kinds(
-                json.loads(folder.read(RESULT))["provenance"]["config"], folder=folder.path
-            )
-    return waiting
+    folder = results / "runs"
+    return [config for config in runs if not RunFolder(folder / config.id).closed]
 
 
 def grid(

@@ -16,6 +16,7 @@ from clvl_bench.core.versions import versions_of
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.methods.outside import origin_of
+from clvl_bench.records.run_id import SCHEMA
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.streams.duplicates import shared_images
 from clvl_bench.streams.split_slice import SplitSlice
@@ -29,6 +30,17 @@ PACKAGES = (
     "pillow",
     "safetensors",
 )
+STANDS_ON = {
+    "hashed": "settings",
+    "data": "data",
+    "prompts_sha256": "prompts",
+    "backbone": "weights",
+    "teacher": "teacher",
+    "answerer": "answerer",
+    "methods": "methods",
+}
+"""What must be that of now before a finished run is shown, and how a message calls it. The
+configuration's names and settings are in the run's id, the rest is not."""
 
 
 def provenance(
@@ -46,10 +58,11 @@ def provenance(
     answerer.
     """
     return {
+        "schema": SCHEMA,
         "run": config.id,
         "code": code(),
         "config": config.model_dump(mode="json"),
-        "chosen": config.chosen(),
+        "hashed": config.hashed(),
         "data": {
             f"{part.dataset.name}/{part.split}": {
                 "fingerprint": part.data.fingerprint,

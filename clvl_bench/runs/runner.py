@@ -23,6 +23,7 @@ from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.lock import is_locked, locked
 from clvl_bench.runs.observer import RunObserver
+from clvl_bench.runs.provenance import STANDS_ON
 from clvl_bench.runs.run_state import RunState, build_learner
 from clvl_bench.runs.setup import Prepared, Sources, prepare
 from clvl_bench.streams.benchmark import Benchmark
@@ -278,14 +279,14 @@ def _close(folder: RunFolder) -> None:
 
 
 def _verified(folder: RunFolder, prepared: Prepared) -> Result:
-    """A finished run, once its files are as written and its data and weights are those of now."""
+    """A finished run, once its files are as written, and its whole configuration, data, prompts,
+    weights and outside methods are those of now.
+    """
     result = folder.result()
-    prepared.config.refuse_other_kinds(result.provenance["config"], folder=folder.path)
-    for what, now in prepared.stands_on.items():
-        if result.provenance.get(what) != now:
+    for what, name in STANDS_ON.items():
+        if result.provenance.get(what) != prepared.provenance.get(what):
             raise Mistake(
-                f"{folder.path} is a finished run with other "
-                f"{'weights' if what == 'backbone' else what}; "
+                f"{folder.path} is a finished run with other {name}; "
                 "choose another --results folder, or delete it to run anew"
             )
     if not folder.closed and not is_locked(folder.path):

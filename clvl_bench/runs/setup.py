@@ -41,16 +41,6 @@ class Prepared:
     teacher: Teacher | None
     provenance: dict[str, Any]
 
-    @property
-    def stands_on(self) -> dict[str, Any]:
-        """The data and weights that a run's numbers come from; its id does not hold them."""
-        models = ("backbone", "teacher", "answerer")
-        return {
-            what: self.provenance[what]
-            for what in ("data", *models, "methods")
-            if what in self.provenance
-        }
-
 
 class Sources:
     """Where a run gets its data and models from; a subclass may keep them from run to run."""

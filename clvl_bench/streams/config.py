@@ -287,6 +287,12 @@ class BenchmarkConfig(Schema):
             return self.dataset[name]
         if name in self.question_dataset:
             return self.question_dataset[name]
+        return self.declared_by_suite(name)
+
+    def declared_by_suite(self, name: str) -> ImageDataset | VqaDataset:
+        """The suite's declaration, with the prompts of this benchmark, whatever a table of the
+        user's own lays over it.
+        """
         if name in datasets.QUESTION_NAMES:
             return datasets.find_questions(name)
         declared = datasets.find(name)

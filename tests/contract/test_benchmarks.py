@@ -214,7 +214,9 @@ def test_of_results_only_the_committed_ones_of_a_benchmark_travel_in_the_package
     packaged = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     included = packaged["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     committed = {
-        f"results/{name}" for name in BENCHMARKS if (ROOT / "results" / name / "runs.csv").is_file()
+        f"results/{name}"
+        for name in BENCHMARKS
+        if (ROOT / "results" / name / "runs.parquet").is_file()
     }
     assert {source for source in included if source.startswith("results")} == committed
     assert all(target == f"clvl_bench/shipped/{source}" for source, target in included.items())

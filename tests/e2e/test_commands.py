@@ -2,14 +2,16 @@
 alone.
 """
 
-import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from command import clvl, clvl_here
 
+from clvl_bench.report.committed import write_committed
+from clvl_bench.report.runs import load
 from clvl_bench.runs import runner
 
 STRATEGY = """version = 1
@@ -56,9 +58,8 @@ def test_plan_then_run_then_report_then_compare(files):
     assert [folder.name for folder in files.glob("results/runs/*")] == [planned]
     report = clvl_here("report", "results", "--out", "table", cwd=files)
     assert report.returncode == 0, report.stderr
-    assert {"records.csv", "runs.csv", "summary.csv", "summary.md", "seen_accuracy.png"} <= set(
-        written(files / "table")
-    )
+    made = {"manifest.json", "records.parquet", "runs.parquet", "summary.csv", "summary.md"}
+    assert made | {"plots/seen_accuracy.png"} <= set(written(files / "table"))
     same = clvl_here("compare", "results", "table", cwd=files)
     assert (same.returncode, same.stdout) == (
         0,
@@ -69,18 +70,14 @@ def test_plan_then_run_then_report_then_compare(files):
 def test_compare_tells_which_number_moved(files):
     clvl_here(*RUN, cwd=files)
     clvl_here("report", "results", "--out", "table", "--no-plots", cwd=files)
-    with open(files / "table" / "records.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    row = next(
-        row
-        for row in rows
-        if (row["stream"], row["trained"], row["experience"]) == ("test", "2", "1")
-    )
-    row["value"] = repr(float(row["value"]) + 0.05)
-    with open(files / "table" / "records.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    (run,) = load([files / "table"])
+    records = [
+        replace(row, value=row.value + 0.05)
+        if (row.stream, row.trained, row.experience) == ("test", 2, 1)
+        else row
+        for row in run.records
+    ]
+    write_committed([replace(run, records=tuple(records))], files / "table")
     moved = clvl_here("compare", "results", "table", cwd=files)
     assert moved.returncode == 1
     difference, total = moved.stdout.splitlines()
@@ -103,26 +100,21 @@ def test_a_finished_run_is_shown_again_and_not_computed_again(files, monkeypatch
     assert written(files) == before
 
 
-def test_a_finished_run_is_not_taken_for_one_of_another_adapter_or_plugin_under_the_same_name(
-    files,
-):
-    """`kind` is a default of each class, so that the id does not hold it: the record does."""
+def test_another_adapter_or_plugin_under_an_old_name_is_another_run(files):
+    """What was there stays; the two are not averaged into one row of a table."""
     held = STRATEGY.replace("[train]", '[[plugins]]\nkind = "ewc"\n[train]')
     (files / "s.toml").write_text(held)
-    (files / "one.toml").write_text(
-        'version = 1\nbenchmarks = ["small.toml"]\nstrategies = ["s.toml"]\n'
-    )
-    grid = ("grid", "one.toml", "--limit", 20, "--jobs", 1)
-    assert clvl_here(*grid, cwd=files).returncode == 0
-    for old, new, now in (("prompt", "linear", "linear, ewc"), ("ewc", "mas", "prompt, mas")):
+    assert clvl_here(*RUN, cwd=files).returncode == 0
+    (first,) = files.glob("results/runs/*")
+    for old, new in (("prompt", "linear"), ("ewc", "mas")):
         (files / "s.toml").write_text(held.replace(f'"{old}"', f'"{new}"'))
-        for command in (RUN, grid):
-            refused = clvl_here(*command, cwd=files)
-            assert refused.returncode == 2
-            assert (
-                f"when it was prompt, ewc; now it is {now}: give the file another name"
-                in refused.stderr
-            )
+        planned = clvl_here(*RUN, "--dry-run", cwd=files).stdout.split()
+        assert planned[0] == "missing"
+        assert planned[1] != first.name
+    assert clvl_here(*RUN, cwd=files).returncode == 0
+    refused = clvl_here("report", "results", "--out", "table", cwd=files)
+    assert refused.returncode == 2
+    assert "have one name and different settings" in refused.stderr
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(files, empty_home):
@@ -248,15 +240,9 @@ def test_a_dry_run_tells_what_the_runs_will_cost(files, monkeypatch):
     done = clvl_here(*RUN, cwd=files)
     assert done.returncode == 0, done.stderr
     clvl_here("report", "results", "--out", "committed/an_experiment", "--no-plots", cwd=files)
-    with open(files / "committed/an_experiment/runs.csv", newline="", encoding="utf-8") as file:
-        (row,) = csv.DictReader(file)
-    row |= {"train_seconds": "100.0", "evaluate_seconds": "50.0", "peak_memory_mib": "700.0"}
-    with open(
-        files / "committed/an_experiment/runs.csv", "w", newline="", encoding="utf-8"
-    ) as file:
-        writer = csv.DictWriter(file, row.keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerow(row)
+    (run,) = load([files / "committed/an_experiment"])
+    spent = replace(run.origin, train_seconds=100.0, evaluate_seconds=50.0, peak_memory_mib=700.0)
+    write_committed([replace(run, origin=spent)], files / "committed/an_experiment")
     lines = clvl_here(
         "grid", "grid.toml", "--limit", 20, "--dry-run", "--results", "committed", cwd=files
     ).stdout.splitlines()

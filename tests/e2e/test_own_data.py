@@ -89,8 +89,9 @@ def test_every_step_works_on_photographs_in_folders_with_arrays_held_out(tmp_pat
     assert all(measured[cell].n == 1000 and measured[cell].dataset == "things" for cell in held_out)
     assert all(0 <= record.value <= 1 for record in measured.values())
     report = folder / "report"
-    assert {path.suffix for path in report.iterdir()} == {".csv", ".md", ".png"}
-    assert all(path.stat().st_size > 100 for path in report.iterdir())
+    made = [path for path in report.rglob("*") if path.is_file()]
+    assert {path.suffix for path in made} == {".csv", ".md", ".png"}
+    assert all(path.stat().st_size > 100 for path in made)
     assert "prompt_replay" in (report / "summary.md").read_text(encoding="utf-8")
     assert f"{report.relative_to(tmp_path)}/summary.md" in done.stdout
 

@@ -10,7 +10,8 @@ from safetensors.numpy import save
 
 from clvl_bench.records.result import PICTURES, QUESTIONS, Result
 from clvl_bench.report import answer_tables, gallery
-from clvl_bench.report.answers import Answered, Score, answered, from_csv, to_csv
+from clvl_bench.report.answers import Answered, Score, answered
+from clvl_bench.report.committed import read_committed, write_committed
 from clvl_bench.report.runs import Origin, Run
 
 QUESTION_INPUTS = [
@@ -116,9 +117,11 @@ def test_the_mean_over_types_counts_types_and_overall_counts_questions():
     assert answer_tables.mean_over_types(Answered(scores)) == pytest.approx((0.9 + 1.0) / 2)
 
 
-def test_scores_are_read_back_as_written(result):
+def test_scores_are_read_back_as_written(result, tmp_path):
     found = answered(result)
-    assert from_csv(to_csv([("a", found)]), name="x")["a"].scores == found.scores
+    write_committed([run_of(found)], tmp_path / "committed")
+    (back,) = read_committed(tmp_path / "committed")
+    assert back.answered.scores == found.scores
 
 
 def test_the_table_says_the_ceiling_and_every_group(result):

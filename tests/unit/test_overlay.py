@@ -140,17 +140,29 @@ def test_where_a_copy_lies_is_no_part_of_a_runs_name(tmp_path):
 def test_a_runs_name_says_only_what_a_table_changes(written, tmp_path):
     for text in ("", "[dataset.eurosat]\n", '[dataset.eurosat]\ndomain = "satellite"\n'):
         written(text)
-        chosen = run_config(str(tmp_path / "b.toml"), "zeroshot").chosen()["benchmark_config"]
-        assert chosen.get("dataset", {"eurosat": {}}) == {"eurosat": {}}
+        hashed = run_config(str(tmp_path / "b.toml"), "zeroshot").hashed()["benchmark_config"]
+        assert hashed["dataset"] == {}
     written(
         '[dataset.eurosat]\nsource = { kind = "parquet", path = "mine", image = "img" }\ntemplates '
         '= ["{}"]\n'
     )
-    chosen = run_config(str(tmp_path / "b.toml"), "zeroshot").chosen()["benchmark_config"][
-        "dataset"
-    ]["eurosat"]
-    assert set(chosen) == {"source", "templates"}
-    assert set(chosen["source"]) == {"files", "image"}
+    hashed = run_config(str(tmp_path / "b.toml"), "zeroshot").hashed()["benchmark_config"]
+    said = hashed["dataset"]["eurosat"]
+    assert set(said) == {"source", "prompts", "templates"}
+    assert set(said["source"]) == {"kind", "files", "image", "label", "on_damage"}
+
+
+def test_a_copy_in_the_published_layout_is_the_dataset_wherever_it_lies(written, tmp_path):
+    """So that the same run has one name on a machine with the hub's cache and on one with a copy,
+    with and without a set of prompts.
+    """
+    copy = '[dataset.eurosat]\nsource = { kind = "parquet", path = "mine" }\n'
+    for prompts in ("", 'prompts = "coop"\n'):
+        names = set()
+        for table in ("", copy):
+            written(prompts + table)
+            names.add(run_config(str(tmp_path / "b.toml"), "zeroshot").id)
+        assert len(names) == 1
 
 
 MISTAKES = [

@@ -139,7 +139,7 @@ def test_a_pair_of_backbones_in_one_report_overwrites_no_picture(tmp_path):
         records=tuple(replace(record, backbone="large") for record in one.records),
     )
     write_report([one, other], tmp_path)
-    assert {path.parent.name for path in tmp_path.glob("*/seen_accuracy.png")} == {
+    assert {path.parent.name for path in tmp_path.glob("plots/*/seen_accuracy.png")} == {
         "b-dataset-tiny",
         "b-dataset-large",
     }

@@ -19,6 +19,7 @@ from clvl_bench.methods.registry import build_adapter
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.summary import mixture
 from clvl_bench.runs.files import run_config
+from clvl_bench.runs.provenance import STANDS_ON
 
 TABLE = tuple(
     Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat", "car")
@@ -146,7 +147,7 @@ def test_a_run_names_its_teacher_and_the_report_says_that_weights_differ(
     prepared = setup.prepare(config)
     assert prepared.teacher.width == wide.width
     assert prepared.provenance["teacher"]["weights_sha256"] == wide.weights_sha256
-    assert "teacher" in prepared.stands_on
+    assert "teacher" in STANDS_ON
     plain = run_config("toy_landcover", "finetune_distill", limit=10)
     assert "teacher" not in setup.prepare(plain).provenance
 
@@ -158,7 +159,7 @@ def test_a_teacher_in_another_folder_is_the_same_choice(tmp_path):
         folder.mkdir(parents=True)
         overrides = (f'plugins.distillation.teacher="{folder}"',)
         config = run_config("toy_landcover", "finetune_distill", overrides=overrides)
-        ids.add(str(config.chosen()["strategy_config"]["plugins"]))
+        ids.add(str(config.hashed()["strategy_config"]["plugins"]))
     assert len(ids) == 1
     with pytest.raises(Mistake, match="did you mean 'tiny'"):
         load_backbone("tinny")

@@ -1,0 +1,166 @@
+"""Committed folders: the records of many runs, as they lie in the repository.
+
+records.parquet holds all rows, with the run that each belongs to. runs.parquet says where each
+run's numbers come from, what they cost, and which test samples it had right at its end, which
+paired statistics need. Where questions were answered, answers.parquet holds the scores by open and
+closed and by type. manifest.json holds the hashes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clvl_bench.core.errors import Damage, warn
+from clvl_bench.core.files import MANIFEST
+from clvl_bench.records.committed import (
+    SUFFIX,
+    check_summaries,
+    read_manifest,
+    read_table,
+    seal_summaries,
+    write_tables,
+)
+from clvl_bench.records.rows import COLUMNS, Record
+from clvl_bench.report import committed_csv
+from clvl_bench.report.answers import Answered, Score
+from clvl_bench.report.origin import Origin, Run
+
+RECORDS, RUNS, ANSWERS = "records", "runs", "answers"
+SUMMARIES = ("*.csv", "*.md", "gallery*.html")
+"""What a report makes of the tables beside them; its pictures lie in a folder of their own."""
+
+ORIGIN = tuple(field.name for field in fields(Origin))
+SCORE = tuple(field.name for field in fields(Score))
+
+
+def is_committed(folder: Path) -> bool:
+    """Whether committed records lie there, in today's form or as CSV."""
+    return _is_of_today(folder) or committed_csv.is_here(folder)
+
+
+def _is_of_today(folder: Path) -> bool:
+    """Whether there are today's tables. While CSV is being written anew, it is what is read until
+    the manifest, which is written last, stands beside them.
+    """
+    tables = [folder / f"{name}{SUFFIX}" for name in (RECORDS, RUNS)]
+    written = (folder / MANIFEST).is_file() or not committed_csv.is_here(folder)
+    return written and any(table.is_file() for table in tables)
+
+
+def write_committed(runs: Sequence[Run], folder: Path) -> None:
+    """Write the tables, in an order that does not depend on when a run finished."""
+    ordered = sorted(runs, key=lambda run: (run.origin.key, run.origin.run))
+    rows = [(*astuple(record), run.origin.run) for run in ordered for record in run.records]
+    origins = [(*astuple(run.origin), *_bits(run.correct)) for run in ordered]
+    tables = {
+        RECORDS: _columns((*COLUMNS, "run"), rows),
+        RUNS: _columns((*ORIGIN, "samples", "correct"), origins),
+    }
+    told = [(run.origin.run, run.answered) for run in ordered if run.answered is not None]
+    if told:
+        scores = [(run, *astuple(score)) for run, found in told for score in found.scores]
+        tables[ANSWERS] = _columns(("run", *SCORE), scores)
+    write_tables(folder, tables)
+    committed_csv.remove(folder)
+
+
+def seal(folder: Path) -> None:
+    """Put the hashes of the summaries, which were made of the tables since, into the manifest."""
+    found = {path.name for pattern in SUMMARIES for path in folder.glob(pattern)}
+    seal_summaries(folder, found)
+
+
+def read_committed(folder: Path) -> list[Run]:
+    """The runs of a committed folder, checked against its manifest.
+
+    Raises:
+        Damage: a file is not what was written.
+    """
+    if not _is_of_today(folder):
+        warn(
+            f"{folder}: holds records as CSV, which is deprecated; clvl-bench report {folder} "
+            f"--out {folder} writes them anew"
+        )
+        return committed_csv.read(folder)
+    manifest = read_manifest(folder)
+    check_summaries(folder, manifest)
+    rows = _table(folder, RECORDS, manifest)
+    runs = _table(folder, RUNS, manifest)
+    scores = read_table(folder, ANSWERS, manifest)
+    answered = {} if scores is None else _answered(scores)
+    records = _records(rows)
+    return [
+        Run(
+            origin,
+            tuple(records.get(origin.run, ())),
+            _correct(samples, bits),
+            answered.get(origin.run),
+        )
+        for origin, samples, bits in zip(
+            _origins(runs), runs["samples"], runs["correct"], strict=True
+        )
+    ]
+
+
+def origins(folder: Path) -> list[Origin]:
+    """Where the numbers of a committed folder come from, and what they cost; without the records.
+
+    Raises:
+        Damage: the file is not what was written.
+    """
+    if not _is_of_today(folder):
+        return committed_csv.origins(folder)
+    return _origins(_table(folder, RUNS, read_manifest(folder)))
+
+
+def _table(folder: Path, name: str, manifest: dict[str, Any]) -> dict[str, list[Any]]:
+    table = read_table(folder, name, manifest)
+    if table is None:
+        raise Damage(f"{folder}: its manifest names no {name}{SUFFIX}; restore the folder")
+    return table
+
+
+def _columns(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+    """Rows as columns; all of them, also where there is no row."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
+    return dict(zip(names, columns, strict=True))
+
+
+def _records(table: dict[str, list[Any]]) -> dict[str, list[Record]]:
+    """The rows of each run."""
+    found: dict[str, list[Record]] = {}
+    columns = [table[name] for name in COLUMNS]
+    for run, *values in zip(table["run"], *columns, strict=True):
+        found.setdefault(run, []).append(Record(*values))
+    return found
+
+
+def _origins(table: dict[str, list[Any]]) -> list[Origin]:
+    columns = [table[name] for name in ORIGIN]
+    return [Origin(*values) for values in zip(*columns, strict=True)]
+
+
+def _answered(table: dict[str, list[Any]]) -> dict[str, Answered]:
+    found: dict[str, list[Score]] = {}
+    columns = [table[name] for name in SCORE]
+    for run, *values in zip(table["run"], *columns, strict=True):
+        found.setdefault(run, []).append(Score(*values))
+    return {run: Answered(tuple(scores)) for run, scores in found.items()}
+
+
+def _bits(correct: NDArray[np.bool_] | None) -> tuple[int, str]:
+    """How many test samples there were, and a bit for each, as hexadecimal digits; none where it
+    is not known.
+    """
+    return (0, "") if correct is None else (len(correct), np.packbits(correct).tobytes().hex())
+
+
+def _correct(samples: int, bits: str) -> NDArray[np.bool_] | None:
+    if not samples:
+        return None
+    packed = np.frombuffer(bytes.fromhex(bits), dtype=np.uint8)
+    return np.unpackbits(packed, count=samples).astype(np.bool_)
