@@ -35,6 +35,9 @@ class MethodConfig(Schema):
 
     input_kind: ClassVar[InputKind] = "image_features"
     """What it looks at: frozen features, or pixels that go through a tower at every step."""
+    without_experiences: ClassVar[str] = "use another strategy"
+    """Where it needs whole experiences: how to mend it in a stream that gives none, as the end of
+    an error's line."""
     kind: str
 
     @model_validator(mode="after")
@@ -48,9 +51,6 @@ class MethodConfig(Schema):
     def needs_experiences(self) -> bool:
         """Whether it needs an experience as a whole, which an online stream does not give."""
         return False
-
-    without_experiences: ClassVar[str] = "use another strategy"
-    """How to mend it where an online stream gives none: the end of an error's line."""
 
     @classmethod
     def sibling(cls, name: str) -> ModuleType:
