@@ -26,20 +26,20 @@ class Adaptation(Plugin):
         self, adapter: Adapter, *, train_classes: Literal["experience", "seen"] = "experience"
     ) -> None:
         super().__init__()
-        self.adapter = adapter
-        self.train_classes = train_classes
+        self.adapter, self.train_classes = adapter, train_classes
         self.seen: ClassIds = ()
         self._training_scores: ClassIds = ()
 
     # Before Avalanche makes the optimiser, so that parameters which begin with the experience are
     # in it.
     def before_train_dataset_adaptation(self, strategy: Any, **kwargs: Any) -> None:
-        class_ids = tuple(strategy.experience.classes_in_this_experience)
-        self.seen = tuple(dict.fromkeys((*self.seen, *class_ids)))
-        # An experience of an online stream is many steps, of which the first begins it.
-        if getattr(strategy.experience, "is_first_subexp", True):
-            self.adapter.begin(class_ids)
-        self._training_scores = self.seen if self.train_classes == "seen" else class_ids
+        classes = tuple(strategy.experience.classes_in_this_experience)
+        self.seen = tuple(dict.fromkeys((*self.seen, *classes)))
+        if getattr(
+            strategy.experience, "is_first_subexp", True
+        ):  # of a stream's steps the first one begins an experience
+            self.adapter.begin(classes)
+        self._training_scores = self.seen if self.train_classes == "seen" else classes
         self.adapter.scored = self._training_scores
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
@@ -53,10 +53,12 @@ class Adaptation(Plugin):
 
     def before_eval_exp(self, strategy: Any, **kwargs: Any) -> None:
         experience = strategy.experience
-        self.adapter.scored = self.seen
-        # A benchmark that is not the suite's has no plan: what was seen is scored.
-        if getattr(experience, "plan", None) is not None:
-            self.adapter.scored = experience.candidates(n_experiences(strategy))
+        plan = getattr(
+            experience, "plan", None
+        )  # a benchmark of somebody else has none: score what was seen
+        self.adapter.scored = (
+            self.seen if plan is None else experience.candidates(n_experiences(strategy))
+        )
 
     def after_eval(self, strategy: Any, **kwargs: Any) -> None:
         self.adapter.scored = self._training_scores

@@ -76,17 +76,18 @@ def hard_loss(student: Tensor, labels: Tensor, kept: Tensor) -> Tensor:
 
 
 def own_classes(strategy: Any) -> Tensor:
-    """The class ids of the experience in hand [classes]; what lies outside the benchmark's classes
+    """The classes of the experience in hand, as places of the table [classes]; what lies outside it
     (below 0) is none.
     """
-    class_ids = strategy.experience.classes_in_this_experience
-    return torch.tensor([class_id for class_id in class_ids if class_id >= 0])
+    return torch.tensor(
+        [place for place in strategy.experience.classes_in_this_experience if place >= 0]
+    )
 
 
 def zeroshot_scores(adapter: Adapter, inputs: Tensor, class_ids: list[int]) -> Tensor:
     """What the untouched backbone says of some inputs among some classes [n, classes]."""
     backbone = adapter.backbone
-    texts = adapter.class_texts(tuple(class_ids))
+    texts = backbone.class_features([adapter.classes[class_id] for class_id in class_ids])
     scores: Tensor = (
         backbone.logit_scale * l2_normalize(frozen_features(backbone, inputs)) @ texts.T
     )

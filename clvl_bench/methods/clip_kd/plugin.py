@@ -66,7 +66,8 @@ class ClipKd(Plugin):
         if not bool(own.any()):
             return
         classes = tuple(strategy.experience.classes_in_this_experience)
-        texts = self.adapter.class_texts(classes, templates=1)
+        table = [self.adapter.classes[place] for place in classes]
+        texts = self.adapter.backbone.class_features(table, templates=1)
         labels = strategy.mb_y[own.to(strategy.device)]
         places = torch.tensor(
             [classes.index(label) if label in classes else -1 for label in labels.tolist()]
