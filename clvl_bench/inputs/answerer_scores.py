@@ -32,22 +32,24 @@ class AnswererScores:
     and is no candidate scores none.
 
     Args:
-        said: which candidate was said of each sample [samples], negative where none was.
+        places: which candidate was said of each sample [samples], negative where none was.
         candidates: how many there are.
     """
 
     input_kind: InputKind = "answerer_scores"
 
-    def __init__(self, said: NDArray[np.int64], candidates: int, *, device: str = "cpu") -> None:
-        self.device = device
-        self._said = torch.from_numpy(said).to(device)
-        self._candidates = candidates
+    def __init__(self, places: NDArray[np.int64], candidates: int, *, device: str = "cpu") -> None:
+        self._places, self._candidates, self.device = (
+            torch.from_numpy(places).to(device),
+            candidates,
+            device,
+        )
 
     def __call__(self, ids: Tensor) -> Tensor:
         """Scores [batch, candidates] for sample ids [batch], on the strategy's device."""
-        said = self._said[ids.to(self.device)]
-        class_ids = torch.arange(self._candidates, device=self.device)
-        return torch.where(class_ids == said[:, None], 0.0, -torch.inf)
+        places = self._places[ids.to(self.device)]
+        said = torch.arange(self._candidates, device=self.device) == places[:, None]
+        return torch.where(said, 0.0, -torch.inf)
 
 
 def answers_of(split: Split | QuestionSplit, answerer: Answerer) -> list[str]:
@@ -83,11 +85,13 @@ def _asked(
     assert images.image is not None
     said = [""] * len(rows)
     for image in dict.fromkeys(rows):
-        numbers = [number for number, row in enumerate(rows) if row == image]
-        own = [questions[number] for number in numbers]
-        answers = answerer.answers(images.image(image), own)
-        for number, answer in zip(numbers, answers, strict=True):
-            said[number] = answer
+        places = [place for place, row in enumerate(rows) if row == image]
+        for place, answer in zip(
+            places,
+            answerer.answers(images.image(image), [questions[p] for p in places]),
+            strict=True,
+        ):
+            said[place] = answer
     return _as_bytes(said)
 
 

@@ -85,10 +85,12 @@ class QuestionInputs:
         types = [kind for split in splits for kind in _types(split)]
         distinct, kinds = list(dict.fromkeys(texts)), list(dict.fromkeys(types))
         self._questions = question_rows(towers, distinct).to(device)
-        row_of = {text: row for row, text in enumerate(distinct)}
-        number = {kind: row for row, kind in enumerate(kinds)}
+        place, number = (
+            {text: row for row, text in enumerate(distinct)},
+            {kind: row for row, kind in enumerate(kinds)},
+        )
         self._image_of = torch.cat(_image_rows(splits)).to(device)
-        self._question_of = torch.tensor([row_of[text] for text in texts], device=device)
+        self._question_of = torch.tensor([place[text] for text in texts], device=device)
         self._type_of = torch.tensor(
             [number[kind] for kind in types], dtype=torch.float32, device=device
         )
