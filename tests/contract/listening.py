@@ -29,6 +29,10 @@ from clvl_bench.runs.setup import Prepared
 Ids = NDArray[np.int64]
 
 
+SHORT = {"benchmark": "small", "strategy": "heard"}
+"""Names of a run with many overrides are longer than a file's may be."""
+
+
 class Enough(Exception):
     """What was to be heard has been heard."""
 
@@ -180,7 +184,8 @@ def listen(
     """
     listener = Listener(walk=walk, until=until, before=before, after_build=after_build)
     try:
-        result = runner.run(config, results=folder, progress=False, observer=listener)
+        named = config.model_copy(update=SHORT)
+        result = runner.run(named, results=folder, progress=False, observer=listener)
         listener.heard.result = result
     except Enough:
         assert until is not None

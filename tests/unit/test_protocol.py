@@ -32,6 +32,10 @@ def numbers(config, folder: Path):
     return stream_numbers(run(config, results=folder, progress=False).records)
 
 
+SHORT = {"benchmark": "small", "strategy": "learner"}
+"""Names of a run with many overrides are longer than a file's may be."""
+
+
 class Holder(RunObserver):
     """Holds the learner of a run."""
 
@@ -43,7 +47,8 @@ class Holder(RunObserver):
 def final_state(config, folder):
     """What the adapter knows at the end of a run."""
     holder = Holder()
-    run(config, results=folder, progress=False, observer=holder)
+    named = config.model_copy(update=SHORT)
+    run(named, results=folder, progress=False, observer=holder)
     return holder.learner.adapter.state()
 
 
