@@ -9,7 +9,7 @@ never be given and counts as wrong: the ceiling is the share of the others.
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Shown:
+class GalleryQuestion:
     """One question of the gallery, and what was answered before the first experience and after the
     last.
     """
@@ -63,7 +63,7 @@ class Answered:
     """All that a report says of a run's answers."""
 
     scores: tuple[Score, ...]
-    shown: tuple[Shown, ...] = ()
+    gallery: tuple[GalleryQuestion, ...] = ()
 
 
 def answered(folder: Path) -> Answered | None:
@@ -72,94 +72,113 @@ def answered(folder: Path) -> Answered | None:
         return None
     content = json.loads((folder / QUESTIONS).read_bytes())
     files = sorted((folder / "predictions").glob("*.safetensors"))
-    by_step = {int(file.stem): _predicted(file) for file in (files[0], files[-1])}
-    first, last = min(by_step), max(by_step)
-    scores = [
-        score
-        for trained, found in by_step.items()
-        for score in _scores(trained, content["questions"], found)
-    ]
+    # A run without training has one evaluation: it is the first and the last.
+    by_step = {int(file.stem): _predictions(file) for file in (files[0], files[-1])}
+    scores: list[Score] = []
+    for trained, predictions in by_step.items():
+        scores += _scores(trained, content["questions"], predictions)
+    first = by_step[min(by_step)]
+    last = by_step[max(by_step)]
     pictures = load_arrays((folder / PICTURES).read_bytes())["pictures"]
+    return Answered(tuple(scores), tuple(_gallery(content, pictures, first, last)))
+
+
+def _gallery(
+    content: Mapping[str, Any],
+    pictures: NDArray[np.uint8],
+    first: "PredictionsById",
+    last: "PredictionsById",
+) -> Iterator[GalleryQuestion]:
     rows = {row["id"]: row for row in content["questions"]}
-    shown = tuple(
-        Shown(
-            dataset=rows[sample]["dataset"],
-            question=rows[sample]["question"],
-            answer=rows[sample]["answer"],
-            type=rows[sample]["type"],
+    for sample, picture in zip(content["shown"], pictures, strict=True):
+        row = rows[sample]
+        yield GalleryQuestion(
+            dataset=row["dataset"],
+            question=row["question"],
+            answer=row["answer"],
+            type=row["type"],
             picture=picture,
-            first=_said(by_step[first].get(sample), content["answers"]),
-            last=_said(by_step[last].get(sample), content["answers"]),
+            first=_answer_text(first.get(sample), content["answers"]),
+            last=_answer_text(last.get(sample), content["answers"]),
         )
-        for sample, picture in zip(content["shown"], pictures, strict=True)
-    )
-    return Answered(tuple(scores), shown)
 
 
 PredictionsById = Mapping[int, tuple[int, int]]
 """Sample id -> predicted and true place in the table."""
 
 
-def _predicted(file: Path) -> PredictionsById:
+def _predictions(file: Path) -> PredictionsById:
     columns = load_arrays(file.read_bytes())
     found: dict[int, tuple[int, int]] = {}
-    for name in (
-        name.removesuffix("/ids")
-        for name in columns
-        if name.startswith("test/") and name.endswith("/ids")
-    ):
-        rows = (columns[f"{name}/{what}"].tolist() for what in ("ids", "predicted", "true"))
-        found |= {sample: (predicted, true) for sample, predicted, true in zip(*rows, strict=True)}
+    for name in columns:
+        experience = name.removesuffix("/ids")
+        if not name.startswith("test/") or experience == name:
+            continue
+        ids = columns[name].tolist()
+        predicted = columns[f"{experience}/predicted"].tolist()
+        true = columns[f"{experience}/true"].tolist()
+        found |= dict(zip(ids, zip(predicted, true, strict=True), strict=True))
     return found
 
 
+GroupName = tuple[str, str]
+"""`group` and `name` of a score."""
+
+
 def _scores(
-    trained: int, questions: Sequence[Mapping[str, Any]], given: PredictionsById
+    trained: int, questions: Sequence[Mapping[str, Any]], predictions: PredictionsById
 ) -> list[Score]:
     """Every group of the questions that were asked; in label space `seen` there are none before the
     first experience.
     """
-    asked = [(row, *given[row["id"]]) for row in questions if row["id"] in given]
-    groups: dict[tuple[str, str], list[bool]] = {}
-    for row, predicted, true in asked:
-        right = predicted == true
-        seen = "given in training" if row["seen"] else "never given in training"
-        told = [
-            (OVERALL, ""),
-            ("answer_type", row["answer_type"]),
-            ("type", row["type"]),
-            ("seen", seen),
-        ]
-        if "held_out" in row:
-            told.append(
-                (
-                    "combination",
-                    "held-out combinations" if row["held_out"] else "trained combinations",
-                )
-            )
-        for group in told:
-            groups.setdefault(group, []).append(right)
-        groups.setdefault((CEILING, ""), []).append(true >= 0)
-        groups.setdefault((CANDIDATE, ""), []).append(predicted >= 0)
-    if all(groups.get((CANDIDATE, ""), [])):
-        groups.pop((CANDIDATE, ""), None)
+    counted: dict[GroupName, list[bool]] = {}
+    for row in questions:
+        if row["id"] not in predictions:
+            continue
+        predicted, true = predictions[row["id"]]
+        for group in _groups_of(row):
+            counted.setdefault(group, []).append(predicted == true)
+        counted.setdefault((CEILING, ""), []).append(true >= 0)
+        counted.setdefault((CANDIDATE, ""), []).append(predicted >= 0)
+    # That all answers were candidates goes without saying where a model chooses among them.
+    if all(counted.get((CANDIDATE, ""), [])):
+        counted.pop((CANDIDATE, ""), None)
     return [
         Score(trained, group, name, sum(right), len(right))
-        for (group, name), right in sorted(groups.items())
+        for (group, name), right in sorted(counted.items())
     ]
 
 
-def _said(given: tuple[int, int] | None, answers: Sequence[str]) -> str:
-    if given is None:
+def _groups_of(row: Mapping[str, Any]) -> list[GroupName]:
+    """The groups that a question counts in, by what the data say of it."""
+    seen = "given in training" if row["seen"] else "never given in training"
+    groups = [
+        (OVERALL, ""),
+        ("answer_type", row["answer_type"]),
+        ("type", row["type"]),
+        ("seen", seen),
+    ]
+    if "held_out" in row:
+        held_out = "held-out combinations" if row["held_out"] else "trained combinations"
+        groups.append(("combination", held_out))
+    return groups
+
+
+def _answer_text(prediction: tuple[int, int] | None, answers: Sequence[str]) -> str:
+    """What a prediction says; nothing where the question was not asked."""
+    if prediction is None:
         return ""
-    return answers[given[0]] if given[0] >= 0 else NO_CANDIDATE
+    predicted, _ = prediction
+    return answers[predicted] if predicted >= 0 else NO_CANDIDATE
 
 
 def to_csv(runs: Iterable[tuple[str, Answered]]) -> bytes:
+    """The scores of runs, by their names."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["run", *(field.name for field in fields(Score))])
-    writer.writerows([run, *astuple(score)] for run, found in runs for score in found.scores)
+    for run, found in runs:
+        writer.writerows([run, *astuple(score)] for score in found.scores)
     return text.getvalue().encode()
 
 
