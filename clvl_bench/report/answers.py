@@ -21,7 +21,9 @@ from safetensors.numpy import load as load_arrays
 from clvl_bench.core.errors import Damage
 from clvl_bench.records.run_folder import PICTURES, QUESTIONS
 
-OVERALL, CEILING, CANDIDATE = "overall", "ceiling", "candidate"
+OVERALL = "overall"
+CEILING = "ceiling"
+CANDIDATE = "candidate"
 ANSWERS = "answers.csv"
 NO_CANDIDATE = "(no candidate)"
 """What a gallery shows of an answer in somebody's own words that is none of the candidates."""
