@@ -17,7 +17,8 @@ from clvl_bench.report.origin import Origin
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.toml_files import shipped
 
-FLOAT_BYTES, HALF_BYTES = 4, 2
+FLOAT_BYTES = 4
+HALF_BYTES = 2
 
 
 def estimate(runs: Sequence[RunConfig], results: Path) -> list[str]:

@@ -25,7 +25,8 @@ PACKAGES = (
     "pandas",
     "matplotlib",
 )
-OLDEST, NEWEST = (3, 11), (3, 13)
+OLDEST = (3, 11)
+NEWEST = (3, 13)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ compared as whole strings after the dataset's normaliser; a true answer that is 
 never be given and counts as wrong: the ceiling is the share of the others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from clvl_bench.records.result import Result
 
-OVERALL, CEILING, CANDIDATE = "overall", "ceiling", "candidate"
+OVERALL = "overall"
+CEILING = "ceiling"
+CANDIDATE = "candidate"
 NO_CANDIDATE = "(no candidate)"
 """What a gallery shows of an answer in somebody's own words that is none of the candidates."""
 
@@ -37,7 +39,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Shown:
+class GalleryQuestion:
     """One question of the gallery, and what was answered before the first experience and after the
     last.
     """
@@ -56,7 +58,7 @@ class Answered:
     """All that a report says of a run's answers."""
 
     scores: tuple[Score, ...]
-    shown: tuple[Shown, ...] = ()
+    gallery: tuple[GalleryQuestion, ...] = ()
 
 
 def answered(result: Result) -> Answered | None:
@@ -64,34 +66,41 @@ def answered(result: Result) -> Answered | None:
     content = result.questions()
     if content is None:
         return None
-    by_step = dict(_predicted(result, number) for number in (0, -1))
-    first, last = min(by_step), max(by_step)
-    scores = [
-        score
-        for trained, found in by_step.items()
-        for score in _scores(trained, content["questions"], found)
-    ]
+    # A run without training has one evaluation: it is the first and the last.
+    by_step = dict(_predictions(result, number) for number in (0, -1))
+    scores: list[Score] = []
+    for trained, predictions in by_step.items():
+        scores += _scores(trained, content["questions"], predictions)
+    first = by_step[min(by_step)]
+    last = by_step[max(by_step)]
+    return Answered(tuple(scores), tuple(_gallery(content, result.pictures(), first, last)))
+
+
+def _gallery(
+    content: Mapping[str, Any],
+    pictures: NDArray[np.uint8],
+    first: "PredictionsById",
+    last: "PredictionsById",
+) -> Iterator[GalleryQuestion]:
     rows = {row["id"]: row for row in content["questions"]}
-    shown = tuple(
-        Shown(
-            dataset=rows[sample]["dataset"],
-            question=rows[sample]["question"],
-            answer=rows[sample]["answer"],
-            type=rows[sample]["type"],
+    for sample, picture in zip(content["shown"], pictures, strict=True):
+        row = rows[sample]
+        yield GalleryQuestion(
+            dataset=row["dataset"],
+            question=row["question"],
+            answer=row["answer"],
+            type=row["type"],
             picture=picture,
-            first=_said(by_step[first].get(sample), content["answers"]),
-            last=_said(by_step[last].get(sample), content["answers"]),
+            first=_answer_text(first.get(sample), content["answers"]),
+            last=_answer_text(last.get(sample), content["answers"]),
         )
-        for sample, picture in zip(content["shown"], result.pictures(), strict=True)
-    )
-    return Answered(tuple(scores), shown)
 
 
 PredictionsById = Mapping[int, tuple[int, int]]
 """Sample id -> predicted and true place in the table."""
 
 
-def _predicted(result: Result, number: int) -> tuple[int, PredictionsById]:
+def _predictions(result: Result, number: int) -> tuple[int, PredictionsById]:
     """After how many experiences an evaluation was made, and what was answered in it."""
     found = result.predictions(number)
     assert found is not None, "a run that answers questions keeps its predictions"
@@ -99,43 +108,52 @@ def _predicted(result: Result, number: int) -> tuple[int, PredictionsById]:
     return found.trained, dict(zip(found.ids.tolist(), answers, strict=True))
 
 
+GroupName = tuple[str, str]
+"""`group` and `name` of a score."""
+
+
 def _scores(
-    trained: int, questions: Sequence[Mapping[str, Any]], given: PredictionsById
+    trained: int, questions: Sequence[Mapping[str, Any]], predictions: PredictionsById
 ) -> list[Score]:
     """Every group of the questions that were asked; in label space `seen` there are none before the
     first experience.
     """
-    asked = [(row, *given[row["id"]]) for row in questions if row["id"] in given]
-    groups: dict[tuple[str, str], list[bool]] = {}
-    for row, predicted, true in asked:
-        right = predicted == true
-        seen = "given in training" if row["seen"] else "never given in training"
-        told = [
-            (OVERALL, ""),
-            ("answer_type", row["answer_type"]),
-            ("type", row["type"]),
-            ("seen", seen),
-        ]
-        if "held_out" in row:
-            told.append(
-                (
-                    "combination",
-                    "held-out combinations" if row["held_out"] else "trained combinations",
-                )
-            )
-        for group in told:
-            groups.setdefault(group, []).append(right)
-        groups.setdefault((CEILING, ""), []).append(true >= 0)
-        groups.setdefault((CANDIDATE, ""), []).append(predicted >= 0)
-    if all(groups.get((CANDIDATE, ""), [])):
-        groups.pop((CANDIDATE, ""), None)
+    counted: dict[GroupName, list[bool]] = {}
+    for row in questions:
+        if row["id"] not in predictions:
+            continue
+        predicted, true = predictions[row["id"]]
+        for group in _groups_of(row):
+            counted.setdefault(group, []).append(predicted == true)
+        counted.setdefault((CEILING, ""), []).append(true >= 0)
+        counted.setdefault((CANDIDATE, ""), []).append(predicted >= 0)
+    # That all answers were candidates goes without saying where a model chooses among them.
+    if all(counted.get((CANDIDATE, ""), [])):
+        counted.pop((CANDIDATE, ""), None)
     return [
         Score(trained, group, name, sum(right), len(right))
-        for (group, name), right in sorted(groups.items())
+        for (group, name), right in sorted(counted.items())
     ]
 
 
-def _said(given: tuple[int, int] | None, answers: Sequence[str]) -> str:
-    if given is None:
+def _groups_of(row: Mapping[str, Any]) -> list[GroupName]:
+    """The groups that a question counts in, by what the data say of it."""
+    seen = "given in training" if row["seen"] else "never given in training"
+    groups = [
+        (OVERALL, ""),
+        ("answer_type", row["answer_type"]),
+        ("type", row["type"]),
+        ("seen", seen),
+    ]
+    if "held_out" in row:
+        held_out = "held-out combinations" if row["held_out"] else "trained combinations"
+        groups.append(("combination", held_out))
+    return groups
+
+
+def _answer_text(prediction: tuple[int, int] | None, answers: Sequence[str]) -> str:
+    """What a prediction says; nothing where the question was not asked."""
+    if prediction is None:
         return ""
-    return answers[given[0]] if given[0] >= 0 else NO_CANDIDATE
+    predicted, _ = prediction
+    return answers[predicted] if predicted >= 0 else NO_CANDIDATE

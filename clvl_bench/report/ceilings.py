@@ -34,13 +34,10 @@ def ceilings(lasts: Mapping[tuple[Table, str], float], runs: Sequence[Run]) -> d
     found: dict[Adapter, float] = {}
     for run in runs:
         origin = run.origin
+        if origin.state != "done" or origin.train_data != JOINT or not origin.adapter_sha256:
+            continue
         last = lasts.get((origin.table, origin.strategy), math.nan)
-        if (
-            origin.state == "done"
-            and origin.train_data == JOINT
-            and origin.adapter_sha256
-            and not math.isnan(last)
-        ):
-            adapter = origin.table, origin.adapter_sha256
+        if not math.isnan(last):
+            adapter = (origin.table, origin.adapter_sha256)
             found[adapter] = max(found.get(adapter, -math.inf), last)
     return found

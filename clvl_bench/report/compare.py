@@ -1,11 +1,10 @@
 """Compare: whether numbers moved between two sets of runs. The gate of continuous integration."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from clvl_bench.core.errors import Mistake
-from clvl_bench.records.rows import Record
 from clvl_bench.report.runs import Run
 
 
@@ -16,6 +15,10 @@ class ValueDifference:
     where: str
     a: float
     b: float
+
+
+MUST_AGREE = ("data_sha256", "weights_sha256", "limit")
+"""What two runs of the same name must have in common for their numbers to be comparable."""
 
 
 def compare(
@@ -37,57 +40,63 @@ def compare(
             "compare: the two sides have no run in common (benchmark, strategy, backbone, seed and "
             "class order)"
         )
-    differences = []
+    differences: list[ValueDifference] = []
     for left, right in common:
-        for what in ("data_sha256", "weights_sha256", "limit"):
-            if (
-                getattr(left.origin, what) != getattr(right.origin, what)
-                and left.records
-                and right.records
-            ):
-                raise Mistake(
-                    f"compare: {left.origin.run} has other {what} on the two sides; these numbers "
-                    f"cannot be compared"
-                )
+        _refuse_other_inputs(left, right)
         differences += _differences(left, right, tolerance)
-    return sorted(differences, key=lambda difference: -_distance(difference.a, difference.b)), len(
-        common
-    )
+    differences.sort(key=_size, reverse=True)
+    return differences, len(common)
 
 
-def _differences(left: Run, right: Run, tolerance: float) -> list[ValueDifference]:
-    cells = [{_cell(record): record for record in run.records} for run in (left, right)]
-    found = []
-    for cell in cells[0].keys() | cells[1].keys():
-        a, b = (side[cell].value if cell in side else math.nan for side in cells)
-        both = cell in cells[0] and cell in cells[1]
-        limit = tolerance if cell[3] == "accuracy" else 0.0
-        if not both or _distance(a, b) > limit:
-            found.append(
-                ValueDifference(
-                    f"{left.origin.strategy} seed {left.origin.seed} {_shown(cell)}", a, b
-                )
+def _refuse_other_inputs(left: Run, right: Run) -> None:
+    if not left.records or not right.records:
+        return
+    for what in MUST_AGREE:
+        if getattr(left.origin, what) != getattr(right.origin, what):
+            raise Mistake(
+                f"compare: {left.origin.run} has other {what} on the two sides; these numbers "
+                f"cannot be compared"
             )
+
+
+Cell = tuple[int, str, int, str]
+"""Experiences learned, stream, experience, metric."""
+
+
+def _differences(left: Run, right: Run, tolerance: float) -> Iterator[ValueDifference]:
+    of_left = _values(left)
+    of_right = _values(right)
+    for cell in sorted(of_left.keys() | of_right.keys()):
+        a = of_left.get(cell, math.nan)
+        b = of_right.get(cell, math.nan)
+        missing = cell not in of_left or cell not in of_right
+        *_, metric = cell
+        limit = tolerance if metric == "accuracy" else 0.0
+        if missing or _distance(a, b) > limit:
+            where = f"{left.origin.strategy} seed {left.origin.seed} {_described(cell)}"
+            yield ValueDifference(where, a, b)
+
+
+def _values(run: Run) -> dict[Cell, float]:
+    found = {}
+    for record in run.records:
+        cell = (record.trained, record.stream, record.experience, record.metric)
+        found[cell] = record.value
     return found
 
 
+def _size(difference: ValueDifference) -> float:
+    return _distance(difference.a, difference.b)
+
+
 def _distance(a: float, b: float) -> float:
+    """Two undefined values are equal; one is infinitely far from a number."""
     if math.isnan(a) and math.isnan(b):
         return 0.0
     return math.inf if math.isnan(a) or math.isnan(b) else abs(a - b)
 
 
-Cell = tuple[int, str, int, str]
-
-
-def _cell(record: Record) -> Cell:
-    return record.trained, record.stream, record.experience, record.metric
-
-
-def _shown(cell: Cell) -> str:
+def _described(cell: Cell) -> str:
     trained, stream, experience, metric = cell
-    return (
-        f"after {trained}: {metric} on {stream} {experience}"
-        if stream
-        else f"after {trained}: {metric}"
-    )
+    where = f" on {stream} {experience}" if stream else ""
+    return f"after {trained}: {metric}{where}"

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from clvl_bench.report.answers import Shown
-from clvl_bench.report.runs import Run
+from clvl_bench.report.answers import GalleryQuestion
+from clvl_bench.report.runs import Run, Table
 
 STYLE = """
 body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5em; color: #141414; background: #fff; }
@@ -27,80 +27,80 @@ small { display: block; color: #5f5f5f; }
 """
 
 
+TOY = "<p><b>Toy backbone: what it answers says nothing about a real CLIP.</b></p>"
+LEGEND = (
+    "Answers after the last experience; where the untouched backbone said something else, that "
+    "stands below."
+)
+
+
 def gallery(runs: Sequence[Run]) -> str | None:
     """A page of the questions that all these runs were shown, of one table and seed; None where
     there are none.
     """
-    told = [
-        (run.origin.strategy, run.answered.shown)
+    by_strategy = [
+        (run.origin.strategy, run.answered.gallery)
         for run in runs
-        if run.answered is not None and run.answered.shown
+        if run.answered is not None and run.answered.gallery
     ]
-    if not told:
+    if not by_strategy:
         return None
-    origin, questions = runs[0].origin, told[0][1]
-    toy = (
-        "<p><b>Toy backbone: what it answers says nothing about a real CLIP.</b></p>"
-        if origin.backbone == "tiny"
-        else ""
-    )
-    title = escape(
-        f"{origin.benchmark}, backbone {origin.backbone}, seed {origin.seed}, class order "
-        f"{origin.class_order}"
-    )
-    head = "".join(
-        f"<th>{escape(each)}</th>"
-        for each in ("", "Question", "True answer", *(name for name, _ in told))
-    )
-    rows = "\n".join(_row(row, [shown[row] for _, shown in told]) for row in range(len(questions)))
+    origin = runs[0].origin
+    where = f"{origin.benchmark}, backbone {origin.backbone}"
+    title = escape(f"{where}, seed {origin.seed}, class order {origin.class_order}")
+    toy = TOY if origin.backbone == "tiny" else ""
+    strategies = [strategy for strategy, _ in by_strategy]
+    titles = ("", "Question", "True answer", *strategies)
+    head = "".join(f"<th>{escape(each)}</th>" for each in titles)
+    # Every run was shown the same questions in the same order.
+    by_question = zip(*(questions for _, questions in by_strategy), strict=True)
+    rows = "\n".join(map(_row, by_question))
     return (
         f'<!doctype html><html lang="en"><meta '
         f'charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
-        f"<h1>Questions and answers</h1><p>{title}. Answers after the last experience; where the "
-        f"untouched backbone said "
-        f"something else, that stands below.</p>{toy}"
+        f"<h1>Questions and answers</h1><p>{title}. {LEGEND}</p>{toy}"
         f"<table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></html>\n"
     )
 
 
 def pages(runs: Sequence[Run]) -> dict[str, bytes]:
     """One page for each table, of its lowest seed and class order, by file name."""
-    tables: dict[tuple[str, str, str], list[Run]] = {}
+    tables: dict[Table, list[Run]] = {}
     for run in runs:
-        if run.answered is not None and run.answered.shown:
+        if run.answered is not None and run.answered.gallery:
             tables.setdefault(run.origin.table, []).append(run)
     found = {}
     for table, members in tables.items():
-        lowest = min((run.origin.seed, run.origin.class_order) for run in members)
-        page = gallery(
-            [run for run in members if (run.origin.seed, run.origin.class_order) == lowest]
-        )
+        lowest = min(map(_repetition, members))
+        page = gallery([run for run in members if _repetition(run) == lowest])
         if page is not None:
-            found["gallery.html" if len(tables) == 1 else f"{'-'.join(table[:2])}/gallery.html"] = (
-                page.encode()
-            )
+            benchmark, label_space, _ = table
+            folder = "" if len(tables) == 1 else f"{benchmark}-{label_space}/"
+            found[f"{folder}gallery.html"] = page.encode()
     return found
 
 
-def _row(row: int, told: Sequence[Shown]) -> str:
-    asked = told[0]
-    picture = (
-        f'<img alt="the picture asked about" src="data:image/png;base64,{_png(asked.picture)}">'
-    )
-    cells = "".join(f"<td>{_answer(each)}</td>" for each in told)
+def _repetition(run: Run) -> tuple[int, int]:
+    return run.origin.seed, run.origin.class_order
+
+
+def _row(answers: Sequence[GalleryQuestion]) -> str:
+    """A question, and what each strategy answered."""
+    asked = answers[0]
+    source = f"data:image/png;base64,{_png(asked.picture)}"
+    picture = f'<img alt="the picture asked about" src="{source}">'
     about = f"{escape(asked.question)}<small>{escape(asked.dataset)}, {escape(asked.type)}</small>"
+    cells = "".join(f"<td>{_answer(each)}</td>" for each in answers)
     return f"<tr><td>{picture}</td><td>{about}</td><td>{escape(asked.answer)}</td>{cells}</tr>"
 
 
-def _answer(shown: Shown) -> str:
+def _answer(question: GalleryQuestion) -> str:
     """What was said last, and what the untouched backbone said where that was something else."""
-    mark = "right" if shown.last == shown.answer else "wrong"
-    changed = (
-        f"<small>before: {escape(shown.first)}</small>"
-        if shown.first not in ("", shown.last)
-        else ""
-    )
-    return f'<span class="{mark}">{escape(shown.last)}</span>{changed}'
+    mark = "right" if question.last == question.answer else "wrong"
+    text = f'<span class="{mark}">{escape(question.last)}</span>'
+    if question.first not in ("", question.last):
+        text += f"<small>before: {escape(question.first)}</small>"
+    return text
 
 
 def _png(picture: NDArray[np.uint8]) -> str:

@@ -15,9 +15,11 @@ def by_value(name: str) -> Place:
     """What to sort a name such as `prompt[train.lr=0.002]` by: text and numbers in turn, and of
     equals the name itself.
     """
-    return tuple(
-        float(part) if place % 2 else part for place, part in enumerate(_VALUE.split(name))
-    ), name
+    # Splitting by a pattern with a group gives what is between its matches and the matches in turn.
+    parts: list[str | float] = []
+    for place, part in enumerate(_VALUE.split(name)):
+        parts.append(float(part) if place % 2 else part)
+    return tuple(parts), name
 
 
 def by_values(column: pd.Series) -> pd.Series:

@@ -5,6 +5,8 @@ each metric, in percent. Names are compared without the overrides in brackets; w
 name's own settings stands in our summary.
 """
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -32,38 +34,47 @@ def read_published(path: Path) -> pd.DataFrame:
             f"--beside {path}: cannot be read as a table ({str(error).splitlines()[0]})"
         ) from None
     columns = [str(column) for column in frame.columns]
-    strange = [column for column in columns if column not in (*KEYS, *METRICS)]
-    if strange or not set(KEYS) <= set(columns):
-        got = (
-            f"unknown column '{strange[0]}'"
-            if strange
-            else f"no column '{min(set(KEYS) - set(columns))}'"
-        )
+    wrong = _wrong_column(columns)
+    if wrong:
         raise Mistake(
-            f"--beside {path}: {got}; columns are {', '.join(KEYS)} and metrics: "
+            f"--beside {path}: {wrong}; columns are {', '.join(KEYS)} and metrics: "
             f"{', '.join(METRICS)}"
         )
     return frame
+
+
+def _wrong_column(columns: Sequence[str]) -> str:
+    """What is wrong with the columns of a file, in a few words; nothing if they are right."""
+    unknown = [column for column in columns if column not in (*KEYS, *METRICS)]
+    if unknown:
+        return f"unknown column '{unknown[0]}'"
+    missing = sorted(set(KEYS) - set(columns))
+    return f"no column '{missing[0]}'" if missing else ""
 
 
 def beside(frame: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """One row a published row and metric: published, ours (NaN where there is no such run), the
     difference, all in percent.
     """
-    ours = {(_plain(row["benchmark"]), _plain(row["strategy"])): row for _, row in frame.iterrows()}
+    ours = {}
+    for _, row in frame.iterrows():
+        ours[_plain(row["benchmark"]), _plain(row["strategy"])] = row
+    metrics = [name for name in published.columns if name in METRICS]
     rows = []
     for _, row in published.iterrows():
         run = ours.get((row["benchmark"], row["strategy"]))
-        for name in (column for column in published.columns if column in METRICS):
-            got = float("nan") if run is None else 100 * float(run[f"{name}_mean"])
-            known = {key: row[key] for key in KEYS}
-            cells = {
-                "metric": METRICS[name].title,
-                "published": row[name],
-                "ours": got,
-                "difference": got - row[name],
-            }
-            rows.append({**known, **cells, "runs": 0 if run is None else int(run["n"])})
+        for name in metrics:
+            got = math.nan if run is None else 100 * float(run[f"{name}_mean"])
+            rows.append(
+                {
+                    **{key: row[key] for key in KEYS},
+                    "metric": METRICS[name].title,
+                    "published": row[name],
+                    "ours": got,
+                    "difference": got - row[name],
+                    "runs": 0 if run is None else int(run["n"]),
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -74,16 +85,14 @@ def beside_markdown(table: pd.DataFrame) -> str:
         "| --- | --- | --- | ---: | ---: | ---: | ---: |",
     ]
     for _, row in table.iterrows():
-        ours, difference = (
-            ("–", "–") if row["runs"] == 0 else (f"{row['ours']:.1f}", f"{row['difference']:+.1f}")
-        )
+        ran = row["runs"] > 0
         cells = (
             row["benchmark"],
             row["strategy"],
             row["metric"],
             f"{row['published']:.1f}",
-            ours,
-            difference,
+            f"{row['ours']:.1f}" if ran else "–",
+            f"{row['difference']:+.1f}" if ran else "–",
             str(row["runs"]),
         )
         lines.append(f"| {' | '.join(cells)} |")
@@ -92,4 +101,5 @@ def beside_markdown(table: pd.DataFrame) -> str:
 
 
 def _plain(name: str) -> str:
+    """A name without the overrides in brackets."""
     return name.partition("[")[0]

@@ -4,7 +4,7 @@ stream is looked at.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clvl_bench.core.errors import Mistake
 from clvl_bench.records.rows import Record
@@ -34,34 +34,33 @@ def select(runs: Sequence[Run]) -> list[Setting]:
     Raises:
         Mistake: no run has validation rows.
     """
-    groups: dict[tuple[Table, str, str], list[Run]] = {}
+    by_setting: dict[tuple[Table, str, str], list[Run]] = {}
     for run in runs:
         strategy, _, overrides = run.origin.strategy.partition("[")
-        groups.setdefault((run.origin.table, strategy, overrides.removesuffix("]")), []).append(run)
+        setting = (run.origin.table, strategy, overrides.removesuffix("]"))
+        by_setting.setdefault(setting, []).append(run)
     settings = []
-    for (table, strategy, overrides), members in groups.items():
+    for (table, strategy, overrides), members in by_setting.items():
         finished = [accuracy(run.records) for run in members if run.origin.state == "done"]
-        settings.append(
-            Setting(table, strategy, overrides, over_runs(finished), len(members) - len(finished))
-        )
+        failed = len(members) - len(finished)
+        settings.append(Setting(table, strategy, overrides, over_runs(finished), failed))
     if all(math.isnan(setting.accuracy.mean) for setting in settings):
         raise Mistake(
             "select: these runs have no validation samples; set valid_fraction in the benchmark, "
             "for example 0.1"
         )
-    ordered = sorted(settings, key=_rank)
-    best = {(setting.table, setting.strategy): setting for setting in reversed(ordered)}
-    return [
-        Setting(
-            s.table,
-            s.strategy,
-            s.overrides,
-            s.accuracy,
-            s.failed,
-            kept=best[s.table, s.strategy] is s,
-        )
-        for s in ordered
-    ]
+    return _keep_the_first(sorted(settings, key=_rank))
+
+
+def _keep_the_first(ordered: Sequence[Setting]) -> list[Setting]:
+    """The same settings, the first of each strategy marked as the one to keep."""
+    seen: set[tuple[Table, str]] = set()
+    marked = []
+    for setting in ordered:
+        strategy = (setting.table, setting.strategy)
+        marked.append(replace(setting, kept=strategy not in seen))
+        seen.add(strategy)
+    return marked
 
 
 def accuracy(records: Iterable[Record]) -> float:
@@ -71,20 +70,17 @@ def accuracy(records: Iterable[Record]) -> float:
     rows = [
         record for record in records if record.stream == "valid" and record.metric == "accuracy"
     ]
-    return (
-        math.fsum(row.value * row.n for row in rows) / sum(row.n for row in rows)
-        if rows
-        else math.nan
-    )
+    if not rows:
+        return math.nan
+    # fsum is exact: the order of the rows cannot move the last bit, and with it the choice.
+    return math.fsum(row.value * row.n for row in rows) / sum(row.n for row in rows)
 
 
 def _rank(setting: Setting) -> tuple[Table, str, bool, float, str]:
-    value = setting.accuracy.mean
-    unusable = setting.failed > 0 or math.isnan(value)
-    return (
-        setting.table,
-        setting.strategy,
-        unusable,
-        0.0 if math.isnan(value) else -value,
-        setting.overrides,
-    )
+    """What settings are sorted by: the best of each strategy first, those that are never kept
+    last.
+    """
+    undefined = math.isnan(setting.accuracy.mean)
+    unusable = setting.failed > 0 or undefined
+    value = 0.0 if undefined else -setting.accuracy.mean
+    return setting.table, setting.strategy, unusable, value, setting.overrides

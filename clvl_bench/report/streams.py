@@ -31,25 +31,27 @@ def lines(records: Iterable[Record]) -> dict[str, Line]:
     for record in records:
         if record.stream == "train" and record.experience >= 0:
             rows.setdefault(record.metric, []).append(record)
-    return {
-        metric: Line(
-            np.array([record.value for record in found]), np.array([record.n for record in found])
-        )
-        for metric, found in rows.items()
-    }
+    return {metric: _line(found) for metric, found in rows.items()}
+
+
+def _line(records: Sequence[Record]) -> Line:
+    values = np.array([record.value for record in records])
+    return Line(values, np.array([record.n for record in records]))
 
 
 def stream_numbers(records: Sequence[Record]) -> dict[str, float]:
     """Every stream metric that a run has rows of."""
     found = lines(records)
-    rates = {
-        name: found[name].mean for name, metric in STREAM.items() if metric.rate and name in found
-    }
-    counts = {
-        record.metric: record.value
-        for record in records
-        if record.stream == "train" and record.experience < 0
-    }
-    return rates | {
-        name: counts[name] for name, metric in STREAM.items() if not metric.rate and name in counts
-    }
+    counts = {}
+    for record in records:
+        if record.stream == "train" and record.experience < 0:
+            counts[record.metric] = record.value
+    numbers = {}
+    # Rates first, then counts: the order of the columns.
+    for name, metric in STREAM.items():
+        if metric.rate and name in found:
+            numbers[name] = found[name].mean
+    for name, metric in STREAM.items():
+        if not metric.rate and name in counts:
+            numbers[name] = counts[name]
+    return numbers

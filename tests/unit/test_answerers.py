@@ -283,7 +283,7 @@ def test_who_says_what_is_no_candidate_is_wrong_everywhere_and_the_table_tells(
     other = [row for row in rows if "is there" not in row["question"]]
     assert scores[OVERALL].right == sum(row["answer"] == "no" for row in other)
     assert (scores[CANDIDATE].right, scores[CANDIDATE].n) == (len(other), len(rows))
-    assert {shown.last for shown in found.shown} == {NO_CANDIDATE, "no"}
+    assert {shown.last for shown in found.gallery} == {NO_CANDIDATE, "no"}
 
 
 def test_the_record_names_the_weights_and_the_run_does_not_depend_on_their_folder(

@@ -9,12 +9,14 @@ import pytest
 
 from clvl_bench.metrics.continual import NAN, Accuracies, average, transfer
 from clvl_bench.records.rows import Record
+from clvl_bench.report import writing
 from clvl_bench.report.figures import plotted_tables, table_names
 from clvl_bench.report.order import by_value
 from clvl_bench.report.paired import paired
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.summary import summary
 from clvl_bench.report.tables import markdown, short_table
+from clvl_bench.report.writing import write_report
 
 ZSCL = [[0.5, 0.2, 0.3], [0.9, 0.1, 0.4], [0.8, 0.7, 0.6], [0.7, 0.6, 0.8]]
 """R [4, 3] by hand: before any training, and after each of three experiences."""
@@ -129,9 +131,25 @@ def test_tables_that_share_a_benchmark_and_label_space_have_files_of_their_own()
     }
 
 
-def test_a_pair_of_backbones_in_one_report_overwrites_no_picture(tmp_path):
-    from clvl_bench.report.writing import write_report
+def test_a_report_has_the_files_that_its_runs_have_something_for(tmp_path, monkeypatch):
+    write_report([run("prompt")], tmp_path / "plain", plots=False)
+    written = {path.name for path in (tmp_path / "plain").iterdir()}
+    assert written == {"summary.csv", "summary.md"}, "one run: no pairs, no supervision, no answers"
+    compared = [run(name, correct=[True, name == "a"]) for name in ("a", "b")]
+    write_report(compared, tmp_path / "pair", plots=False)
+    assert (tmp_path / "pair" / "differences.csv").is_file()
 
+
+def test_a_new_artefact_of_a_report_is_one_line_of_its_table(tmp_path, monkeypatch):
+    def strategies(data):
+        return "\n".join(data.summary["strategy"]).encode()
+
+    monkeypatch.setitem(writing.ARTEFACTS, "strategies.txt", strategies)
+    write_report([run("prompt"), run("lora")], tmp_path, plots=False)
+    assert (tmp_path / "strategies.txt").read_text() == "lora\nprompt"
+
+
+def test_a_pair_of_backbones_in_one_report_overwrites_no_picture(tmp_path):
     one = run("prompt")
     other = replace(
         run("prompt"),

@@ -173,7 +173,7 @@ def test_the_share_sent_to_the_own_experience_is_measured_once_that_is_learned(
     model = SimpleNamespace(choices=lambda inputs: torch.tensor([1, 0, 1, NOBODY]))
     clock = SimpleNamespace(train_exp_counter=trainings)
     strategy = SimpleNamespace(
-        experience=experience, model=model, clock=clock, learned=learned, mb_x=None
+        experience=experience, model=model, clock=clock, n_experiences=learned, mb_x=None
     )
     metric = SelectorAccuracy()
     metric.before_eval_exp(strategy)
