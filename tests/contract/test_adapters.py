@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from contract.learning import ALL, FIRST, SECOND, TABLE, learn, logits, pictures, table_of, zeroshot
+from helpers.learning import ALL, FIRST, SECOND, TABLE, learn, logits, pictures, table_of, zeroshot
 from contract.tables import configurations, label
 
 from clvl_bench.backbones.loading import load_backbone
