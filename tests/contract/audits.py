@@ -32,8 +32,8 @@ def scored_too_early(heard: Heard) -> list[str]:
     """Classes with a score, or asked for by whoever calls the adapter, that the label space does
     not allow yet.
 
-    The classes of samples are taken from the data, not from the plan. Rewards are for choices among
-    all candidates, so that who learns from them may score these in training as well.
+    The classes of samples are taken from the data, not from the plan. In a stream the learner
+    chooses among all candidates, so that who learns from what it chose scores these in training.
     """
     plan, labels = plan_of(heard), heard.prepared.benchmark.label_store._labels
     train = [set(labels[step.ids].tolist()) for step in plan.streams["train"]]
@@ -43,11 +43,11 @@ def scored_too_early(heard: Heard) -> list[str]:
             labels[part.start : part.start + len(part.data)].tolist()
         )
 
-    config = heard.config.benchmark_config
-    among_all = config.supervision.kind == "reward" and plan.label_space != "seen"
+    online = heard.config.benchmark_config.online is not None
+    chooses = online and plan.label_space != "seen"
 
     def allowed(at: Moment) -> set[int]:
-        if at.training and not among_all:  # in every label space, no class trains before it arrives
+        if at.training and not chooses:  # no class trains before it arrives
             return set().union(
                 *train[: at.trained + max(1, at.covers)]
             )  # a step covers none, and is of the next

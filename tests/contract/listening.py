@@ -194,7 +194,9 @@ class Listener(RunObserver):
         self._heard.towers = bits(prepared.backbone.towers)
         prepared.backbone.images_encoded = 0  # by whoever found the cache empty
         self._before(prepared)
-        read = {id(inputs): inputs for inputs in (prepared.features, prepared.benchmark.view.inputs)}
+        read = {
+            id(inputs): inputs for inputs in (prepared.features, prepared.benchmark.view.inputs)
+        }
         for inputs in read.values():
             _overhear_reads(inputs, self._ear)
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from command import clvl, clvl_here
 from conftest import ROOT
+from helpers.observers import Interrupted, Resumed
 
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.report.matrices import of_records
@@ -163,40 +164,31 @@ def write_noise(folder: Path, *, seed: int) -> None:
 
 
 @pytest.fixture
-def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunConfig:
+def interrupted(tmp_path: Path) -> RunConfig:
     """A run that was interrupted behind its first experience."""
     (tmp_path / "noise.toml").write_text(ARRAYS)
     write_noise(tmp_path, seed=0)
     config = run_config(str(tmp_path / "noise.toml"), "prompt_replay")
-    keep = runner.RunState.keep
-
-    def keep_then_stop(course, done):
-        keep(course, done)
-        if done == 1:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(runner.RunState, "keep", keep_then_stop)
-        with pytest.raises(KeyboardInterrupt):
-            runner.run(config, results=tmp_path / "interrupted", progress=False)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(
+            config,
+            results=tmp_path / "interrupted",
+            progress=False,
+            observer=Interrupted(behind=1),
+        )
     assert list(tmp_path.glob("interrupted/runs/*/state/0001"))
     return config
 
 
 @pytest.fixture
-def resumed(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+def resumed() -> Resumed:
     """Where each run went on."""
-    found: list[int | None] = []
-    resume = runner.RunState.resume
-    monkeypatch.setattr(
-        runner.RunState, "resume", lambda course: found.append(resume(course)) or found[-1]
-    )
-    return found
+    return Resumed()
 
 
 def test_an_interrupted_run_goes_on(tmp_path, interrupted, resumed):
-    runner.run(interrupted, results=tmp_path / "interrupted", progress=False)
-    assert resumed == [1]
+    runner.run(interrupted, results=tmp_path / "interrupted", progress=False, observer=resumed)
+    assert resumed.at == [1]
 
 
 def test_a_run_whose_data_changed_while_it_was_interrupted_starts_anew(
@@ -204,10 +196,10 @@ def test_a_run_whose_data_changed_while_it_was_interrupted_starts_anew(
 ):
     write_noise(tmp_path, seed=1)
     went_on, fresh = (
-        runner.run(interrupted, results=tmp_path / name, progress=False)
+        runner.run(interrupted, results=tmp_path / name, progress=False, observer=resumed)
         for name in ("interrupted", "fresh")
     )
-    assert resumed == [None, None]
+    assert resumed.at == [None, None]
     assert went_on.records == fresh.records
     assert went_on.provenance == fresh.provenance
 
@@ -216,8 +208,10 @@ def test_a_run_whose_software_changed_while_it_was_interrupted_starts_anew(
     tmp_path, interrupted, resumed, monkeypatch
 ):
     monkeypatch.setattr(provenance, "versions", lambda: {"torch": "another"})
-    result = runner.run(interrupted, results=tmp_path / "interrupted", progress=False)
-    assert resumed == [None]
+    result = runner.run(
+        interrupted, results=tmp_path / "interrupted", progress=False, observer=resumed
+    )
+    assert resumed.at == [None]
     assert result.provenance["versions"] == {"torch": "another"}
 
 

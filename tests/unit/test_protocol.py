@@ -5,18 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from avalanche.core import SupervisedPlugin
+from helpers.observers import Learner
 from torch.nn.functional import cross_entropy
 
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.errors import Mistake, RunFailed
-from clvl_bench.core.resources import Stopwatch
-from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.report.streams import stream_numbers
 from clvl_bench.runs.files import run_config
-from clvl_bench.runs.runner import _execute, run
+from clvl_bench.runs.runner import run
 from clvl_bench.runs.setup import prepare
 from clvl_bench.streams.plan import steps_of
-from clvl_bench.training.online import OnlineStrategy
 
 SMALL = (
     "benchmark.classes_per_experience=[5, 5]",
@@ -33,20 +32,11 @@ def numbers(config, folder: Path):
     return stream_numbers(run(config, results=folder, progress=False).records)
 
 
-def final_state(config, folder, monkeypatch):
+def final_state(config, folder):
     """What the adapter knows at the end of a run."""
-    from clvl_bench.runs import runner
-
-    held, build = [], runner.build_strategy
-
-    def built(wanted, *arguments, **settings):
-        held.append(build(wanted, *arguments, **settings))
-        return held[-1]
-
-    monkeypatch.setattr(runner, "build_strategy", built)
-    _execute(prepare(config), RunFolder(folder), Stopwatch(), progress=False)
-    learner = next(strategy for strategy in held if hasattr(strategy, "pending"))
-    return learner.adapter.state()
+    learner = Learner()
+    run(config, results=folder, progress=False, observer=learner)
+    return learner.strategy.adapter.state()
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +44,7 @@ def _quick(monkeypatch):
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 
-def test_without_delay_it_is_the_classical_online_setting(tmp_path, monkeypatch):
+def test_without_delay_it_is_the_classical_online_setting(tmp_path):
     """Predict, then one step of AdamW on the same samples: by hand."""
     config = config_of("linear", "train.classes=seen", "train.weight_decay=0", "train.lr=1e-2")
     prepared = prepare(config)
@@ -94,7 +84,7 @@ def test_without_delay_it_is_the_classical_online_setting(tmp_path, monkeypatch)
             places = torch.tensor([seen.index(int(label)) for label in labels])
             cross_entropy(scores, places).backward()
             optimizer.step()
-    state = final_state(config, tmp_path, monkeypatch)
+    state = final_state(config, tmp_path)
     assert state["learned"] == seen
     assert torch.allclose(state["weight"], weight, atol=1e-4)
     total = sum(len(step.ids) for step in plan.streams["train"])
@@ -148,7 +138,7 @@ def by_class(state):
 
 @pytest.mark.parametrize("strategy", ["slda", "ranpac_fixed"])
 def test_what_an_analytic_learner_knows_at_the_end_depends_neither_on_delay_nor_on_order(
-    strategy, tmp_path, monkeypatch
+    strategy, tmp_path
 ):
     sizes = ["adapter.random_features=50"] if strategy == "ranpac_fixed" else []
     told = ["benchmark.supervision.kind=delay", "benchmark.supervision.labelled_steps=10"]
@@ -162,9 +152,7 @@ def test_what_an_analytic_learner_knows_at_the_end_depends_neither_on_delay_nor_
     for number, way in enumerate(ways):
         late = [f"benchmark.supervision.{field}" for field in way]
         states.append(
-            final_state(
-                config_of(strategy, *told, *late, *sizes), tmp_path / str(number), monkeypatch
-            )
+            final_state(config_of(strategy, *told, *late, *sizes), tmp_path / str(number))
         )
     first, *_ = states = [by_class(state) for state in states]
     tensors = {name for name, value in first.items() if isinstance(value, torch.Tensor)}
@@ -205,19 +193,23 @@ def test_labels_add_up(tmp_path):
     assert arrived == found["labels_used"] + found["labels_lost"]
 
 
-def test_a_dataset_has_its_own_rate_in_a_stream_too(tmp_path, monkeypatch):
-    rates = []
-    stepped = OnlineStrategy.optimizer_step
+class Rates(SupervisedPlugin):
+    """Notes the rate of each step."""
 
-    def noted(strategy):
-        stepped(strategy)
-        rates.append(strategy.optimizer.param_groups[0]["lr"])
+    def __init__(self):
+        super().__init__()
+        self.noted = []
 
-    monkeypatch.setattr(OnlineStrategy, "optimizer_step", noted)
+    def after_update(self, strategy, **kwargs):
+        self.noted.append(strategy.optimizer.param_groups[0]["lr"])
+
+
+def test_a_dataset_has_its_own_rate_in_a_stream_too(tmp_path):
+    rates = Rates()
     settings = ("train.lr=1e-3", "train.lr_of.toy_landcover=4e-3", "train.warmup_steps=2")
-    run(config_of("naive", *settings), results=tmp_path, progress=False)
-    assert rates[:3] == [2e-3, 4e-3, 4e-3]
-    assert set(rates[2:]) == {4e-3}
+    run(config_of("naive", *settings), results=tmp_path, progress=False, observer=Learner(rates))
+    assert rates.noted[:3] == [2e-3, 4e-3, 4e-3]
+    assert set(rates.noted[2:]) == {4e-3}
 
 
 def test_pending_samples_count_and_the_budget_holds_at_every_step(tmp_path):
