@@ -22,7 +22,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clvl_bench.runs.setup import Sources
 
 
 def results_of(folder: Path) -> dict[str, bytes]:
@@ -115,21 +118,21 @@ def serve() -> None:
     warnings.filterwarnings("ignore")
     for module in EVERYTHING:
         import_module(f"clvl_bench.{module}")
-    from clvl_bench.inputs import features
+    from helpers.sources import KeptSources
 
-    tiny = features.load_backbone(
-        "tiny"
-    )  # once for all: it is frozen, and loading it writes nothing
-    features.load_backbone = lambda name, **settings: tiny
+    from clvl_bench.backbones.loading import load_backbone
+
+    # Loaded once for all runs: it is frozen, and loading it writes nothing.
+    sources = KeptSources(load_backbone("tiny"))
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
-            _live(**json.loads(line))
+            _live(sources, **json.loads(line))
         print(pid, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
 
-def _live(*, home: str, **request: Any) -> None:
+def _live(sources: "Sources", *, home: str, **request: Any) -> None:
     """A life of its own: another home, nothing on the screen, and no git, so that an edited file
     changes no provenance.
     """
@@ -140,7 +143,7 @@ def _live(*, home: str, **request: Any) -> None:
     os.dup2(silence, 1)
     code: Any = 1
     try:
-        _work(**request)
+        _work(sources, **request)
         code = 0
     except SystemExit as end:
         code = end.code
@@ -151,6 +154,7 @@ def _live(*, home: str, **request: Any) -> None:
 
 
 def _work(
+    sources: "Sources",
     *,
     arguments: list[str] | None = None,
     config: str = "",
@@ -166,7 +170,12 @@ def _work(
         main()
     if dies_at is not None:
         sys.addaudithook(_death(dies_at))
-    run(RunConfig.model_validate_json(config), results=Path(results), progress=False)
+    run(
+        RunConfig.model_validate_json(config),
+        results=Path(results),
+        progress=False,
+        sources=sources,
+    )
 
 
 def _death(k: int) -> Callable[[str, tuple[Any, ...]], None]:

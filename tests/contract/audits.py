@@ -1,57 +1,26 @@
-"""What the audits ask of a run that was listened to. Each answers with what was found wrong, best
-nothing.
+"""What the audits ask of a run that was listened to.
+
+A question is a function of what was heard; it answers with what it found wrong, best nothing.
 """
 
 from collections.abc import Callable
-from pathlib import Path
+from itertools import product
 
 import numpy as np
 import torch
-from contract.listening import Heard, Moment, evaluate_again
-from contract.tables import small, written
+from contract.listening import Heard, Moment, bits, evaluate_again
+from torch import Tensor
 
-from clvl_bench.inputs.kinds import QUESTION_INPUTS
-from clvl_bench.methods.registry import adapters
-from clvl_bench.runs.config import RunConfig
-from clvl_bench.runs.files import run_config
-from clvl_bench.runs.setup import Prepared
+from clvl_bench.backbones.base import l2_normalize
+from clvl_bench.data.catalog.normalisers import NORMALISERS
+from clvl_bench.data.readers.question_split import QuestionSplit
 from clvl_bench.streams.plan import Plan
 from clvl_bench.streams.vqa.plan import plan_of as planned
 
-SMALL = (
-    'benchmark.zeroshot=["toy_shapes"]',
-    "benchmark.valid_fraction=0.34",
-    "train.epochs=1",
-    "train.batch_size=6",
-)
-STREAMS = {
-    "dataset": ("toy_landcover", "benchmark.classes_per_experience=[4, 3, 3]"),
-    "seen": ("toy_landcover_seen", "benchmark.classes_per_experience=[4, 3, 3]"),
-    "all": ("toy_sensors", "benchmark.label_space=all"),
-}
-"""One small stream in each label space: classes arrive in the first two, another sensor in the
-third."""
-QUESTIONS = {space: ("toy_scans_vqa", f"benchmark.label_space={space}") for space in STREAMS}
-"""The same for those who answer questions: types of questions arrive."""
+Question = Callable[[Heard], list[str]]
 
 LAST_BITS = 1e-4
 """Of a scaled cosine: what another size of a batch may change of it in fp32."""
-
-
-def config_of(strategy: Path, space: str) -> RunConfig:
-    """A strategy file on the small stream of a label space."""
-    (adapter,) = written(strategy, "adapter")
-    answers = adapters()[adapter["kind"]].input_kind in QUESTION_INPUTS
-    benchmark, override = (QUESTIONS if answers else STREAMS)[space]
-    sizes = [f"adapter.{name}={size}" for name, size in small(adapter).items()]
-    steps = ["train.iterations=3" for train in written(strategy, "train") if "iterations" in train]
-    if answers:
-        steps.append(
-            "train.batch_size=3"
-        )  # of the four questions of an experience: two batches, so that their order counts
-    return run_config(
-        benchmark, str(strategy), limit=30, overrides=(*SMALL, override, *sizes, *steps)
-    )
 
 
 def plan_of(heard: Heard) -> Plan:
@@ -63,7 +32,8 @@ def scored_too_early(heard: Heard) -> list[str]:
     """Classes with a score, or asked for by whoever calls the adapter, that the label space does
     not allow yet.
 
-    The classes of samples are taken from the data, not from the plan.
+    The classes of samples are taken from the data, not from the plan. In a stream the learner
+    chooses among all candidates, so that who learns from what it chose scores these in training.
     """
     plan, labels = plan_of(heard), heard.prepared.benchmark.label_store._labels
     train = [set(labels[step.ids].tolist()) for step in plan.streams["train"]]
@@ -73,8 +43,11 @@ def scored_too_early(heard: Heard) -> list[str]:
             labels[part.start : part.start + len(part.data)].tolist()
         )
 
+    online = heard.config.benchmark_config.online is not None
+    chooses = online and plan.label_space != "seen"
+
     def allowed(at: Moment) -> set[int]:
-        if at.training:  # in every label space, no class trains before it arrives
+        if at.training and not chooses:  # no class trains before it arrives
             return set().union(
                 *train[: at.trained + max(1, at.covers)]
             )  # a step covers none, and is of the next
@@ -140,38 +113,116 @@ def read_elsewhere(heard: Heard) -> list[str]:
 def swayed_by_neighbours(heard: Heard) -> list[str]:
     """Samples whose scores or prediction change when they are evaluated seven at a time."""
     again = evaluate_again(heard, batch=7)
-    assert again.keys() == {
-        key for key in heard.evaluated if key[0].trained == heard.strategy.n_experiences
-    }
+    last = {key for key in heard.evaluated if key[0].trained == heard.strategy.n_experiences}
     return [
+        f"{at}: sample {sample} is evaluated once only" for at, sample in last ^ again.keys()
+    ] + [
         f"{at}: sample {sample}"
-        for (at, sample), scores in again.items()
-        if scores.argmax() != heard.evaluated[at, sample].argmax()
-        or not torch.allclose(scores, heard.evaluated[at, sample], atol=LAST_BITS)
+        for at, sample in last & again.keys()
+        if _differ(again[at, sample], heard.evaluated[at, sample])
     ]
 
 
-def told_otherwise(heard: Heard) -> Callable[[Prepared], None]:
-    """Gives every sample whose label had not arrived another class of its own experience: what a
-    second run starts from.
+def _differ(one: Tensor, other: Tensor) -> bool:
+    """Whether scores of a sample differ by more than the size of a batch explains."""
+    return bool(one.argmax() != other.argmax()) or not torch.allclose(one, other, atol=LAST_BITS)
+
+
+def tested_too_early(heard: Heard) -> list[str]:
+    """Rows of experiences that were not to be tested yet, and rows that are missing.
+
+    Where only classes so far are candidates, an experience is tested once it was learned; else
+    always. Validation comes once, at the end.
     """
-    assert heard.visible_labels is not None
-    hidden, plan = heard.visible_labels < 0, plan_of(heard)
-    assert hidden.any()
+    assert heard.result is not None
+    plan = plan_of(heard)
+    records = [record for record in heard.result.records if record.metric == "accuracy"]
+    stops = {record.trained for record in records}
+    experiences = range(len(plan.streams["test"]))
+    expected = {
+        (stop, index)
+        for stop, index in product(stops, experiences)
+        if plan.label_space != "seen" or index < stop
+    }
+    found = {(record.trained, record.experience) for record in records if record.stream == "test"}
+    validated = {record.trained for record in records if record.stream == "valid"}
+    wrong = [f"after {stop}: row of experience {index}" for stop, index in sorted(found - expected)]
+    wrong += [f"after {stop}: no row of {index}" for stop, index in sorted(expected - found)]
+    return wrong + [f"after {stop}: validated" for stop in validated - {len(experiences)}]
 
-    def change(prepared: Prepared) -> None:
-        labels, before = (
-            prepared.benchmark.label_store._labels,
-            prepared.benchmark.label_store._labels.copy(),
-        )
-        for step in (step for steps in plan.streams.values() for step in steps):
-            following = dict(zip(step.classes, (*step.classes[1:], step.classes[0]), strict=True))
-            for sample in step.ids[hidden[step.ids]]:
-                labels[sample] = following.get(int(before[sample]), before[sample])
-        told = hidden & np.isin(
-            before,
-            [place for steps in plan.streams.values() for step in steps for place in step.classes],
-        )
-        assert np.mean(labels[told] != before[told]) > 0.5
 
-    return change
+def moved_the_backbone(heard: Heard) -> list[str]:
+    """Weights of the frozen towers that are not as before, or that could be trained; and texts that
+    the backbone no longer encodes as it did.
+    """
+    backbone = heard.prepared.backbone
+    after = bits(backbone.towers)
+    wrong = [f"moved {name}" for name in heard.towers if after.get(name) != heard.towers[name]]
+    wrong += [
+        f"trainable {name}"
+        for name, weight in backbone.towers.named_parameters()
+        if weight.requires_grad or weight.grad is not None
+    ]
+    some = heard.prepared.benchmark.view.plan.classes[:5]
+    prompts = [candidate.prompts[0] for candidate in some]
+    kept = backbone.class_features(some, templates=1)
+    if not torch.allclose(kept, l2_normalize(backbone.text_features(prompts)), atol=1e-6):
+        wrong.append("texts of classes are not what the text tower says")
+    return wrong
+
+
+def read_otherwise(heard: Heard) -> list[str]:
+    """Inputs of the first dataset that are not what its pixels, encoded here and now, give."""
+    part, prepared = heard.prepared.parts[0], heard.prepared
+    backbone, view = prepared.backbone, prepared.benchmark.view.inputs
+    ids = torch.arange(part.start, part.start + len(part.data))
+    asks = isinstance(part.data, QuestionSplit)
+    images = part.data.images if asks else part.data
+    rows = part.data.image_rows if asks else np.arange(len(part.data))
+    pictures = [backbone.preprocessing(images.image(row)) for row in range(len(images))]
+    pixels = torch.from_numpy(np.stack(pictures))
+    features = prepared.features(ids)
+    if view.input_kind == "answerer_scores":
+        expected = _said(heard, ids)
+    elif view.input_kind == "question_patches":
+        tokens = backbone.patch_features(pixels)[rows].float().flatten(1)
+        expected = torch.cat([tokens, features[:, backbone.width :]], dim=1)
+    else:
+        expected = pixels if view.input_kind == "pixels" else features
+    encoded = backbone.image_features(pixels)[rows]
+    images_are = torch.equal(prepared.features.image_features(ids), encoded)
+    wrong = [] if images_are else ["image features are not what the image tower says"]
+    return wrong if torch.equal(view(ids), expected) else [*wrong, f"{view.input_kind} differ"]
+
+
+def _said(heard: Heard, ids: Tensor) -> Tensor:
+    """What the answerer says of the first dataset's questions, as scores of candidates."""
+    part, table = heard.prepared.parts[0], heard.prepared.benchmark.view.plan.classes
+    name = heard.config.strategy_config.answerer
+    assert name is not None
+    answerer = heard.sources.answerer(name, device="cpu")
+    normaliser = NORMALISERS[part.dataset.normaliser]
+    names = [each.name if each.dataset == part.dataset.name else None for each in table]
+    right = []
+    for row, asked in zip(part.data.image_rows, part.data.questions, strict=True):
+        (answer,) = answerer.answers(part.data.images.image(row), [asked.question])
+        right.append([normaliser(answer) == name for name in names])
+    return torch.where(torch.tensor(right), 0.0, -torch.inf)
+
+
+def read_nothing_to_learn(heard: Heard) -> list[str]:
+    """Training that read no sample although the adapter learns, or the other way round."""
+    trains = any(at is not None and at.training for at, _ in heard.read)
+    learns = heard.strategy.adapter.learns
+    wrong = trains != (learns != "nothing")
+    return [f"it learns by {learns}, and training read samples: {trains}"] if wrong else []
+
+
+def scored_no_number(heard: Heard) -> list[str]:
+    """Samples with a score that is not a number, or with none where the adapter never abstains."""
+    abstains = heard.strategy.adapter.abstains
+    return [
+        f"{at}: sample {sample}"
+        for (at, sample), scores in heard.evaluated.items()
+        if torch.isnan(scores).any() or not (abstains or torch.isfinite(scores).any())
+    ]

@@ -1,14 +1,16 @@
-"""Fixtures of the contract tests that run strategies: data and backbone are read once a module."""
+"""Fixtures of the contract tests that run strategies: data and backbone are read once a process."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
+from helpers.sources import KeptSources
 from small_answerers import WRITERS
+from small_backbones import FAMILIES
 
 from clvl_bench.backbones.answerers.base import Answerer
 from clvl_bench.backbones.answerers.loading import load_answerer
-from clvl_bench.runs import setup
+from clvl_bench.backbones.base import Backbone
+from clvl_bench.backbones.loading import load_backbone
 
 
 @pytest.fixture(scope="session")
@@ -18,23 +20,27 @@ def small_answerers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answe
     return {name: load_answerer(str(WRITERS[name](folder))) for name, folder in folders.items()}
 
 
-@pytest.fixture(scope="module")
-def shared_data(shared_home: Path, tiny, small_answerers) -> Iterator[None]:  # type: ignore[no-untyped-def]
-    """Runs share samples, models and home, and do not wait for the disk: nothing of them outlives
-    the machine.
-    """
-    read, kept = setup.read_parts, {}
+@pytest.fixture(scope="session")
+def sources(tiny: Backbone, small_answerers: dict[str, Answerer]) -> KeptSources:
+    """Samples and models that all audited runs of a process share."""
+    return KeptSources(tiny, answerers=small_answerers)
 
-    def read_once(config, *, limit):  # type: ignore[no-untyped-def]
-        key = config.model_dump_json()
-        if key not in kept:
-            kept[key] = read(config, limit=limit)
-        return kept[key]
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLVL_HOME", str(shared_home))
-        patch.setattr(setup, "read_parts", read_once)
-        patch.setattr(setup, "backbone_for", lambda name, data, **settings: tiny)
-        patch.setattr(setup, "load_answerer", lambda name, **settings: small_answerers[name])
-        patch.setattr("os.fsync", lambda descriptor: None)
-        yield
+@pytest.fixture(scope="session")
+def family(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Backbone]:
+    """The small random backbone of a family, written and loaded once a process."""
+    loaded: dict[str, Backbone] = {}
+
+    def load(name: str) -> Backbone:
+        if name not in loaded:
+            folder = tmp_path_factory.mktemp("families") / name
+            loaded[name] = load_backbone(str(FAMILIES[name](folder)))
+        return loaded[name]
+
+    return load
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs do not wait for the disk: nothing of them outlives the machine."""
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)

@@ -1,36 +1,29 @@
-"""Listening: the runner's own loop, with an ear at everything that an audit asks about.
+"""Listening: a run as anybody starts it, with an ear at everything that an audit asks about.
 
-What is scored, read and moved is noted as it happens; the run itself is not disturbed (a test
+What is scored, read and moved is noted as it happens; the run itself is not disturbed (an audit
 compares its bytes).
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from avalanche.core import SupervisedPlugin
 from contract.reach import Facts, facts
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clvl_bench.inputs.answerer_scores import AnswererScores
-from clvl_bench.inputs.features import Inputs
-from clvl_bench.inputs.questions import QuestionInputs
 from clvl_bench.records.result import Result
-from clvl_bench.runs import runner
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.observer import RunObserver
-from clvl_bench.runs.setup import Prepared
+from clvl_bench.runs.runner import evaluate, run
+from clvl_bench.runs.setup import Prepared, Sources
 
 Ids = NDArray[np.int64]
-
-
-SHORT = {"benchmark": "small", "strategy": "heard"}
-"""Names of a run with many overrides are longer than a file's may be."""
 
 
 class Enough(Exception):
@@ -52,9 +45,18 @@ class Moment:
 
 @dataclass(repr=False)
 class Heard:
-    """Everything noted of a run; `at` stands before each note."""
+    """Everything noted of a run; a moment stands before each note.
 
-    prepared: Prepared
+    `towers` is the backbone before anybody trained; `reached` and `visible_labels` are as they were
+    where the walk was taken; `states` are those at the end of each training.
+    """
+
+    config: RunConfig
+    results: Path
+    sources: Sources
+    after_build: Callable[[Any, Prepared], None]
+    prepared: Prepared = field(init=False)
+    towers: dict[str, bytes] = field(default_factory=dict)
     strategy: Any = None
     result: Result | None = None
     scored: list[tuple[Moment, set[int]]] = field(default_factory=list)
@@ -64,7 +66,8 @@ class Heard:
     moved: list[tuple[Moment, set[str]]] = field(default_factory=list)
     declared: list[tuple[Moment, set[str], set[int]]] = field(default_factory=list)
     reached: Facts = field(default_factory=dict)
-    revealed: Ids | None = None
+    visible_labels: Ids | None = None
+    walked_after: int = 0
     states: list[dict[str, bytes]] = field(default_factory=list)
 
 
@@ -80,6 +83,7 @@ class Ear(SupervisedPlugin):
     def __init__(self, heard: Heard, *, walk: int | None, until: int | None) -> None:
         super().__init__()
         self.heard, self._walk, self._until = heard, walk, until
+        self.closed = False
         self.listening_to: Any = None
         self._weights: dict[str, bytes] = {}
 
@@ -136,7 +140,9 @@ class Ear(SupervisedPlugin):
         at, truth = self.now(), self.heard.prepared.benchmark.label_store
         last = len(self.heard.prepared.benchmark.scenario.train_stream) - 1
         self.heard.states.append(state_bits(strategy))
-        if self._walk is not None and at.index == min(self._walk, last):
+        here = self._walk is not None and at.index == min(self._walk, last)
+        if here and not self.heard.reached:  # of an experience in steps, the first
+            self.heard.walked_after = len(self.heard.states)
             self.heard.visible_labels = truth.visible_labels.copy()
             texts = (
                 strategy.adapter.backbone._class_features
@@ -170,10 +176,43 @@ def state_bits(strategy: Any) -> dict[str, bytes]:
     }
 
 
+class Listener(RunObserver):
+    """Puts the ear where the run can be heard."""
+
+    def __init__(
+        self,
+        heard: Heard,
+        ear: Ear,
+        before: Callable[[Prepared], None],
+        after_build: Callable[[Any, Prepared], None],
+    ) -> None:
+        self._heard, self._ear = heard, ear
+        self._before, self._after_build = before, after_build
+
+    def prepared(self, prepared: Prepared) -> None:
+        self._heard.prepared = prepared
+        self._heard.towers = bits(prepared.backbone.towers)
+        prepared.backbone.images_encoded = 0  # by whoever found the cache empty
+        self._before(prepared)
+        read = {
+            id(inputs): inputs for inputs in (prepared.features, prepared.benchmark.view.inputs)
+        }
+        for inputs in read.values():
+            _overhear_reads(inputs, self._ear)
+
+    def strategy_built(self, strategy: Any, prepared: Prepared, *, untouched: bool) -> None:
+        strategy.plugins.append(self._ear)
+        if not untouched:
+            self._heard.strategy = strategy
+            self._after_build(strategy, prepared)
+        _overhear_candidates(strategy.adapter, self._ear)
+
+
 def listen(
     config: RunConfig,
-    folder: Path,
+    results: Path,
     *,
+    sources: Sources,
     walk: int | None = None,
     until: int | None = None,
     before: Callable[[Prepared], None] = lambda prepared: None,
@@ -182,55 +221,21 @@ def listen(
     """A run as the runner does it; `before` may change what it stands on, `after_build` the
     strategy.
     """
-    listener = Listener(walk=walk, until=until, before=before, after_build=after_build)
-    try:
-        named = config.model_copy(update=SHORT)
-        result = runner.run(named, results=folder, progress=False, observer=listener)
-        listener.heard.result = result
-    except Enough:
-        assert until is not None
-    finally:
-        listener.patch.undo()
-    return listener.heard
-
-
-class Listener(RunObserver):
-    """Puts an ear to every strategy of a run, and to what the benchmark's inputs are asked for."""
-
-    heard: Heard
-    ear: Ear
-
-    def __init__(
-        self,
-        *,
-        walk: int | None,
-        until: int | None,
-        before: Callable[[Prepared], None],
-        after_build: Callable[[Any, Prepared], None],
-    ) -> None:
-        self._walk, self._until = walk, until
-        self._before, self._after_build = before, after_build
-        self.patch = pytest.MonkeyPatch()
-
-    def prepared(self, prepared: Prepared) -> None:
-        prepared.backbone.images_encoded = 0  # by whoever found the cache empty
-        self._before(prepared)
-        self.heard = Heard(prepared)
-        self.ear = Ear(self.heard, walk=self._walk, until=self._until)
-        _overhear_reads(self.patch, prepared, self.ear)
-
-    def strategy_built(self, strategy: Any, prepared: Prepared, *, untouched: bool) -> None:
-        strategy.plugins.append(self.ear)
-        if not untouched:
-            self.heard.strategy = strategy
-            self._after_build(strategy, prepared)
-        _overhear_candidates(strategy.adapter, self.ear)
+    heard = Heard(config, results, sources, after_build)
+    ear = Ear(heard, walk=walk, until=until)
+    listener = Listener(heard, ear, before, after_build)
+    with suppress(Enough):  # raised where `until` says so, and nowhere else
+        heard.result = run(
+            config, results=results, progress=False, observer=listener, sources=sources
+        )
+    ear.closed = True
+    return heard
 
 
 def evaluate_again(heard: Heard, *, batch: int) -> dict[tuple[Moment, int], Tensor]:
     """The scores of the last evaluation, once more, so many samples at a time."""
     before, heard.evaluated, heard.strategy.eval_mb_size = heard.evaluated, {}, batch
-    runner.evaluate(heard.strategy, heard.prepared.benchmark)
+    evaluate(heard.strategy, heard.prepared.benchmark)
     again, heard.evaluated = heard.evaluated, before
     return again
 
@@ -246,19 +251,16 @@ def _overhear_candidates(adapter: Any, ear: Ear) -> None:
     adapter.logits = overheard
 
 
-def _overhear_reads(patch: pytest.MonkeyPatch, prepared: Prepared, ear: Ear) -> None:
-    """Whoever asks the benchmark's inputs for samples; inputs of somebody's own would have ids of
-    their own.
+def _overhear_reads(inputs: Any, ear: Ear) -> None:
+    """Whoever asks these inputs for samples; inputs of somebody's own would have ids of their own.
+
+    Python looks a call up on the class, so this one object gets a class that notes its calls.
     """
-    watched = (prepared.features, prepared.benchmark.view.inputs)
+    kind = type(inputs)
 
-    def overhear(read: Any) -> Any:
-        def overheard(inputs: Any, ids: Tensor) -> Tensor:
-            if inputs in watched:
-                ear.heard.read.append((ear.now(), ids.numpy().copy()))
-            return read(inputs, ids)
+    def overheard(self: Any, ids: Tensor) -> Tensor:
+        if not ear.closed:
+            ear.heard.read.append((ear.now(), ids.numpy().copy()))
+        return kind.__call__(self, ids)
 
-        return overheard
-
-    for kind in (Inputs, QuestionInputs, AnswererScores):
-        patch.setattr(kind, "__call__", overhear(kind.__call__))
+    inputs.__class__ = type(f"Overheard{kind.__name__}", (kind,), {"__call__": overheard})

@@ -81,6 +81,9 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         case types.ModuleType() | types.CodeType():
             return
         case type():
+            yield from (
+                (f".__bases__[{place}]", base) for place, base in enumerate(value.__bases__)
+            )
             if value.__module__.partition(".")[0] == "clvl_bench":
                 yield from ((f".{name}", part) for name, part in vars(value).items())
         case types.FunctionType():

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 import torch
-from contract.learning import ALL, FIRST, SECOND, TABLE, learn, logits, pictures, table_of, zeroshot
 from contract.tables import configurations, label
+from helpers.learning import ALL, FIRST, SECOND, TABLE, learn, logits, pictures, table_of, zeroshot
 
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.methods._base.adapter import Adapter

@@ -9,29 +9,34 @@ from collections import deque
 import numpy as np
 import pytest
 import torch
-from contract.audits import (
-    config_of,
-    moved_undeclared,
-    read_elsewhere,
-    scored_too_early,
-    swayed_by_neighbours,
-    told_otherwise,
-)
+from contract.audited import Audited
+from contract.audits import moved_undeclared, read_elsewhere
 from contract.listening import listen
 from contract.reach import differing, facts
+from contract.second_runs import (
+    SECOND_RUNS,
+    deaf_to_the_seed,
+    leaned_on_labels_to_come,
+)
 from contract.tables import ROOT
+from contract.verdict import WHOLE, verdict
 from torch import nn
 
 PROMPT = ROOT / "experiments" / "strategies" / "prompt.toml"
 
 
 @pytest.fixture
-def hear(shared_data, tmp_path):
-    def hear(cheat, space="dataset", **settings):
-        folder = tmp_path / str(len(list(tmp_path.iterdir())))
-        return listen(config_of(PROMPT, space), folder, after_build=cheat, **settings)
+def hear(sources, no_waiting, tmp_path):
+    def hear(cheat, space="dataset"):
+        config = Audited(PROMPT, space).config
+        return listen(config, tmp_path, sources=sources, walk=1, after_build=cheat)
 
     return hear
+
+
+def accused(heard):
+    """The questions that a verdict names."""
+    return [line.partition(":")[0] for line in verdict(heard, WHOLE).splitlines()]
 
 
 class Holder:
@@ -147,9 +152,7 @@ def test_a_planted_label_is_found_and_named(hear, where):
         held = {7: int(prepared.benchmark.label_store._labels[-1])}
         vars(place[0] if isinstance(place, tuple) else place)["noted"] = held
 
-    heard = hear(plant, walk=1)
-    other = hear(plant, walk=1, until=1, before=told_otherwise(heard))
-    (found,) = differing(heard.reached, other.reached)
+    (found,) = leaned_on_labels_to_come(hear(plant))
     assert found.endswith(".noted[7]")
 
 
@@ -157,9 +160,7 @@ def test_a_truth_within_reach_is_found(hear):
     def plant(strategy, prepared):
         strategy.adapter.begin = functools.partial(_begin, strategy.adapter.begin, prepared)
 
-    heard = hear(plant, walk=1)
-    other = hear(plant, walk=1, until=1, before=told_otherwise(heard))
-    assert any("label_store" in found for found in differing(heard.reached, other.reached))
+    assert any("label_store" in found for found in leaned_on_labels_to_come(hear(plant)))
 
 
 def _begin(begin, prepared, classes):
@@ -167,16 +168,7 @@ def _begin(begin, prepared, classes):
 
 
 def test_without_a_plant_nothing_is_found(hear):
-    heard = hear(lambda strategy, prepared: None, walk=1)
-    other = hear(lambda strategy, prepared: None, walk=1, until=1, before=told_otherwise(heard))
-    assert differing(heard.reached, other.reached) == []
-    assert (
-        scored_too_early(heard)
-        == moved_undeclared(heard)
-        == read_elsewhere(heard)
-        == swayed_by_neighbours(heard)
-        == []
-    )
+    assert verdict(hear(lambda strategy, prepared: None), (*WHOLE, *SECOND_RUNS)) == ""
 
 
 @pytest.mark.parametrize("which", ["past", "future"])
@@ -192,9 +184,9 @@ def test_a_read_outside_the_experience_is_found(hear, which):
 
         strategy.adapter.begin = reading
 
-    assert len(read_elsewhere(hear(cheat))) == 2, (
-        "of three experiences, two are not the one that is read"
-    )
+    heard = hear(cheat)
+    assert len(read_elsewhere(heard)) == 2, "of three experiences, two are not the one that is read"
+    assert accused(heard) == ["read_elsewhere"]
 
 
 def test_a_read_of_test_samples_in_training_is_found(hear):
@@ -210,7 +202,7 @@ def test_a_read_of_test_samples_in_training_is_found(hear):
 
         strategy.adapter.penalty = reading
 
-    assert read_elsewhere(hear(cheat))
+    assert accused(hear(cheat)) == ["read_elsewhere"]
 
 
 def test_a_score_for_a_class_to_come_is_found(hear):
@@ -218,7 +210,7 @@ def test_a_score_for_a_class_to_come_is_found(hear):
         forward = strategy.forward
         strategy.forward = lambda: forward().clamp(min=-50.0)
 
-    assert scored_too_early(hear(cheat, "seen"))
+    assert accused(hear(cheat, "seen")) == ["scored_too_early"]
 
 
 def test_a_question_about_a_class_to_come_is_found(hear):
@@ -231,7 +223,7 @@ def test_a_question_about_a_class_to_come_is_found(hear):
 
         strategy.adapter.forward = forward
 
-    assert scored_too_early(hear(cheat, "seen"))
+    assert accused(hear(cheat, "seen")) == ["scored_too_early"]
 
 
 def test_a_weight_that_moves_undeclared_is_found(hear):
@@ -240,9 +232,9 @@ def test_a_weight_that_moves_undeclared_is_found(hear):
         strategy.adapter.register_parameter("extra", extra)
         strategy.adapter.penalty = lambda inputs: extra.add_(1.0) and None
 
-    assert [wrong.rpartition(": ")[2] for wrong in moved_undeclared(hear(cheat))] == 3 * [
-        "moved extra"
-    ]
+    heard = hear(cheat)
+    assert [wrong.rpartition(": ")[2] for wrong in moved_undeclared(heard)] == 3 * ["moved extra"]
+    assert accused(heard) == ["moved_undeclared"]
 
 
 def test_scores_that_lean_on_neighbours_are_found(hear):
@@ -250,4 +242,47 @@ def test_scores_that_lean_on_neighbours_are_found(hear):
         image = strategy.adapter.image
         strategy.adapter.image = lambda inputs: image(inputs) - image(inputs).mean(dim=0)
 
-    assert swayed_by_neighbours(hear(cheat))
+    assert accused(hear(cheat)) == ["swayed_by_neighbours"]
+
+
+def test_chance_that_no_seed_decides_is_found(hear):
+    def cheat(strategy, prepared):
+        generator = torch.Generator()
+        generator.seed()
+        begin = strategy.adapter.begin
+
+        def begun(classes):
+            begin(classes)
+            with torch.no_grad():
+                for weight in strategy.adapter.parameters():
+                    if weight.requires_grad:
+                        weight += torch.randn(weight.shape, generator=generator)
+
+        strategy.adapter.begin = begun
+
+    heard = hear(cheat)
+    assert "what was learned differs" in leaned_on_labels_to_come(heard)
+
+
+def test_a_run_that_is_the_same_for_every_seed_is_found(hear):
+    def cheat(strategy, prepared):
+        learned = [each for each in strategy.adapter.parameters() if each.requires_grad]
+        strategy.adapter.end = lambda: [weight.data.zero_() for weight in learned]
+
+    (found,) = deaf_to_the_seed(hear(cheat))
+    assert found == "it learns by gradient, and is the same: True"
+
+
+def test_a_verdict_names_every_question_that_found_something_and_what_it_found(hear):
+    def cheat(strategy, prepared):
+        extra = nn.Parameter(torch.zeros(1), requires_grad=False)
+        strategy.adapter.register_parameter("extra", extra)
+        strategy.adapter.penalty = lambda inputs: extra.add_(1.0) and None
+        image = strategy.adapter.image
+        strategy.adapter.image = lambda inputs: image(inputs) - image(inputs).mean(dim=0)
+
+    moved, swayed = verdict(hear(cheat), WHOLE).splitlines()
+    assert moved.startswith("moved_undeclared: Moment(training=True, stream='train', index=0")
+    assert moved.count("moved extra") == 3
+    assert swayed.startswith("swayed_by_neighbours: Moment(training=False")
+    assert swayed.endswith(" more)")

@@ -14,14 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 from command import clvl, clvl_here
 from conftest import ROOT
+from helpers.observers import Interrupted, Resumed
 
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.report.matrices import of_records
 from clvl_bench.runs import provenance, runner
-from clvl_bench.runs.checkpoint import Checkpoint
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.files import run_config
-from clvl_bench.runs.observer import RunObserver
 
 SCENES = """version = 1
 scenario = "class_incremental"
@@ -176,54 +175,44 @@ def interrupted(tmp_path: Path) -> RunConfig:
             config,
             results=tmp_path / "interrupted",
             progress=False,
-            observer=Watcher(stops_after=1),
+            observer=Interrupted(behind=1),
         )
     assert list(tmp_path.glob("interrupted/runs/*/state/0001"))
     return config
 
 
-class Watcher(RunObserver):
-    """Notes where a run goes on; may interrupt it once so many experiences are kept."""
-
-    def __init__(self, stops_after: int | None = None) -> None:
-        self._stops_after = stops_after
-        self.went_on: list[int | None] = []
-
-    def resumed(self, done: int | None) -> None:
-        self.went_on.append(done)
-
-    def state_kept(self, checkpoint: Checkpoint) -> None:
-        if checkpoint.done == self._stops_after:
-            raise KeyboardInterrupt
+@pytest.fixture
+def resumed() -> Resumed:
+    """Where each run went on."""
+    return Resumed()
 
 
-def test_an_interrupted_run_goes_on(tmp_path, interrupted):
-    watcher = Watcher()
-    runner.run(interrupted, results=tmp_path / "interrupted", progress=False, observer=watcher)
-    assert watcher.went_on == [1]
+def test_an_interrupted_run_goes_on(tmp_path, interrupted, resumed):
+    runner.run(interrupted, results=tmp_path / "interrupted", progress=False, observer=resumed)
+    assert resumed.at == [1]
 
 
-def test_a_run_whose_data_changed_while_it_was_interrupted_starts_anew(tmp_path, interrupted):
+def test_a_run_whose_data_changed_while_it_was_interrupted_starts_anew(
+    tmp_path, interrupted, resumed
+):
     write_noise(tmp_path, seed=1)
-    watcher = Watcher()
     went_on, fresh = (
-        runner.run(interrupted, results=tmp_path / name, progress=False, observer=watcher)
+        runner.run(interrupted, results=tmp_path / name, progress=False, observer=resumed)
         for name in ("interrupted", "fresh")
     )
-    assert watcher.went_on == [None, None]
+    assert resumed.at == [None, None]
     assert went_on.records == fresh.records
     assert went_on.provenance == fresh.provenance
 
 
 def test_a_run_whose_software_changed_while_it_was_interrupted_starts_anew(
-    tmp_path, interrupted, monkeypatch
+    tmp_path, interrupted, resumed, monkeypatch
 ):
     monkeypatch.setattr(provenance, "versions", lambda: {"torch": "another"})
-    watcher = Watcher()
     result = runner.run(
-        interrupted, results=tmp_path / "interrupted", progress=False, observer=watcher
+        interrupted, results=tmp_path / "interrupted", progress=False, observer=resumed
     )
-    assert watcher.went_on == [None]
+    assert resumed.at == [None]
     assert result.provenance["versions"] == {"torch": "another"}
 
 

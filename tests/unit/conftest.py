@@ -2,7 +2,7 @@
 
 import pytest
 from asked import asked
-from contract.learning import pictures
+from helpers.learning import pictures
 
 from clvl_bench.backbones.loading import load_backbone
 

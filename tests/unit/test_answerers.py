@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from helpers.sources import KeptSources
 from PIL import Image
 from small_answerers import ANSWERS, PIECES, WRITERS, write_blip, write_vilt
 
@@ -27,7 +28,6 @@ from clvl_bench.methods.registry import build_adapter
 from clvl_bench.report.answers import CANDIDATE, NO_CANDIDATE, OVERALL, answered
 from clvl_bench.report.runs import of_result
 from clvl_bench.report.summary import mixture
-from clvl_bench.runs import setup as prepare
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.provenance import identity
 from clvl_bench.runs.runner import run
@@ -237,17 +237,17 @@ def test_what_is_no_candidate_is_no_class_and_not_the_first_or_nearest_one(tiny)
 
 
 @pytest.fixture
-def parrots(monkeypatch):
+def parrots():
     """A run on toy scans whose answerer says what it is told to."""
 
     def answering(say, results):
-        monkeypatch.setattr(prepare, "load_answerer", lambda name, device: parrot)
         parrot = Parrot(say)
         parrot.key, parrot.family, parrot.weights_sha256 = str(results), "bird", "0" * 64
         config = run_config(
             "toy_scans_vqa", "answers_blip", limit=60, overrides=["benchmark.zeroshot=[]"]
         )
-        return run(config, results=results, progress=False)
+        sources = KeptSources(answerers={"blip-vqa-base": parrot})
+        return run(config, results=results, progress=False, sources=sources)
 
     return answering
 

@@ -4,7 +4,7 @@ experience, MoE-Adapters.
 
 import pytest
 import torch
-from contract.learning import ALL, FIRST, SECOND, TABLE, learn, logits
+from helpers.learning import ALL, FIRST, SECOND, TABLE, learn, logits
 from torch import nn
 
 from clvl_bench.backbones.base import l2_normalize

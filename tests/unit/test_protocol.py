@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from avalanche.core import SupervisedPlugin
+from helpers.observers import Learner
 from torch.nn.functional import cross_entropy
 
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.errors import Mistake, RunFailed
 from clvl_bench.report.streams import stream_numbers
 from clvl_bench.runs.files import run_config
-from clvl_bench.runs.observer import RunObserver
 from clvl_bench.runs.runner import run
 from clvl_bench.runs.setup import prepare
 from clvl_bench.streams.plan import steps_of
-from clvl_bench.training.online import OnlineStrategy
 
 SMALL = (
     "benchmark.classes_per_experience=[5, 5]",
@@ -32,24 +32,11 @@ def numbers(config, folder: Path):
     return stream_numbers(run(config, results=folder, progress=False).records)
 
 
-SHORT = {"benchmark": "small", "strategy": "learner"}
-"""Names of a run with many overrides are longer than a file's may be."""
-
-
-class Holder(RunObserver):
-    """Holds the learner of a run."""
-
-    def strategy_built(self, strategy, prepared, *, untouched):
-        if not untouched:
-            self.learner = strategy
-
-
 def final_state(config, folder):
     """What the adapter knows at the end of a run."""
-    holder = Holder()
-    named = config.model_copy(update=SHORT)
-    run(named, results=folder, progress=False, observer=holder)
-    return holder.learner.adapter.state()
+    learner = Learner()
+    run(config, results=folder, progress=False, observer=learner)
+    return learner.strategy.adapter.state()
 
 
 @pytest.fixture(autouse=True)
@@ -206,19 +193,23 @@ def test_labels_add_up(tmp_path):
     assert arrived == found["labels_used"] + found["labels_lost"]
 
 
-def test_a_dataset_has_its_own_rate_in_a_stream_too(tmp_path, monkeypatch):
-    rates = []
-    stepped = OnlineStrategy.optimizer_step
+class Rates(SupervisedPlugin):
+    """Notes the rate of each step."""
 
-    def noted(strategy):
-        stepped(strategy)
-        rates.append(strategy.optimizer.param_groups[0]["lr"])
+    def __init__(self):
+        super().__init__()
+        self.noted = []
 
-    monkeypatch.setattr(OnlineStrategy, "optimizer_step", noted)
+    def after_update(self, strategy, **kwargs):
+        self.noted.append(strategy.optimizer.param_groups[0]["lr"])
+
+
+def test_a_dataset_has_its_own_rate_in_a_stream_too(tmp_path):
+    rates = Rates()
     settings = ("train.lr=1e-3", "train.lr_of.toy_landcover=4e-3", "train.warmup_steps=2")
-    run(config_of("naive", *settings), results=tmp_path, progress=False)
-    assert rates[:3] == [2e-3, 4e-3, 4e-3]
-    assert set(rates[2:]) == {4e-3}
+    run(config_of("naive", *settings), results=tmp_path, progress=False, observer=Learner(rates))
+    assert rates.noted[:3] == [2e-3, 4e-3, 4e-3]
+    assert set(rates.noted[2:]) == {4e-3}
 
 
 def test_pending_samples_count_and_the_budget_holds_at_every_step(tmp_path):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from contract.learning import ALL, TABLE, learn, logits
+from helpers.learning import ALL, TABLE, learn, logits
 from sklearn.cluster import KMeans
 
 from clvl_bench.backbones.base import l2_normalize

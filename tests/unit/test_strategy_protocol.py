@@ -48,7 +48,7 @@ class Looking(Plugin):
 @pytest.fixture
 def naive(tiny):
     benchmark = load_benchmark("toy_landcover", tiny, limit=40)
-    model = torch.nn.Linear(tiny.width, len(benchmark.view.plan.table))
+    model = torch.nn.Linear(tiny.width, len(benchmark.view.plan.classes))
 
     def train(*plugins):
         torch.manual_seed(0)

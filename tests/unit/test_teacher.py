@@ -4,6 +4,7 @@ gradient, and is on the record.
 
 import pytest
 import torch
+from helpers.sources import KeptSources
 from small_backbones import VIT, open_clip_model, write_clip
 
 from clvl_bench.backbones.base import l2_normalize
@@ -135,21 +136,20 @@ def test_a_linear_map_between_widths_is_found():
 
 
 def test_a_run_names_its_teacher_and_the_report_says_that_weights_differ(
-    tmp_path, student_backbone, wide, monkeypatch
+    tmp_path, student_backbone, wide
 ):
     from clvl_bench.runs import setup
 
-    monkeypatch.setattr(setup, "backbone_for", lambda name, data, **settings: student_backbone)
-    monkeypatch.setattr(setup, "load_backbone", lambda name, **settings: wide)
+    sources = KeptSources(student_backbone, teacher=wide)
     overrides = ('plugins.distillation.teacher="tiny"', "train.epochs=1")
     config = run_config("toy_landcover", "finetune_distill", limit=10, overrides=overrides)
     assert config.strategy_config.teacher == "tiny"
-    prepared = setup.prepare(config)
+    prepared = setup.prepare(config, sources=sources)
     assert prepared.teacher.width == wide.width
     assert prepared.provenance["teacher"]["weights_sha256"] == wide.weights_sha256
     assert "teacher" in STANDS_ON
     plain = run_config("toy_landcover", "finetune_distill", limit=10)
-    assert "teacher" not in setup.prepare(plain).provenance
+    assert "teacher" not in setup.prepare(plain, sources=sources).provenance
 
 
 def test_a_teacher_in_another_folder_is_the_same_choice(tmp_path):

@@ -4,7 +4,7 @@
 
 import pytest
 import torch
-from contract.learning import ALL, FIRST, SECOND, TABLE, learn, logits
+from helpers.learning import ALL, FIRST, SECOND, TABLE, learn, logits
 
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.errors import RunFailed

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from contract.learning import ANSWERS
+from helpers.learning import ANSWERS
 
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.backbones.teacher import Teacher
