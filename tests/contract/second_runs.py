@@ -98,3 +98,32 @@ def other_bytes_unheard(heard: Heard) -> list[str]:
     if not any(name.startswith("predictions/") for name in unheard):
         wrong.append("no prediction was written")
     return wrong
+
+
+def deaf_to_the_seed(heard: Heard) -> list[str]:
+    """An adapter that another seed leaves the same, or changes where there is nothing to learn.
+
+    A closed form may be the same for every seed: the order of samples need not matter to it.
+    """
+    learns = heard.strategy.adapter.learns
+    if learns == "closed_form":
+        return []
+    config = heard.config.model_copy(update={"seed": heard.config.seed + 1})
+    other = listen(
+        config,
+        heard.results / "other seed",
+        sources=heard.sources,
+        until=0,
+        after_build=heard.after_build,
+    )
+    mine, theirs = heard.states[0], other.states[0]
+    same = all(theirs[name] == mine[name] for name in theirs if name.startswith("adapter/"))
+    wrong = same != (learns == "nothing")
+    return [f"it learns by {learns}, and is the same: {same}"] if wrong else []
+
+
+SECOND_RUNS: tuple[Question, ...] = (
+    leaned_on_labels_to_come,
+    other_bytes_unheard,
+    deaf_to_the_seed,
+)
