@@ -62,15 +62,18 @@ def load(paths: Iterable[Path]) -> list[Run]:
 
 def _refuse_two_of_one_name(runs: Iterable[Run]) -> None:
     """Of one strategy, seed and class order there is one run: two are of a file that changed in
-    between, and their mean would be nobody's.
+    between, and their mean would be nobody's. (Where prompts, data, weights or the limit differ, a
+    table says which.)
     """
-    seen: dict[Key, str] = {}
+    seen: dict[tuple[Key, str, str, str, str], str] = {}
     for run in runs:
-        name, key = run.origin.run, run.origin.key
-        if run.origin.state == "done" and seen.setdefault(key, name) != name:
+        origin = run.origin
+        stands_on = origin.limit, origin.prompts_sha256, origin.data_sha256, origin.weights_sha256
+        known = seen.setdefault((origin.key, *stands_on), origin.run)
+        if origin.state == "done" and known != origin.run:
             raise Mistake(
-                f"{seen[key]} and {name}: have one name and different settings; report them apart, "
-                f"or delete the folder of the one that is no longer wanted"
+                f"{known} and {origin.run}: have one name and different settings; report them "
+                f"apart, or delete the folder of the one that is no longer wanted"
             )
 
 
