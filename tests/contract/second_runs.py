@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from contract.audits import plan_of
+from contract.audits import Question, plan_of
 from contract.listening import Heard, listen
 from contract.reach import differing
 from victim import results_of
