@@ -5,7 +5,7 @@ from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.runs.files import load
 from clvl_bench.streams.benchmark import Benchmark, build_benchmark, inputs_of
 from clvl_bench.streams.config import BenchmarkConfig
-from clvl_bench.streams.reading import read_parts
+from clvl_bench.streams.reading import read_slices
 
 
 def avalanche_benchmark(
@@ -23,7 +23,7 @@ def avalanche_benchmark(
     """
     config = load("benchmark", name)
     assert isinstance(config, BenchmarkConfig)
-    parts = read_parts(config, limit=limit)
+    parts = read_slices(config, limit=limit)
     benchmark = build_benchmark(config, parts, inputs_of(input_kind, parts, backbone))
     benchmark.label_store.reveal_all()
     return benchmark

@@ -93,7 +93,7 @@ class RunState:
             np.concatenate([getattr(each, name) for each in said])
             for name in ("ids", "labels", "kept")
         )
-        true, table = self.prepared.benchmark.label_store.of(ids), experience.plan.table
+        true, table = self.prepared.benchmark.label_store.of(ids), experience.plan.classes
         right = (labels == true)[kept]
         here: dict[str, Any] = {
             "trained": self.strategy.n_experiences,

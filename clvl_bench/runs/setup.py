@@ -20,7 +20,7 @@ from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.provenance import provenance
 from clvl_bench.streams.benchmark import Benchmark, build_benchmark, inputs_of
 from clvl_bench.streams.learner_view import AnyInputs
-from clvl_bench.streams.reading import read_parts
+from clvl_bench.streams.reading import read_slices
 from clvl_bench.streams.split_slice import SplitSlice
 from clvl_bench.streams.vqa.answerer import answerer_scores
 
@@ -55,7 +55,7 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
         Mistake, Missing, Damage: something of it is not as it should be.
     """
     torch.set_num_threads(config.threads)
-    parts = read_parts(config.benchmark_config, limit=config.limit)
+    parts = read_slices(config.benchmark_config, limit=config.limit)
     data = [(part.dataset, part.data) for part in parts]
     backbone = backbone_for(config.backbone, data, device=device, precision=config.precision)
     answerer = _answerer(config, device=device)
@@ -64,7 +64,7 @@ def prepare(config: RunConfig, *, device: str = "cpu") -> Prepared:
     benchmark = build_benchmark(
         config.benchmark_config, parts, inputs, train=config.strategy_config.train.data
     )
-    table = benchmark.view.plan.table
+    table = benchmark.view.plan.classes
     text_known = bool(torch.isfinite(backbone.class_features(table)).all())
     teacher = _teacher(config, parts, device=device)
     taught_by = None if teacher is None else teacher.backbone

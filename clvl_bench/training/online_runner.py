@@ -63,7 +63,7 @@ class OnlineRunner:
             else []
         )
         self._inputs = benchmark.view.inputs
-        self._table = benchmark.view.plan.table
+        self._table = benchmark.view.plan.classes
         self._pseudo = PseudoTally(len(self._table))
         self.scores = Prequential(
             steps=self._ends[-1], windows=online.windows, classes=len(self._table)

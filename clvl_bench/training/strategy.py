@@ -300,7 +300,7 @@ class AdaptationStrategy(SupervisedTemplate):
 
 def _task_mask(plan: Plan, like: Tensor) -> Tensor:
     """[tasks, table]: 0 for the classes of a task, minus infinity for the others."""
-    mask = like.new_full((len(plan.task_classes), len(plan.table)), -torch.inf)
+    mask = like.new_full((len(plan.task_classes), len(plan.classes)), -torch.inf)
     for task, classes in enumerate(plan.task_classes):
         mask[task, list(classes)] = 0.0
     return mask
@@ -330,7 +330,7 @@ def build_strategy(
     Raises:
         Mistake: it needs something that the backbone or the benchmark does not have.
     """
-    adapter = build_adapter(config.adapter, backbone, view.plan.table, seed=seed)
+    adapter = build_adapter(config.adapter, backbone, view.plan.classes, seed=seed)
     context = PluginContext(
         adapter, reference_of(view, backbone, features, teacher), seed, features
     )

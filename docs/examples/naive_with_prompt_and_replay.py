@@ -35,7 +35,7 @@ for name, memory in (("prompt", []), ("prompt_replay", [Replay(memory_size=100, 
     torch.manual_seed(0)  # the order of Avalanche's data loaders
     # The adapter is the model. The frozen backbone is no part of it, so its parameters are the
     # learned context alone.
-    adapter = build_adapter(PromptConfig(), backbone, plan.table, seed=0)
+    adapter = build_adapter(PromptConfig(), backbone, plan.classes, seed=0)
     coordinates = {
         "benchmark": "toy_landcover", "label_space": plan.label_space, "strategy": f"naive, {name}",
         "backbone": backbone.name, "seed": 0, "class_order": 0,

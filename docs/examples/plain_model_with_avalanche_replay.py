@@ -33,7 +33,7 @@ for name, template, options in (("naive", Naive, {}), ("replay", Replay, {"mem_s
     # Labels are places in the benchmark's table of classes, so the layer has a row for each of
     # them.
     model = torch.nn.Sequential(
-        torch.nn.LayerNorm(backbone.width), torch.nn.Linear(backbone.width, len(plan.table))
+        torch.nn.LayerNorm(backbone.width), torch.nn.Linear(backbone.width, len(plan.classes))
     )
     coordinates = {
         "benchmark": "toy_landcover", "label_space": plan.label_space, "strategy": f"plain linear, "

@@ -15,8 +15,8 @@ from clvl_bench.methods.registry import adapters
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.setup import Prepared
+from clvl_bench.streams.benchmark import make_plan
 from clvl_bench.streams.plan import Plan
-from clvl_bench.streams.vqa.plan import plan_of as planned
 
 SMALL = (
     'benchmark.zeroshot=["toy_shapes"]',
@@ -56,7 +56,7 @@ def config_of(strategy: Path, space: str) -> RunConfig:
 
 def plan_of(heard: Heard) -> Plan:
     """The benchmark's experiences, also where a strategy trains on several of them at once."""
-    return planned(heard.prepared.config.benchmark_config, heard.prepared.parts)[0]
+    return make_plan(heard.prepared.config.benchmark_config, heard.prepared.parts)[0]
 
 
 def scored_too_early(heard: Heard) -> list[str]:

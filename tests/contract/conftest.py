@@ -23,7 +23,7 @@ def shared_data(shared_home: Path, tiny, small_answerers) -> Iterator[None]:  # 
     """Runs share samples, models and home, and do not wait for the disk: nothing of them outlives
     the machine.
     """
-    read, kept = setup.read_parts, {}
+    read, kept = setup.read_slices, {}
 
     def read_once(config, *, limit):  # type: ignore[no-untyped-def]
         key = config.model_dump_json()
@@ -33,7 +33,7 @@ def shared_data(shared_home: Path, tiny, small_answerers) -> Iterator[None]:  # 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLVL_HOME", str(shared_home))
-        patch.setattr(setup, "read_parts", read_once)
+        patch.setattr(setup, "read_slices", read_once)
         patch.setattr(setup, "backbone_for", lambda name, data, **settings: tiny)
         patch.setattr(setup, "load_answerer", lambda name, **settings: small_answerers[name])
         patch.setattr("os.fsync", lambda descriptor: None)

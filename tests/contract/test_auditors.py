@@ -139,7 +139,7 @@ def test_the_walk_ends_where_objects_hold_each_other():
 
 
 @pytest.mark.parametrize(
-    "where", ["adapter", "adaptation", "evaluator", "_view.inputs", "_view.plan.table"]
+    "where", ["adapter", "adaptation", "evaluator", "_view.inputs", "_view.plan.classes"]
 )
 def test_a_planted_label_is_found_and_named(hear, where):
     def plant(strategy, prepared):

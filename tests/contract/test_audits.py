@@ -88,7 +88,7 @@ def test_the_backbone_stays_to_the_bit(heard, tiny, untouched):
     assert not any(
         weight.requires_grad or weight.grad is not None for weight in tiny.towers.parameters()
     )
-    some = heard.prepared.benchmark.view.plan.table[:5]
+    some = heard.prepared.benchmark.view.plan.classes[:5]
     texts = tiny.text_features([candidate.prompts[0] for candidate in some])
     assert torch.allclose(tiny.class_features(some, templates=1), l2_normalize(texts), atol=1e-6)
 
@@ -106,7 +106,7 @@ def test_what_it_reads_stays_to_the_bit(heard, tiny, small_answerers):
         np.stack([tiny.preprocessing(images.image(row)) for row in range(len(images))])
     )
     assert torch.equal(features.image_features(ids), tiny.image_features(pixels)[rows])
-    view, table = heard.prepared.benchmark.view.inputs, heard.prepared.benchmark.view.plan.table
+    view, table = heard.prepared.benchmark.view.inputs, heard.prepared.benchmark.view.plan.classes
     if view.input_kind == "answerer_scores":
         answerer = small_answerers[heard.prepared.config.strategy_config.answerer]
         said = [

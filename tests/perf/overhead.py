@@ -145,7 +145,7 @@ def train_bare(
     )
     assert isinstance(backbone, TowerBackbone)
     step = view.plan.streams["train"][0]
-    parameters, scores = model(backbone, [view.plan.table[place] for place in step.classes])
+    parameters, scores = model(backbone, [view.plan.classes[place] for place in step.classes])
     ids, place = torch.from_numpy(step.ids), {label: row for row, label in enumerate(step.classes)}
     features = view.inputs(ids)
     labels = torch.tensor([place[int(label)] for label in view.visible_labels[step.ids]])
@@ -178,12 +178,12 @@ def zscl_bare(prepared: Prepared) -> float:
     )
     step, reference = view.plan.streams["train"][0], view.plan.streams["reference"][0]
     student = build_adapter(
-        prepared.config.strategy_config.adapter, prepared.backbone, view.plan.table, seed=0
+        prepared.config.strategy_config.adapter, prepared.backbone, view.plan.classes, seed=0
     ).train()
     ids, others = torch.from_numpy(step.ids), torch.from_numpy(reference.ids)
     place = {label: row for row, label in enumerate(step.classes)}
     labels = torch.tensor([place[int(label)] for label in view.visible_labels[step.ids]])
-    table = [view.plan.table[label] for label in reference.classes]
+    table = [view.plan.classes[label] for label in reference.classes]
     texts, teacher = (
         prepared.backbone.class_features(table, templates=1),
         l2_normalize(prepared.features(others)),
@@ -228,13 +228,13 @@ def train_bare_answers(prepared: Prepared) -> float:
     train, view = prepared.config.strategy_config.train, prepared.benchmark.view
     step = view.plan.streams["train"][0]
     head = build_adapter(
-        prepared.config.strategy_config.adapter, prepared.backbone, view.plan.table, seed=0
+        prepared.config.strategy_config.adapter, prepared.backbone, view.plan.classes, seed=0
     ).train()
     ids, place = torch.from_numpy(step.ids), {label: row for row, label in enumerate(step.classes)}
     rows_of, width = view.inputs(ids), prepared.backbone.width
     images, questions = rows_of[:, :width], rows_of[:, width : 2 * width]
     labels = torch.tensor([place[int(label)] for label in view.visible_labels[step.ids]])
-    texts = prepared.backbone.class_features([view.plan.table[label] for label in step.classes])
+    texts = prepared.backbone.class_features([view.plan.classes[label] for label in step.classes])
     optimizer = torch.optim.AdamW(head.parameters(), lr=train.lr, weight_decay=train.weight_decay)
     steps, done = train.epochs * -(-len(ids) // train.batch_size), 0
     start = time.perf_counter()
@@ -264,7 +264,7 @@ def evaluate_bare(prepared: Prepared) -> float:
     """One product an experience, and the share of right answers."""
     view = prepared.benchmark.view
     prompt = build_adapter(
-        prepared.config.strategy_config.adapter, prepared.backbone, view.plan.table, seed=0
+        prepared.config.strategy_config.adapter, prepared.backbone, view.plan.classes, seed=0
     ).eval()
     start = time.perf_counter()
     with torch.no_grad():
@@ -295,7 +295,7 @@ def regress_bare(prepared: Prepared) -> float:
     inputs, labels = view.inputs(ids), torch.from_numpy(view.visible_labels)[ids]
     projection = torch.randn(WIDTH, RIDGE_FEATURES, dtype=torch.float64)
     gram = torch.zeros(RIDGE_FEATURES, RIDGE_FEATURES, dtype=torch.float64)
-    sums = torch.zeros(RIDGE_FEATURES, len(view.plan.table), dtype=torch.float64)
+    sums = torch.zeros(RIDGE_FEATURES, len(view.plan.classes), dtype=torch.float64)
     start = time.perf_counter()
     for rows in torch.arange(len(ids)).split(batch):
         expanded = torch.relu(inputs[rows].double() @ projection)

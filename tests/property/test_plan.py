@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clvl_bench.data.readers.split import Split
+from clvl_bench.streams.benchmark import make_plan
 from clvl_bench.streams.config import BenchmarkConfig
-from clvl_bench.streams.plan import make_plan
 from clvl_bench.streams.split_slice import SplitSlice
 
 
@@ -101,7 +101,7 @@ def test_candidates_follow_the_label_space(case):
                 assert scored == everything
                 assert plan.scorable(step, trained)
         (held,) = plan.streams["zeroshot"]
-        assert {plan.table[place].dataset for place in plan.candidates(held, trained)} == {"h"}
+        assert {plan.classes[place].dataset for place in plan.candidates(held, trained)} == {"h"}
 
 
 @given(class_incremental())
@@ -139,15 +139,15 @@ def plan_of_domains(label_space: str, *, same_templates: bool):
 
 def test_where_the_dataset_is_unknown_classes_of_one_name_are_one_class():
     plan, truth = plan_of_domains("all", same_templates=False)
-    assert [candidate.name for candidate in plan.table] == ["a 0", "a 1", "b only"]
+    assert [candidate.name for candidate in plan.classes] == ["a 0", "a 1", "b only"]
     assert truth[plan.streams["test"][1].ids].tolist() == [0, 2, 2]
     assert all(set(plan.candidates(step, 0)) == {0, 1, 2} for step in plan.streams["test"])
 
 
 def test_where_the_dataset_is_known_classes_are_the_same_if_their_prompts_are():
     plan, _ = plan_of_domains("dataset", same_templates=False)
-    assert len(plan.table) == 4
+    assert len(plan.classes) == 4
     assert [plan.candidates(step, 0) for step in plan.streams["test"]] == [(0, 1), (2, 3)]
     plan, _ = plan_of_domains("dataset", same_templates=True)
-    assert len(plan.table) == 3
+    assert len(plan.classes) == 3
     assert [plan.candidates(step, 0) for step in plan.streams["test"]] == [(0, 1), (0, 2)]

@@ -59,7 +59,7 @@ def test_without_delay_it_is_the_classical_online_setting(tmp_path, monkeypatch)
     config = config_of("linear", "train.classes=seen", "train.weight_decay=0", "train.lr=1e-2")
     prepared = prepare(config)
     plan, truth = prepared.benchmark.view.plan, prepared.benchmark.label_store
-    texts = prepared.backbone.class_features(plan.table)
+    texts = prepared.backbone.class_features(plan.classes)
     weight, bias, optimizer, seen, right = None, None, None, [], 0
     for experience in plan.streams["train"]:
         seen += [place for place in experience.classes if place not in seen]

@@ -17,7 +17,7 @@ from clvl_bench.methods.mean_teacher.plugin import MeanTeacher
 def trained(tiny, *plugins):
     benchmark = avalanche_benchmark("toy_few_labels", tiny, limit=80)
     torch.manual_seed(0)
-    model = nn.Linear(tiny.width, len(benchmark.view.plan.table))
+    model = nn.Linear(tiny.width, len(benchmark.view.plan.classes))
     evaluator = EvaluationPlugin(accuracy_metrics(stream=True), loggers=[], collect_all=False)
     strategy = Naive(
         model=model,
