@@ -1,4 +1,4 @@
-"""Strict: the base of everything that a file may say, and one line for what it may not."""
+"""Schema: the base of everything that a file may say, and one line for what it may not."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, get_args, get_origin
@@ -17,9 +17,12 @@ class Schema(BaseModel):
 
 S = TypeVar("S", bound=Schema)
 
+LONGEST = 60
+"""Characters of a value that an error shows."""
+
 
 def parse(kind: type[S], content: Mapping[str, Any], *, file: str) -> S:
-    """Validate what a file says.
+    """Validate the content of a file.
 
     Raises:
         Mistake: one line with the file, the field, what was got, what is allowed, and a near match.
@@ -28,15 +31,14 @@ def parse(kind: type[S], content: Mapping[str, Any], *, file: str) -> S:
         return kind.model_validate(content)
     except ValidationError as error:
         # A misspelt key is also a missing one: say what stands in the file first.
-        first, *others = sorted(
-            error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden"
-        )
+        found = error.errors(include_url=False)
+        first, *others = sorted(found, key=lambda each: each["type"] != "extra_forbidden")
         more = f" (and {len(others)} more in this file)" if others else ""
         raise Mistake(f"{file}: {_explain(first, kind, content)}{more}") from None
 
 
 def _explain(error: ErrorDetails, kind: type[BaseModel], content: Mapping[str, Any]) -> str:
-    field = ".".join(str(part) for part in _place(error["loc"], content)) or "file"
+    field = ".".join(map(str, _location_in_file(error["loc"], content))) or "file"
     got = _shown(error.get("input"))
     match error["type"]:
         case "extra_forbidden":
@@ -47,40 +49,44 @@ def _explain(error: ErrorDetails, kind: type[BaseModel], content: Mapping[str, A
         case "missing":
             return f"{field}: is missing; add it"
         case "literal_error" | "enum":
-            expected = error["ctx"]["expected"].replace(" or ", ", ")
-            names = [name.strip().strip("'") for name in expected.split(",")]
-            return (
-                f"{field}: got {got}; {near_match(error['input'], names)}allowed: "
-                f"{', '.join(names)}"
-            )
+            names = _unquoted(error["ctx"]["expected"].replace(" or ", ", "))
+            near = near_match(error["input"], names)
+            return f"{field}: got {got}; {near}allowed: {', '.join(names)}"
         case "union_tag_invalid":
-            names = [name.strip().strip("'") for name in error["ctx"]["expected_tags"].split(",")]
+            names = _unquoted(error["ctx"]["expected_tags"])
             tag = error["ctx"]["tag"]
             return f"{field}.kind: got '{tag}'; {near_match(tag, names)}allowed: {', '.join(names)}"
         case "union_tag_not_found":
             return f"{field}: has no 'kind'; add one, for example kind = \"...\""
         case "value_error":
-            return (
-                f"{field}: {error['ctx']['error']}" if error["loc"] else str(error["ctx"]["error"])
-            )
+            why = str(error["ctx"]["error"])
+            # A check of the whole file has no location and names its field itself.
+            return f"{field}: {why}" if error["loc"] else why
         case _:
             return f"{field}: got {got}; {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
-def _place(location: Iterable[int | str], content: Any) -> list[int | str]:
+def _unquoted(listed: str) -> list[str]:
+    """The names in pydantic's own list of them, `'a', 'b'`."""
+    return [name.strip().strip("'") for name in listed.split(",")]
+
+
+def _location_in_file(location: Iterable[int | str], content: Any) -> list[int | str]:
     """The part of an error's location that stands in the file (pydantic adds the tags of
     unions).
     """
-    place: list[int | str] = []
+    found: list[int | str] = []
     parts = list(location)
     for position, part in enumerate(parts):
-        inside = isinstance(content, list) and isinstance(part, int) and part < len(content)
-        if inside or (isinstance(content, Mapping) and part in content):
+        in_list = isinstance(content, list) and isinstance(part, int) and part < len(content)
+        in_table = isinstance(content, Mapping) and part in content
+        is_last = position == len(parts) - 1
+        if in_list or in_table:
             content = content[part]
-        elif position < len(parts) - 1:
-            continue
-        place.append(part)
-    return place
+        elif not is_last:
+            continue  # the tag of a union
+        found.append(part)
+    return found
 
 
 def _fields(kind: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
@@ -91,12 +97,17 @@ def _fields(kind: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
         for model in models:
             if isinstance(part, str) and part in model.model_fields:
                 inner += _models(model.model_fields[part].annotation)
-            elif "kind" in model.model_fields and part in get_args(
-                model.model_fields["kind"].annotation
-            ):
+            elif part in _kinds(model):
                 inner.append(model)
         models = inner or models
     return list(dict.fromkeys(name for model in models for name in model.model_fields))
+
+
+def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
+    """The tags under which a union knows a model; none of a model without `kind`."""
+    if "kind" not in model.model_fields:
+        return ()
+    return get_args(model.model_fields["kind"].annotation)
 
 
 def _in_a_table(kind: type[BaseModel], name: str) -> str:
@@ -104,8 +115,9 @@ def _in_a_table(kind: type[BaseModel], name: str) -> str:
     nothing.
     """
     for table, field in kind.model_fields.items():
-        several = get_origin(field.annotation) in (tuple, dict)
-        if not several and any(name in model.model_fields for model in _models(field.annotation)):
+        if get_origin(field.annotation) in (tuple, dict):
+            continue  # a list of tables: it cannot say which of them is meant
+        if any(name in model.model_fields for model in _models(field.annotation)):
             return f"did you mean '{table}.{name}'? "
     return ""
 
@@ -113,9 +125,14 @@ def _in_a_table(kind: type[BaseModel], name: str) -> str:
 def _models(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [model for argument in get_args(annotation) for model in _models(argument)]
+    found: list[type[BaseModel]] = []
+    for argument in get_args(annotation):
+        found += _models(argument)
+    return found
 
 
 def _shown(value: Any) -> str:
     text = f"'{value}'" if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST - 3]}..."
