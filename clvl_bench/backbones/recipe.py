@@ -5,7 +5,7 @@ A real transformers `CLIPModel` of 0.8 million parameters, trained with the cont
 Radford et al. 2021, with one difference: pictures that share a caption are all positives of each
 other (as in Yang et al. 2022, UniCL), since the toy worlds have few captions. Run with `make
 tiny-clip`: about a quarter of an hour on one free core. The same machine and versions give the same
-bytes as long as the tokeniser stays; others land within the bands that the tests check.
+bytes as long as the tokenizer stays; others land within the bands that the tests check.
 """
 
 import argparse
@@ -264,7 +264,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=assets(), help="folder to write")
     parser.add_argument("--processes", type=int, default=2, help="processes that paint")
     parser.add_argument(
-        "--new-tokenizer", action="store_true", help="do not keep the shipped tokeniser"
+        "--new-tokenizer", action="store_true", help="do not keep the shipped tokenizer"
     )
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -135,7 +135,7 @@ class Lwf(Plugin):
 
 def gibberish(backbone: TowerBackbone, count: int, *key: object, length: int = 10) -> Tokens:
     """Sentences of `length` token ids [count, ...] drawn uniformly from the vocabulary, between the
-    start of text, where the tokeniser has one, and its end.
+    start of text, where the tokenizer has one, and its end.
     """
     *start, end = backbone.tokenize([""]).ids[0].tolist()
     drawn = torch.from_numpy(
