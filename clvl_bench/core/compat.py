@@ -4,7 +4,7 @@ torchvision.
 avalanche-lib and transformers import torchvision for its Python parts. When the compiled part was
 built for another torch it does not load, and the import itself then fails with `operator
 torchvision::nms does not exist`, because torchvision registers shape functions for two operators
-that nobody declared. Declaring them is enough. Nothing here calls them; code
+that no library declared. Declaring them is enough. Nothing here calls them; code
 that does gets torchvision's own error. On a matching pair this does nothing.
 """
 
