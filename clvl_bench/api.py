@@ -201,11 +201,11 @@ def load_benchmark(
         5
     """
     from clvl_bench.streams.benchmark import build_benchmark, inputs_of
-    from clvl_bench.streams.reading import read_parts
+    from clvl_bench.streams.reading import read_slices
 
     config = load("benchmark", name)
     assert isinstance(config, BenchmarkConfig)
-    parts = read_parts(config, limit=limit)
+    parts = read_slices(config, limit=limit)
     inputs = inputs_of(input_kind, parts, backbone or load_backbone())
     benchmark = build_benchmark(config, parts, inputs)
     benchmark.label_store.reveal_all()

@@ -85,11 +85,11 @@ def blip_model(*, seed: int = 0) -> Any:
 
 
 def write_blip(folder: Path, *, seed: int = 0) -> Path:
-    """As Salesforce's: config.json, model.safetensors, BERT's tokeniser with vocab.txt, the
+    """As Salesforce's: config.json, model.safetensors, BERT's tokenizer with vocab.txt, the
     processing of 2022.
     """
     blip_model(seed=seed).save_pretrained(folder)
-    _write_tokeniser(folder)
+    _write_tokenizer(folder)
     pixels = {
         "do_normalize": True,
         "do_pad": True,
@@ -142,7 +142,7 @@ def write_vilt(folder: Path, *, seed: int = 0) -> Path:
     model.save_pretrained(folder)
     (folder / "model.safetensors").unlink()
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
-    _write_tokeniser(folder)
+    _write_tokenizer(folder)
     pixels = {
         "do_normalize": True,
         "do_resize": True,
@@ -157,7 +157,7 @@ def write_vilt(folder: Path, *, seed: int = 0) -> Path:
     return folder
 
 
-def _write_tokeniser(folder: Path) -> None:
+def _write_tokenizer(folder: Path) -> None:
     tokenizer().save_pretrained(folder)
     (folder / "vocab.txt").write_text("\n".join([*PIECES, ""]), encoding="utf-8")
 

@@ -127,7 +127,7 @@ def write_siglip(folder: Path) -> Path:
     c4's, no start, no prefix.
     """
     spm = pytest.importorskip(
-        "sentencepiece", reason="SigLIP's tokeniser needs sentencepiece: the extra 'siglip'"
+        "sentencepiece", reason="SigLIP's tokenizer needs sentencepiece: the extra 'siglip'"
     )
     from transformers import SiglipTokenizer
 
@@ -242,7 +242,7 @@ BERT = {
 
 
 def write_open_clip(folder: Path, config: dict[str, Any], **pixels: Any) -> Path:
-    """As open_clip publishes to the hub: its configuration, one file of weights, a tokeniser where
+    """As open_clip publishes to the hub: its configuration, one file of weights, a tokenizer where
     it is not CLIP's.
     """
     from safetensors.torch import save_file
@@ -267,7 +267,7 @@ def write_open_clip(folder: Path, config: dict[str, Any], **pixels: Any) -> Path
 
 
 def _write_word_pieces(folder: Path) -> None:
-    """BERT's tokeniser over the corpus's words and letters."""
+    """BERT's tokenizer over the corpus's words and letters."""
     from transformers import BertTokenizer
 
     words = sorted({word for line in CORPUS for word in line.replace("-", " - ").split()})

@@ -2,9 +2,10 @@
 features.
 
 Its towers are a module of their own, so that an adapter which trains them copies just that; the
-backbone itself never changes, and row 0 of every table is what it says.
+backbone itself never changes, and row 0 of every table is its own accuracy.
 """
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -40,13 +41,11 @@ class Tokens:
         return len(self.ids)
 
     def rows(self, start: int, stop: int) -> "Tokens":
-        """Some rows, cut anew: for no text tower does it matter what stands behind the last end of
-        text.
-        """
+        """Some rows, cut anew: no text tower uses what stands behind the last end of text."""
         return self[slice(start, stop)]
 
     def __getitem__(self, which: slice | Tensor) -> "Tokens":
-        """The same, by a slice or by places [n]."""
+        """The same, by a slice or by row numbers [n]."""
         ends = self.ends[which]
         return Tokens(self.ids[which][:, : int(ends.max()) + 1], ends)
 
@@ -107,12 +106,13 @@ class Towers(nn.Module, ABC):
             rests: embeddings [rests, length, token width].
             ends: each rest's end of text [rests], counted within the rest.
         """
-        count, number = len(beginnings), len(rests)
-        before = beginnings[:, None].expand(-1, number, -1, -1)
-        sentences = torch.cat([before, rests.expand(count, -1, -1, -1)], dim=2).flatten(0, 1)
-        return self.text(sentences, (ends + beginnings.shape[1]).repeat(count)).view(
-            count, number, -1
-        )
+        n_beginnings = len(beginnings)
+        n_rests = len(rests)
+        before = beginnings[:, None].expand(-1, n_rests, -1, -1)
+        after = rests.expand(n_beginnings, -1, -1, -1)
+        sentences = torch.cat([before, after], dim=2).flatten(0, 1)
+        ends_of_sentences = (ends + beginnings.shape[1]).repeat(n_beginnings)
+        return self.text(sentences, ends_of_sentences).view(n_beginnings, n_rests, -1)
 
 
 class Backbone(ABC):
@@ -160,21 +160,26 @@ class TowerBackbone(Backbone):
         context_length: int,
         logit_bias: float = 0.0,
     ) -> None:
-        self.name, self.family, self.weights_sha256 = name, family, weights_sha256
+        self.name = name
+        self.family = family
+        self.weights_sha256 = weights_sha256
         self.towers = towers.eval().requires_grad_(False)
-        self.logit_scale, self.logit_bias = logit_scale, logit_bias
-        self.preprocessing, self.context_length = preprocessing, context_length
+        self.logit_scale = logit_scale
+        self.logit_bias = logit_bias
+        self.preprocessing = preprocessing
+        self.context_length = context_length
         self.precision: Precision = "fp32"
         self.images_encoded = 0
         self._class_features: dict[tuple[str, ...], Tensor] = {}
+        # An empty text is the start and the end alone, whatever the tokenizer calls them.
         empty = self.tokenize([""])
-        place = int(empty.ends[0])
-        self.prefix: tuple[int, ...] = tuple(empty.ids[0, :place].tolist())
-        self.end = int(empty.ids[0, place])
+        end = int(empty.ends[0])
+        self.prefix: tuple[int, ...] = tuple(empty.ids[0, :end].tolist())
+        self.end = int(empty.ids[0, end])
+        self.token_width = 0
         with torch.no_grad():
-            self.token_width = (
-                self.towers.embed(empty.ids).shape[-1] if towers.reads_embeddings else 0
-            )
+            if towers.reads_embeddings:
+                self.token_width = self.towers.embed(empty.ids).shape[-1]
             self.width = self.towers.sentences(empty.ids, empty.ends).shape[-1]
 
     @property
@@ -192,9 +197,7 @@ class TowerBackbone(Backbone):
         """
         self.images_encoded += len(pixels)
         with self._rounded():
-            return in_memory(
-                lambda part: self.towers.image(part.to(self.device)).float(), pixels, self
-            )
+            return in_memory(self._pooled, pixels, self)
 
     @torch.no_grad()
     def patch_features(self, pixels: Tensor) -> Tensor:
@@ -212,6 +215,9 @@ class TowerBackbone(Backbone):
         with torch.no_grad():
             return int(self._tokens(torch.zeros(1, 3, side, side, dtype=torch.uint8)).shape[1])
 
+    def _pooled(self, pixels: Tensor) -> Tensor:
+        return self.towers.image(pixels.to(self.device)).float()
+
     def _tokens(self, pixels: Tensor) -> Tensor:
         patches, pooled = self.towers.patches(pixels.to(self.device))
         return torch.cat([pooled[:, None], patches], dim=1).half()
@@ -221,25 +227,30 @@ class TowerBackbone(Backbone):
         """Projected text features [texts, width], not normalised; each distinct sentence is encoded
         once.
         """
-        places = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         with self._rounded():
-            features = sentence_features(self.towers, self.tokenize(list(places))).float()
-        return features if len(places) == len(texts) else features[[places[text] for text in texts]]
+            features = sentence_features(self.towers, self.tokenize(list(row_of))).float()
+        if len(row_of) == len(texts):
+            return features
+        return features[[row_of[text] for text in texts]]
 
     def class_features(
         self, candidates: Sequence[Candidate], *, templates: int | None = None
     ) -> Tensor:
         prompts = [candidate.prompts[:templates] for candidate in candidates]
+        # Features of a class are kept, and all new ones go through the text tower together.
         new = [group for group in dict.fromkeys(prompts) if group not in self._class_features]
         if new:
-            features = l2_normalize(self.text_features([text for group in new for text in group]))
-            for group, part in zip(new, features.split([len(group) for group in new]), strict=True):
-                self._class_features[group] = l2_normalize(part.mean(dim=0))
+            texts = list(itertools.chain.from_iterable(new))
+            features = l2_normalize(self.text_features(texts))
+            of_groups = features.split([len(group) for group in new])
+            for group, of_group in zip(new, of_groups, strict=True):
+                self._class_features[group] = l2_normalize(of_group.mean(dim=0))
         return torch.stack([self._class_features[group] for group in prompts])
 
     def _rounded(self) -> AbstractContextManager[object]:
-        """Matrix products in the run's precision. Weights stay fp32, so that whoever copies or
-        trains them gets them whole.
+        """Matrix products in the run's precision. Weights stay fp32, so that an adapter that copies
+        or trains them gets them whole.
         """
         if self.precision == "fp32":
             return nullcontext()
@@ -247,7 +258,7 @@ class TowerBackbone(Backbone):
 
 
 def in_memory(encode: Callable[[Tensor], Tensor], batch: Tensor, backbone: TowerBackbone) -> Tensor:
-    """What `encode` says of a batch, in parts that fit into memory: halved as often as it takes.
+    """`encode` of a batch, in parts that fit into memory: halved as often as it takes.
 
     Parts agree with the whole to the last bits (1e-5 relative, in fp32), and where the whole fits
     nothing is cut.
@@ -262,12 +273,11 @@ def in_memory(encode: Callable[[Tensor], Tensor], batch: Tensor, backbone: Tower
             raise
         if len(batch) == 1:
             raise RunFailed(_no_room(batch, backbone)) from None
-    middle = (
-        len(batch) // 2
-    )  # outside of the handler, whose traceback holds on to the tensors of the failed attempt
-    return torch.cat(
-        [in_memory(encode, part, backbone) for part in (batch[:middle], batch[middle:])]
-    )
+    # Outside of the handler: its traceback holds on to the tensors of the failed attempt.
+    middle = len(batch) // 2
+    first = in_memory(encode, batch[:middle], backbone)
+    second = in_memory(encode, batch[middle:], backbone)
+    return torch.cat([first, second])
 
 
 def _no_room(batch: Tensor, backbone: TowerBackbone) -> str:
@@ -276,10 +286,9 @@ def _no_room(batch: Tensor, backbone: TowerBackbone) -> str:
     free, whole = free_memory(backbone.device.type)
     return (
         f"memory: one image of {size} pixels does not fit beside {backbone.name} "
-        f"({count / 1e6:.0f} million parameters, "
-        f"{count * 4 / 2**30:.1f} GiB); {backbone.device.type} has {free / 2**30:.1f} of "
-        f"{whole / 2**30:.1f} GiB free; "
-        "a smaller backbone needs less"
+        f"({count / 1e6:.0f} million parameters, {count * 4 / 2**30:.1f} GiB); "
+        f"{backbone.device.type} has {free / 2**30:.1f} of {whole / 2**30:.1f} GiB free; "
+        f"a smaller backbone needs less"
     )
 
 
@@ -304,28 +313,23 @@ def with_towers(backbone: Backbone, *, wanted_by: str) -> TowerBackbone:
         return backbone
     raise Mistake(
         f"{wanted_by} needs the text or image tower of a backbone, but these data are precomputed "
-        f"features; "
-        "use a strategy whose adapter reads features alone, for example zeroshot"
+        f"features; use a strategy whose adapter reads features alone, for example zeroshot"
     )
 
 
-def with_texts(backbone: Backbone, table: Sequence[Candidate], *, wanted_by: str) -> Backbone:
+def with_texts(backbone: Backbone, classes: Sequence[Candidate], *, wanted_by: str) -> Backbone:
     """The backbone, if it knows the text of every class.
 
     Raises:
         Mistake: it has precomputed features without text.
     """
-    silent = [
-        candidate.name
-        for candidate, text in zip(table, backbone.class_features(table), strict=True)
-        if not bool(torch.isfinite(text).all())
-    ]
+    has_text = torch.isfinite(backbone.class_features(classes)).all(dim=1).tolist()
+    silent = [each.name for each, known in zip(classes, has_text, strict=True) if not known]
     if silent:
         raise Mistake(
-            f"{wanted_by} compares images with class texts, but {len(silent)} of {len(table)} "
-            f"classes have none, for example "
-            f"'{silent[0]}'; declare text features (text = ...), or use a strategy that needs "
-            f"none, for example slda"
+            f"{wanted_by} compares images with class texts, but {len(silent)} of {len(classes)} "
+            f"classes have none, for example '{silent[0]}'; declare text features (text = ...), or "
+            f"use a strategy that needs none, for example slda"
         )
     return backbone
 

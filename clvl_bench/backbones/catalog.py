@@ -48,7 +48,7 @@ class BackboneDeclaration(Schema):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What of its repository is wanted: configurations, tokeniser, and one file of weights."""
+        """What of its repository is wanted: configurations, tokenizer, and one file of weights."""
         return ("*.json", "*.txt", "spiece.model", self.weights)
 
     @property
@@ -59,10 +59,8 @@ class BackboneDeclaration(Schema):
         if self.architecture is not None:
             return (
                 f"no commit of {self.repository} is pinned; get {self.weights} from there, then "
-                f"run: "
-                f"clvl-bench import-weights {self.weights} --from open_clip --arch "
-                f"{self.architecture} --to {self.name}, "
-                f"and give --backbone ./{self.name}"
+                f"run: clvl-bench import-weights {self.weights} --from open_clip --arch "
+                f"{self.architecture} --to {self.name}, and give --backbone ./{self.name}"
             )
         return (
             f"no commit of {self.repository} is pinned; get its files into a folder, and give "

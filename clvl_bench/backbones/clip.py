@@ -34,13 +34,13 @@ class ClipTowers(LayeredTowers):
 
     def __init__(self, clip: Any, *, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
-        self.vision_model, self.visual_projection = clip.vision_model, clip.visual_projection
-        self.text_model, self.text_projection = clip.text_model, clip.text_projection
+        self.vision_model = clip.vision_model
+        self.visual_projection = clip.visual_projection
+        self.text_model = clip.text_model
+        self.text_projection = clip.text_projection
         self.image_width = clip.config.vision_config.hidden_size
-        self.image_layers, self.text_layers = (
-            len(self.vision_model.encoder.layers),
-            len(self.text_model.encoder.layers),
-        )
+        self.image_layers = len(self.vision_model.encoder.layers)
+        self.text_layers = len(self.text_model.encoder.layers)
         self.register_buffer("mean", as_bytes(mean), persistent=False)
         self.register_buffer("std", as_bytes(std), persistent=False)
 
@@ -73,28 +73,30 @@ class ClipTowers(LayeredTowers):
 
     def text_through(self, embeddings: Tensor, ends: Tensor, insert: Insert) -> Tensor:
         positions = torch.arange(embeddings.shape[1], device=embeddings.device)
-        hidden = self._text_hidden(
-            embeddings, positions, causal_mask(len(positions), embeddings), insert
-        )
-        features: Tensor = self.text_projection(
-            hidden[torch.arange(len(hidden), device=hidden.device), ends]
-        )
+        mask = causal_mask(len(positions), embeddings)
+        hidden = self._text_hidden(embeddings, positions, mask, insert)
+        rows = torch.arange(len(hidden), device=hidden.device)
+        features: Tensor = self.text_projection(hidden[rows, ends])
         return features
 
     def text_after(self, beginnings: Tensor, rests: Tensor, ends: Tensor) -> Tensor:
         """The tower is causal: a beginning is encoded once, in one sequence with all rests, which
         do not see each other.
         """
-        before, (number, length, _) = beginnings.shape[1], rests.shape
-        packed = torch.cat([beginnings, rests.flatten(0, 1).expand(len(beginnings), -1, -1)], dim=1)
-        numbers = torch.arange(number, device=rests.device)
+        before = beginnings.shape[1]
+        count, length, _ = rests.shape
+        numbers = torch.arange(count, device=rests.device)
+        all_rests = rests.flatten(0, 1).expand(len(beginnings), -1, -1)
+        packed = torch.cat([beginnings, all_rests], dim=1)
+        # Each rest has the positions right behind the beginning, as if no other rest were there.
         positions = torch.arange(before + length, device=rests.device)
-        positions = torch.cat([positions[:before], positions[before:].repeat(number)])
+        positions = torch.cat([positions[:before], positions[before:].repeat(count)])
+        # The number of each token's rest, -1 in the beginning: a token sees the beginning and its
+        # own rest.
         rest_of = torch.cat([numbers.new_full((before,), -1), numbers.repeat_interleave(length)])
-        strangers = (rest_of[None] >= 0) & (rest_of[None] != rest_of[:, None])
-        mask = causal_mask(len(rest_of), packed).masked_fill(
-            strangers, torch.finfo(packed.dtype).min
-        )
+        of_other_rest = (rest_of[None] >= 0) & (rest_of[None] != rest_of[:, None])
+        mask = causal_mask(len(rest_of), packed)
+        mask = mask.masked_fill(of_other_rest, torch.finfo(packed.dtype).min)
         hidden = self._text_hidden(packed, positions, mask, Insert())
         features: Tensor = self.text_projection(hidden[:, before + numbers * length + ends])
         return features
@@ -115,14 +117,13 @@ def causal_mask(length: int, like: Tensor) -> Tensor:
     """Additive mask [1, 1, length, length]: without it, attention by hand sees the words to come,
     under eager and sdpa.
     """
-    blocked = torch.full(
-        (length, length), torch.finfo(like.dtype).min, dtype=like.dtype, device=like.device
-    )
+    lowest = torch.finfo(like.dtype).min
+    blocked = like.new_full((length, length), lowest)
     return blocked.triu(1)[None, None]
 
 
 class ClipBackbone(TowerBackbone):
-    """A frozen CLIP with its tokeniser."""
+    """A frozen CLIP with its tokenizer."""
 
     def __init__(
         self, clip: Any, tokenizer: Any, preprocessing: Preprocessing, **identity: Any
@@ -146,7 +147,7 @@ class ClipBackbone(TowerBackbone):
             return_tensors="pt",
         )
         ids: Tensor = encoded["input_ids"].to(self.device)
-        # The tokeniser pads with the end of text itself: the first one is the end.
+        # The tokenizer pads with the end of text itself: the first one is the end.
         ends = (ids == self._tokenizer.eos_token_id).int().argmax(dim=-1)
         return Tokens(ids[:, : int(ends.max()) + 1], ends)
 
@@ -162,6 +163,5 @@ def load(folder: Path, **identity: Any) -> ClipBackbone:
 
     clip = read_model(CLIPModel, folder, "CLIP", identity["name"])
     tokenizer = read_part(CLIPTokenizer, folder, "CLIP", identity["name"])
-    return ClipBackbone(
-        clip, tokenizer, read_preprocessing(folder / "preprocessor_config.json"), **identity
-    )
+    preprocessing = read_preprocessing(folder / "preprocessor_config.json")
+    return ClipBackbone(clip, tokenizer, preprocessing, **identity)

@@ -20,9 +20,10 @@ WEIGHTS = (
 )
 """What a folder's weights may be called; the module that reads it says in `FILES` which of them it
 reads first."""
-CONFIG, OPEN_CLIP_CONFIG = "config.json", "open_clip_config.json"
+CONFIG = "config.json"
+OPEN_CLIP_CONFIG = "open_clip_config.json"
 OTHERS = (CONFIG, OPEN_CLIP_CONFIG, "preprocessor_config.json")
-TOKENISERS = ("tokenizer.json", "vocab.json", "merges.txt", "vocab.txt", "spiece.model")
+TOKENIZERS = ("tokenizer.json", "vocab.json", "merges.txt", "vocab.txt", "spiece.model")
 MANIFEST = "manifest.json"
 
 
@@ -49,26 +50,25 @@ class Opened:
 
 
 def opened(folder: Path, declared: BackboneDeclaration | None) -> Opened:
-    """The files of a folder, of a declared model or of somebody's own.
+    """The files of a folder, of a declared model or of a user's own.
 
     Raises:
         Damage: a file is not what its manifest or the declaration says.
     """
-    hashes, manifest = file_hashes(folder), _manifest(folder)
+    hashes = file_hashes(folder)
+    manifest = _manifest(folder)
     _compare(hashes, manifest.get("files", {}), folder)
-    if declared is not None and declared.sha256 is not None:
+    if declared is None:
+        return Opened(folder, hashes, manifest.get("family", "local folder"))
+    if declared.sha256 is not None:
         _compare(hashes, {declared.weights: declared.sha256}, folder)
-    return Opened(
-        folder,
-        hashes,
-        manifest.get("family", "local folder") if declared is None else declared.family,
-    )
+    return Opened(folder, hashes, declared.family)
 
 
 def file_hashes(folder: Path) -> dict[str, str]:
     """sha256 of every file of a backbone that decides its numbers."""
     hashes = {}
-    for name in (*WEIGHTS, *OTHERS, *TOKENISERS):
+    for name in (*WEIGHTS, *OTHERS, *TOKENIZERS):
         if (folder / name).is_file():
             hashes[name] = file_sha256(folder / name)
     return hashes
@@ -90,11 +90,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    """Names, hashes and origin of the files, where whoever made the folder wrote them down."""
-    content = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else {}
-    return (
-        content if isinstance(content.get("files"), dict) else {}
-    )  # others have files of that name, too
+    """Names, hashes and origin of the files, where the maker of the folder wrote them down."""
+    if not (folder / MANIFEST).is_file():
+        return {}
+    content = read_json(folder / MANIFEST)
+    # Other programs write files of that name, too: without a table of files it is not ours.
+    return content if isinstance(content.get("files"), dict) else {}
 
 
 def _compare(actual: Mapping[str, str], recorded: Mapping[str, str], folder: Path) -> None:

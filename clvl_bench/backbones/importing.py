@@ -2,7 +2,7 @@
 against open_clip's own forward.
 
 RemoteCLIP, GeoRSCLIP and LAION's models are published as such files. open_clip is needed once,
-here: it lends the shape of the architecture, the tokeniser's vocabulary, and the forward that the
+here: it lends the shape of the architecture, the tokenizer's vocabulary, and the forward that the
 result must agree with. Origin and hashes are written beside.
 """
 
@@ -57,14 +57,12 @@ def import_weights(
     config = _config(architecture)
     if folder.exists():
         raise Mistake(f"--to {folder}: is there already; choose another folder")
-    tensors = {
-        name.removeprefix("text.") if name.startswith("text.") else name: t
-        for name, t in read_tensors(file).items()
-    }
+    tensors = {name.removeprefix("text."): tensor for name, tensor in read_tensors(file).items()}
     original = _original(config, tensors, file, architecture)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as place:
-        made = Path(place) / folder.name
+    # Written beside its place and moved there when it has passed: the folder appears whole or not.
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
+        made = Path(beside) / folder.name
         _write(made, config, original)
         difference = self_check(made, original)
         if not difference <= TOLERANCE:
@@ -109,15 +107,14 @@ def convert(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     norms = {
         "text_model.final_layer_norm": "ln_final",
         "vision_model.pre_layrnorm": "visual.ln_pre",
+        "vision_model.post_layernorm": "visual.ln_post",
     }
-    for new, old in (*norms.items(), ("vision_model.post_layernorm", "visual.ln_post")):
-        made |= {f"{new}.{part}": tensors[f"{old}.{part}"] for part in ("weight", "bias")}
+    for new, old in norms.items():
+        for part in ("weight", "bias"):
+            made[f"{new}.{part}"] = tensors[f"{old}.{part}"]
     for tower, prefix in (("text_model", "transformer."), ("vision_model", "visual.transformer.")):
-        blocks = {
-            name.removeprefix(f"{prefix}resblocks.").split(".")[0]
-            for name in tensors
-            if name.startswith(prefix)
-        }
+        names = [name for name in tensors if name.startswith(prefix)]
+        blocks = {name.removeprefix(f"{prefix}resblocks.").split(".")[0] for name in names}
         for block in blocks:
             made |= _layer(tensors, f"{prefix}resblocks.{block}", f"{tower}.encoder.layers.{block}")
     return {name: tensor.float().contiguous() for name, tensor in made.items()}
@@ -131,13 +128,12 @@ def _layer(tensors: Mapping[str, Tensor], old: str, new: str) -> dict[str, Tenso
         "mlp.c_fc": "mlp.fc1",
         "mlp.c_proj": "mlp.fc2",
     }
-    made = {
-        f"{new}.{b}.{part}": tensors[f"{old}.{a}.{part}"]
-        for a, b in same.items()
-        for part in ("weight", "bias")
-    }
+    made = {}
     for part in ("weight", "bias"):
-        for name, third in zip("qkv", tensors[f"{old}.attn.in_proj_{part}"].chunk(3), strict=True):
+        for a, b in same.items():
+            made[f"{new}.{b}.{part}"] = tensors[f"{old}.{a}.{part}"]
+        thirds = tensors[f"{old}.attn.in_proj_{part}"].chunk(3)
+        for name, third in zip("qkv", thirds, strict=True):
             made[f"{new}.self_attn.{name}_proj.{part}"] = third
     return made
 
@@ -149,13 +145,10 @@ def self_check(folder: Path, original: Any) -> float:
     """
     ours = load_backbone(str(folder))
     size = ours.preprocessing.crop
-    pixels = torch.randint(
-        0, 256, (2, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
-    )
-    mean, std = (
-        torch.tensor(values).view(1, 3, 1, 1)
-        for values in (ours.preprocessing.mean, ours.preprocessing.std)
-    )
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (2, 3, size, size), dtype=torch.uint8, generator=generator)
+    mean = torch.tensor(ours.preprocessing.mean).view(1, 3, 1, 1)
+    std = torch.tensor(ours.preprocessing.std).view(1, 3, 1, 1)
     ids = open_clip().SimpleTokenizer(context_length=ours.context_length)(list(PROBES))
     pairs = (
         (ours.image_features(pixels), original.encode_image((pixels / 255 - mean) / std)),
@@ -165,7 +158,7 @@ def self_check(folder: Path, original: Any) -> float:
 
 
 def write_tokenizer(folder: Path, vocabulary: Path) -> None:
-    """CLIP's tokeniser in transformers' layout, from the published byte pairs
+    """CLIP's tokenizer in transformers' layout, from the published byte pairs
     (bpe_simple_vocab_16e6.txt.gz).
 
     Ids are given as Radford et al.'s code gives them: bytes, bytes that end a word, pairs in the
@@ -174,25 +167,30 @@ def write_tokenizer(folder: Path, vocabulary: Path) -> None:
     from transformers import CLIPTokenizer
 
     lines = gzip.decompress(vocabulary.read_bytes()).decode("utf-8").split("\n")
-    merges = [(a, b) for a, b in (line.split() for line in lines[1 : MERGES + 1])]
-    shown = [
+    merges: list[tuple[str, str]] = []
+    for line in lines[1 : MERGES + 1]:
+        left, right = line.split()
+        merges.append((left, right))
+    letters = _byte_letters()
+    pieces = list(letters)
+    pieces += [f"{letter}</w>" for letter in letters]
+    pieces += ["".join(merge) for merge in merges]
+    pieces += ["<|startoftext|>", "<|endoftext|>"]
+    ids = {piece: number for number, piece in enumerate(pieces)}
+    CLIPTokenizer(vocab=ids, merges=merges, model_max_length=77).save_pretrained(folder)
+
+
+def _byte_letters() -> list[str]:
+    """One printable letter for each byte, in the order of Radford et al.'s code: bytes that print
+    stand for themselves, the others for the letters behind U+00FF.
+    """
+    printable = [
         *range(ord("!"), ord("~") + 1),
         *range(ord("¡"), ord("¬") + 1),
         *range(ord("®"), ord("ÿ") + 1),
     ]
-    letters = [
-        *map(chr, shown),
-        *(chr(256 + number) for number in range(256 - len(shown))),
-    ]  # bytes without a sign get one
-    pieces = [
-        *letters,
-        *(f"{letter}</w>" for letter in letters),
-        *map("".join, merges),
-        "<|startoftext|>",
-        "<|endoftext|>",
-    ]
-    ids = {piece: number for number, piece in enumerate(pieces)}
-    CLIPTokenizer(vocab=ids, merges=merges, model_max_length=77).save_pretrained(folder)
+    others = range(256, 256 + 256 - len(printable))
+    return [chr(number) for number in (*printable, *others)]
 
 
 def _config(architecture: str) -> dict[str, Any]:
@@ -200,7 +198,8 @@ def _config(architecture: str) -> dict[str, Any]:
     config: dict[str, Any] | None = package.get_model_config(architecture)
     if config is None:
         raise Mistake(f"--arch: {unknown('architecture', architecture, package.list_models())}")
-    vision, text = config["vision_cfg"], config["text_cfg"]
+    vision = config["vision_cfg"]
+    text = config["text_cfg"]
     plain = (
         isinstance(vision.get("layers", 12), int)
         and "timm_model_name" not in vision
@@ -209,8 +208,7 @@ def _config(architecture: str) -> dict[str, Any]:
     if not plain or config.get("custom_text") or "multimodal_cfg" in config:
         raise Mistake(
             f"--arch {architecture}: transformers has no such CLIP, only those of plain ViT "
-            f"towers, such as ViT-B-32; "
-            "give its folder in open_clip's layout as --backbone"
+            f"towers, such as ViT-B-32; give its folder in open_clip's layout as --backbone"
         )
     return config
 
@@ -237,7 +235,8 @@ def _write(folder: Path, config: Mapping[str, Any], original: Any) -> None:
 
     logging.disable_progress_bar()
     package = open_clip()
-    vision, text = config["vision_cfg"], config["text_cfg"]
+    vision = config["vision_cfg"]
+    text = config["text_cfg"]
     act = "quick_gelu" if config.get("quick_gelu") else "gelu"
     ends = {"bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 49407}
     settings = CLIPConfig(

@@ -70,12 +70,13 @@ def run_layers(
     """
     for number, layer in enumerate(layers):
         hidden = insert.before(number, hidden)
-        hidden = hidden + _attend(
-            layer.self_attn, layer.layer_norm1(hidden), mask, insert.prefix(number)
-        )
+        normalised = layer.layer_norm1(hidden)
+        hidden = hidden + _attend(layer.self_attn, normalised, mask, insert.prefix(number))
+        # The branch reads what the feed-forward part reads, so it is computed before that is added.
         branch = insert.beside(number, hidden)
         hidden = hidden + layer.mlp(layer.layer_norm2(hidden))
-        hidden = hidden if branch is None else hidden + branch
+        if branch is not None:
+            hidden = hidden + branch
     return hidden
 
 
@@ -119,6 +120,5 @@ def with_layers(backbone: Backbone, *, wanted_by: str) -> tuple[TowerBackbone, L
         return found, found.towers
     raise Mistake(
         f"{wanted_by} works between the layers of the towers, but backbone {found.name} does not "
-        f"open them; "
-        "use a CLIP in transformers' layout, for example --backbone tiny"
+        f"open them; use a CLIP in transformers' layout, for example --backbone tiny"
     )

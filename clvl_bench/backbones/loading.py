@@ -7,9 +7,7 @@ from pathlib import Path
 
 import torch
 
-from clvl_bench.backbones.base import (
-    TowerBackbone,
-)
+from clvl_bench.backbones.base import TowerBackbone
 from clvl_bench.backbones.catalog import BackboneDeclaration, Precision, find, folder_of
 from clvl_bench.backbones.folders import CONFIG, OPEN_CLIP_CONFIG, opened, read_json
 from clvl_bench.core.errors import Damage, Missing, Mistake
@@ -24,7 +22,7 @@ def load_backbone(
     """The frozen backbone of that name or path.
 
     Raises:
-        Mistake: nobody has declared it and it is no folder, or the device has no such precision.
+        Mistake: it is not declared and is no folder, or the device has no such precision.
         Missing: its weights are not on this machine; says how to get them.
         Damage: a file of it is not what it should be.
     """
@@ -41,7 +39,8 @@ def load_backbone(
             f"backbone {name}: {declared.repository} is not on this machine; {declared.how_to_get}"
         )
     files = opened(folder, declared)
-    # Not before the hashes were compared: a changed configuration shall be named as one.
+    # Only after the hashes are compared: a changed configuration is then reported as a changed
+    # file, and not as a layout that is not read.
     layout = import_module(f"clvl_bench.backbones.{_layout(folder, name)}")
     backbone: TowerBackbone = layout.load(
         folder,
@@ -58,7 +57,7 @@ def load_backbone(
 def _layout(folder: Path, name: str) -> str:
     """Which module reads this folder: transformers' layout where there is one, else open_clip's.
 
-    A config.json that brings its own code is nobody's layout where open_clip's stands beside it:
+    A config.json that brings its own code does not count where open_clip's stands beside it:
     copies of BiomedCLIP call themselves a CLIP there, with a BERT that only that code can build.
     """
     config = read_json(folder / CONFIG) if (folder / CONFIG).is_file() else {}
@@ -69,17 +68,14 @@ def _layout(folder: Path, name: str) -> str:
         return "open_clip"
     raise Damage(
         f"backbone {name}: config.json says model_type {config.get('model_type')!r}; read are "
-        f"{', '.join(LAYOUTS)}, and "
-        "folders with open_clip_config.json"
+        f"{', '.join(LAYOUTS)}, and folders with open_clip_config.json"
     )
 
 
 def _check_precision(precision: Precision, device: str) -> None:
-    if (
-        precision == "bf16"
-        and device.startswith("cuda")
-        and not torch.cuda.is_bf16_supported(including_emulation=False)
-    ):
+    if precision != "bf16" or not device.startswith("cuda"):
+        return
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
         raise Mistake(
             f"precision bf16: {torch.cuda.get_device_name(device)} has none; use fp32 or fp16"
         )

@@ -60,7 +60,9 @@ class Words(nn.Module):
 
     def __init__(self, tower: Any, *, context: int, pad: int) -> None:
         super().__init__()
-        self.tower, self._context, self._pad = tower, context, pad
+        self.tower = tower
+        self._context = context
+        self._pad = pad
 
     def embed(self, ids: Tensor) -> Tensor:
         raise NotImplementedError
@@ -70,9 +72,8 @@ class Words(nn.Module):
 
     def sentences(self, ids: Tensor, ends: Tensor) -> Tensor:
         whole = ids.new_full((len(ids), self._context), self._pad)
-        whole[:, : ids.shape[1]] = torch.where(
-            torch.arange(ids.shape[1], device=ids.device) <= ends[:, None], ids, self._pad
-        )
+        inside = torch.arange(ids.shape[1], device=ids.device) <= ends[:, None]
+        whole[:, : ids.shape[1]] = torch.where(inside, ids, self._pad)
         features: Tensor = self.tower(whole)
         return features
 
@@ -87,29 +88,34 @@ class TransformerWords(Words):
         return embeddings
 
     def text(self, embeddings: Tensor, ends: Tensor) -> Tensor:
-        tower, mask = self.tower, self.tower.attn_mask
-        if (
-            mask is None or tower.pool_type == "last"
-        ):  # it sees, or pools, what stands behind the end
-            embeddings = padded(
-                embeddings, ends, tower.token_embedding.weight[self._pad], self._context
-            )
+        tower = self.tower
+        mask = tower.attn_mask
+        # Without a mask the tower sees what stands behind the end, and with "last" it pools it.
+        if mask is None or tower.pool_type == "last":
+            pad = tower.token_embedding.weight[self._pad]
+            embeddings = padded(embeddings, ends, pad, self._context)
         length = embeddings.shape[1]
+        if mask is not None:
+            mask = mask[:length, :length]
         hidden = embeddings + tower.positional_embedding[:length]
-        hidden = tower.ln_final(
-            tower.transformer(hidden, attn_mask=None if mask is None else mask[:length, :length])
-        )
-        rows = torch.arange(len(hidden), device=hidden.device)
-        place = {"first": torch.zeros_like(ends), "last": torch.full_like(ends, length - 1)}.get(
-            tower.pool_type, ends
-        )
-        pooled, projection = hidden[rows, place], tower.text_projection
+        hidden = tower.ln_final(tower.transformer(hidden, attn_mask=mask))
+        pooled = self._pooled(hidden, ends)
+        projection = tower.text_projection
         if projection is None:
-            return pooled  # type: ignore[no-any-return]
+            return pooled
         features: Tensor = (
             projection(pooled) if isinstance(projection, nn.Linear) else pooled @ projection
         )
         return features
+
+    def _pooled(self, hidden: Tensor, ends: Tensor) -> Tensor:
+        """The one token of each row [rows, width] that stands for the text."""
+        if self.tower.pool_type == "first":
+            return hidden[:, 0]
+        if self.tower.pool_type == "last":
+            return hidden[:, -1]
+        rows = torch.arange(len(hidden), device=hidden.device)
+        return hidden[rows, ends]
 
     def sentences(self, ids: Tensor, ends: Tensor) -> Tensor:
         return self.text(self.embed(ids), ends)
@@ -141,12 +147,12 @@ class OpenClipTowers(Towers):
         self, visual: Any, words: Words, *, mean: Sequence[float], std: Sequence[float]
     ) -> None:
         super().__init__()
-        self.visual, self.words = visual, words
+        self.visual = visual
+        self.words = words
         self.reads_embeddings = words.reads_embeddings
         found: dict[Any, str] = {}
-        if hasattr(
-            getattr(visual, "trunk", None), "blocks"
-        ):  # a ViT of timm's: query, key and value are one projection
+        # A ViT of timm's: query, key and value are one projection.
+        if hasattr(getattr(visual, "trunk", None), "blocks"):
             found["image"] = r"visual\.trunk\.blocks\..*\.qkv"
         if isinstance(words, BertWords):
             found["text"] = r"words\..*\.(query|value)"
@@ -159,7 +165,8 @@ class OpenClipTowers(Towers):
         return features
 
     def patches(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        visual, normal = self.visual, self._normal(pixels)
+        visual = self.visual
+        normal = self._normal(pixels)
         if not hasattr(visual, "trunk"):
             seen = visual.forward_intermediates(
                 normal, indices=1, normalize_intermediates=True, output_fmt="NLC"
@@ -168,8 +175,8 @@ class OpenClipTowers(Towers):
         features = visual.trunk.forward_features(normal)
 
         def pooled(features: Tensor) -> Tensor:
-            said: Tensor = visual.head(visual.trunk.forward_head(features))
-            return said
+            projected: Tensor = visual.head(visual.trunk.forward_head(features))
+            return projected
 
         # Each patch is pooled alone, as if it were all of the image.
         if features.ndim == 4:
@@ -192,7 +199,7 @@ class OpenClipTowers(Towers):
 
 
 class OpenClipBackbone(TowerBackbone):
-    """A frozen model of open_clip's with its tokeniser, which gives ids and the end of each
+    """A frozen model of open_clip's with its tokenizer, which gives ids and the end of each
     text.
     """
 
@@ -201,13 +208,14 @@ class OpenClipBackbone(TowerBackbone):
         towers: OpenClipTowers,
         tokenize: Callable[[Sequence[str]], Tensor],
         end: int,
-        **said: Any,
+        **identity: Any,
     ) -> None:
-        self._tokenise, self._end = tokenize, end
-        super().__init__(towers=towers, **said)
+        self._tokenize = tokenize
+        self._end = end
+        super().__init__(towers=towers, **identity)
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
-        ids = self._tokenise(list(texts)).to(self.device)
+        ids = self._tokenize(list(texts)).to(self.device)
         ends = (ids == self._end).int().argmax(dim=-1)
         return Tokens(ids[:, : int(ends.max()) + 1], ends)
 
@@ -224,7 +232,8 @@ def load(folder: Path, **identity: Any) -> OpenClipBackbone:
     name = identity["name"]
     try:
         content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        config, pixels = content["model_cfg"], content.get("preprocess_cfg", {})
+        config = content["model_cfg"]
+        pixels = content.get("preprocess_cfg", {})
         context = int(config["text_cfg"].get("context_length", 77))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damage(
@@ -232,7 +241,7 @@ def load(folder: Path, **identity: Any) -> OpenClipBackbone:
         ) from None
     tensors = read_tensors(next(folder / file for file in FILES if (folder / file).is_file()))
     model = build(config, tensors, name=name)
-    tokenize, end, pad = _tokeniser(config["text_cfg"], context, folder, name)
+    tokenize, end, pad = _tokenizer(config["text_cfg"], context, folder, name)
     preprocessing = _preprocessing(config["vision_cfg"], pixels, folder)
     words = _kind_of_words(model.text)(model.text, context=context, pad=pad)
     bias = getattr(model, "logit_bias", None)
@@ -257,23 +266,23 @@ def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor], *, name: str
     """
     from open_clip.model import CustomTextCLIP, convert_to_custom_text_state_dict
 
-    settings = {
-        key: value for key, value in config.items() if key not in ("custom_text", "multimodal_cfg")
-    }
-    vision = {**config["vision_cfg"], "timm_model_pretrained": False}
+    settings = dict(config)
+    settings.pop("custom_text", None)
+    settings.pop("multimodal_cfg", None)
+    settings["vision_cfg"] = {**config["vision_cfg"], "timm_model_pretrained": False}
     text = {**config["text_cfg"], "hf_model_pretrained": False}
+    settings["text_cfg"] = text
     try:
-        with tempfile.TemporaryDirectory() as place:
+        with tempfile.TemporaryDirectory() as bert:
+            # open_clip would ask the hub for the shape of a named BERT: it is given a folder.
             if "hf_model_name" in text:
-                (Path(place) / "config.json").write_text(
-                    json.dumps(_bert_config(tensors)), encoding="utf-8"
-                )
-                text["hf_model_name"] = place
-            model = CustomTextCLIP(**{**settings, "vision_cfg": vision, "text_cfg": text})
+                shape = json.dumps(_bert_config(tensors))
+                (Path(bert) / "config.json").write_text(shape, encoding="utf-8")
+                text["hf_model_name"] = bert
+            model = CustomTextCLIP(**settings)
         weights = convert_to_custom_text_state_dict(dict(tensors))
-        weights.pop(
-            "text.transformer.embeddings.position_ids", None
-        )  # a count, which older transformers wrote out
+        # A count, which older transformers wrote out.
+        weights.pop("text.transformer.embeddings.position_ids", None)
         model.load_state_dict(weights)
     except (RuntimeError, KeyError, TypeError, ValueError, AssertionError) as error:
         raise Damage(
@@ -306,27 +315,30 @@ def _kind_of_words(tower: Any) -> type[Words]:
     return TransformerWords if plain else Words
 
 
-def _tokeniser(
+def _tokenizer(
     text: Mapping[str, Any], context: int, folder: Path, name: str
 ) -> tuple[Callable[[Sequence[str]], Tensor], int, int]:
-    """What makes ids [texts, length] of texts; the id that ends a text, and the one that pads
-    it.
+    """The function that makes ids [texts, length] of texts; the id that ends a text, and the one
+    that pads it.
     """
     if "hf_tokenizer_name" not in text:
         clip = open_clip().SimpleTokenizer(context_length=context)
         return clip, clip.eot_token_id, 0
     from transformers import AutoTokenizer
 
-    tokenizer = read_part(AutoTokenizer, folder, "tokeniser", name)
+    tokenizer = read_part(AutoTokenizer, folder, "tokenizer", name)
 
     def tokenize(texts: Sequence[str]) -> Tensor:
         clean = [" ".join(text.split()) for text in texts]
-        ids: Tensor = tokenizer(
+        encoded = tokenizer(
             clean, padding=True, truncation=True, max_length=context, return_tensors="pt"
-        )["input_ids"]
+        )
+        ids: Tensor = encoded["input_ids"]
         return ids
 
-    end = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
+    end = tokenizer.sep_token_id
+    if end is None:
+        end = tokenizer.eos_token_id
     return tokenize, int(end), int(tokenizer.pad_token_id)
 
 
@@ -336,19 +348,18 @@ def _preprocessing(
     package = open_clip()
     size = pixels.get("size", vision.get("image_size", 224))
     size = int(size[0] if isinstance(size, list) else size)
-    mode, interpolation = (
-        pixels.get("resize_mode", "shortest"),
-        pixels.get("interpolation", "bicubic"),
-    )
+    mode = pixels.get("resize_mode", "shortest")
+    interpolation = pixels.get("interpolation", "bicubic")
     if mode not in ("shortest", "squash") or interpolation not in _RESAMPLE:
         raise Damage(
             f"{folder / CONFIG}: got resize_mode '{mode}', interpolation '{interpolation}'; "
             f"neither is read otherwise"
         )
-    mean, std = (
-        pixels.get("mean", package.OPENAI_DATASET_MEAN),
-        pixels.get("std", package.OPENAI_DATASET_STD),
-    )
     return Preprocessing(
-        size, size, tuple(mean), tuple(std), _RESAMPLE[interpolation], squash=mode == "squash"
+        resize=size,
+        crop=size,
+        mean=tuple(pixels.get("mean", package.OPENAI_DATASET_MEAN)),
+        std=tuple(pixels.get("std", package.OPENAI_DATASET_STD)),
+        resample=_RESAMPLE[interpolation],
+        squash=mode == "squash",
     )

@@ -1,5 +1,5 @@
-"""Precomputed: a backbone of which only its words about images and classes are here, not the towers
-that said them.
+"""Precomputed: a backbone of which only the features of images and classes are here, not the towers
+that computed them.
 """
 
 import hashlib
@@ -25,14 +25,17 @@ class PrecomputedBackbone(Backbone):
         width: int,
         text: Mapping[str, tuple[Sequence[str], Tensor] | None],
     ) -> None:
-        self.name, self.family = name, name
-        self.logit_scale, self.width = logit_scale, width
-        self._features = {
-            (dataset, label): l2_normalize(row)
-            for dataset, known in text.items()
-            if known is not None
-            for label, row in zip(known[0], known[1].float(), strict=True)
-        }
+        self.name = name
+        self.family = name
+        self.logit_scale = logit_scale
+        self.width = width
+        self._features: dict[tuple[str, str], Tensor] = {}
+        for dataset, known in text.items():
+            if known is None:
+                continue
+            classes, features = known
+            for label, row in zip(classes, features.float(), strict=True):
+                self._features[dataset, label] = l2_normalize(row)
         digest = hashlib.sha256(name.encode())
         for key in sorted(self._features):
             digest.update(repr(key).encode() + self._features[key].numpy().tobytes())
@@ -42,9 +45,5 @@ class PrecomputedBackbone(Backbone):
         self, candidates: Sequence[Candidate], *, templates: int | None = None
     ) -> Tensor:
         missing = torch.full((self.width,), float("nan"))
-        return torch.stack(
-            [
-                self._features.get((candidate.dataset, candidate.name), missing)
-                for candidate in candidates
-            ]
-        )
+        keys = [(candidate.dataset, candidate.name) for candidate in candidates]
+        return torch.stack([self._features.get(key, missing) for key in keys])

@@ -47,32 +47,43 @@ class Preprocessing:
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """uint8 [3, crop, crop] from RGB pixels [height, width, 3]."""
         height, width = image.shape[:2]
-        if self.squash:
-            if (height, width) != (self.crop, self.crop):
-                size = (self.crop, self.crop)
-                image = np.asarray(
-                    Image.fromarray(image).resize(size, Image.Resampling(self.resample))
-                )
-        elif min(height, width) != self.resize:
-            short = self.resize / min(height, width)
-            size = (
-                (self.resize, int(height * short))
-                if width <= height
-                else (int(width * short), self.resize)
-            )
-            image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling(self.resample)))
+        size = self._size(height, width)
+        if size != (height, width):
+            resample = Image.Resampling(self.resample)
+            image = np.asarray(Image.fromarray(image).resize((size[1], size[0]), resample))
         return np.ascontiguousarray(_middle(image, self.crop).transpose(2, 0, 1))
+
+    def _size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of an image after resizing."""
+        if self.squash:
+            return self.crop, self.crop
+        shortest = min(height, width)
+        if shortest == self.resize:
+            return height, width
+        # The shorter side is exact; the longer one is cut off to a whole number.
+        scale = self.resize / shortest
+        if width <= height:
+            return int(height * scale), self.resize
+        return self.resize, int(width * scale)
 
 
 def _middle(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     if height < size or width < size:
-        padded = np.zeros((max(height, size), max(width, size), 3), dtype=np.uint8)
-        top, left = (padded.shape[0] - height + 1) // 2, (padded.shape[1] - width + 1) // 2
-        padded[top : top + height, left : left + width] = image
-        image, (height, width) = padded, padded.shape[:2]
-    top, left = (height - size) // 2, (width - size) // 2
+        image = _with_border(image, max(height, size), max(width, size))
+        height, width = image.shape[:2]
+    top = (height - size) // 2
+    left = (width - size) // 2
     return image[top : top + size, left : left + size]
+
+
+def _with_border(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """The image in the middle of a black one."""
+    whole = np.zeros((height, width, 3), dtype=np.uint8)
+    top = (height - image.shape[0] + 1) // 2
+    left = (width - image.shape[1] + 1) // 2
+    whole[top : top + image.shape[0], left : left + image.shape[1]] = image
+    return whole
 
 
 def as_bytes(values: Sequence[float]) -> Tensor:

@@ -5,7 +5,7 @@ A real transformers `CLIPModel` of 0.8 million parameters, trained with the cont
 Radford et al. 2021, with one difference: pictures that share a caption are all positives of each
 other (as in Yang et al. 2022, UniCL), since the toy worlds have few captions. Run with `make
 tiny-clip`: about a quarter of an hour on one free core. The same machine and versions give the same
-bytes as long as the tokeniser stays; others land within the bands that the tests check.
+bytes as long as the tokenizer stays; others land within the bands that the tests check.
 """
 
 import argparse
@@ -74,17 +74,17 @@ def paint(world: str, start: int, stop: int) -> tuple[NDArray[np.uint8], list[st
 
 def pairs(processes: int) -> tuple[Tensor, list[str]]:
     """All pre-training pairs: uint8 pixels [n, 3, size, size] and captions."""
-    jobs = [
-        (world, start, min(start + 500, n))
-        for world, n in PAIRS.items()
-        for start in range(0, n, 500)
-    ]
+    jobs = []
+    for world, n in PAIRS.items():
+        starts = range(0, n, 500)
+        jobs += [(world, start, min(start + 500, n)) for start in starts]
     with get_context("spawn").Pool(processes) as pool:
         painted = pool.starmap(paint, jobs)
     images = np.concatenate([images for images, _ in painted])
-    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), [
-        text for _, captions in painted for text in captions
-    ]
+    captions: list[str] = []
+    for _, some in painted:
+        captions += some
+    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), captions
 
 
 def train_tokenizer(captions: list[str]) -> CLIPTokenizer:
@@ -98,7 +98,8 @@ def train_tokenizer(captions: list[str]) -> CLIPTokenizer:
         vocab={"<|startoftext|>": 0, "<|endoftext|>": 1}, merges=[]
     ).backend_tokenizer
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix=""))
-    bpe.normalizer, bpe.pre_tokenizer = empty.normalizer, empty.pre_tokenizer
+    bpe.normalizer = empty.normalizer
+    bpe.pre_tokenizer = empty.pre_tokenizer
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
         vocab_size=SETTINGS["vocabulary"],
@@ -151,10 +152,8 @@ def vary(pixels: Tensor) -> Tensor:
     pixels in [0, 255].
     """
     batch = len(pixels)
-    gain, offset = (
-        (torch.rand(batch, 3, 1, 1) - 0.5) * 0.3 + 1,
-        (torch.rand(batch, 3, 1, 1) - 0.5) * 0.2,
-    )
+    gain = (torch.rand(batch, 3, 1, 1) - 0.5) * 0.3 + 1
+    offset = (torch.rand(batch, 3, 1, 1) - 0.5) * 0.2
     noise = torch.randn(pixels.shape) * 0.05 * torch.rand(batch, 1, 1, 1)
     return (pixels.float() * gain + (offset + noise) * 255).clamp(0, 255)
 
@@ -167,12 +166,13 @@ def contrastive_loss(images: Tensor, texts: Tensor, of: Tensor, scale: Tensor) -
         texts: unit features of the distinct captions [captions, width].
         of: each picture's caption [batch].
     """
-    scores, count = scale * images @ texts.T, torch.bincount(of, minlength=len(texts)).float()
+    scores = scale * images @ texts.T
+    count = torch.bincount(of, minlength=len(texts)).float()
     # A caption that stands n times in the batch counts n times, as it would in a batch of pairs.
     to_text = torch.nn.functional.cross_entropy(scores + count.log(), of)
-    shares = torch.zeros(len(texts), len(images)).index_put(
-        (of, torch.arange(len(images))), 1 / count[of]
-    )
+    # All pictures of a caption are positives of it, with equal shares.
+    rows = torch.arange(len(images))
+    shares = torch.zeros(len(texts), len(images)).index_put((of, rows), 1 / count[of])
     to_image = -((scores.T.log_softmax(dim=1) * shares).sum(dim=1) * count).sum() / len(images)
     return (to_text + to_image) / 2
 
@@ -185,32 +185,29 @@ def train(model: CLIPModel, pixels: Tensor, ids: Tensor, of: Tensor) -> None:
         weight_decay=SETTINGS["weight_decay"],
         betas=(0.9, 0.98),
     )
-    size, step = SETTINGS["batch_size"], 0
+    size = SETTINGS["batch_size"]
+    step = 0
     steps = SETTINGS["epochs"] * (len(pixels) // size)
     for epoch in range(SETTINGS["epochs"]):
-        order = torch.from_numpy(
-            rng("pre-training order", SETTINGS["seed"], epoch).permutation(len(pixels))
-        )
+        generator = rng("pre-training order", SETTINGS["seed"], epoch)
+        order = torch.from_numpy(generator.permutation(len(pixels)))
         total = 0.0
         for start in range(0, len(pixels) - size + 1, size):
             rows = order[start : start + size]
-            optimizer.param_groups[0]["lr"] = (
-                SETTINGS["lr"]
-                * min(1, (step + 1) / SETTINGS["warmup_steps"])
-                * _cosine(step / steps)
-            )
+            warmup = min(1, (step + 1) / SETTINGS["warmup_steps"])
+            optimizer.param_groups[0]["lr"] = SETTINGS["lr"] * warmup * _cosine(step / steps)
             normal = (vary(pixels[rows]) / 255 - SETTINGS["mean"]) / SETTINGS["std"]
-            captions, place = torch.unique(of[rows], return_inverse=True)
+            captions, of_batch = torch.unique(of[rows], return_inverse=True)
             images = model.get_image_features(pixel_values=normal).pooler_output
             texts = model.get_text_features(input_ids=ids[captions]).pooler_output
-            loss = contrastive_loss(
-                _unit(images), _unit(texts), place, model.logit_scale.exp().clamp(max=100)
-            )
+            scale = model.logit_scale.exp().clamp(max=100)
+            loss = contrastive_loss(_unit(images), _unit(texts), of_batch, scale)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-            total, step = total + loss.item(), step + 1
+            total += loss.item()
+            step += 1
         print(
             f"epoch {epoch + 1}/{SETTINGS['epochs']}: loss {total * size / len(pixels):.3f}",
             flush=True,
@@ -264,19 +261,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=assets(), help="folder to write")
     parser.add_argument("--processes", type=int, default=2, help="processes that paint")
     parser.add_argument(
-        "--new-tokenizer", action="store_true", help="do not keep the shipped tokeniser"
+        "--new-tokenizer", action="store_true", help="do not keep the shipped tokenizer"
     )
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(SETTINGS["seed"])
     pixels, captions = pairs(options.processes)
     distinct = sorted(set(captions))
-    number = {text: place for place, text in enumerate(distinct)}
-    tokenizer = (
-        train_tokenizer(captions)
-        if options.new_tokenizer
-        else CLIPTokenizer.from_pretrained(assets())
-    )
+    number = {text: row for row, text in enumerate(distinct)}
+    if options.new_tokenizer:
+        tokenizer = train_tokenizer(captions)
+    else:
+        tokenizer = CLIPTokenizer.from_pretrained(assets())
     ids = tokenizer(distinct, padding=True, return_tensors="pt")["input_ids"]
     model = make_model(tokenizer)
     print(

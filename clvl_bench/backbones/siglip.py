@@ -39,8 +39,10 @@ class SiglipTowers(Towers):
         self, siglip: Any, *, pad: int, mean: Sequence[float], std: Sequence[float]
     ) -> None:
         super().__init__()
-        self.vision_model, self.text_model = siglip.vision_model, siglip.text_model
-        self._context, self._pad = int(siglip.config.text_config.max_position_embeddings), pad
+        self.vision_model = siglip.vision_model
+        self.text_model = siglip.text_model
+        self._context = int(siglip.config.text_config.max_position_embeddings)
+        self._pad = pad
         self.register_buffer("mean", as_bytes(mean), persistent=False)
         self.register_buffer("std", as_bytes(std), persistent=False)
 
@@ -57,16 +59,15 @@ class SiglipTowers(Towers):
 
     def text(self, embeddings: Tensor, ends: Tensor) -> Tensor:
         pad = self.embed(ends.new_tensor([self._pad]))[0]
-        hidden = self.text_model.embeddings(
-            inputs_embeds=padded(embeddings, ends, pad, self._context)
-        )
+        whole = padded(embeddings, ends, pad, self._context)
+        hidden = self.text_model.embeddings(inputs_embeds=whole)
         hidden = self.text_model.encoder(inputs_embeds=hidden).last_hidden_state
         features: Tensor = self.text_model.head(self.text_model.final_layer_norm(hidden)[:, -1])
         return features
 
 
 class SiglipBackbone(TowerBackbone):
-    """A frozen SigLIP with its tokeniser."""
+    """A frozen SigLIP with its tokenizer."""
 
     def __init__(
         self, siglip: Any, tokenizer: Any, preprocessing: Preprocessing, **identity: Any
@@ -94,9 +95,8 @@ class SiglipBackbone(TowerBackbone):
             return_tensors="pt",
         )
         ids: Tensor = encoded["input_ids"].to(self.device)
-        ends = (
-            (ids == self._tokenizer.eos_token_id).int().argmax(dim=-1)
-        )  # it pads with the end of text itself
+        # The tokenizer pads with the end of text itself: the first one is the end.
+        ends = (ids == self._tokenizer.eos_token_id).int().argmax(dim=-1)
         return Tokens(ids[:, : int(ends.max()) + 1], ends)
 
 
@@ -105,20 +105,19 @@ def load(folder: Path, **identity: Any) -> SiglipBackbone:
     opened.
 
     Raises:
-        Mistake: the package that its tokeniser needs is not installed.
+        Mistake: the package that its tokenizer needs is not installed.
         Damage: a file of the folder cannot be read.
     """
     try:
         import sentencepiece  # noqa: F401 (transformers says only that a name is missing)
     except ImportError:
         raise Mistake(
-            f"backbone {identity['name']}: SigLIP's tokeniser needs sentencepiece; run: pip "
+            f"backbone {identity['name']}: SigLIP's tokenizer needs sentencepiece; run: pip "
             f"install 'clvl_bench[siglip]'"
         ) from None
     from transformers import SiglipModel, SiglipTokenizer
 
     siglip = read_model(SiglipModel, folder, "SigLIP", identity["name"])
     tokenizer = read_part(SiglipTokenizer, folder, "SigLIP", identity["name"])
-    return SiglipBackbone(
-        siglip, tokenizer, read_preprocessing(folder / "preprocessor_config.json"), **identity
-    )
+    preprocessing = read_preprocessing(folder / "preprocessor_config.json")
+    return SiglipBackbone(siglip, tokenizer, preprocessing, **identity)

@@ -1,10 +1,10 @@
-"""Teacher: a frozen backbone that somebody learns from: what it says about images, by sample id,
-and about classes.
+"""Teacher: a frozen backbone that a student learns from: its features of images, by sample id, and
+of classes.
 
 By default it is the backbone that adapts, untouched. Another one (a RemoteCLIP for a CLIP, a large
 for a small) may have features of another width: its similarities can be compared all the same, and
-where features must be, a declared projection maps the student's. What a teacher says never carries
-a gradient.
+where features must be, a declared projection maps the student's. A teacher's features never carry a
+gradient.
 """
 
 from collections.abc import Callable, Sequence
@@ -51,19 +51,18 @@ class Teacher:
         Raises:
             Mistake: the backbone has no towers.
         """
-        return l2_normalize(
-            with_towers(self.backbone, wanted_by="a teacher of captions").text_features(sentences)
-        )
+        towers = with_towers(self.backbone, wanted_by="a teacher of captions")
+        return l2_normalize(towers.text_features(sentences))
 
 
 class Projection(nn.Module):
     """The declared map of a student's features to a teacher's width: linear, fixed; none where
     widths agree.
 
-    It is fitted once by ridge regression, from what the untouched student says about some images to
-    what the teacher says of them, both as unit features, so that a student which has not learned
-    anything is mapped as near to its teacher as a linear map can. It does not train, and is no
-    place where a loss could be made small without the student. (CLIP-KD, Yang et al. 2024,
+    It is fitted once by ridge regression, from the untouched student's features of some images to
+    the teacher's features of them, both as unit features, so that a student which has not learned
+    anything is mapped as near to its teacher as a linear map can. It does not train, so that a loss
+    becomes smaller by the student alone. (CLIP-KD, Yang et al. 2024,
     arXiv:2307.12732, trains its projection with the student instead; a method that wants that owns
     a linear layer.)
     """
@@ -73,23 +72,25 @@ class Projection(nn.Module):
     def __init__(self, student: Tensor, teacher: Tensor, *, ridge: float = 1e-3) -> None:
         """From features of the same images [images, student width], [images, teacher width]."""
         super().__init__()
-        same = student.shape[1] == teacher.shape[1]
-        self.register_buffer(
-            "weight",
-            torch.empty(0)
-            if same
-            else _fitted(l2_normalize(student), l2_normalize(teacher), ridge),
-        )
+        weight = torch.empty(0)
+        if student.shape[1] != teacher.shape[1]:
+            weight = _fitted(l2_normalize(student), l2_normalize(teacher), ridge)
+        self.register_buffer("weight", weight)
 
     def forward(self, features: Tensor) -> Tensor:
         """[batch, teacher width] from a student's features [batch, student width]."""
-        return l2_normalize(features) @ self.weight if self.weight.numel() else features
+        if not self.weight.numel():
+            return features
+        return l2_normalize(features) @ self.weight
 
 
 def _fitted(student: Tensor, teacher: Tensor, ridge: float) -> Tensor:
-    x, y = student.double(), teacher.double()
-    gram = x.T @ x + ridge * len(x) / x.shape[1] * torch.eye(
-        x.shape[1], dtype=x.dtype, device=x.device
-    )
+    """The ridge solution [student width, teacher width], in double precision."""
+    x = student.double()
+    y = teacher.double()
+    width = x.shape[1]
+    identity = torch.eye(width, dtype=x.dtype, device=x.device)
+    # The mean of the diagonal of x.T @ x is len(x) / width: `ridge` is relative to it.
+    gram = x.T @ x + ridge * len(x) / width * identity
     weight: Tensor = torch.linalg.solve(gram, x.T @ y).to(student.dtype)
     return weight

@@ -28,10 +28,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         Damage: it cannot be read, or holds more than tensors.
     """
     try:
-        named = path.suffix == ".safetensors"
-        content = (
-            load_file(path) if named else torch.load(path, map_location="cpu", weights_only=True)
-        )
+        if path.suffix == ".safetensors":
+            content = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError:
         raise Damage(
             f"{path}: holds more than tensors; get the weights as safetensors, or as a plain state "
@@ -42,9 +42,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     for name in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(name), dict):
             content = content[name]
-    if not isinstance(content, dict) or not all(
-        isinstance(value, Tensor) for value in content.values()
-    ):
+    values = content.values() if isinstance(content, dict) else [content]
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in values):
         raise Damage(f"{path}: holds no state dict, the tensors of a model by their names")
     return {name.removeprefix("module."): tensor for name, tensor in content.items()}
 
@@ -62,11 +61,11 @@ def read_model(kind: Any, folder: Path, what: str, name: str, *, role: str = "ba
     model, info = read_part(
         kind, folder, what, name, role=role, dtype=torch.float32, output_loading_info=True
     )
-    absent = sorted({*info["missing_keys"], *(str(key) for key in info["mismatched_keys"])})
-    if absent:  # transformers fills these with random numbers and goes on
+    missing = sorted({*info["missing_keys"], *map(str, info["mismatched_keys"])})
+    if missing:  # transformers fills these with random numbers and goes on
         raise Damage(
-            f"{role} {name}: {folder} lacks {len(absent)} weights of a {what}, for example "
-            f"{absent[0]}"
+            f"{role} {name}: {folder} lacks {len(missing)} weights of a {what}, for example "
+            f"{missing[0]}"
         )
     return model
 
@@ -74,7 +73,7 @@ def read_model(kind: Any, folder: Path, what: str, name: str, *, role: str = "ba
 def read_part(
     kind: Any, folder: Path, what: str, name: str, *, role: str = "backbone", **settings: Any
 ) -> Any:
-    """A transformers model or tokeniser from a folder: no network, and no code from the folder.
+    """A transformers model or tokenizer from a folder: no network, and no code from the folder.
 
     Raises:
         Damage: the folder cannot be read as one.
@@ -93,5 +92,6 @@ def read_part(
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, cut to one line."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """The first line of an error's message, or its name where it has none."""
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

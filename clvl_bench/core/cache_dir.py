@@ -1,4 +1,4 @@
-"""Home: the folder for what can be made again (scans, painted pictures, features), whose loss costs
+"""Cache folder: for what can be made again (scans, painted pictures, features), whose loss costs
 time and never results; and the place of a repository in the hub's own cache.
 """
 
@@ -22,10 +22,6 @@ def hub_snapshot(repository: str, revision: str, kind: str) -> Path:
     from huggingface_hub.constants import HF_HUB_CACHE
     from huggingface_hub.file_download import repo_folder_name
 
-    folder: Path = (
-        Path(HF_HUB_CACHE)
-        / repo_folder_name(repo_id=repository, repo_type=kind)
-        / "snapshots"
-        / revision
-    )
+    name = repo_folder_name(repo_id=repository, repo_type=kind)
+    folder: Path = Path(HF_HUB_CACHE) / name / "snapshots" / revision
     return folder

@@ -4,8 +4,8 @@ torchvision.
 avalanche-lib and transformers import torchvision for its Python parts. When the compiled part was
 built for another torch it does not load, and the import itself then fails with `operator
 torchvision::nms does not exist`, because torchvision registers shape functions for two operators
-that nobody declared. Declaring them is enough. Nothing here calls them; whoever does gets
-torchvision's own error. On a matching pair this does nothing.
+that no library declared. Declaring them is enough. Nothing here calls them; code
+that does gets torchvision's own error. On a matching pair this does nothing.
 """
 
 import importlib.util
@@ -34,10 +34,8 @@ def compiled_part_loads() -> bool | None:
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
         return None
-    libraries = [
-        *Path(spec.origin).parent.glob("_C*.so"),
-        *Path(spec.origin).parent.glob("_C*.pyd"),
-    ]
+    package = Path(spec.origin).parent
+    libraries = [*package.glob("_C*.so"), *package.glob("_C*.pyd")]
     try:
         for library in libraries:
             torch.ops.load_library(library)
@@ -47,8 +45,8 @@ def compiled_part_loads() -> bool | None:
 
 
 class _BeforeTorchvision(MetaPathFinder):
-    """Runs once, when torchvision is first looked for, whoever imports it; then leaves the import
-    to Python.
+    """Runs once, when torchvision is first looked for by any import; then leaves the import to
+    Python.
     """
 
     def find_spec(
@@ -68,7 +66,6 @@ class _BeforeTorchvision(MetaPathFinder):
 
 def prepare() -> None:
     """Make a later `import torchvision` safe; imports nothing itself."""
-    if "torchvision" not in sys.modules and not any(
-        isinstance(f, _BeforeTorchvision) for f in sys.meta_path
-    ):
+    prepared = any(isinstance(finder, _BeforeTorchvision) for finder in sys.meta_path)
+    if "torchvision" not in sys.modules and not prepared:
         sys.meta_path.insert(0, _BeforeTorchvision())

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-GLANCE, NEAREST = 30, 6
-"""How many names an error shows whole; and of more, how many of the nearest."""
+GLANCE = 30
+"""Up to so many names an error lists all of them."""
+NEAREST = 6
+"""Of more names it lists so many, the nearest ones."""
 
 
 class ClvlError(Exception):
@@ -56,14 +58,12 @@ def near_match(got: object, allowed: Iterable[str]) -> str:
 
 
 def unknown(what: str, got: object, allowed: Iterable[str], *, listed: str = "") -> str:
-    """One clause for a name that nobody has: what was got, a near match, and what is allowed
-    (`listed` by which command).
+    """One clause for an unknown name: what was got, a near match, and what is allowed (`listed` by
+    which command).
     """
     names = list(allowed)
-    return (
-        f"unknown {what} '{got}': {near_match(got, names)}allowed: "
-        f"{some(got, names, listed=listed) or 'none'}"
-    )
+    choices = some(got, names, listed=listed) or "none"
+    return f"unknown {what} '{got}': {near_match(got, names)}allowed: {choices}"
 
 
 def some(got: object, names: Sequence[str], *, listed: str = "") -> str:
@@ -73,16 +73,15 @@ def some(got: object, names: Sequence[str], *, listed: str = "") -> str:
     if len(names) <= GLANCE:
         return ", ".join(names)
     nearest = get_close_matches(str(got), names, n=NEAREST, cutoff=0.0)
-    return f"{', '.join(nearest)} and {len(names) - len(nearest)} more" + (
-        f": {listed}" if listed else ""
-    )
+    where = f": {listed}" if listed else ""
+    return f"{', '.join(nearest)} and {len(names) - len(nearest)} more{where}"
 
 
 def announce(path: Path, mended: str) -> None:
-    """Say that a byte of a file changed, where the file can be made again and the run goes on."""
+    """Warn that a file is damaged, where it can be made again and the run goes on."""
     warn(f"{path}: is not what was written; {mended}")
 
 
 def warn(line: str) -> None:
-    """Say a line on the error stream that stops nothing."""
+    """Write a line to the error stream, and go on."""
     logging.getLogger("clvl_bench").warning("clvl-bench: %s", line)

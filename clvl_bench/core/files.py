@@ -22,14 +22,13 @@ def file_sha256(path: Path) -> str:
 
 def to_json(value: Any) -> bytes:
     """Canonical JSON: sorted keys, no NaN, one trailing newline."""
-    return (
-        json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    ).encode()
+    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode()
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write a file so that a reader, or whoever comes after a crash, finds the old bytes or the new
-    ones, never a mixture.
+    """Write a file so that any reader, also after a crash, finds the old bytes or the new ones,
+    never a mixture.
 
     What is not `durable` may be lost or damaged when the machine loses power: for what is hashed
     and can be made again.
@@ -60,9 +59,8 @@ def write_folder_atomically(path: Path, files: dict[str, bytes]) -> None:
     try:
         for name, data in files.items():
             write_atomically(temporary / name, data)
-        write_atomically(
-            temporary / MANIFEST, to_json({name: sha256(data) for name, data in files.items()})
-        )
+        manifest = {name: sha256(data) for name, data in files.items()}
+        write_atomically(temporary / MANIFEST, to_json(manifest))
         if not path.exists():
             os.replace(temporary, path)
             _sync_folder(path.parent)
@@ -90,10 +88,12 @@ def read_folder(path: Path) -> dict[str, bytes] | None:
         files = {name: (path / name).read_bytes() for name in manifest}
     except (OSError, ValueError, TypeError):
         return None
-    return files if all(sha256(data) == manifest[name] for name, data in files.items()) else None
+    whole = all(sha256(data) == manifest[name] for name, data in files.items())
+    return files if whole else None
 
 
 def _sync_folder(folder: Path) -> None:
+    """Make a rename durable: the name of a file lies in its folder, not in the file."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

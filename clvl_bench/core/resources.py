@@ -1,4 +1,4 @@
-"""Costs: seconds by what they were spent on, and the peak of memory. They never enter what is
+"""Resources: seconds by what they were spent on, and the peak of memory. They never enter what is
 hashed or compared.
 """
 
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
 
 
 class Stopwatch:
@@ -29,13 +30,12 @@ class Stopwatch:
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether an error means that memory ran out: torch says so in the words of a plain
-    RuntimeError.
-    """
-    said = str(error).lower()
-    return (
-        isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
-    )
+    """Whether an error means that memory ran out."""
+    if isinstance(error, MemoryError):
+        return True
+    # Torch raises a plain RuntimeError, which only its message tells from others.
+    message = str(error).lower()
+    return "out of memory" in message or "can't allocate memory" in message
 
 
 def free_memory(device: str) -> tuple[int, int]:
@@ -47,10 +47,10 @@ def free_memory(device: str) -> tuple[int, int]:
 
         return torch.cuda.mem_get_info()
     page = os.sysconf("SC_PAGE_SIZE")
-    free = (
-        "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
-    )  # macOS does not say
-    return os.sysconf(free) * page, os.sysconf("SC_PHYS_PAGES") * page
+    total = os.sysconf("SC_PHYS_PAGES") * page
+    if "SC_AVPHYS_PAGES" not in os.sysconf_names:  # macOS does not say what is free
+        return total, total
+    return os.sysconf("SC_AVPHYS_PAGES") * page, total
 
 
 def reset_peak() -> None:
@@ -68,8 +68,9 @@ def peak_mib() -> float:
     not in it.
     """
     try:
-        line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
-        return float(line.split()[1]) / 1024
+        lines = _STATUS.read_text().splitlines()
+        peak = next(line for line in lines if line.startswith("VmHWM"))
+        return float(peak.split()[1]) / 1024
     except (OSError, StopIteration):
         unit = 1024**2 if sys.platform == "darwin" else 1024  # macOS counts bytes, others KiB
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -15,7 +15,9 @@ import numpy as np
 
 def seed_of(*key: Any) -> int:
     """A 63-bit seed that depends on the key alone."""
-    return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8], "big") >> 1
+    digest = hashlib.sha256(repr(key).encode()).digest()
+    # Torch takes signed seeds: the highest of the 64 bits is left out.
+    return int.from_bytes(digest[:8], "big") >> 1
 
 
 def rng(*key: Any) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""Installed: the versions of packages, from their metadata. Nothing is imported."""
+"""Versions of installed packages, from their metadata. Nothing is imported."""
 
 import platform
 from collections.abc import Iterable

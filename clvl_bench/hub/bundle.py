@@ -1,7 +1,7 @@
-"""Stock: the data and weights of the hub that are on this machine, at their pinned commits, with a
-manifest of their hashes; and how they travel to a machine without network, as one archive.
+"""Hub bundle: the data and weights of the hub that are on this machine, at their pinned commits,
+with a manifest of their hashes; and how they travel to a machine without network, as one archive.
 
-An archive is an uncompressed tar whose first member is its manifest. Nothing is believed of it but
+An archive is an uncompressed tar whose first member is its manifest. Nothing in it is trusted but
 what the manifest's hashes confirm: names that leave the cache, links, devices and files that the
 manifest does not list are refused.
 """
@@ -12,7 +12,7 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -50,13 +50,10 @@ class Holding:
     @property
     def files(self) -> list[Path]:
         """Its files on this machine, by their path below `folder`, sorted."""
-        found = {
-            path
-            for pattern in self.patterns
-            for path in self.folder.glob(pattern)
-            if path.is_file()
-        }
-        return sorted(path.relative_to(self.folder) for path in found)
+        found: set[Path] = set()  # patterns may overlap
+        for pattern in self.patterns:
+            found |= set(self.folder.glob(pattern))
+        return sorted(path.relative_to(self.folder) for path in found if path.is_file())
 
     @property
     def manifest(self) -> Path:
@@ -68,61 +65,71 @@ class Holding:
 
 def holdings() -> list[Holding]:
     """Everything declared that comes from the hub."""
-    data = [
-        Holding(
-            each.name,
-            "dataset",
-            each.source.repository,
-            each.source.revision,
-            each.licence,
-            snapshot(each.source),
-            tuple(each.source.files.values()),
+    return [*_datasets(), *_models()]
+
+
+def _datasets() -> list[Holding]:
+    found = []
+    for dataset in DATASETS:
+        if not isinstance(dataset.source, HubSource):
+            continue
+        found.append(
+            Holding(
+                name=dataset.name,
+                kind="dataset",
+                repository=dataset.source.repository,
+                revision=dataset.source.revision,
+                licence=dataset.licence,
+                folder=snapshot(dataset.source),
+                patterns=tuple(dataset.source.files.values()),
+            )
         )
-        for each in DATASETS
-        if isinstance(each.source, HubSource)
-    ]
-    weights = [
-        Holding(
-            each.name,
-            "model",
-            each.repository,
-            each.revision,
-            each.licence,
-            folder_of(each),
-            each.files,
-            () if each.sha256 is None else ((each.weights, each.sha256),),
+    return found
+
+
+def _models() -> list[Holding]:
+    found = []
+    for model in (*BACKBONES, *ANSWERERS):
+        if model.repository is None or model.revision is None:
+            continue
+        found.append(
+            Holding(
+                name=model.name,
+                kind="model",
+                repository=model.repository,
+                revision=model.revision,
+                licence=model.licence,
+                folder=folder_of(model),
+                patterns=model.files,
+                pinned=() if model.sha256 is None else ((model.weights, model.sha256),),
+            )
         )
-        for each in (*BACKBONES, *ANSWERERS)
-        if each.repository is not None and each.revision is not None
-    ]
-    return [*data, *weights]
+    return found
 
 
 def find(name: str, *, verb: str) -> Holding:
     """The holding of that name.
 
     Raises:
-        Mistake: nobody has declared it, or it needs no download.
+        Mistake: it is not declared, or it needs no download.
     """
-    known = holdings()
-    for each in known:
-        if each.name == name:
-            return each
-    own = next((each.source for each in DATASETS if each.name == name), None)
-    if isinstance(own, OwnCopySource):
-        where = f"[dataset.{name}] source = {as_written(own)}"
+    known = {each.name: each for each in holdings()}
+    if name in known:
+        return known[name]
+    datasets = {each.name: each for each in DATASETS}
+    backbones = {each.name: each for each in BACKBONES}
+    source = datasets[name].source if name in datasets else None
+    if isinstance(source, OwnCopySource):
+        where = f"[dataset.{name}] source = {as_written(source)}"
         raise Mistake(
             f"{verb}: {name} has no pinned download; get a copy and name it in a benchmark file: "
             f"{where}"
         )
-    bring = next((each for each in BACKBONES if each.name == name and not each.embedded), None)
-    if bring is not None:
-        raise Mistake(f"{verb}: {name} has no pinned download: {bring.how_to_get}")
-    if name in (*(each.name for each in DATASETS), *(each.name for each in BACKBONES)):
+    if name in backbones and not backbones[name].embedded:
+        raise Mistake(f"{verb}: {name} has no pinned download: {backbones[name].how_to_get}")
+    if name in datasets or name in backbones:
         raise Mistake(f"{verb}: {name} comes with the package; there is nothing to fetch")
-    raise Mistake(
-        f"{verb}: {unknown('dataset, backbone or answerer', name, [each.name for each in known])}"
-    )
+    raise Mistake(f"{verb}: {unknown('dataset, backbone or answerer', name, known)}")
 
 
 def record(holding: Holding) -> None:
@@ -139,10 +146,13 @@ def damaged(holding: Holding) -> list[str]:
             recorded = json.loads(holding.manifest.read_bytes())
         except ValueError:
             return [holding.manifest.name]
+    # What was declared beforehand overrules what was written down after the download.
     recorded |= holding.pinned
-    return [
-        name for name, expected in recorded.items() if _sha256(holding.folder / name) != expected
-    ]
+    wrong = []
+    for name, expected in recorded.items():
+        if _sha256(holding.folder / name) != expected:
+            wrong.append(name)
+    return wrong
 
 
 def pack(names: Sequence[str], archive: Path) -> int:
@@ -154,23 +164,27 @@ def pack(names: Sequence[str], archive: Path) -> int:
     """
     wanted = [find(name, verb="pack") for name in names]
     inside: dict[str, Path] = {}
-    for each in wanted:
-        if not each.files:
-            raise Missing(
-                f"pack: {each.name} is not on this machine; with network, run: clvl-bench fetch "
-                f"{each.name}"
-            )
-        top = each.folder.parent.parent.name
-        inside |= {
-            f"{top}/snapshots/{each.revision}/{path.as_posix()}": each.folder / path
-            for path in each.files
-        }
-    manifest = {
-        "files": {name: _sha256(path) for name, path in inside.items()},
-        "holdings": {
-            each.name: {"repository": each.repository, "licence": each.licence} for each in wanted
-        },
-    }
+    about: dict[str, dict[str, str]] = {}
+    for holding in wanted:
+        inside |= _members(holding)
+        about[holding.name] = {"repository": holding.repository, "licence": holding.licence}
+    hashes = {name: _sha256(path) for name, path in inside.items()}
+    _write_archive(archive, {"files": hashes, "holdings": about}, inside)
+    return len(inside)
+
+
+def _members(holding: Holding) -> dict[str, Path]:
+    """The files of a holding by their names in an archive, which are those of the hub cache."""
+    if not holding.files:
+        raise Missing(
+            f"pack: {holding.name} is not on this machine; with network, run: clvl-bench fetch "
+            f"{holding.name}"
+        )
+    top = f"{holding.folder.parent.parent.name}/snapshots/{holding.revision}"
+    return {f"{top}/{path.as_posix()}": holding.folder / path for path in holding.files}
+
+
+def _write_archive(archive: Path, manifest: dict[str, Any], inside: dict[str, Path]) -> None:
     temporary = archive.with_name(f".{archive.name}.{os.getpid()}.tmp")
     try:
         with tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar:
@@ -186,7 +200,6 @@ def pack(names: Sequence[str], archive: Path) -> int:
         ) from None
     finally:
         temporary.unlink(missing_ok=True)
-    return len(inside)
 
 
 def unpack(archive: Path, cache: Path) -> list[str]:
@@ -213,8 +226,9 @@ def unpack(archive: Path, cache: Path) -> list[str]:
         raise Damage(
             f"{archive}: cannot be read as an archive ({str(error).splitlines()[0]}); pack it again"
         ) from None
-    for holding in _held(manifest["holdings"]):
-        record(holding)
+    for holding in holdings():
+        if holding.name in manifest["holdings"]:
+            record(holding)
     return list(manifest["holdings"])
 
 
@@ -247,13 +261,13 @@ def _put(
             f"{archive}: '{member.name}' is not in its manifest, or is no plain file; it was not "
             f"written"
         )
-    place = cache / member.name
-    if place.is_file() and _sha256(place) == expected:
+    path = cache / member.name
+    if path.is_file() and _sha256(path) == expected:
         return
     source = tar.extractfile(member)
     assert source is not None
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         digest = hashlib.sha256()
         with open(temporary, "wb") as file:
@@ -267,19 +281,17 @@ def _put(
             raise Damage(
                 f"{archive}: {member.name}: sha256 is {got}, recorded {expected[:8]}; pack it again"
             )
-        os.replace(temporary, place)
+        # Only now does the file get its name: what is read under it has the recorded hash.
+        os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _held(names: Iterable[str]) -> list[Holding]:
-    return [each for each in holdings() if each.name in set(names)]
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
     """A member without owner or date: the same files make the same archive."""
     member = tarfile.TarInfo(name)
-    member.size, member.mode = size, 0o644
+    member.size = size
+    member.mode = 0o644
     return member
 
 

@@ -16,7 +16,7 @@ def fetch(name: str) -> Path:
     """Download what is not here yet, write down its hashes; returns the folder.
 
     Raises:
-        Mistake: nobody has declared it, or it needs no download.
+        Mistake: it is not declared, or it needs no download.
         Missing: the hub cannot be reached or does not have it.
         Damage: what came is not what was declared.
     """
@@ -24,23 +24,23 @@ def fetch(name: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError
 
     wanted = bundle.find(name, verb="fetch")
-    where, patterns = f"{wanted.repository} at {wanted.revision[:8]}", list(wanted.patterns)
+    where = f"{wanted.repository} at {wanted.revision[:8]}"
     try:
         folder = snapshot_download(
             wanted.repository,
             revision=wanted.revision,
             repo_type=wanted.kind,
-            allow_patterns=patterns,
+            allow_patterns=list(wanted.patterns),
         )
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise Missing(
             f"fetch: {where} could not be downloaded ({str(error).splitlines()[0]})"
         ) from None
-    for name, expected in wanted.pinned:
-        got = file_sha256(wanted.folder / name)
+    for file, expected in wanted.pinned:
+        got = file_sha256(wanted.folder / file)
         if got != expected:
             raise Damage(
-                f"fetch: {where}: {name}: sha256 is {got[:8]}, declared {expected[:8]}; it was not "
+                f"fetch: {where}: {file}: sha256 is {got[:8]}, declared {expected[:8]}; it was not "
                 f"what is published"
             )
     bundle.record(wanted)

@@ -1,7 +1,8 @@
-"""Given: what a frozen answerer said of questions about images, asked once, ever; and how that is
-told to a strategy.
+"""Answerer scores: the answers of a frozen answerer to questions about images, computed once and
+kept; and the scores of candidates that a strategy reads.
 
-Kept as features are: in chunks of one fixed size, under a key of everything that decides an answer.
+Answers are kept as features are: in chunks of one fixed size, under a key of everything that
+decides an answer.
 """
 
 from collections.abc import Sequence
@@ -27,81 +28,82 @@ CHUNK = 256
 
 
 class AnswererScores:
-    """Scores of candidates by sample id, which number the samples of all splits in turn: 0 (a
-    probability of 1) for the candidate that was said, minus infinity for all others. What was said
-    and is no candidate scores none.
+    """Scores of candidates by sample id, which counts through the samples of all splits: 0 (a
+    probability of 1) for the candidate that the answerer chose, minus infinity for all others. An
+    answer that is no candidate scores none of them.
 
     Args:
-        places: which candidate was said of each sample [samples], negative where none was.
+        class_ids: the candidate that was chosen for each sample [samples], negative where the
+            answer is none.
         candidates: how many there are.
     """
 
     input_kind: InputKind = "answerer_scores"
 
-    def __init__(self, places: NDArray[np.int64], candidates: int, *, device: str = "cpu") -> None:
-        self._places, self._candidates, self.device = (
-            torch.from_numpy(places).to(device),
-            candidates,
-            device,
-        )
+    def __init__(
+        self, class_ids: NDArray[np.int64], candidates: int, *, device: str = "cpu"
+    ) -> None:
+        self.device = device
+        self._class_ids = torch.from_numpy(class_ids).to(device)
+        self._candidates = torch.arange(candidates, device=device)
 
     def __call__(self, ids: Tensor) -> Tensor:
         """Scores [batch, candidates] for sample ids [batch], on the strategy's device."""
-        places = self._places[ids.to(self.device)]
-        said = torch.arange(self._candidates, device=self.device) == places[:, None]
-        return torch.where(said, 0.0, -torch.inf)
+        chosen = self._class_ids[ids.to(self.device)]
+        return torch.where(self._candidates == chosen[:, None], 0.0, -torch.inf)
 
 
 def answers_of(split: Split | QuestionSplit, answerer: Answerer) -> list[str]:
-    """What an answerer says to each question of a split; of a picture that comes without one, what
-    is shown.
-    """
-    images: Split = split.images if isinstance(split, QuestionSplit) else split
-    rows: list[int] = (
-        split.image_rows.tolist() if isinstance(split, QuestionSplit) else list(range(len(split)))
-    )
+    """The answer to each question of a split; for images without questions, to `WHAT`."""
+    images, rows = _images_of(split)
     questions = texts_of(split)
-    folder = (
-        cache_dir()
-        / "given"
-        / sha256(repr((answerer.key, images.content, rows, questions, CHUNK)).encode())[:32]
-    )
-    tick, said = Ticker(f"asking {answerer.name}", len(questions)), []
+    # Bits of kept answers hang on this tuple and on the name of the folder: both stay as they are.
+    key = repr((answerer.key, images.content, rows, questions, CHUNK))
+    folder = cache_dir() / "given" / sha256(key.encode())[:32]
+    tick = Ticker(f"asking {answerer.name}", len(questions))
+    answers: list[str] = []
     for number, start in enumerate(range(0, len(questions), CHUNK)):
-        part = slice(start, start + CHUNK)
-        make = partial(_asked, answerer, images, rows[part], questions[part])
+        of_chunk = slice(start, start + CHUNK)
+        compute = partial(_ask, answerer, images, rows[of_chunk], questions[of_chunk])
         chunk = load_or_compute(
-            folder, f"{number:05d}", len(rows[part]), make, what="its questions are"
+            folder, f"{number:05d}", len(rows[of_chunk]), compute, what="its questions are"
         )
-        said += _from_bytes(chunk)
-        tick(len(said))
-    return said
+        answers += _from_bytes(chunk)
+        tick(len(answers))
+    return answers
 
 
-def _asked(
+def _images_of(split: Split | QuestionSplit) -> tuple[Split, list[int]]:
+    """The images of a split, and for each sample the row of its image."""
+    if isinstance(split, QuestionSplit):
+        return split.images, split.image_rows.tolist()
+    return split, list(range(len(split)))
+
+
+def _ask(
     answerer: Answerer, images: Split, rows: Sequence[int], questions: Sequence[str]
 ) -> Tensor:
-    """Answers as text in bytes; all questions about an image go together."""
+    """Answers as text in bytes. All questions about an image go together, so that the answerer
+    encodes each image once.
+    """
     assert images.image is not None
-    said = [""] * len(rows)
-    for image in dict.fromkeys(rows):
-        places = [place for place, row in enumerate(rows) if row == image]
-        for place, answer in zip(
-            places,
-            answerer.answers(images.image(image), [questions[p] for p in places]),
-            strict=True,
-        ):
-            said[place] = answer
-    return _as_bytes(said)
+    samples_of: dict[int, list[int]] = {}
+    for sample, row in enumerate(rows):
+        samples_of.setdefault(row, []).append(sample)
+    answers = [""] * len(rows)
+    for row, samples in samples_of.items():
+        of_image = answerer.answers(images.image(row), [questions[sample] for sample in samples])
+        for sample, answer in zip(samples, of_image, strict=True):
+            answers[sample] = answer
+    return _as_bytes(answers)
 
 
 def _as_bytes(texts: Sequence[str]) -> Tensor:
-    """[texts, longest] uint8: UTF-8, filled with zeros."""
+    """[texts, longest] uint8: UTF-8, filled with zeros. The cache keeps tensors, and no pickle."""
     encoded = [text.encode() for text in texts]
     longest = max(map(len, encoded), default=0)
-    return torch.tensor(
-        [[*each, *bytes(longest - len(each))] for each in encoded], dtype=torch.uint8
-    ).view(len(texts), longest)
+    rows = [list(each.ljust(longest, b"\0")) for each in encoded]
+    return torch.tensor(rows, dtype=torch.uint8).view(len(texts), longest)
 
 
 def _from_bytes(texts: Tensor) -> list[str]:

@@ -1,11 +1,11 @@
-"""Features: what frozen towers say about images, encoded once and kept; and inputs by sample id for
-everything above.
+"""Features: what frozen towers compute of images, encoded once and kept; and inputs by sample id
+for everything above.
 
-The image tower is by far the most expensive part of a frozen model, and it says the same about an
-image in every epoch, evaluation, strategy and seed. Features are kept in chunks of one fixed size
-under a key of everything that decides them; the name of a chunk holds its own hash, so a damaged
-one is noticed, named and made again. Two processes that build the same chunk write the same bytes
-to the same name.
+The image tower is by far the most expensive part of a frozen model, and its features of an image
+are the same in every epoch, evaluation, strategy and seed. Features are kept in chunks of one fixed
+size under a key of everything that decides them. The name of a chunk holds its own hash, so a
+damaged one is noticed, named and made again. Two processes that build the same chunk write the same
+bytes to the same name.
 """
 
 import hashlib
@@ -40,6 +40,10 @@ CHUNK = 256
 """Images encoded together. Fixed, because the size of a batch changes the last bits of its
 features."""
 
+SMALL = 64
+"""Pixels of at most this side are held in memory, 12 KiB an image at most; larger ones are decoded
+when a batch needs them."""
+
 
 def pixels_of(
     image: Callable[[int], Image], preprocessing: Preprocessing, rows: Sequence[int]
@@ -58,9 +62,7 @@ def encode(split: Split, backbone: Backbone) -> Tensor:
     if split.features is not None:
         return torch.from_numpy(split.features)
     towers = with_towers(backbone, wanted_by="encoding images")
-    return _encoded(
-        split, towers, towers.image_features, cache_dir() / "features" / cache_key(split, towers)
-    )
+    return _encoded(split, towers, towers.image_features, cache_key(split, towers))
 
 
 def encode_patches(split: Split, backbone: TowerBackbone) -> Tensor:
@@ -68,24 +70,28 @@ def encode_patches(split: Split, backbone: TowerBackbone) -> Tensor:
     and then kept.
     """
     key = hashlib.sha256(f"{cache_key(split, backbone)} patches fp16".encode()).hexdigest()[:32]
-    return _encoded(split, backbone, backbone.patch_features, cache_dir() / "features" / key)
+    return _encoded(split, backbone, backbone.patch_features, key)
 
 
 def _encoded(
-    split: Split, towers: TowerBackbone, tower: Callable[[Tensor], Tensor], folder: Path
+    split: Split, towers: TowerBackbone, tower: Callable[[Tensor], Tensor], key: str
 ) -> Tensor:
+    """All chunks of a split, each from the cache or encoded by the tower."""
     assert split.image is not None
+    folder = cache_dir() / "features" / key
     tick = Ticker(f"encoding images with {towers.name}", len(split))
     chunks = []
+    # Chunks begin at multiples of CHUNK, whatever is asked for: an image is always encoded beside
+    # the same neighbours, so its features have the same bits in every run.
     for number, start in enumerate(range(0, len(split), CHUNK)):
         rows = range(start, min(start + CHUNK, len(split)))
-        make = partial(_through, tower, split.image, towers, rows)
-        chunks.append(load_or_compute(folder, f"{number:05d}", len(rows), make))
+        compute = partial(_encode_rows, tower, split.image, towers, rows)
+        chunks.append(load_or_compute(folder, f"{number:05d}", len(rows), compute))
         tick(rows.stop)
     return torch.cat(chunks)
 
 
-def _through(
+def _encode_rows(
     tower: Callable[[Tensor], Tensor],
     image: Callable[[int], Image],
     towers: TowerBackbone,
@@ -95,7 +101,9 @@ def _through(
 
 
 def cache_key(split: Split, backbone: TowerBackbone) -> str:
-    """Weights, preprocessing, data and chunk size: everything that decides the features."""
+    """Weights, preprocessing, data, chunk size and precision: everything that decides the
+    features.
+    """
     parts = (
         backbone.weights_sha256,
         backbone.preprocessing.key,
@@ -107,38 +115,43 @@ def cache_key(split: Split, backbone: TowerBackbone) -> str:
 
 
 def load_or_compute(
-    folder: Path, name: str, rows: int, make: Callable[[], Tensor], *, what: str = "its images are"
+    folder: Path,
+    name: str,
+    rows: int,
+    compute: Callable[[], Tensor],
+    *,
+    what: str = "its images are",
 ) -> Tensor:
-    """A tensor of so many rows that lies on disk; made and kept where there is none. One that does
-    not fit the hash in its name is removed and made again.
+    """A tensor of so many rows that lies on disk; computed and kept where there is none. One that
+    does not fit the hash in its name is removed and computed again.
     """
     for path in sorted(folder.glob(f"{name}-*.safetensors")):
-        data = path.read_bytes()
-        try:
-            if (
-                path.stem.partition("-")[2] == sha256(data)
-                and len(found := load(data)["features"]) == rows
-            ):
-                there: Tensor = found
-                return there
-        except (SafetensorError, KeyError):
-            pass
+        kept = _load_whole(path, rows)
+        if kept is not None:
+            return kept
         announce(path, f"{what} encoded again")
+        # Another process may have removed it already.
         path.unlink(missing_ok=True)
-    features = make().cpu()
+    features = compute().cpu()
     data = save({"features": features.contiguous()})
     write_atomically(folder / f"{name}-{sha256(data)}.safetensors", data, durable=False)
     return features
 
 
-SMALL = 64
-"""Pixels of at most this side are held in memory, 12 KiB an image at most; larger ones are decoded
-as they are asked for."""
+def _load_whole(path: Path, rows: int) -> Tensor | None:
+    """The tensor of a kept file; None where the file is damaged or has another number of rows."""
+    data = path.read_bytes()
+    if path.stem.partition("-")[2] != sha256(data):
+        return None
+    try:
+        features: Tensor = load(data)["features"]
+    except (SafetensorError, KeyError):
+        return None
+    return features if len(features) == rows else None
 
 
 class Inputs:
-    """What a strategy sees of samples, by their ids, which number the samples of all splits in
-    turn.
+    """What a strategy sees of samples, by their ids, which count through the samples of all splits.
 
     Features and small pixels are one tensor in memory: a minibatch is an index, never a loop over
     samples.
@@ -152,32 +165,31 @@ class Inputs:
         *,
         device: str = "cpu",
     ) -> None:
-        self.input_kind, self.device = input_kind, device
+        self.input_kind = input_kind
+        self.device = device
         self._starts = np.cumsum([0, *(len(split) for split in splits)])
-        self._table: Tensor | None = None
+        self._in_memory: Tensor | None = None
         if input_kind == "image_features":
-            self._table = torch.cat([encode(split, backbone) for split in splits]).to(device)
+            features = [encode(split, backbone) for split in splits]
+            self._in_memory = torch.cat(features).to(device)
             return
-        self._preprocessing = with_towers(
-            backbone, wanted_by="a strategy that reads pixels"
-        ).preprocessing
-        # Only the images are taken from a split: whoever holds these inputs must not reach its
-        # labels.
+        towers = with_towers(backbone, wanted_by="a strategy that reads pixels")
+        self._preprocessing = towers.preprocessing
+        # Only the images are taken from a split: code that reaches these inputs must not reach the
+        # labels through them.
         self._images = [split.image for split in splits if split.image is not None]
         if self._preprocessing.crop <= SMALL:
-            everything = zip(self._images, splits, strict=True)
-            parts = [
-                pixels_of(image, self._preprocessing, range(len(split)))
-                for image, split in everything
-            ]
-            self._table = torch.cat(parts).to(device)
+            pixels = []
+            for image, split in zip(self._images, splits, strict=True):
+                pixels.append(pixels_of(image, self._preprocessing, range(len(split))))
+            self._in_memory = torch.cat(pixels).to(device)
 
     def __call__(self, ids: Tensor) -> Tensor:
         """Rows [batch, ...] for sample ids [batch]: float features or uint8 pixels, on the
         strategy's device.
         """
-        if self._table is not None:
-            return self._table[ids.to(self.device)]
+        if self._in_memory is not None:
+            return self._in_memory[ids.to(self.device)]
         return torch.cat([self._decoded(int(sample)) for sample in ids]).to(self.device)
 
     def image_features(self, ids: Tensor) -> Tensor:
@@ -187,10 +199,11 @@ class Inputs:
         return self(ids)
 
     def _decoded(self, sample: int) -> Tensor:
-        part = int(np.searchsorted(self._starts, sample, side="right")) - 1
-        return pixels_of(
-            self._images[part], self._preprocessing, [sample - int(self._starts[part])]
-        )
+        """The pixels [1, 3, size, size] of one sample."""
+        # The split whose first id is the last one not behind the sample.
+        split = int(np.searchsorted(self._starts, sample, side="right")) - 1
+        row = sample - int(self._starts[split])
+        return pixels_of(self._images[split], self._preprocessing, [row])
 
 
 def backbone_for(
@@ -207,27 +220,41 @@ def backbone_for(
         Missing, Damage: as `load_backbone`.
     """
     sources = [dataset.source for dataset, _ in data]
-    declared = {
-        (source.backbone, source.logit_scale)
-        for source in sources
-        if isinstance(source, FeaturesSource)
-    }
-    if not declared:
+    of_features = [source for source in sources if isinstance(source, FeaturesSource)]
+    if not of_features:
         return load_backbone(name, device=device, precision=precision)
-    if len(declared) > 1 or not all(isinstance(source, FeaturesSource) for source in sources):
+    declared = {(source.backbone, source.logit_scale) for source in of_features}
+    if len(declared) > 1 or len(of_features) < len(sources):
         names = ", ".join(sorted(known for known, _ in declared))
         raise Mistake(
             f"datasets: precomputed features of {names} cannot be mixed with others or with images"
         )
-    ((origin, logit_scale),) = declared
-    text: dict[str, tuple[Sequence[str], Tensor] | None] = {}
-    for dataset, _ in data:
-        assert isinstance(dataset, ImageDataset)  # of precomputed features
-        rows = read_text(dataset)
-        text[dataset.name] = None if rows is None else (dataset.classes, torch.from_numpy(rows))
-    width = next(
-        split.features.shape[1]
-        for _, split in data
-        if isinstance(split, Split) and split.features is not None
+    return PrecomputedBackbone(
+        name=of_features[0].backbone,
+        logit_scale=of_features[0].logit_scale,
+        width=_width([split for _, split in data]),
+        text=_precomputed_text([dataset for dataset, _ in data]),
     )
-    return PrecomputedBackbone(name=origin, logit_scale=logit_scale, width=width, text=text)
+
+
+def _width(splits: Sequence[Split | QuestionSplit]) -> int:
+    """The width of precomputed features, which all splits share."""
+    for split in splits:
+        if isinstance(split, Split) and split.features is not None:
+            return int(split.features.shape[1])
+    raise AssertionError("a split of precomputed features holds features")
+
+
+def _precomputed_text(
+    datasets: Sequence[ImageDataset | VqaDataset],
+) -> dict[str, tuple[Sequence[str], Tensor] | None]:
+    """The classes of each dataset and their text features; None where there are none."""
+    text: dict[str, tuple[Sequence[str], Tensor] | None] = {}
+    for dataset in datasets:
+        assert isinstance(dataset, ImageDataset)  # questions have no precomputed features
+        rows = read_text(dataset)
+        if rows is None:
+            text[dataset.name] = None
+        else:
+            text[dataset.name] = (dataset.classes, torch.from_numpy(rows))
+    return text

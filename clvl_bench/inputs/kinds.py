@@ -1,5 +1,5 @@
-"""Reads: what the parts of a strategy look at. Frozen features are encoded once, ever; pixels cost
-a tower pass each time.
+"""Kinds of inputs: what the parts of a strategy read. Frozen features are encoded once and kept;
+pixels cost a tower pass each time.
 """
 
 from collections.abc import Iterable
@@ -10,10 +10,10 @@ InputKind = Literal["image_features", "questions", "question_patches", "answerer
 it."""
 
 QUESTION_INPUTS: tuple[InputKind, ...] = ("questions", "question_patches", "answerer_scores")
-"""What is read by those who answer questions: features of the image (or of its patches), of the
+"""What strategies read that answer questions: features of the image (or of its patches) and of the
 question, and its tokens; or what another model answered."""
 
 
-def most_demanding(input_kind: Iterable[InputKind]) -> InputKind:
+def most_demanding(input_kinds: Iterable[InputKind]) -> InputKind:
     """The most demanding of what several parts read."""
-    return max(input_kind, key=get_args(InputKind).index)
+    return max(input_kinds, key=get_args(InputKind).index)

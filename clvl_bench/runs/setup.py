@@ -22,7 +22,7 @@ from clvl_bench.runs.provenance import provenance
 from clvl_bench.streams.benchmark import Benchmark, build_benchmark, inputs_of
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.learner_view import AnyInputs
-from clvl_bench.streams.reading import read_parts
+from clvl_bench.streams.reading import read_slices
 from clvl_bench.streams.split_slice import SplitSlice
 from clvl_bench.streams.vqa.answerer import answerer_scores
 
@@ -47,7 +47,7 @@ class Sources:
 
     def parts(self, config: BenchmarkConfig, *, limit: int | None) -> tuple[SplitSlice, ...]:
         """The samples that a benchmark needs."""
-        return read_parts(config, limit=limit)
+        return read_slices(config, limit=limit)
 
     def backbone(
         self, name: str, parts: Sequence[SplitSlice], *, device: str, precision: Precision

@@ -1,28 +1,30 @@
-"""Streams: turns datasets into Avalanche experiences. The only place that decides which class is
-learned when.
-"""
+"""Benchmark: the splits of a benchmark file as Avalanche streams, with every label hidden."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.readers.split import Split
 from clvl_bench.inputs.features import Inputs
 from clvl_bench.inputs.kinds import QUESTION_INPUTS, InputKind
 from clvl_bench.inputs.questions import QuestionInputs
+from clvl_bench.streams.class_plan import make_class_plan
 from clvl_bench.streams.config import BenchmarkConfig
+from clvl_bench.streams.label_delay import label_arrivals
 from clvl_bench.streams.label_store import LabelStore
 from clvl_bench.streams.learner_view import AnyInputs, LearnerView
-from clvl_bench.streams.plan import arrivals_of
-from clvl_bench.streams.reading import captions_of
-from clvl_bench.streams.split_slice import SplitSlice
-from clvl_bench.streams.vqa.plan import plan_of
+from clvl_bench.streams.plan import Plan
+from clvl_bench.streams.reading import captions_of, find_slice
+from clvl_bench.streams.split_slice import Labels, SplitSlice
+from clvl_bench.streams.vqa.plan import make_question_plan
+
+TrainData = Literal["experience", "cumulative", "joint"]
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """An Avalanche benchmark, what its strategies may see, and the truth, which they must not."""
+    """An Avalanche benchmark, what its strategies may see, and all labels, which they must not."""
 
     scenario: Any
     view: LearnerView
@@ -31,10 +33,10 @@ class Benchmark:
 
 def build_benchmark(
     config: BenchmarkConfig,
-    parts: tuple[SplitSlice, ...],
+    slices: tuple[SplitSlice, ...],
     inputs: AnyInputs,
     *,
-    train: str = "experience",
+    train: TrainData = "experience",
 ) -> Benchmark:
     """The benchmark of a file, with every label hidden.
 
@@ -42,34 +44,55 @@ def build_benchmark(
         train: what one training sees: an `experience`, all up to it (`cumulative`), or the whole
             train stream (`joint`).
     """
+    # Avalanche takes seconds to import, and only a run needs it.
     from clvl_bench.streams.scenario import make_scenario
 
-    plan, labels = plan_of(config, parts)
-    truth = LabelStore(
-        labels, arrivals_of(config, plan, labels), rewarding=config.supervision.kind == "reward"
-    )
-    plans = {"experience": lambda: plan, "cumulative": plan.cumulative, "joint": plan.joint}
-    reference = next(
-        (part.dataset for part in parts if part.dataset.name == config.reference), None
-    )
-    view = LearnerView(
-        plans[train](),
+    plan, labels = make_plan(config, slices)
+    # When labels arrive is drawn on the plan of the file: training on more experiences at once
+    # changes no label.
+    arrivals = label_arrivals(config, plan, labels)
+    label_store = LabelStore(labels, arrivals, rewarding=config.supervision.kind == "reward")
+    learner_view = LearnerView(
+        _plan_for_training(plan, train),
         inputs,
-        truth.visible_labels,
-        () if reference is None else captions_of(reference),
+        label_store.visible_labels,
+        _captions(config, slices),
     )
-    return Benchmark(make_scenario(view), view, truth)
+    return Benchmark(make_scenario(learner_view), learner_view, label_store)
+
+
+def make_plan(config: BenchmarkConfig, slices: Sequence[SplitSlice]) -> tuple[Plan, Labels]:
+    """The plan of a benchmark of either kind, and the label of every sample [samples].
+
+    Raises:
+        Mistake: an experience has no questions to learn from or to be tested on.
+    """
+    if config.questions is None:
+        return make_class_plan(config, slices)
+    return make_question_plan(config, config.questions, slices)
 
 
 def inputs_of(
-    input_kind: InputKind, parts: Sequence[SplitSlice], backbone: Backbone, *, device: str = "cpu"
+    input_kind: InputKind, slices: Sequence[SplitSlice], backbone: Backbone, *, device: str = "cpu"
 ) -> Inputs | QuestionInputs:
-    """What a strategy sees of the samples of some parts, by their ids."""
+    """What a strategy sees of the samples of some splits, by their ids."""
     if input_kind in QUESTION_INPUTS:
-        return QuestionInputs(input_kind, [part.data for part in parts], backbone, device=device)
-    return Inputs(
-        input_kind,
-        [part.data for part in parts if isinstance(part.data, Split)],
-        backbone,
-        device=device,
-    )
+        splits = [each.data for each in slices]
+        return QuestionInputs(input_kind, splits, backbone, device=device)
+    images = [each.data for each in slices if isinstance(each.data, Split)]
+    return Inputs(input_kind, images, backbone, device=device)
+
+
+def _plan_for_training(plan: Plan, train: TrainData) -> Plan:
+    if train == "cumulative":
+        return plan.cumulative()
+    if train == "joint":
+        return plan.joint()
+    return plan
+
+
+def _captions(config: BenchmarkConfig, slices: Sequence[SplitSlice]) -> tuple[str, ...]:
+    """The sentences that the reference declares, none without a reference."""
+    if config.reference is None:
+        return ()
+    return captions_of(find_slice(slices, config.reference, "train").dataset)

@@ -35,8 +35,7 @@ class BenchmarkConfig(Schema):
         "class_incremental", "domain_incremental", "joint", "question_incremental"
     ] = Field(
         description="classes arrive in groups; each dataset is one experience; everything is one "
-        "experience; questions "
-        "arrive in groups"
+        "experience; questions arrive in groups"
     )
     datasets: tuple[str, ...] = Field(min_length=1)
     classes_per_experience: tuple[int, ...] = Field(
@@ -98,25 +97,22 @@ class BenchmarkConfig(Schema):
     @model_validator(mode="before")
     @classmethod
     def _lay_tables_over_declarations(cls, content: Any) -> Any:
-        if isinstance(content, dict) and isinstance(content.get("dataset"), dict):
-            asked = {
-                name: table
-                for name, table in content["dataset"].items()
-                if _is_of_questions(name, table)
-            }
-            plain = {name: table for name, table in content["dataset"].items() if name not in asked}
-            tables = {
-                name: _whole(name, table, content.get("prompts")) for name, table in plain.items()
-            }
-            content = {**content, "dataset": tables}
-            if asked:
-                content["question_dataset"] = {
-                    name: _whole_questions(name, table) for name, table in asked.items()
-                }
+        if not isinstance(content, dict) or not isinstance(content.get("dataset"), dict):
+            return content
+        of_images = {}
+        of_questions = {}
+        for name, table in content["dataset"].items():
+            if _declares_questions(name, table):
+                of_questions[name] = _whole_question_table(name, table)
+            else:
+                of_images[name] = _whole_image_table(name, table, content.get("prompts"))
+        content = {**content, "dataset": of_images}
+        if of_questions:
+            content["question_dataset"] = of_questions
         return content
 
     @model_validator(mode="after")
-    def _datasets_fit(self) -> Self:
+    def _names_are_known(self) -> Self:
         for name in (*self.dataset, *self.question_dataset):
             if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
                 raise ValueError(
@@ -130,6 +126,10 @@ class BenchmarkConfig(Schema):
                     raise ValueError(f"{field}: {unknown('dataset', name, known)}")
         if self.reference is not None and self.reference not in known:
             raise ValueError(f"reference: {unknown('dataset', self.reference, known)}")
+        return self
+
+    @model_validator(mode="after")
+    def _datasets_fit(self) -> Self:
         if self.reference in (*self.datasets, *self.zeroshot):
             raise ValueError(
                 f"reference: '{self.reference}' is also in datasets or zeroshot; it would be "
@@ -160,30 +160,31 @@ class BenchmarkConfig(Schema):
             raise ValueError(
                 'questions: goes with scenario = "question_incremental", and only with it'
             )
-        asked = [name for name in self.named if isinstance(self.declared(name), VqaDataset)]
+        of_questions = [name for name in self.named if isinstance(self.declared(name), VqaDataset)]
         if self.questions is None:
-            if asked:
+            if of_questions:
                 raise ValueError(
-                    f"datasets: '{asked[0]}' is a dataset of questions; set scenario = "
+                    f"datasets: '{of_questions[0]}' is a dataset of questions; set scenario = "
                     f'"question_incremental"'
                 )
             return self
         for name in self.datasets:
-            if name not in asked:
+            if name not in of_questions:
                 raise ValueError(
                     f"datasets: '{name}' has images without questions; it may stand in zeroshot"
                 )
-        if self.reference in asked:
+        if self.reference in of_questions:
             raise ValueError(
                 f"reference: '{self.reference}' is a dataset of questions; name one of images"
             )
         for name in self.datasets:
             _split_fits(self.questions_of(name), self.questions)
-        for name in asked:
+        # Candidates come from the train split in the closed track alone, and a held-out dataset
+        # has none: everywhere else a list is needed.
+        for name in of_questions:
             held_out = name not in self.datasets
-            if (held_out or self.questions.track == "open") and not self.questions_of(
-                name
-            ).open_answers:
+            needs_list = held_out or self.questions.track == "open"
+            if needs_list and not self.questions_of(name).open_answers:
                 why = "is held out" if held_out else "is in the open track"
                 raise ValueError(
                     f"{name}: {why} and has no list of open candidates; add answers = [...] to its "
@@ -205,41 +206,42 @@ class BenchmarkConfig(Schema):
             raise ValueError(f"classes_per_experience: got {list(sizes)}; each size is at least 1")
         counts = [len(self.images(name).classes) for name in self.datasets]
         if sum(sizes) != sum(counts):
+            example = list(itertools.chain.from_iterable(map(_example_sizes, counts)))
             raise ValueError(
                 f"classes_per_experience sums to {sum(sizes)}, but {' + '.join(self.datasets)} has "
-                f"{sum(counts)} classes. "
-                f"Use sizes that sum to {sum(counts)}, for example "
-                f"{[size for count in counts for size in _example(count)]}."
+                f"{sum(counts)} classes. Use sizes that sum to {sum(counts)}, for example "
+                f"{example}."
             )
         ends = set(itertools.accumulate(sizes))
         for name, end in zip(self.datasets, itertools.accumulate(counts), strict=True):
             if end not in ends:
                 raise ValueError(
                     f"classes_per_experience: an experience has classes of {name} and of the "
-                    f"dataset behind it; "
-                    f"let sizes sum to {end} up to the end of {name}"
+                    f"dataset behind it; let sizes sum to {end} up to the end of {name}"
                 )
         return self
 
     @model_validator(mode="after")
     def _shape_fits(self) -> Self:
-        for field, plain in (("blurry", 0.0), ("repeats", 1)):
-            if getattr(self, field) != plain and self.scenario != "class_incremental":
-                raise ValueError(
-                    f"{field}: is for class_incremental, not for {self.scenario}; remove it"
-                )
-        for field, none in (("shots", None), ("imbalance", 1.0)):
-            if getattr(self, field) != none and self.scenario == "question_incremental":
-                raise ValueError(f"{field}: is for classes, not for {self.scenario}; remove it")
+        if self.scenario != "class_incremental":
+            for field in ("blurry", "repeats"):
+                if self._is_set(field):
+                    raise ValueError(
+                        f"{field}: is for class_incremental, not for {self.scenario}; remove it"
+                    )
+        if self.scenario == "question_incremental":
+            for field in ("shots", "imbalance"):
+                if self._is_set(field):
+                    raise ValueError(f"{field}: is for classes, not for {self.scenario}; remove it")
         return self
 
     @model_validator(mode="after")
     def _supervision_fits(self) -> Self:
-        told = self.supervision
-        if self.online is None and (told.late or told.kind in ("delay", "reward")):
+        kind = self.supervision.kind
+        counts_steps = self.supervision.late or kind in ("delay", "reward")
+        if self.online is None and counts_steps:
             raise ValueError(
-                f"supervision: kind '{told.kind}' counts steps of an online stream; add a table "
-                f"[online]"
+                f"supervision: kind '{kind}' counts steps of an online stream; add a table [online]"
             )
         if self.online is not None and self.scenario == "joint":
             raise ValueError(
@@ -248,36 +250,41 @@ class BenchmarkConfig(Schema):
             )
         return self
 
+    def _is_set(self, field: str) -> bool:
+        """Whether a field says something other than its default."""
+        default: object = type(self).model_fields[field].default
+        return bool(getattr(self, field) != default)
+
     def sizes_of(self, name: str) -> tuple[int, ...]:
         """classes_per_experience, the part that belongs to one of the datasets."""
-        start = sum(
-            len(self.images(each).classes) for each in self.datasets[: self.datasets.index(name)]
-        )
+        before = self.datasets[: self.datasets.index(name)]
+        start = sum(len(self.images(each).classes) for each in before)
         stop = start + len(self.images(name).classes)
+        sizes = []
+        # The sizes count through the classes of all datasets, one behind the other.
         ends = itertools.accumulate(self.classes_per_experience)
-        return tuple(
-            size
-            for size, end in zip(self.classes_per_experience, ends, strict=True)
-            if start < end <= stop
-        )
+        for size, end in zip(self.classes_per_experience, ends, strict=True):
+            if start < end <= stop:
+                sizes.append(size)
+        return tuple(sizes)
 
     @property
     def named(self) -> tuple[str, ...]:
         """All its datasets: those of the stream, the held-out ones, the reference."""
-        return (
-            *self.datasets,
-            *self.zeroshot,
-            *([] if self.reference is None else [self.reference]),
-        )
+        if self.reference is None:
+            return (*self.datasets, *self.zeroshot)
+        return (*self.datasets, *self.zeroshot, self.reference)
 
     @property
     def splits(self) -> tuple[tuple[str, str], ...]:
         """Dataset and split of all that is read: train and test of the stream's, test of the
         held-out ones, the reference's train split.
         """
-        stream = [(name, split) for name in self.datasets for split in ("train", "test")]
-        reference = [] if self.reference is None else [(self.reference, "train")]
-        return (*stream, *((name, "test") for name in self.zeroshot), *reference)
+        read = list(itertools.product(self.datasets, ("train", "test")))
+        read += [(name, "test") for name in self.zeroshot]
+        if self.reference is not None:
+            read.append((self.reference, "train"))
+        return tuple(read)
 
     def declared(self, name: str) -> ImageDataset | VqaDataset:
         """The declaration behind a name: the user's own, or one of the suite's with the prompts of
@@ -328,33 +335,34 @@ def localised(content: Any, *, base: Path) -> Any:
     return {**content, "dataset": own}
 
 
-def _whole(name: str, table: Any, prompts: str | None) -> Any:
+def _whole_image_table(name: str, table: Any, prompts: str | None) -> Any:
     """A dataset's table with its name and, where the suite has one of that name, with all that is
     declared of it.
     """
     if not isinstance(table, dict):
         return table
     if name in datasets.NAMES:
-        chosen = (
-            {}
-            if prompts is None or {"prompts", "classes", "templates"} & set(table)
-            else {"prompts": prompts}
-        )
-        table = overlaid(datasets.find(name), {**chosen, **table})
+        # The benchmark's prompt set is for all datasets of the suite, but a table that has words of
+        # its own keeps them.
+        has_own_words = {"prompts", "classes", "templates"} & set(table)
+        if prompts is not None and not has_own_words:
+            table = {"prompts": prompts, **table}
+        table = overlaid(datasets.find(name), table)
     return {**table, "name": name}
 
 
-def _is_of_questions(name: str, table: Any) -> bool:
+def _declares_questions(name: str, table: Any) -> bool:
     """Whether a table declares questions: by the name of one of the suite's, or by the kind of its
     source.
     """
+    if name in datasets.QUESTION_NAMES:
+        return True
     source = table.get("source") if isinstance(table, dict) else None
-    return name in datasets.QUESTION_NAMES or (
-        isinstance(source, dict) and source.get("kind") in datasets.QUESTION_KINDS
-    )
+    return isinstance(source, dict) and source.get("kind") in datasets.QUESTION_KINDS
 
 
-def _whole_questions(name: str, table: Any) -> Any:
+def _whole_question_table(name: str, table: Any) -> Any:
+    """The same of a dataset of questions."""
     if not isinstance(table, dict):
         return table
     if name in datasets.QUESTION_NAMES:
@@ -367,18 +375,16 @@ def _split_fits(dataset: VqaDataset, questions: QuestionsConfig) -> None:
     cut by.
     """
     if questions.split not in dataset.partitions:
-        raise ValueError(
-            f"questions.split: "
-            f"{unknown(f'split of {dataset.name}', questions.split, dataset.partitions)}"
-        )
-    if questions.by in ("dataset", "answer"):
+        says = unknown(f"split of {dataset.name}", questions.split, dataset.partitions)
+        raise ValueError(f"questions.split: {says}")
+    if questions.by == "dataset" or questions.by == "answer":
         return
-    values = {str(name): found for name, found in dataset.values.items()}.get(questions.by, ())
+    values = dataset.values.get(questions.by, ())
     if not values:
         raise ValueError(
             f"questions.by: {dataset.name} does not say the {questions.by} of its questions"
         )
-    for value in (value for group in questions.groups for value in group):
+    for value in itertools.chain.from_iterable(questions.groups):
         if value not in values:
             raise ValueError(f"questions.groups: {unknown(questions.by, value, values)}")
     if questions.concept is not None:
@@ -394,16 +400,18 @@ def _combinations_fit(
         raise ValueError(
             f"questions.concept: {dataset.name} does not say the {concept} of its questions"
         )
-    for pair in questions.held_out:
-        for value, field, values in zip(
-            pair, (questions.by, concept), (skills, concepts), strict=True
-        ):
-            if value not in values:
-                raise ValueError(f"questions.held_out: {unknown(field, value, values)}")
+    for held_out_skill, held_out_concept in questions.held_out:
+        if held_out_skill not in skills:
+            says = unknown(questions.by, held_out_skill, skills)
+            raise ValueError(f"questions.held_out: {says}")
+        if held_out_concept not in concepts:
+            says = unknown(concept, held_out_concept, concepts)
+            raise ValueError(f"questions.held_out: {says}")
 
 
-def _example(classes: int) -> list[int]:
+def _example_sizes(classes: int) -> list[int]:
     """Sizes that would do: twos, and a three where the number is odd."""
     if classes < 4:
         return [classes]
-    return [2] * (classes // 2 - classes % 2) + [3] * (classes % 2)
+    odd = classes % 2
+    return [2] * (classes // 2 - odd) + [3] * odd

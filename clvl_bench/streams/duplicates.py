@@ -20,9 +20,10 @@ def drop_duplicates(dataset: ImageDataset, test: Split, train: Split) -> Split:
     Raises:
         Damage: there are such images and the policy is "error", or nothing would be left.
     """
-    known = set(train.hashes)
-    alone = np.array([identity not in known for identity in test.hashes], dtype=bool)
-    policy, count = dataset.duplicates_policy, int((~alone).sum())
+    trained_on = set(train.hashes)
+    alone = np.array([pixels not in trained_on for pixels in test.hashes], dtype=bool)
+    policy = dataset.duplicates_policy
+    count = int((~alone).sum())
     if not count or policy == "report":
         return test
     found = (
@@ -33,28 +34,25 @@ def drop_duplicates(dataset: ImageDataset, test: Split, train: Split) -> Split:
         example = test.keys[int(np.flatnonzero(~alone)[0])]
         raise Damage(
             f'{found}, for example {example}; remove them, or set on_duplicates = "skip" (leaves '
-            f"them out of the test) or "
-            f'"report" (counts them) in [dataset.{dataset.name}]'
+            f'them out of the test) or "report" (counts them) in [dataset.{dataset.name}]'
         )
     if not alone.any():
         raise Damage(f"{found}: leaving them out leaves nothing; give it other test images")
     return replace(test.take(np.flatnonzero(alone), "without what training has"), in_training=count)
 
 
-def shared_images(parts: Sequence[SplitSlice]) -> dict[str, int]:
+def shared_images(slices: Sequence[SplitSlice]) -> dict[str, int]:
     """For each dataset whose images were scanned, how many of its test images are, or were before
     they were left out, among its training images as well.
     """
+    trained_on: dict[str, set[str]] = {}
+    for split_slice in slices:
+        if split_slice.split == "train":
+            trained_on[split_slice.dataset.name] = set(split_slice.data.hashes)
     shared = {}
-    for part in parts:
-        train = [
-            each.data.hashes
-            for each in parts
-            if each.dataset.name == part.dataset.name and each.split == "train"
-        ]
-        if part.split == "test" and part.data.hashes and train:
-            known = set(train[0])
-            shared[part.dataset.name] = part.left_out + sum(
-                identity in known for identity in part.data.hashes
-            )
+    for split_slice in slices:
+        name = split_slice.dataset.name
+        if split_slice.split == "test" and split_slice.data.hashes and name in trained_on:
+            still_there = sum(pixels in trained_on[name] for pixels in split_slice.data.hashes)
+            shared[name] = split_slice.left_out + still_there
     return shared

@@ -1,5 +1,5 @@
-"""Label store: all labels, kept by the runner; and the one array through which a label reaches
-anybody else.
+"""Label store: all labels, held by the runner alone, and the one array through which a label
+reaches a strategy.
 
 A strategy can reach every experience of every stream (`experience.origin_stream.benchmark`), so an
 experience holds no labels: it looks into `visible_labels`, where -1 stands for everything that has
@@ -16,7 +16,7 @@ from clvl_bench.streams.label_delay import NEVER
 
 HIDDEN = -1
 OUTSIDE = -2
-"""The label of a sample whose true answer is no candidate: known, and never given."""
+"""The label of a sample whose true answer is no candidate: no prediction is ever equal to it."""
 
 
 class LabelStore:
@@ -80,14 +80,20 @@ class LabelStore:
 
 
 class Targets(Sequence[int]):
-    """The revealed labels of some samples, looked up at each access: never a copy."""
+    """The visible labels of some samples.
 
-    def __init__(self, revealed: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
-        self._revealed, self._ids = revealed, ids
+    Each access looks into the store's own array and nothing is copied: a dataset that was made
+    while its labels were hidden shows them as soon as they arrive, and hides them again with them.
+    """
+
+    def __init__(self, visible_labels: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
+        self._visible_labels = visible_labels
+        self._ids = ids
 
     def __len__(self) -> int:
         return len(self._ids)
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
-        found = self._revealed[self._ids[index]]
-        return int(found) if np.ndim(found) == 0 else found.tolist()
+        found = self._visible_labels[self._ids[index]]
+        # Of a single number `tolist` gives a plain int, of several a list of them.
+        return found.tolist()

@@ -1,14 +1,12 @@
-"""View: what a strategy may see of a benchmark."""
+"""Learner view: what a strategy may see of a benchmark."""
 
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from clvl_bench.inputs.answerer_scores import AnswererScores
 from clvl_bench.inputs.features import Inputs
 from clvl_bench.inputs.questions import QuestionInputs
 from clvl_bench.streams.plan import Plan
+from clvl_bench.streams.split_slice import Labels
 
 AnyInputs = Inputs | QuestionInputs | AnswererScores
 
@@ -21,5 +19,5 @@ class LearnerView:
 
     plan: Plan
     inputs: AnyInputs
-    visible_labels: NDArray[np.int64]
+    visible_labels: Labels
     captions: tuple[str, ...] = ()

@@ -37,14 +37,8 @@ class Arrived:
         return tuple(column[row] for column in self.columns)
 
 
-NOTHING = Arrived(
-    (
-        torch.empty(0),
-        torch.empty(0, dtype=torch.long),
-        torch.empty(0, dtype=torch.long),
-        torch.empty(0),
-    )
-)
+NO_IDS = torch.empty(0, dtype=torch.long)
+NOTHING = Arrived((torch.empty(0), NO_IDS, NO_IDS, torch.empty(0)))
 
 
 class OnlineStep(DatasetExperience):
@@ -60,11 +54,17 @@ class OnlineStep(DatasetExperience):
         self, origin: Experience, ids: Tensor, *, number: int, first: bool, last: bool
     ) -> None:
         super().__init__(dataset=NOTHING, current_experience=origin.current_experience)
-        self.origin_experience, self.ids, self.number = origin, ids, number
-        self.is_first_subexp, self.is_last_subexp = first, last
+        self.ids = ids
+        self.number = number
+        self.is_first_subexp = first
+        self.is_last_subexp = last
+        self.origin_experience = origin
         self.origin_stream = origin.origin_stream
-        self.spec = replace(origin.spec, ids=ids.numpy(), covers=origin.spec.covers if last else 0)
-        self.plan, self.task_labels = origin.plan, origin.task_labels
+        # An experience counts as covered once its last step is: the steps before it cover none.
+        covers = origin.spec.covers if last else 0
+        self.spec = replace(origin.spec, ids=ids.numpy(), covers=covers)
+        self.plan = origin.plan
+        self.task_labels = origin.task_labels
         self.classes_in_this_experience = origin.classes_in_this_experience
         self.classes_seen_so_far = origin.classes_seen_so_far
 
@@ -83,9 +83,11 @@ def steps(experience: Experience, *, size: int, start: int, skip: int = 0) -> It
     """The steps of an experience, from the one behind the first `skip` on; `start` is the number of
     its first.
     """
-    parts = steps_of(experience.spec.ids, size)
-    for place in range(skip, len(parts)):
-        ids = torch.from_numpy(parts[place].copy())
+    ids_of_steps = steps_of(experience.spec.ids, size)
+    last = len(ids_of_steps) - 1
+    for index in range(skip, len(ids_of_steps)):
+        # A copy: nothing that is done to the ids of a step may reach the plan.
+        ids = torch.from_numpy(ids_of_steps[index].copy())
         yield OnlineStep(
-            experience, ids, number=start + place, first=place == 0, last=place == len(parts) - 1
+            experience, ids, number=start + index, first=index == 0, last=index == last
         )

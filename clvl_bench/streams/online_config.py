@@ -6,6 +6,13 @@ from pydantic import Field, model_validator
 
 from clvl_bench.core.schema import Schema
 
+_FIELDS_OF_BOUNDARIES = {
+    "fade": ("linear", "gaussian"),
+    "strays": ("blurry",),
+    "seasons": ("seasonal",),
+}
+"""Which fields go with which boundaries alone."""
+
 
 class Online(Schema):
     """How the samples of a benchmark's experiences become one stream of steps.
@@ -21,8 +28,8 @@ class Online(Schema):
     boundaries: Literal["sharp", "linear", "blurry", "gaussian", "seasonal"] = Field(
         "sharp",
         description="experiences one behind the other; fading into each other; with a share of "
-        "samples anywhere; each class "
-        "around a moment of its own; or coming and going again and again",
+        "samples anywhere; each class around a moment of its own; or coming and going again and "
+        "again",
     )
     fade: float = Field(
         0.5,
@@ -49,17 +56,9 @@ class Online(Schema):
 
     @model_validator(mode="after")
     def _fields_fit(self) -> Self:
-        for field, kinds in (
-            ("fade", ("linear", "gaussian")),
-            ("strays", ("blurry",)),
-            ("seasons", ("seasonal",)),
-        ):
-            if (
-                getattr(self, field) != type(self).model_fields[field].default
-                and self.boundaries not in kinds
-            ):
-                raise ValueError(
-                    f"{field}: is for boundaries = {' or '.join(repr(kind) for kind in kinds)}; "
-                    f"remove it"
-                )
+        for field, boundaries in _FIELDS_OF_BOUNDARIES.items():
+            default = type(self).model_fields[field].default
+            if getattr(self, field) != default and self.boundaries not in boundaries:
+                allowed = " or ".join(map(repr, boundaries))
+                raise ValueError(f"{field}: is for boundaries = {allowed}; remove it")
         return self

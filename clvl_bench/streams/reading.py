@@ -1,6 +1,4 @@
-"""Samples: every sample of a benchmark under one id, which counts through the splits that were
-read, in their order.
-"""
+"""Reading: all splits of a benchmark, with one id for every sample."""
 
 from collections.abc import Sequence
 
@@ -17,55 +15,57 @@ from clvl_bench.streams.duplicates import drop_duplicates
 from clvl_bench.streams.split_slice import SplitSlice
 
 
-def read_parts(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[SplitSlice, ...]:
+def read_slices(config: BenchmarkConfig, *, limit: int | None = None) -> tuple[SplitSlice, ...]:
     """All splits that a benchmark reads, in its order.
 
     Raises:
-        Missing, Mistake, Damage: as `readers.read`; where several datasets are not here, one line
-        about all of them.
+        Missing, Mistake, Damage: as `read_split`; where several datasets are missing, one line
+            about all of them.
     """
-    _refuse_absent(config)
-    found = {
-        (name, split): _read(config.declared(name), split, config) for name, split in config.splits
-    }
-    parts: list[SplitSlice] = []
-    start = 0
-    for (name, split), data in found.items():
-        dataset, train = config.declared(name), found.get((name, "train"))
-        if (
-            isinstance(dataset, ImageDataset)
-            and isinstance(data, Split)
-            and isinstance(train, Split)
-            and split == "test"
-        ):
-            data = drop_duplicates(dataset, data, train)
+    _refuse_missing(config)
+    slices: list[SplitSlice] = []
+    # Sample ids count on from split to split: no two samples of a benchmark share an id, and
+    # labels, tasks and inputs of all of them are single arrays.
+    next_id = 0
+    train_splits: dict[str, Split] = {}
+    for name, split in config.splits:
+        dataset = config.declared(name)
+        data = _read(dataset, split, config)
+        if isinstance(dataset, ImageDataset) and isinstance(data, Split):
+            if split == "train":
+                train_splits[name] = data
+            elif name in train_splits:
+                data = drop_duplicates(dataset, data, train_splits[name])
         if limit is not None:
-            data = data.first(
-                limit, len(dataset.classes) if isinstance(dataset, ImageDataset) else 0
-            )
-        parts.append(SplitSlice(dataset, split, data, start))
-        start += len(data)
-    return tuple(parts)
+            n_classes = len(dataset.classes) if isinstance(dataset, ImageDataset) else 0
+            data = data.first(limit, n_classes)
+        slices.append(SplitSlice(dataset, split, data, next_id))
+        next_id += len(data)
+    return tuple(slices)
 
 
-def _refuse_absent(config: BenchmarkConfig) -> None:
-    absent = [declared for name in config.named if not is_here(declared := config.declared(name))]
-    if len(absent) < 2:  # of one its reader says more
+def find_slice(slices: Sequence[SplitSlice], name: str, split: str) -> SplitSlice:
+    """The slice of a dataset's split."""
+    return next(each for each in slices if each.dataset.name == name and each.split == split)
+
+
+def _refuse_missing(config: BenchmarkConfig) -> None:
+    declared = [config.declared(name) for name in config.named]
+    missing = [dataset for dataset in declared if not is_here(dataset)]
+    if len(missing) < 2:  # about a single one its reader says more
         return
-    to_fetch = [each.name for each in absent if isinstance(each.source, HubSource)]
-    own = [each.name for each in absent if not isinstance(each.source, HubSource)]
-    ways = (
-        [f"where there is network, run: clvl-bench fetch {' '.join(to_fetch)}"] if to_fetch else []
-    )
-    if own:
-        table = f"[dataset.{own[0]}]"
-        ways.insert(
-            0,
-            f"get copies of {', '.join(own)} and name each in datasets.toml, in a table such as "
-            f"{table}",
+    to_fetch = [each.name for each in missing if isinstance(each.source, HubSource)]
+    to_copy = [each.name for each in missing if not isinstance(each.source, HubSource)]
+    ways = []
+    if to_copy:
+        ways.append(
+            f"get copies of {', '.join(to_copy)} and name each in datasets.toml, in a table such "
+            f"as [dataset.{to_copy[0]}]"
         )
+    if to_fetch:
+        ways.append(f"where there is network, run: clvl-bench fetch {' '.join(to_fetch)}")
     raise Missing(
-        f"{len(absent)} datasets of this benchmark are not on this machine; {'; '.join(ways)}"
+        f"{len(missing)} datasets of this benchmark are not on this machine; {'; '.join(ways)}"
     )
 
 
@@ -84,7 +84,8 @@ def captions_of(dataset: ImageDataset | VqaDataset) -> tuple[str, ...]:
         raise Damage(
             f"dataset.{dataset.name}.captions: {dataset.captions} cannot be read as text ({error})"
         ) from None
-    return tuple(sentence for line in lines if (sentence := line.partition("\t")[0].strip()))
+    sentences = [line.partition("\t")[0].strip() for line in lines]
+    return tuple(filter(None, sentences))
 
 
 def _read(
@@ -93,11 +94,7 @@ def _read(
     if isinstance(dataset, ImageDataset):
         return read_split(dataset, split)
     assert config.questions is not None
-    partition = (
-        config.questions.split if config.questions.split in dataset.partitions else "official"
-    )
+    # A held-out dataset may know only the official split.
+    wanted = config.questions.split
+    partition = wanted if wanted in dataset.partitions else "official"
     return read_questions(dataset, split, partition=partition)
-
-
-def of(parts: Sequence[SplitSlice], name: str, split: str) -> SplitSlice:
-    return next(part for part in parts if part.dataset.name == name and part.split == split)

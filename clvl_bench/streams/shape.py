@@ -5,46 +5,45 @@ Every draw depends on the benchmark's own seeds alone, never on the run's: all s
 meet the same samples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clvl_bench.core.rng import rng
+from clvl_bench.streams.split_slice import Ids, Labels
 
-Ids = NDArray[np.int64]
 
-
-def few_shot(ids: Ids, truth: Ids, *, shots: int, seed: int) -> Ids:
+def few_shot(ids: Ids, labels: Labels, *, shots: int, seed: int) -> Ids:
     """At most `shots` samples of each class, drawn at random."""
-    return _drawn(ids, truth, {int(place): shots for place in np.unique(truth[ids])}, seed)
+    keep = {int(class_id): shots for class_id in np.unique(labels[ids])}
+    return _drawn(ids, labels, keep, seed)
 
 
-def long_tailed(ids: Ids, truth: Ids, order: Sequence[int], *, imbalance: float, seed: int) -> Ids:
+def long_tailed(
+    ids: Ids, labels: Labels, order: Sequence[int], *, imbalance: float, seed: int
+) -> Ids:
     """The first class in `order` keeps all its samples, the last one the share 1 / imbalance, those
     between fall exponentially (Cao et al. 2019, arXiv:1906.07413, the "long-tailed" profile); each
     class keeps at least one.
     """
     last = max(1, len(order) - 1)
-    shares = {place: imbalance ** (-rank / last) for rank, place in enumerate(order)}
-    keep = {
-        int(place): max(1, round(int(size) * shares[int(place)]))
-        for place, size in zip(*counts(ids, truth), strict=True)
-    }
-    return _drawn(ids, truth, keep, seed)
+    shares = {class_id: imbalance ** (-rank / last) for rank, class_id in enumerate(order)}
+    classes, sizes = np.unique(labels[ids], return_counts=True)
+    keep = {}
+    for class_id, size in zip(classes.tolist(), sizes.tolist(), strict=True):
+        keep[class_id] = max(1, round(size * shares[class_id]))
+    return _drawn(ids, labels, keep, seed)
 
 
-def part_of(ids: Ids, truth: Ids, *, part: int, parts: int) -> Ids:
-    """One of several parts of equal size of each class: a class that comes again comes with other
+def share_of_turn(ids: Ids, labels: Labels, *, turn: int, turns: int) -> Ids:
+    """One of several shares of equal size of each class: a class that comes again comes with other
     samples.
     """
-    chosen = [
-        np.array_split(rng("repeats", int(place)).permutation(ids[truth[ids] == place]), parts)[
-            part
-        ]
-        for place in np.unique(truth[ids])
-    ]
-    return np.sort(np.concatenate(chosen)) if chosen else ids
+    chosen = []
+    for class_id in np.unique(labels[ids]):
+        mixed = rng("repeats", int(class_id)).permutation(ids[labels[ids] == class_id])
+        chosen.append(np.array_split(mixed, turns)[turn])
+    return _sorted(chosen, empty=ids)
 
 
 def blurred(groups: Sequence[Ids], *, share: float, seed: int) -> list[Ids]:
@@ -55,24 +54,27 @@ def blurred(groups: Sequence[Ids], *, share: float, seed: int) -> list[Ids]:
     for number, ids in enumerate(groups):
         others = [other for other in range(len(groups)) if other != number]
         mixed = rng("blurry", seed, number).permutation(ids)
-        moved = round(share * len(ids)) if others else 0
+        if not others:
+            pieces[number].append(mixed)
+            continue
+        moved = round(share * len(ids))
         pieces[number].append(mixed[moved:])
-        for other, piece in zip(
-            others, np.array_split(mixed[:moved], max(1, len(others))), strict=False
-        ):
+        for other, piece in zip(others, np.array_split(mixed[:moved], len(others)), strict=True):
             pieces[other].append(piece)
     return [np.sort(np.concatenate(each)) for each in pieces]
 
 
-def counts(ids: Ids, truth: Ids) -> tuple[Ids, Ids]:
-    """The classes of some samples, and how many there are of each."""
-    found, sizes = np.unique(truth[ids], return_counts=True)
-    return found, sizes.astype(np.int64)
+def _drawn(ids: Ids, labels: Labels, keep: Mapping[int, int], seed: int) -> Ids:
+    """So many samples of each class, at random."""
+    chosen = []
+    for class_id, count in keep.items():
+        mixed = rng("drawn", seed, class_id).permutation(ids[labels[ids] == class_id])
+        chosen.append(mixed[:count])
+    return _sorted(chosen, empty=ids)
 
 
-def _drawn(ids: Ids, truth: Ids, keep: dict[int, int], seed: int) -> Ids:
-    chosen = [
-        rng("drawn", seed, place).permutation(ids[truth[ids] == place])[:count]
-        for place, count in keep.items()
-    ]
-    return np.sort(np.concatenate(chosen)) if chosen else ids
+def _sorted(chosen: Sequence[Ids], *, empty: Ids) -> Ids:
+    """The chosen samples in the order of their ids; `empty` where there was no class at all."""
+    if not chosen:
+        return empty
+    return np.sort(np.concatenate(chosen))

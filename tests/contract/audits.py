@@ -14,8 +14,8 @@ from torch import Tensor
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.data.catalog.normalisers import NORMALISERS
 from clvl_bench.data.readers.question_split import QuestionSplit
+from clvl_bench.streams.benchmark import make_plan
 from clvl_bench.streams.plan import Plan
-from clvl_bench.streams.vqa.plan import plan_of as planned
 
 Question = Callable[[Heard], list[str]]
 
@@ -25,7 +25,7 @@ LAST_BITS = 1e-4
 
 def plan_of(heard: Heard) -> Plan:
     """The benchmark's experiences, also where a strategy trains on several of them at once."""
-    return planned(heard.prepared.config.benchmark_config, heard.prepared.parts)[0]
+    return make_plan(heard.prepared.config.benchmark_config, heard.prepared.parts)[0]
 
 
 def scored_too_early(heard: Heard) -> list[str]:

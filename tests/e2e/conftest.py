@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clvl_bench.runs.files import load
-from clvl_bench.streams.reading import read_parts
+from clvl_bench.streams.reading import read_slices
 
 SMALL = """version = 1
 scenario = "class_incremental"
@@ -33,7 +33,7 @@ def painted(_home: None) -> Callable[[str | Path], None]:
     """
 
     def paint(benchmark: str | Path) -> None:
-        read_parts(load("benchmark", str(benchmark)))
+        read_slices(load("benchmark", str(benchmark)))
 
     return paint
 

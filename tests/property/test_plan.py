@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clvl_bench.data.readers.split import Split
+from clvl_bench.streams.benchmark import make_plan
 from clvl_bench.streams.config import BenchmarkConfig
-from clvl_bench.streams.plan import make_plan
 from clvl_bench.streams.split_slice import SplitSlice
 
 

@@ -12,8 +12,8 @@ from property.test_plan import dataset, parts_of
 
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import parse
+from clvl_bench.streams.benchmark import make_plan
 from clvl_bench.streams.config import BenchmarkConfig
-from clvl_bench.streams.plan import make_plan
 from clvl_bench.streams.shape import long_tailed
 
 

@@ -13,7 +13,7 @@ from clvl_bench.methods.answer_attention.config import AttentionConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.toml_files import shipped
-from clvl_bench.streams.reading import read_parts
+from clvl_bench.streams.reading import read_slices
 
 TABLE = tuple(Candidate(name, "d", ("{question} {}.",)) for name in ("yes", "no"))
 
@@ -77,7 +77,7 @@ def test_patches_in_memory_are_as_a_dry_run_says(tiny):
     config = run_config(
         "toy_scans_vqa", "answers_attention", overrides=['benchmark.zeroshot=["toy_shapes"]']
     )
-    parts = read_parts(config.benchmark_config)
+    parts = read_slices(config.benchmark_config)
     held = QuestionInputs("question_patches", [part.data for part in parts], tiny).patch_bytes
     assert patch_bytes(config) == pytest.approx(held, rel=0.1)
     (line,) = [

@@ -32,9 +32,9 @@ from clvl_bench.runs.files import run_config
 from clvl_bench.runs.provenance import identity
 from clvl_bench.runs.runner import run
 from clvl_bench.streams.label_store import OUTSIDE
-from clvl_bench.streams.reading import read_parts
+from clvl_bench.streams.reading import read_slices
 from clvl_bench.streams.vqa.answerer import answerer_scores
-from clvl_bench.streams.vqa.plan import placed
+from clvl_bench.streams.vqa.plan import class_ids_of_answers
 
 QUESTIONS = (
     "is there a nodule?",
@@ -196,7 +196,7 @@ def test_a_picture_that_comes_without_a_question_is_asked_what_is_shown(empty_ho
 
 def test_nothing_is_asked_about_a_reference_set(empty_home):
     config = run_config("toy_scans_vqa", "answers_blip").benchmark_config
-    parts, parrot = read_parts(config, limit=30), Parrot(str)
+    parts, parrot = read_slices(config, limit=30), Parrot(str)
     answerer_scores(config, parts, parrot)
     (reference,) = (part for part in parts if part.dataset.name == config.reference)
     assert parrot.asked == sum(len(part.data) for part in parts) - len(reference.data)
@@ -216,13 +216,18 @@ def test_what_is_said_is_a_candidate_after_the_datasets_normaliser_or_none(
     dataset = find_questions("toy_scans_vqa").model_copy(update={"normaliser": normaliser})
     places = {"2": 0, x_ray: 1, "no": 2, "left": 3}
     said = ["Two", "the X-ray.", "no", "normal", "leftmost", "", "left lung"]
-    assert placed(dataset, said, places).tolist() == [*expected, *[OUTSIDE] * 4]
+    assert class_ids_of_answers(dataset, said, places).tolist() == [*expected, *[OUTSIDE] * 4]
 
 
 def test_what_is_said_of_a_picture_is_a_class_by_its_words():
     places = {"annual_crop_land": 4, "lake or sea": 5}
     said = ["an annual crop land", "Lake or sea.", "lake", "crop"]
-    assert placed(find("toy_shapes"), said, places).tolist() == [4, 5, OUTSIDE, OUTSIDE]
+    assert class_ids_of_answers(find("toy_shapes"), said, places).tolist() == [
+        4,
+        5,
+        OUTSIDE,
+        OUTSIDE,
+    ]
 
 
 def test_what_is_no_candidate_is_no_class_and_not_the_first_or_nearest_one(tiny):

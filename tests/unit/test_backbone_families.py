@@ -98,7 +98,7 @@ def library(name, folder, backbone, pixels, how="sdpa"):
         import open_clip
 
         model = open_clip_model(CONFIGS[name], folder.with_name("bert_config"))
-        if hasattr(backbone, "_tokenise") and "hf_tokenizer_name" in CONFIGS[name]["text_cfg"]:
+        if hasattr(backbone, "_tokenize") and "hf_tokenizer_name" in CONFIGS[name]["text_cfg"]:
             from transformers import AutoTokenizer
 
             context = CONFIGS[name]["text_cfg"]["context_length"]
@@ -227,7 +227,7 @@ def test_the_bias_is_the_published_one_and_softmax_does_not_see_it(written):
 
 
 @torch.no_grad()
-def test_siglips_text_tower_without_its_tokeniser():
+def test_siglips_text_tower_without_its_tokenizer():
     """What needs no sentence pieces: the towers alone, on random ids that end in different
     places.
     """

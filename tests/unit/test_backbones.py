@@ -135,7 +135,7 @@ def test_a_long_text_is_truncated_and_still_ends(backbone):
 @torch.no_grad()
 def test_an_old_configuration_with_end_of_text_2_is_pooled_at_the_end(random_clip, backbone):
     """openai's published configurations say eos_token_id = 2; transformers then pools at the
-    highest id, which for a tokeniser of another make is a word in the middle.
+    highest id, which for a tokenizer of another make is a word in the middle.
     """
     folder = random_clip(eos_token_id=2)
     old = load_backbone(str(folder))
@@ -143,7 +143,7 @@ def test_an_old_configuration_with_end_of_text_2_is_pooled_at_the_end(random_cli
     assert torch.allclose(old.text_features(TEXTS), backbone.text_features(TEXTS), atol=1e-5)
 
 
-def test_the_embedded_tokeniser_ends_on_no_legacy_id(tiny):
+def test_the_embedded_tokenizer_ends_on_no_legacy_id(tiny):
     assert tiny._tokenizer.eos_token_id not in (0, 1, 2)
     assert (
         CLIPModel.from_pretrained(assets()).config.text_config.eos_token_id

@@ -124,7 +124,7 @@ def test_an_interrupted_encoding_goes_on_behind_its_last_chunk(counted, empty_ho
 ENCODE = """
 import sys
 sys.path[:0] = sys.argv[1:]
-from clvl_bench.backbones import load_backbone
+from clvl_bench.backbones.loading import load_backbone
 from test_features import CHUNK, encode, split_of
 encode(split_of(2 * CHUNK), load_backbone("tiny"))
 """
@@ -159,7 +159,7 @@ def test_large_pixels_are_decoded_on_demand_and_are_the_same(tiny, empty_home, m
     held = Inputs("pixels", splits, tiny)(ids)
     monkeypatch.setattr(features, "SMALL", 0)
     on_demand = Inputs("pixels", splits, tiny)
-    assert on_demand._table is None
+    assert on_demand._in_memory is None
     assert torch.equal(on_demand(ids), held)
     assert held.dtype == torch.uint8
     assert held.shape == (4, 3, 40, 40)

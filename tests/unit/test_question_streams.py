@@ -15,10 +15,10 @@ from clvl_bench.data.readers.question_split import Question, question_split
 from clvl_bench.data.readers.split import Split
 from clvl_bench.data.readers.vqa.reading import read_questions
 from clvl_bench.runs.files import load, run_config
+from clvl_bench.streams.benchmark import make_plan
 from clvl_bench.streams.label_store import OUTSIDE
 from clvl_bench.streams.split_slice import SplitSlice
 from clvl_bench.streams.vqa.groups import question_groups
-from clvl_bench.streams.vqa.plan import plan_of
 from clvl_bench.streams.vqa.samples import vqa_samples
 
 TRAIN = [
@@ -82,7 +82,7 @@ def answers(plan, step, trained):
 
 
 def test_the_closed_track_has_the_answers_of_the_train_part_and_no_other():
-    plan, truth = plan_of(config(track="closed"), parts())
+    plan, truth = make_plan(config(track="closed"), parts())
     assert sorted(each.name for each in plan.classes) == ["heart", "no", "the lung", "yes"]
     by_answer = dict(
         zip([each.answer for part in parts() for each in part.data.questions], truth, strict=True)
@@ -93,7 +93,7 @@ def test_the_closed_track_has_the_answers_of_the_train_part_and_no_other():
 
 
 def test_the_open_track_adds_the_list_whatever_the_test_part_says():
-    plan, truth = plan_of(config(track="open"), parts())
+    plan, truth = make_plan(config(track="open"), parts())
     assert sorted(each.name for each in plan.classes) == [
         "heart",
         "kidney",
@@ -110,7 +110,7 @@ def test_experiences_are_cut_by_what_the_data_say():
         ("organ", ["small/HEAD", "small/CHEST"]),
         ("type", ["small/POS", "small/ORGAN"]),
     ):
-        plan, _ = plan_of(config(by=by), parts())
+        plan, _ = make_plan(config(by=by), parts())
         assert [step.dataset for step in plan.streams["train"]] == names
         for stream, rows in (("train", TRAIN), ("test", TEST)):
             ids = np.concatenate([step.ids for step in plan.streams[stream]])
@@ -118,14 +118,14 @@ def test_experiences_are_cut_by_what_the_data_say():
 
 
 def test_groups_join_values_and_leave_out_what_they_do_not_name():
-    plan, _ = plan_of(config(by="organ", groups=(("CHEST",),)), parts())
+    plan, _ = make_plan(config(by="organ", groups=(("CHEST",),)), parts())
     assert [len(step.ids) for step in plan.streams["test"]] == [1]
-    plan, _ = plan_of(config(by="organ", groups=(("CHEST", "HEAD"),)), parts())
+    plan, _ = make_plan(config(by="organ", groups=(("CHEST", "HEAD"),)), parts())
     assert [step.dataset for step in plan.streams["train"]] == ["small/CHEST+HEAD"]
 
 
 def test_held_out_combinations_are_tested_and_never_trained_on():
-    plan, _ = plan_of(config(by="type", concept="organ", held_out=(("POS", "HEAD"),)), parts())
+    plan, _ = make_plan(config(by="type", concept="organ", held_out=(("POS", "HEAD"),)), parts())
     read = [each for part in parts() for each in part.data.questions]
     met = {
         name: [read[sample] for step in plan.streams[name] for sample in step.ids]
@@ -148,7 +148,7 @@ def test_concepts_in_turn_cut_each_skill_and_lose_no_question():
     stream = load("benchmark", "toy_scans_vqa_concepts", ["zeroshot=[]"])
     whole = stream.questions.model_copy(update={"concepts": "together"})
     together, in_turn = (
-        plan_of(stream.model_copy(update={"questions": questions, "reference": None}), read)[0]
+        make_plan(stream.model_copy(update={"questions": questions, "reference": None}), read)[0]
         for questions in (whole, stream.questions)
     )
     for name in ("train", "valid", "test"):
@@ -195,7 +195,7 @@ def test_a_run_says_which_test_questions_are_of_held_out_combinations():
     read = toy_parts()
     for name, combined in (("toy_scans_vqa_combinations", True), ("toy_scans_vqa", False)):
         stream = load("benchmark", name, ["zeroshot=[]"]).model_copy(update={"reference": None})
-        shown = vqa_samples(plan_of(stream, read)[0], read, stream.questions)
+        shown = vqa_samples(make_plan(stream, read)[0], read, stream.questions)
         rows = shown.questions["questions"]
         if combined:
             pairs = {(row["type"], row["modality"]) for row in rows if row["held_out"]}
@@ -206,12 +206,12 @@ def test_a_run_says_which_test_questions_are_of_held_out_combinations():
 
 def test_a_skill_with_all_its_combinations_held_out_cannot_be_learned():
     with pytest.raises(Mistake, match="small/POS has no questions to learn from"):
-        plan_of(
+        make_plan(
             config(by="type", concept="organ", held_out=(("POS", "HEAD"), ("POS", "CHEST"))),
             parts(),
         )
     with pytest.raises(Mistake, match="small/POS has no questions to learn from"):
-        plan_of(
+        make_plan(
             config(
                 by="type",
                 concept="organ",
@@ -223,7 +223,7 @@ def test_a_skill_with_all_its_combinations_held_out_cannot_be_learned():
 
 
 def test_answers_appear_over_time_and_each_once():
-    plan, _ = plan_of(config(by="answer", experiences=2), parts())
+    plan, _ = make_plan(config(by="answer", experiences=2), parts())
     first, second = (set(step.classes) for step in plan.streams["train"])
     assert not first & second
     assert {plan.classes[place].name for place in first | second} == {
@@ -239,7 +239,7 @@ def test_answers_appear_over_time_and_each_once():
 
 def test_in_label_space_seen_only_answers_that_came_are_candidates():
     stream = config(track="closed").model_copy(update={"label_space": "seen"})
-    plan, _ = plan_of(stream, parts())
+    plan, _ = make_plan(stream, parts())
     test = plan.streams["test"][0]
     assert answers(plan, test, 0) == []
     assert sorted(answers(plan, test, 1)) == ["the lung", "yes"]
@@ -249,7 +249,7 @@ def test_in_label_space_seen_only_answers_that_came_are_candidates():
 def test_another_class_order_is_another_order_of_experiences():
     orders = set()
     for seed in range(6):
-        plan, _ = plan_of(config().model_copy(update={"class_order_seed": seed}), parts())
+        plan, _ = make_plan(config().model_copy(update={"class_order_seed": seed}), parts())
         orders.add(tuple(step.dataset for step in plan.streams["train"]))
     assert orders == {("small/HEAD", "small/CHEST"), ("small/CHEST", "small/HEAD")}
 
@@ -264,7 +264,7 @@ def test_validation_holds_back_whole_images():
     stream = load("benchmark", "toy_scans_vqa", ["zeroshot=[]", "valid_fraction=0.3"]).model_copy(
         update={"reference": None}
     )
-    plan, _ = plan_of(stream, read)
+    plan, _ = make_plan(stream, read)
     train, valid = (
         np.concatenate([step.ids for step in plan.streams[name]]) for name in ("train", "valid")
     )

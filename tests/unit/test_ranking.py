@@ -29,7 +29,7 @@ def scores(backbone, inputs, **settings):
 
 
 def written_out(backbone, candidate, question):
-    """The mean of the unit features of whole sentences, through the tokeniser as one piece each."""
+    """The mean of the unit features of whole sentences, through the tokenizer as one piece each."""
     sentences = [
         template.format(candidate.name, question=question) for template in candidate.templates
     ]

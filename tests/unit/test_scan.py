@@ -140,7 +140,7 @@ def test_images_in_train_and_test_are_counted_said_and_recorded(
 def test_images_in_train_and_test_are_left_out_of_the_test_if_one_wants_it(
     tmp_path, empty_home, caplog
 ):
-    from clvl_bench.streams.reading import read_parts
+    from clvl_bench.streams.reading import read_slices
 
     chosen = {
         policy: run_config(str(birds(tmp_path, shared=3, policy=policy)), "zeroshot")
@@ -156,7 +156,7 @@ def test_images_in_train_and_test_are_left_out_of_the_test_if_one_wants_it(
         "3 of its test images are among its training images as well and were left out"
         in caplog.messages[-1]
     )
-    train, test = (part.data for part in read_parts(chosen["skip"].benchmark_config))
+    train, test = (part.data for part in read_slices(chosen["skip"].benchmark_config))
     images = [
         image.tobytes() for split in (train, test) for image in map(split.image, range(len(split)))
     ]

@@ -27,7 +27,7 @@ FILES = ("model.safetensors", "pytorch_model.bin")
 
 @dataclass(frozen=True)
 class Parts:
-    """What a folder of weights becomes: the model, its tokeniser and its own processing of
+    """What a folder of weights becomes: the model, its tokenizer and its own processing of
     images.
     """
 
@@ -36,7 +36,7 @@ class Parts:
     images: Any
 
 
-def read_parts(model: Any, images: Any, folder: Path, *, what: str, name: str) -> Parts:
+def read_slices(model: Any, images: Any, folder: Path, *, what: str, name: str) -> Parts:
     """The parts in a folder in transformers' layout. Nothing in it is executed, and no socket is
     opened.
 
@@ -45,10 +45,10 @@ def read_parts(model: Any, images: Any, folder: Path, *, what: str, name: str) -
     """
     from transformers import BertTokenizer
 
-    read = read_model(model, folder, what, name, role="answerer")
     return Parts(
-        read,
-        *(read_part(kind, folder, what, name, role="answerer") for kind in (BertTokenizer, images)),
+        model=read_model(model, folder, what, name, role="answerer"),
+        tokenizer=read_part(BertTokenizer, folder, what, name, role="answerer"),
+        images=read_part(images, folder, what, name, role="answerer"),
     )
 
 
@@ -71,25 +71,25 @@ class Answerer(ABC):
         weights_sha256: str,
         hashes: Mapping[str, str],
     ) -> None:
-        self.name, self.family, self.weights_sha256 = name, family, weights_sha256
+        self.name = name
+        self.family = family
+        self.weights_sha256 = weights_sha256
         self.key = sha256(to_json({"files": dict(hashes), "how": self.how}))
         self._model = parts.model.eval().requires_grad_(False)
-        self._tokeniser, self._images, self._context_length = (
-            parts.tokenizer,
-            parts.images,
-            context_length,
-        )
+        self._tokenizer = parts.tokenizer
+        self._images = parts.images
+        self._context_length = context_length
 
     @abstractmethod
     def look(self, pixels: Mapping[str, Tensor]) -> Any:
-        """What can be said of an image before anything is asked, from one that went through the
-        model's own processing.
+        """What the model computes of an image alone, without a question, from pixels that went
+        through its own processing.
         """
 
     @abstractmethod
     def say(self, seen: Any, questions: Tensor) -> list[str]:
-        """Answers to questions of one length, as token ids [questions, length], about what was
-        seen.
+        """Answers to questions of one length, as token ids [questions, length], about the image
+        that `look` has seen.
         """
 
     @torch.no_grad()
@@ -97,19 +97,18 @@ class Answerer(ABC):
         """An answer to each question about one image, RGB pixels [height, width, 3]. A question too
         long loses its end.
         """
-        seen = self.look(
-            self._images(images=[Pillow.fromarray(image)], return_tensors="pt").to(self.device)
-        )
-        asked = self._tokeniser(list(questions), truncation=True, max_length=self._context_length)[
-            "input_ids"
-        ]
-        said = [""] * len(asked)
-        for length in sorted(set(map(len, asked))):
-            rows = [row for row, ids in enumerate(asked) if len(ids) == length]
-            ids = torch.tensor([asked[row] for row in rows], device=self.device)
-            for row, answer in zip(rows, self.say(seen, ids), strict=True):
-                said[row] = answer
-        return said
+        pixels = self._images(images=[Pillow.fromarray(image)], return_tensors="pt")
+        seen = self.look(pixels.to(self.device))
+        encoded = self._tokenizer(list(questions), truncation=True, max_length=self._context_length)
+        ids_of_questions = encoded["input_ids"]
+        answers = [""] * len(ids_of_questions)
+        # Questions of one length go together, so that none is padded.
+        for length in sorted(set(map(len, ids_of_questions))):
+            rows = [row for row, ids in enumerate(ids_of_questions) if len(ids) == length]
+            batch = torch.tensor([ids_of_questions[row] for row in rows], device=self.device)
+            for row, answer in zip(rows, self.say(seen, batch), strict=True):
+                answers[row] = answer
+        return answers
 
     def to(self, device: str) -> "Answerer":
         self._model.to(device)

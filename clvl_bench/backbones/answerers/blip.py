@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from clvl_bench.backbones.answerers.base import Answerer, read_parts
+from clvl_bench.backbones.answerers.base import Answerer, read_slices
 
 LONGEST = 10
 """Tokens of an answer, its start and end included: the authors' limit."""
@@ -25,19 +25,20 @@ class Blip(Answerer):
     how = f"greedy, {LONGEST} tokens"
 
     def look(self, pixels: Mapping[str, Tensor]) -> Tensor:
-        seen: Tensor = self._model.vision_model(
-            pixel_values=pixels["pixel_values"]
-        ).last_hidden_state
+        output = self._model.vision_model(pixel_values=pixels["pixel_values"])
+        seen: Tensor = output.last_hidden_state
         return seen
 
     def say(self, seen: Tensor, questions: Tensor) -> list[str]:
-        model, count, text = self._model, len(questions), self._model.config.text_config
-        read = model.text_encoder(
+        model = self._model
+        text = model.config.text_config
+        count = len(questions)
+        encoded = model.text_encoder(
             input_ids=questions, encoder_hidden_states=seen.expand(count, -1, -1)
-        ).last_hidden_state
+        )
         written = model.text_decoder.generate(
             input_ids=questions.new_full((count, 1), text.bos_token_id),
-            encoder_hidden_states=read,
+            encoder_hidden_states=encoded.last_hidden_state,
             eos_token_id=text.sep_token_id,
             pad_token_id=text.pad_token_id,
             max_length=LONGEST,
@@ -45,7 +46,7 @@ class Blip(Answerer):
             num_beams=1,
         )
         # The first token is the decoder's start, which the published vocabulary does not hold.
-        return [self._tokeniser.decode(row[1:], skip_special_tokens=True) for row in written]
+        return [self._tokenizer.decode(row[1:], skip_special_tokens=True) for row in written]
 
 
 def load(folder: Path, **identity: Any) -> Blip:
@@ -58,7 +59,7 @@ def load(folder: Path, **identity: Any) -> Blip:
     from transformers import BlipForQuestionAnswering
     from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
-    parts = read_parts(
+    parts = read_slices(
         BlipForQuestionAnswering,
         BlipImageProcessorPil,
         folder,

@@ -19,7 +19,7 @@ def load_answerer(name: str, *, device: str = "cpu") -> Answerer:
     """The frozen answerer of that name or path.
 
     Raises:
-        Mistake: nobody has declared it and it is no folder.
+        Mistake: it is not declared and is no folder.
         Missing: its weights are not on this machine; says how to get them.
         Damage: a file of it is not what it should be.
     """
@@ -34,8 +34,7 @@ def load_answerer(name: str, *, device: str = "cpu") -> Answerer:
             )
         raise Missing(
             f"answerer {name}: {declared.repository} is not on this machine; "
-            f"{declared.how_to_get}; "
-            "or give a folder of its files: --set adapter.answerer=./FOLDER"
+            f"{declared.how_to_get}; or give a folder of its files: --set adapter.answerer=./FOLDER"
         )
     files = opened(folder, declared)
     kind = read_json(folder / CONFIG).get("model_type")

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.answerers.base import Answerer, read_parts
+from clvl_bench.backbones.answerers.base import Answerer, read_slices
 from clvl_bench.core.rng import keyed
 
 EVERY_PATCH = -1
@@ -30,10 +30,9 @@ class Vilt(Answerer):
         return pixels  # words and patches meet in the first layer
 
     def say(self, seen: Mapping[str, Tensor], questions: Tensor) -> list[str]:
-        pixels, mask = (
-            seen[part].expand(len(questions), *seen[part].shape[1:])
-            for part in ("pixel_values", "pixel_mask")
-        )
+        count = len(questions)
+        pixels = seen["pixel_values"].expand(count, -1, -1, -1)
+        mask = seen["pixel_mask"].expand(count, -1, -1)
         with keyed("patches of an answerer"):
             found = self._model(
                 input_ids=questions,
@@ -42,10 +41,8 @@ class Vilt(Answerer):
                 pixel_values=pixels,
                 pixel_mask=mask,
             )
-        return [
-            str(self._model.config.id2label[place])
-            for place in found.logits.argmax(dim=-1).tolist()
-        ]
+        best = found.logits.argmax(dim=-1).tolist()
+        return [str(self._model.config.id2label[row]) for row in best]
 
 
 def load(folder: Path, **identity: Any) -> Vilt:
@@ -58,7 +55,7 @@ def load(folder: Path, **identity: Any) -> Vilt:
     from transformers import ViltForQuestionAnswering
     from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
 
-    parts = read_parts(
+    parts = read_slices(
         ViltForQuestionAnswering,
         ViltImageProcessorPil,
         folder,

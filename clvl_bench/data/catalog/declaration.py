@@ -36,9 +36,9 @@ class ImageDataset(Schema):
     whose images, cut otherwise, these are: prompt sets know it by that name. `download_mb` is about
     what the published files weigh.
 
-    `on_duplicates` is about test images that are among the training images as well. Nothing said,
+    `on_duplicates` is about test images that are among the training images as well. By default
     those of a published split or dataset are counted, since published numbers have them too, and
-    those of one's own data are an error.
+    those of a user's own data are an error.
     """
 
     name: str = ""
@@ -70,15 +70,12 @@ class ImageDataset(Schema):
     @model_validator(mode="before")
     @classmethod
     def _prompts_of_a_set(cls, content: Any) -> Any:
-        if (
-            not isinstance(content, dict)
-            or not isinstance(content.get("prompts"), str)
-            or content["prompts"] == OWN
-        ):
+        if not isinstance(content, dict) or not isinstance(content.get("prompts"), str):
             return content
-        classes, templates = prompts_of(
-            content["prompts"], str(content.get("variant_of") or content.get("name"))
-        )
+        if content["prompts"] == OWN:
+            return content
+        known_as = str(content.get("variant_of") or content.get("name"))
+        classes, templates = prompts_of(content["prompts"], known_as)
         published = {"classes": tuple(classes.values()), "templates": templates}
         for field, value in published.items():
             if field in content and tuple(content[field]) != value:
@@ -90,8 +87,10 @@ class ImageDataset(Schema):
 
     @property
     def duplicates_policy(self) -> DuplicatesPolicy:
-        """`on_duplicates`, or what goes without saying."""
-        return self.on_duplicates or ("report" if self.splits or self.samples else "error")
+        """`on_duplicates`, or its default."""
+        if self.on_duplicates is not None:
+            return self.on_duplicates
+        return "report" if self.splits or self.samples else "error"
 
     @property
     def known_as(self) -> str:
@@ -152,12 +151,8 @@ def localised(content: Any, *, base: Path, declared: bool = False) -> Any:
                 name: _existing(f"source.{key}.{name}", path, base)
                 for name, path in source[key].items()
             }
-    if (
-        not declared
-        and "classes" not in content
-        and source.get("kind") == "folder"
-        and isinstance(source.get("path"), Path)
-    ):
+    is_folder = source.get("kind") == "folder" and isinstance(source.get("path"), Path)
+    if is_folder and not declared and "classes" not in content:
         content["classes"] = folder_classes(source["path"])
     return {**content, "source": source}
 
@@ -191,13 +186,8 @@ def _absolute(path: Any, base: Path) -> Any:
 def folder_classes(path: Path) -> tuple[str, ...]:
     """The class folders of an image folder, sorted: those of its train split where it has one."""
     top = path / "train" if (path / "train").is_dir() else path
-    return tuple(
-        sorted(
-            folder.name
-            for folder in top.iterdir()
-            if folder.is_dir() and not folder.name.startswith(".")
-        )
-    )
+    folders = [path for path in top.iterdir() if path.is_dir()]
+    return tuple(sorted(folder.name for folder in folders if not folder.name.startswith(".")))
 
 
 def _existing(key: str, written: Any, base: Path) -> Path:

@@ -16,9 +16,7 @@ from clvl_bench.data.catalog.scenes import SCENES
 from clvl_bench.data.catalog.toy import TOYS
 from clvl_bench.data.catalog.toy_questions import TOY_QUESTIONS
 from clvl_bench.data.catalog.vqa import VqaDataset
-from clvl_bench.data.catalog.vqa_sources import (
-    VqaSource,
-)
+from clvl_bench.data.catalog.vqa_sources import VqaSource
 
 DATASETS: tuple[ImageDataset, ...] = (
     *TOYS,
@@ -44,7 +42,7 @@ def find(name: str) -> ImageDataset:
     """The declaration of that name.
 
     Raises:
-        Mistake: nobody has declared it; names a near match.
+        Mistake: it is not declared; names a near match.
     """
     for dataset in DATASETS:
         if dataset.name == name:
@@ -56,7 +54,7 @@ def find_questions(name: str) -> VqaDataset:
     """The declaration of questions of that name.
 
     Raises:
-        Mistake: nobody has declared it; names a near match.
+        Mistake: it is not declared; names a near match.
     """
     for dataset in QUESTIONS:
         if dataset.name == name:

@@ -1,5 +1,5 @@
-"""Prompt sets: class names and templates as they were published, under the name of who published
-them.
+"""Prompt sets: class names and templates as they were published, under the name of their
+publishers.
 
 They decide a zero-shot number as much as the weights do, so a set is data with a name, one JSON
 file each, and the name stands in the record of a run: `openai` (Radford et al. 2021, CLIP's
@@ -22,7 +22,7 @@ _FOLDER = Path(__file__).parent / "prompt_sets"
 
 
 class Prompts(NamedTuple):
-    """What a set says of one dataset: the name of each class by its label, in the order of the
+    """The prompts of one dataset in a set: the name of each class by its label, in the order of the
     labels, and templates.
     """
 
@@ -52,7 +52,7 @@ def read_set(name: str) -> dict[str, Prompts]:
 
 
 def prompts_of(name: str, dataset: str) -> Prompts:
-    """What a set says of a dataset.
+    """The prompts of a dataset in a set.
 
     Raises:
         ValueError: there is no such set, or it does not know the dataset.
@@ -67,4 +67,5 @@ def prompts_of(name: str, dataset: str) -> Prompts:
 
 def aliases(dataset: str) -> list[dict[str, str]]:
     """The names of a dataset's classes in every set that knows it: label -> name."""
-    return [found[dataset].classes for found in map(read_set, names()) if dataset in found]
+    sets = [read_set(name) for name in names()]
+    return [prompts[dataset].classes for prompts in sets if dataset in prompts]

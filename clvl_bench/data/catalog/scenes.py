@@ -1,15 +1,13 @@
 """Scenes from the air in class folders: UC Merced, AID, RSSCN7, PatternNet.
 
 Their authors published no split, so a copy is split by a share for testing or by the text files of
-Neumann et al. 2019 (UC Merced). Nobody published prompts that became a convention: classes are the
-folders' names as words, under the templates that CLIP uses for RESISC45.
+Neumann et al. 2019 (UC Merced). No published prompts became a convention: classes are the folders'
+names as words, under the templates that CLIP uses for RESISC45.
 """
 
 from clvl_bench.data.catalog.declaration import ImageDataset
-from clvl_bench.data.catalog.prompts import prompts_of
+from clvl_bench.data.catalog.resisc45 import RESISC45
 from clvl_bench.data.catalog.sources import FolderSource, OwnCopySource
-
-_TEMPLATES = prompts_of("openai", "resisc45").templates
 
 
 def _scenes(
@@ -29,12 +27,16 @@ def _scenes(
         source=OwnCopySource(like=FolderSource(path=folder, test_fraction=0.2)),
         labels=tuple(classes),
         classes=tuple(classes.values()),
-        templates=_TEMPLATES,
+        templates=RESISC45.templates,
         samples=samples,
         download_mb=download_mb,
         licence="not stated",
         citation=citation,
     )
+
+
+def _as_words(labels: tuple[str, ...]) -> dict[str, str]:
+    return {label: label.replace("_", " ") for label in labels}
 
 
 UC_MERCED = _scenes(
@@ -135,9 +137,8 @@ PATTERNNET = _scenes(
     "PatternNet/images",
     30400,
     "Zhou et al. 2018, PatternNet (ISPRS Journal 145; arXiv:1706.03424)",
-    {
-        label: label.replace("_", " ")
-        for label in (
+    _as_words(
+        (
             "airplane",
             "baseball_field",
             "basketball_court",
@@ -177,7 +178,7 @@ PATTERNNET = _scenes(
             "transformer_station",
             "wastewater_treatment_plant",
         )
-    },
+    ),
     download_mb=1430,
 )
 

@@ -1,8 +1,9 @@
 """The toy worlds as datasets. They stand in for satellite, medical and general data, and are called
-toys wherever shown.
+toys wherever they appear.
 
 Each split is a part of a world; parts share no random key. The sha256 is of the painted bytes:
-whoever changes a picture changes the data, raises `worlds.VERSION`, and declares the new hash.
+a change of a picture changes the data, raises the VERSION of `toy/index.py`, and declares the new
+hash.
 """
 
 from pathlib import Path

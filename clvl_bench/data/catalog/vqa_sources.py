@@ -2,7 +2,7 @@
 published layout.
 
 The reader named after a source's `kind` (in `readers/vqa/`) reads it. `path` is left out of a
-declaration whose data nobody may pin: a benchmark file names the copy.
+declaration whose data must not be pinned: a benchmark file names the copy.
 """
 
 from pathlib import Path

@@ -26,20 +26,25 @@ def read(dataset: ImageDataset, split: str) -> Split:
     )
     hashes = [pixel_hash(_rgb(image)) for image in images]
     order = canonical_order(labels, hashes)
+    hashes = [hashes[row] for row in order]
+
+    def image(row: int) -> Image:
+        return _rgb(images[order[row]])
+
     return Split(
         labels=labels[order],
         keys=tuple(f"{names[0]}/{row}" for row in order),
-        fingerprint=fingerprint(dataset.classes, labels[order], [hashes[row] for row in order]),
-        image=lambda row: _rgb(images[order[row]]),
-        hashes=tuple(hashes[row] for row in order),
+        fingerprint=fingerprint(dataset.classes, labels[order], hashes),
+        image=image,
+        hashes=tuple(hashes),
     )
 
 
 def _are_images(values: NDArray[Any]) -> bool:
     """RGB [n, height, width, 3], or grey [n, height, width] with or without an axis of 1 behind."""
-    return values.dtype == np.uint8 and (
-        values.ndim == 3 or (values.ndim == 4 and values.shape[-1] in (1, 3))
-    )
+    if values.dtype != np.uint8:
+        return False
+    return values.ndim == 3 or (values.ndim == 4 and values.shape[-1] in (1, 3))
 
 
 def _rgb(image: NDArray[np.uint8]) -> Image:

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from clvl_bench.data.catalog.sources import Rendering
 from clvl_bench.data.readers.split import Image
 
-WIDTH, HEIGHT, BITS, COMPRESSION, OFFSETS, SAMPLES, COUNTS, PLANES = (
-    256,
-    257,
-    258,
-    259,
-    273,
-    277,
-    279,
-    284,
-)
+# TIFF 6.0's numbers of the tags that are read here.
+WIDTH = 256
+HEIGHT = 257
+BITS = 258
+COMPRESSION = 259
+OFFSETS = 273
+SAMPLES = 277
+COUNTS = 279
+PLANES = 284
+
 _SIZES = {3: "H", 4: "I"}
 """TIFF's types of whole numbers (SHORT, LONG), as struct writes them."""
 
@@ -49,21 +49,22 @@ def read_bands(data: bytes) -> NDArray[np.uint16]:
     """
     try:
         order, tags = _first_directory(data)
-        (width,), (height,), (samples,) = tags[WIDTH], tags[HEIGHT], tags[SAMPLES]
-        pixels = b"".join(
-            data[start : start + size]
-            for start, size in zip(tags[OFFSETS], tags[COUNTS], strict=True)
-        )
+        (width,) = tags[WIDTH]
+        (height,) = tags[HEIGHT]
+        (samples,) = tags[SAMPLES]
+        strips = zip(tags[OFFSETS], tags[COUNTS], strict=True)
+        pixels = b"".join(data[start : start + size] for start, size in strips)
     except (struct.error, KeyError):
         raise ValueError("is cut off, or no image of strips") from None
-    kind = (tags.get(COMPRESSION, (1,)), tags.get(PLANES, (1,)), set(tags.get(BITS, (1,))))
-    if kind != ((1,), (1,), {16}):
+    uncompressed = tags.get(COMPRESSION, (1,)) == (1,)
+    pixel_by_pixel = tags.get(PLANES, (1,)) == (1,)
+    of_16_bits = set(tags.get(BITS, (1,))) == {16}
+    if not (uncompressed and pixel_by_pixel and of_16_bits):
         raise ValueError("is not of uncompressed 16-bit bands, pixel by pixel")
     if len(pixels) != width * height * samples * 2:
         raise ValueError("is cut off")
-    return (
-        np.frombuffer(pixels, dtype=f"{order}u2").reshape(height, width, samples).astype(np.uint16)
-    )
+    values = np.frombuffer(pixels, dtype=f"{order}u2").astype(np.uint16)
+    return values.reshape(height, width, samples)
 
 
 def count_bands(data: bytes) -> int:
@@ -86,11 +87,11 @@ def _first_directory(data: bytes) -> tuple[str, dict[int, tuple[int, ...]]]:
     (count,) = struct.unpack_from(f"{order}H", data, start)
     tags = {}
     for at in range(start + 2, start + 2 + 12 * count, 12):
-        tag, sort, length = struct.unpack_from(f"{order}HHI", data, at)
-        if sort in _SIZES:
-            values = f"{order}{length}{_SIZES[sort]}"
-            place = at + 8
+        tag, kind, length = struct.unpack_from(f"{order}HHI", data, at)
+        if kind in _SIZES:
+            values = f"{order}{length}{_SIZES[kind]}"
+            position = at + 8
             if struct.calcsize(values) > 4:
-                (place,) = struct.unpack_from(f"{order}I", data, place)
-            tags[tag] = struct.unpack_from(values, data, place)
+                (position,) = struct.unpack_from(f"{order}I", data, position)
+            tags[tag] = struct.unpack_from(values, data, position)
     return order, tags

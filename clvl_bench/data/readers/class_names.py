@@ -18,14 +18,12 @@ def known_names(dataset: ImageDataset) -> dict[str, int]:
     in other published sets.
     """
     labels = dataset.labels or dataset.classes
-    places = {label: place for place, label in enumerate(labels)}
+    numbers = {label: number for number, label in enumerate(labels)}
+    own_names = dict(zip(labels, labels, strict=True))
+    prompt_names = dict(zip(labels, dataset.classes, strict=True))
     known: dict[str, int] = {}
-    for table in (
-        dict(zip(labels, labels, strict=True)),
-        dict(zip(labels, dataset.classes, strict=True)),
-        *aliases(dataset.known_as),
-    ):
-        for label, name in table.items():
-            if label in places:
-                known.setdefault(plain(name), places[label])
+    for names in (own_names, prompt_names, *aliases(dataset.known_as)):
+        for label, name in names.items():
+            if label in numbers:
+                known.setdefault(plain(name), numbers[label])
     return known

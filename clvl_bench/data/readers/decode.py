@@ -24,13 +24,15 @@ def decode(data: bytes, rendering: Rendering | None = None) -> Image:
     """
     if rendering is not None:
         return render(data, rendering)
-    if (bands := count_bands(data)) > 4:  # Pillow would write a line of its own for each
+    bands = count_bands(data)
+    if bands > 4:  # Pillow would write a line of its own for each
         raise ValueError(f"has {bands} bands; set render in its source")
     if data[:2] == JPEG:
         try:
             return _jpeg(data)
         except ValueError:
-            pass  # cut, bare of a header, in four colours: Pillow says what it is, or reads it
+            # Cut off, without a header, or in four colours: Pillow reads it, or names the fault.
+            pass
     with Pillow.open(io.BytesIO(data)) as image:
         if image.mode.startswith("I"):
             return _deep(np.asarray(image))
@@ -48,19 +50,21 @@ def _deep(grey: NDArray[Any]) -> Image:
     """
     if grey.min() < 0 or grey.max() > 0xFFFF:
         raise ValueError("has more than 16 bits a pixel, whose white is not known")
-    return np.repeat((grey.astype(np.uint16) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+    high_byte = (grey.astype(np.uint16) >> 8).astype(np.uint8)
+    return np.repeat(high_byte[..., None], 3, axis=2)
 
 
 def _jpeg(data: bytes) -> Image:
     """The pixels that Pillow gives, to the bit, in a third of the time.
 
     Raises:
-        ValueError: this decoder does not want it.
+        ValueError: it is to be left to Pillow.
     """
     height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-    if colours not in ("Gray", "YCbCr", "RGB") or height * width > (
-        Pillow.MAX_IMAGE_PIXELS or height * width
-    ):
+    # Pillow refuses images above this number of pixels (None: no limit), which may be bombs.
+    limit = Pillow.MAX_IMAGE_PIXELS
+    too_large = limit is not None and height * width > limit
+    if too_large or colours not in ("Gray", "YCbCr", "RGB"):
         raise ValueError(f"{colours}, {height} x {width}")
     pixels: Image = simplejpeg.decode_jpeg(
         data, colorspace="RGB", fastdct=False, fastupsample=False

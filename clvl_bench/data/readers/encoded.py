@@ -36,18 +36,15 @@ def encoded_split(
     """
     found = scan(dataset, keys, read, files=files, rendering=rendering)
     found.refuse_damage(dataset, policy=policy)
-    whole = np.array(
-        [row for row, identity in enumerate(found.hashes) if identity is not None], dtype=np.int64
-    )
-    hashes = [str(found.hashes[row]) for row in whole]
+    undamaged = [row for row, identity in enumerate(found.hashes) if identity is not None]
+    rows = np.array(undamaged, dtype=np.int64)
     if choose is not None:
-        mask = choose(labels[whole], hashes)
-        whole, hashes = (
-            whole[mask],
-            [identity for identity, chosen in zip(hashes, mask, strict=True) if chosen],
-        )
-    order = canonical_order(labels[whole], hashes)
-    rows, hashes = whole[order], [hashes[position] for position in order]
+        hashes = [str(found.hashes[row]) for row in rows]
+        rows = rows[choose(labels[rows], hashes)]
+    hashes = [str(found.hashes[row]) for row in rows]
+    order = canonical_order(labels[rows], hashes)
+    rows = rows[order]
+    hashes = [hashes[position] for position in order]
 
     def image(row: int) -> Image:
         return decode(read(int(rows[row])), rendering)

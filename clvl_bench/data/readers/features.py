@@ -25,21 +25,23 @@ def read(dataset: ImageDataset, split: str) -> Split:
     source = dataset.source
     assert isinstance(source, FeaturesSource)
     parts = split_names(dataset.name, source.splits, split)
-    loaded = [
-        load_arrays(dataset, source.path, x, y, shape="[n, width]", fits=_are_features)
-        for x, y in parts
-    ]
-    features = np.concatenate([x.astype(np.float32) for x, _ in loaded])
-    labels = np.concatenate([y for _, y in loaded])
+    features_of_parts = []
+    labels_of_parts = []
+    keys = []
+    for x, y in parts:
+        part_features, part_labels = load_arrays(
+            dataset, source.path, x, y, shape="[n, width]", fits=_are_features
+        )
+        features_of_parts.append(part_features.astype(np.float32))
+        labels_of_parts.append(part_labels)
+        keys += [f"{x}/{row}" for row in range(len(part_labels))]
+    features = np.concatenate(features_of_parts)
+    labels = np.concatenate(labels_of_parts)
     digest = hashlib.sha256("\n".join((source.backbone, *dataset.classes)).encode())
     digest.update(features.tobytes() + labels.tobytes())
     return Split(
         labels=labels,
-        keys=tuple(
-            f"{x}/{row}"
-            for (x, _), (rows, _) in zip(parts, loaded, strict=True)
-            for row in range(len(rows))
-        ),
+        keys=tuple(keys),
         fingerprint=digest.hexdigest(),
         features=features,
     )
@@ -65,8 +67,7 @@ def read_text(dataset: ImageDataset) -> NDArray[np.float32] | None:
     if text.ndim != 2 or len(text) != len(dataset.classes):
         raise Mistake(
             f"dataset.{dataset.name}: {source.text.name} has shape {list(text.shape)}; expected "
-            f"one row for each of the "
-            f"{len(dataset.classes)} classes"
+            f"one row for each of the {len(dataset.classes)} classes"
         )
     return np.asarray(text, dtype=np.float32)
 

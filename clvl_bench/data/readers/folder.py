@@ -2,6 +2,7 @@
 list.
 """
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,25 +32,24 @@ def read(dataset: ImageDataset, split: str) -> Split:
     assert isinstance(source, FolderSource)
     if source.split_file is not None:
         listed = entries(dataset.name, source.split_file, split, pinned=source.split_sha256)
-        return _encoded(
-            dataset,
-            source,
-            *chosen_files(dataset, listed, _images(dataset, source.path), top=source.path),
-        )
-    published = next(
-        (source.path / name for name in SPLIT_NAMES[split] if (source.path / name).is_dir()), None
-    )
+        present = _images(dataset, source.path)
+        files, labels = chosen_files(dataset, listed, present, top=source.path)
+        return _encoded(dataset, source, files, labels)
+    published = _split_folder(source, split)
     top = published or source.path
     if published is None:
         _must_have_rule(dataset.name, source, split)
     folders = _class_folders(dataset, top)
-    files = [file for folder in folders for file in _images(dataset, folder)]
+    files = []
+    for folder in folders:
+        files += _images(dataset, folder)
     if source.split_draw == "random_split":
-        files.sort()  # the draw is one of places in this order
+        files.sort()  # what is drawn are positions in this order
     labels = [folders.index(top / file.relative_to(top).parts[0]) for file in files]
 
     def choose(labels: NDArray[np.int64], hashes: Sequence[str]) -> NDArray[np.bool_]:
-        fraction, seed = source.test_fraction or 0.0, source.split_seed
+        fraction = source.test_fraction or 0.0
+        seed = source.split_seed
         if source.split_draw == "random_split":
             testing = drawn_by_torch(len(labels), fraction=fraction, seed=seed)
         else:
@@ -70,7 +70,8 @@ def drawn_for_testing(
     testing = np.zeros(len(labels), dtype=np.bool_)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        testing[rows[np.argsort(rank[rows], kind="stable")][: round(fraction * len(rows))]] = True
+        by_rank = rows[np.argsort(rank[rows], kind="stable")]
+        testing[by_rank[: round(fraction * len(rows))]] = True
     return testing
 
 
@@ -78,9 +79,10 @@ def drawn_by_torch(count: int, *, fraction: float, seed: int) -> NDArray[np.bool
     """Which samples `torch.utils.data.random_split` puts into the second of two parts, for
     published splits of that kind.
     """
-    import torch  # here: listings that never draw shall not wait for it
+    import torch  # takes seconds, and only this rule needs it
 
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed)).numpy()
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(count, generator=generator).numpy()
     testing = np.zeros(count, dtype=np.bool_)
     testing[order[int((1 - fraction) * count) :]] = True
     return testing
@@ -111,8 +113,8 @@ def _images(dataset: ImageDataset, folder: Path) -> list[Path]:
     """The image files below a folder of the dataset.
 
     Raises:
-        Mistake: one of them, or the folder, is a link to a place outside: whoever made the folder
-            does not choose what is read.
+        Mistake: one of them, or the folder, is a link that leaves the folder: the maker of a copy
+            must not choose which other files of this machine are read.
     """
     assert isinstance(dataset.source, FolderSource)
     top = dataset.source.path
@@ -124,13 +126,18 @@ def _images(dataset: ImageDataset, folder: Path) -> list[Path]:
     return files
 
 
+def _split_folder(source: FolderSource, split: str) -> Path | None:
+    """The folder of a split, where the dataset is published with one."""
+    for name in SPLIT_NAMES[split]:
+        folder = source.path / name
+        if folder.is_dir():
+            return folder
+    return None
+
+
 def _must_have_rule(name: str, source: FolderSource, split: str) -> None:
-    present = [
-        folder
-        for folders in SPLIT_NAMES.values()
-        for folder in folders
-        if (source.path / folder).is_dir()
-    ]
+    known = itertools.chain.from_iterable(SPLIT_NAMES.values())
+    present = [folder for folder in known if (source.path / folder).is_dir()]
     if present:
         raise Mistake(
             f"dataset.{name}.source: '{source.path}' has the splits {', '.join(present)}, but no "
@@ -145,11 +152,8 @@ def _must_have_rule(name: str, source: FolderSource, split: str) -> None:
 
 def _class_folders(dataset: ImageDataset, top: Path) -> list[Path]:
     labels = dataset.labels or dataset.classes
-    present = sorted(
-        folder.name
-        for folder in top.iterdir()
-        if folder.is_dir() and not folder.name.startswith(".")
-    )
+    folders = [folder for folder in top.iterdir() if folder.is_dir()]
+    present = sorted(folder.name for folder in folders if not folder.name.startswith("."))
     for label in labels:
         if label not in present:
             raise Mistake(

@@ -27,13 +27,11 @@ def read(dataset: ImageDataset, split: str) -> Split:
     """
     source = dataset.source
     assert isinstance(source, HubSource)
-    files = sorted(
-        snapshot(source).glob(split_names(dataset.name, source.files, split, field="files"))
-    )
+    pattern = split_names(dataset.name, source.files, split, field="files")
+    files = sorted(snapshot(source).glob(pattern))
     if not files:
         raise Missing(
             f"{dataset.name}: {source.repository} ({split}) is not on this machine; where there is "
-            f"network, run: "
-            f"clvl-bench fetch {dataset.name}"
+            f"network, run: clvl-bench fetch {dataset.name}"
         )
     return read_files(dataset, source, files, split)

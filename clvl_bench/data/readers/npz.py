@@ -49,12 +49,14 @@ def load_arrays(
             for name in (values, labels):
                 if name not in file.files:
                     raise Mistake(f"{where}: {unknown('array', name, file.files)}")
-            x, y = file[values], file[labels]
+            x = file[values]
+            y = file[labels]
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise Damage(f"{where}: cannot be read as .npz ({str(error).splitlines()[0]})") from None
     if not fits(x):
         raise Mistake(f"{where}: {values} is {x.dtype} {list(x.shape)}; expected {shape}")
-    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
     if y.shape != x.shape[:1] or not np.issubdtype(y.dtype, np.integer):
         raise Mistake(
             f"{where}: {labels} is {y.dtype} {list(y.shape)}; expected whole numbers [{len(x)}]"

@@ -20,8 +20,8 @@ def read(dataset: ImageDataset, split: str) -> NoReturn:
     assert isinstance(source, OwnCopySource)
     raise Missing(
         f"{dataset.name}: {dataset.title} ({split}) has no pinned download; get a copy from its "
-        f"publishers and name it in the "
-        f"benchmark file, for example: [dataset.{dataset.name}] source = {as_written(source)}"
+        f"publishers and name it in the benchmark file, for example: [dataset.{dataset.name}] "
+        f"source = {as_written(source)}"
     )
 
 
@@ -37,5 +37,6 @@ def as_written(source: OwnCopySource) -> str:
 
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(inner)}" for key, inner in value.items()) + " }"
+        fields = [f"{key} = {_toml(inner)}" for key, inner in value.items()]
+        return f"{{ {', '.join(fields)} }}"
     return json.dumps(value)

@@ -32,8 +32,7 @@ def read(dataset: ImageDataset, split: str) -> Split:
     if not files:
         raise Missing(
             f"dataset.{dataset.name}.source.files: no file of '{source.path}' is called "
-            f"'{pattern}' ({split}); "
-            "give a pattern that counts from path"
+            f"'{pattern}' ({split}); give a pattern that counts from path"
         )
     return read_files(dataset, source, files, split)
 
@@ -53,9 +52,8 @@ def read_files(
     try:
         for file in files:
             _must_have_columns(dataset.name, source, pq.read_schema(file).names)
-        table = pa.concat_tables(
-            [pq.read_table(file, columns=[source.image, source.label]) for file in files]
-        )
+        columns = [source.image, source.label]
+        table = pa.concat_tables([pq.read_table(file, columns=columns) for file in files])
     except (pa.ArrowException, OSError) as error:
         why = str(error).splitlines()[0]
         again = "fetch it again" if isinstance(source, HubSource) else "make it again"
@@ -63,12 +61,14 @@ def read_files(
             f"{dataset.name}: {files[0].parent} cannot be read as parquet ({why}); {again}"
         ) from None
     cells = table[source.image].combine_chunks()
+    # The hub keeps a picture as {bytes, path}, other writers as bare bytes.
     images = cells.field("bytes") if pa.types.is_struct(cells.type) else cells
+    metadata = table.schema.metadata or {}
     return encoded_split(
         dataset.name,
         dataset.classes,
         [f"{split}/{row}" for row in range(len(images))],
-        _labels(dataset, source.label, table[source.label].to_numpy(), table.schema.metadata or {}),
+        _labels(dataset, source.label, table[source.label].to_numpy(), metadata),
         lambda row: bytes(images[row].as_py()),
         files=[file.resolve() for file in files],
         policy=source.on_damage,
@@ -87,7 +87,8 @@ def _labels(
     """Label numbers in the declared order, matched by the class names that the files carry where
     they carry them.
     """
-    features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    written = json.loads(metadata.get(b"huggingface", b"{}"))
+    features = written.get("info", {}).get("features", {})
     names = features.get(column, {}).get("names")
     if labels.dtype == object:  # the column itself holds names
         names, labels = np.unique(labels.astype(str), return_inverse=True)
@@ -101,18 +102,20 @@ def _labels(
     if names is None:
         return labels
     known = known_names(dataset)
-    try:
-        return np.array([known[plain(name)] for name in names], dtype=np.int64)[labels]
-    except KeyError:
-        stranger = next(name for name in names if plain(name) not in known)
+    strangers = [name for name in names if plain(name) not in known]
+    if strangers:
         raise Damage(
-            f"{dataset.name}: its files name the classes {_some(names)}; '{stranger}' is not "
-            f"declared; where they "
-            f"mean the same, set labels in [dataset.{dataset.name}] to their names, in the order "
-            f"of {_some(dataset.classes)}"
-        ) from None
+            f"{dataset.name}: its files name the classes {_some(names)}; '{strangers[0]}' is not "
+            f"declared; where they mean the same, set labels in [dataset.{dataset.name}] to their "
+            f"names, in the order of {_some(dataset.classes)}"
+        )
+    # The files number classes in an order of their own.
+    declared = np.array([known[plain(name)] for name in names], dtype=np.int64)
+    return declared[labels]
 
 
 def _some(names: Iterable[str]) -> str:
-    shown = list(names)
-    return ", ".join(shown[:6]) + (f" and {len(shown) - 6} more" if len(shown) > 6 else "")
+    """The first six names, and how many more there are."""
+    listed = list(names)
+    more = f" and {len(listed) - 6} more" if len(listed) > 6 else ""
+    return ", ".join(listed[:6]) + more

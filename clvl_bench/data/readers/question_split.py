@@ -1,7 +1,8 @@
 """Question split: what every reader of questions returns, whatever the layout it read."""
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from clvl_bench.data.catalog.vqa import NONE
 from clvl_bench.data.readers.split import Split
 
-OPEN, CLOSED = "OPEN", "CLOSED"
+OPEN = "OPEN"
+CLOSED = "CLOSED"
 
 
 @dataclass(frozen=True)
@@ -55,21 +57,23 @@ class QuestionSplit:
         """About `limit` questions, the first ones of each type: for trying things out. Its
         fingerprint differs.
         """
-        types = list(dict.fromkeys(each.type for each in self.questions))
-        quota, left = max(1, limit // max(1, len(types))), dict.fromkeys(types, 0)
+        types = {each.type for each in self.questions}
+        quota = max(1, limit // max(1, len(types)))
+        taken: Counter[str] = Counter()
         rows = []
         for row, each in enumerate(self.questions):
-            if left[each.type] < quota:
-                left[each.type] += 1
+            if taken[each.type] < quota:
+                taken[each.type] += 1
                 rows.append(row)
         kept = np.array(rows, dtype=np.int64)
-        used, places = np.unique(self.image_rows[kept], return_inverse=True)
+        # Only the images that are still needed, and for each question the new row of its image.
+        image_rows, new_rows = np.unique(self.image_rows[kept], return_inverse=True)
         digest = hashlib.sha256(f"{self.fingerprint} first {limit}".encode()).hexdigest()
         return replace(
             self,
             questions=tuple(self.questions[row] for row in rows),
-            images=self.images.take(used, f"of the first {limit} questions"),
-            image_rows=places.astype(np.int64),
+            images=self.images.take(image_rows, f"of the first {limit} questions"),
+            image_rows=new_rows.astype(np.int64),
             fingerprint=digest,
         )
 
@@ -80,31 +84,35 @@ def question_split(questions: Sequence[Question], images: Split) -> QuestionSpli
 
     Questions about an image that was left out as damaged are left out with it.
     """
-    rows = {key: row for row, key in enumerate(images.keys)}
-    there = [each for each in questions if each.image in rows]
-    identities = images.hashes or images.keys
-    ordered = sorted(
-        there,
-        key=lambda each: (
-            identities[rows[each.image]],
-            each.question,
-            each.answer,
-            each.type,
-            each.answer_type,
-        ),
+    row_of = {key: row for row, key in enumerate(images.keys)}
+    undamaged = [each for each in questions if each.image in row_of]
+    # An image's identity is its content where it was scanned, else its name.
+    identity_of = dict(zip(images.keys, images.hashes or images.keys, strict=True))
+
+    def canonical(each: Question) -> tuple[str, ...]:
+        identity = identity_of[each.image]
+        return (identity, each.question, each.answer, each.type, each.answer_type)
+
+    ordered = sorted(undamaged, key=canonical)
+    used = sorted({row_of[each.image] for each in ordered})
+    if len(used) < len(images):
+        images = images.take(np.array(used, dtype=np.int64), f"{len(used)} asked about {used}")
+    new_row_of = {key: row for row, key in enumerate(images.keys)}
+    image_rows = np.array([new_row_of[each.image] for each in ordered], dtype=np.int64)
+    return QuestionSplit(
+        tuple(ordered),
+        images,
+        image_rows,
+        fingerprint=_fingerprint(ordered, identity_of),
+        skipped=len(questions) - len(undamaged),
     )
-    used = sorted({rows[each.image] for each in ordered})
-    place = {row: number for number, row in enumerate(used)}
-    whole = (
-        images
-        if len(used) == len(images)
-        else images.take(np.array(used, dtype=np.int64), f"{len(used)} asked about {used}")
-    )
-    image_rows = np.array([place[rows[each.image]] for each in ordered], dtype=np.int64)
+
+
+def _fingerprint(questions: Sequence[Question], identity_of: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
-    for each in ordered:
+    for each in questions:
         words = (
-            identities[rows[each.image]],
+            identity_of[each.image],
             each.question,
             each.answer,
             each.answer_type,
@@ -113,6 +121,4 @@ def question_split(questions: Sequence[Question], images: Split) -> QuestionSpli
             each.modality,
         )
         digest.update(repr(words).encode())
-    return QuestionSplit(
-        tuple(ordered), whole, image_rows, digest.hexdigest(), len(questions) - len(there)
-    )
+    return digest.hexdigest()

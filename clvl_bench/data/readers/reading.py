@@ -18,15 +18,13 @@ def read_split(dataset: ImageDataset, split: str) -> Split:
         Mistake: the declaration does not fit the files.
         Damage: files cannot be read, or their number is not the published one.
     """
-    data: Split = import_module(f"clvl_bench.data.readers.{dataset.source.kind}").read(
-        dataset, split
-    )
+    reader = import_module(f"clvl_bench.data.readers.{dataset.source.kind}")
+    data: Split = reader.read(dataset, split)
     published = dataset.splits.get(split)
     if published is not None and len(data) + data.skipped != published:
         raise Damage(
             f"{dataset.name}: its split {split} has {len(data) + data.skipped} samples, published "
-            f"are {published}; "
-            f"where yours is another split on purpose, set splits = {{}} in "
+            f"are {published}; where yours is another split on purpose, set splits = {{}} in "
             f"[dataset.{dataset.name}]"
         )
     return data

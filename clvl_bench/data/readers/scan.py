@@ -60,23 +60,21 @@ def scan(
     changes.
     """
     signature = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    folder = (
-        cache_dir()
-        / "scans"
-        / hashlib.sha256(repr((signature, list(keys), rendering)).encode()).hexdigest()[:32]
-    )
+    # Bits of kept scans hang on this tuple: it stays as it is.
+    key = repr((signature, list(keys), rendering))
+    folder = cache_dir() / "scans" / hashlib.sha256(key.encode()).hexdigest()[:32]
     tick = Ticker(f"{dataset}: scanning images", len(keys))
     hashes: list[str | None] = []
     damaged: dict[str, str] = {}
     for start in range(0, len(keys), BLOCK):
-        rows, kept = range(start, min(start + BLOCK, len(keys))), folder / f"{start:08d}.json"
+        rows = range(start, min(start + BLOCK, len(keys)))
+        kept = folder / f"{start:08d}.json"
         found = _read_kept(kept)
         if found is None:
             found = _scanned(rows, keys, read, rendering)
             body = {"hashes": found.hashes, "damaged": found.damaged}
-            write_atomically(
-                kept, to_json({**body, "sha256": sha256(to_json(body))}), durable=False
-            )
+            content = to_json({**body, "sha256": sha256(to_json(body))})
+            write_atomically(kept, content, durable=False)
         hashes += found.hashes
         damaged |= found.damaged
         tick(rows.stop)
@@ -96,9 +94,8 @@ def _scanned(
             hashes.append(pixel_hash(decode(read(row), rendering)))
         except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
             hashes.append(None)
-            damaged[keys[row]] = (
-                str(error).splitlines()[0][:60] if str(error) else type(error).__name__
-            )
+            why = str(error) or type(error).__name__
+            damaged[keys[row]] = why.splitlines()[0][:60]
     return Scan(tuple(hashes), damaged)
 
 
@@ -109,10 +106,8 @@ def _read_kept(path: Path) -> Scan | None:
     try:
         content = json.loads(path.read_bytes())
         recorded = content.pop("sha256")
-        return (
-            Scan(tuple(content["hashes"]), content["damaged"])
-            if sha256(to_json(content)) == recorded
-            else None
-        )
+        if sha256(to_json(content)) != recorded:
+            return None
+        return Scan(tuple(content["hashes"]), content["damaged"])
     except (FileNotFoundError, ValueError, KeyError, AttributeError):
         return None

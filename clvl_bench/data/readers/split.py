@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,47 +39,54 @@ class Split:
         """The identity of the images in their order, whatever their classes are called: what
         decides their features.
         """
-        return (
-            hashlib.sha256("\n".join(self.hashes).encode()).hexdigest()
-            if self.hashes
-            else self.fingerprint
-        )
+        if not self.hashes:
+            return self.fingerprint
+        return hashlib.sha256("\n".join(self.hashes).encode()).hexdigest()
 
     def first(self, limit: int, classes: int) -> "Split":
         """About `limit` samples, the first ones of each class: for trying things out. Its
         fingerprint differs.
         """
         quota = max(1, limit // classes)
-        rows = np.sort(
-            np.concatenate(
-                [np.flatnonzero(self.labels == label)[:quota] for label in range(classes)]
-            )
-        )
-        return self.take(rows, f"first {limit}")
+        rows = [np.flatnonzero(self.labels == label)[:quota] for label in range(classes)]
+        return self.take(np.sort(np.concatenate(rows)), f"first {limit}")
 
     def take(self, rows: NDArray[np.int64], how: str) -> "Split":
         """These rows as a split of their own; `how` tells the fingerprint apart."""
-        image, features = self.image, self.features
-        return Split(
+        taken = replace(
+            self,
             labels=self.labels[rows],
             keys=tuple(self.keys[row] for row in rows),
             fingerprint=hashlib.sha256(f"{self.fingerprint} {how}".encode()).hexdigest(),
-            image=None if image is None else lambda row: image(int(rows[row])),
-            features=None if features is None else features[rows],
-            skipped=self.skipped,
-            hashes=tuple(self.hashes[row] for row in rows) if self.hashes else (),
-            in_training=self.in_training,
         )
+        if self.hashes:
+            taken = replace(taken, hashes=tuple(self.hashes[row] for row in rows))
+        if self.features is not None:
+            taken = replace(taken, features=self.features[rows])
+        if self.image is not None:
+            taken = replace(taken, image=_TakenImages(self.image, rows))
+        return taken
+
+
+@dataclass(frozen=True)
+class _TakenImages:
+    """The images of some rows, numbered anew."""
+
+    image: Callable[[int], Image]
+    rows: NDArray[np.int64]
+
+    def __call__(self, row: int) -> Image:
+        return self.image(int(self.rows[row]))
 
 
 def pixel_hash(image: Image) -> str:
     """The identity of an image: sha256 of its shape and RGB bytes."""
-    return hashlib.sha256(
-        repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()
-    ).hexdigest()
+    pixels = np.ascontiguousarray(image).tobytes()
+    return hashlib.sha256(repr(image.shape).encode() + pixels).hexdigest()
 
 
 def fingerprint(classes: Sequence[str], labels: NDArray[np.int64], hashes: Sequence[str]) -> str:
+    """The identity of a split of images: its classes, and label and pixels of each image."""
     digest = hashlib.sha256("\n".join(classes).encode())
     for label, identity in zip(labels.tolist(), hashes, strict=True):
         digest.update(f"{label} {identity}\n".encode())

@@ -9,7 +9,7 @@ folder may hold `AnnualCrop_1.tif`.
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -47,28 +47,37 @@ def entries(
         Damage: it cannot be read, or is not the published one.
     """
     where = f"dataset.{dataset}.source.split_file"
-    tables: dict[str, Any] = (
-        split_file if isinstance(split_file, dict) else _read_json(where, split_file)
-    )
-    name = next((name for name in SPLIT_NAMES[split] if name in tables), None)
-    if name is None:
-        raise Mistake(f"{where}: {unknown('split', split, tables)}")
     if isinstance(split_file, dict):
-        got = file_sha256(split_file[name])
-        if pinned.get(split, got) != got:
-            raise Damage(
-                f"{where}.{name}: '{split_file[name].name}' is not the published list: its sha256 "
-                f"is {got}, published is "
-                f"{pinned[split]}; get it again"
-            )
-        lines = split_file[name].read_text(encoding="utf-8").split("\n")
-        return [Entry(line.strip(), None) for line in lines if line.strip()]
+        name = _name_of(split, split_file, where)
+        return _of_text(f"{where}.{name}", split_file[name], pinned.get(split))
+    content = _read_json(where, split_file)
+    name = _name_of(split, content, where)
     try:
-        return [Entry(str(file), str(name)) for file, _, name in tables[name]]
+        return [Entry(str(file), str(class_name)) for file, _, class_name in content[name]]
     except (TypeError, ValueError):
         raise Damage(
             f"{where}: '{split_file.name}' ({name}) is no list of [file, number, class name]"
         ) from None
+
+
+def _name_of(split: str, lists: Mapping[str, object], where: str) -> str:
+    """What the lists call a split."""
+    for name in SPLIT_NAMES[split]:
+        if name in lists:
+            return name
+    raise Mistake(f"{where}: {unknown('split', split, lists)}")
+
+
+def _of_text(where: str, file: Path, published: str | None) -> list[Entry]:
+    """The entries of a text file, one a line, if its sha256 is the published one."""
+    got = file_sha256(file)
+    if published not in (None, got):
+        raise Damage(
+            f"{where}: '{file.name}' is not the published list: its sha256 is {got}, published is "
+            f"{published}; get it again"
+        )
+    lines = [line.strip() for line in file.read_text(encoding="utf-8").split("\n")]
+    return [Entry(line, None) for line in lines if line]
 
 
 def chosen_files(
@@ -81,38 +90,50 @@ def chosen_files(
         Missing: listed files are not there.
         Mistake: a file has no class, or its name stands for several files.
     """
-    places = {str(PurePosixPath(file.relative_to(top)).with_suffix("")): file for file in present}
-    bare = {Path(place).name: file for place, file in places.items()}
-    twice = Counter(Path(place).name for place in places)
-    wanted = [str(PurePosixPath(entry.file).with_suffix("")) for entry in listed]
-    missing = [
-        entry.file
-        for entry, place in zip(listed, wanted, strict=True)
-        if place not in places and place not in bare
-    ]
     where = f"dataset.{dataset.name}.source.split_file"
+    # A list names files with their class folder (`Class/x`) or without (`x`), and a name's suffix
+    # does not count.
+    by_path = {_without_suffix(file.relative_to(top)): file for file in present}
+    by_name = {Path(path).name: file for path, file in by_path.items()}
+    files_called = Counter(Path(path).name for path in by_path)
+    files = []
+    missing = []
+    ambiguous = []
+    for entry in listed:
+        path = _without_suffix(entry.file)
+        if path in by_path:
+            files.append(by_path[path])
+        elif path not in by_name:
+            missing.append(entry.file)
+        elif files_called[path] > 1:
+            ambiguous.append(path)
+        else:
+            files.append(by_name[path])
     if missing:
+        some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise Missing(
             f"{where}: {len(missing)} of the {len(listed)} files that it names are not in '{top}': "
-            f"{', '.join(missing[:3])}"
-            f"{', ...' if len(missing) > 3 else ''}; add them, or let path be the folder that its "
-            f"names count from"
+            f"{some}; add them, or let path be the folder that its names count from"
         )
-    for place in wanted:
-        if place not in places and twice[place] > 1:
-            raise Mistake(
-                f"{where}: '{place}' stands for {twice[place]} files of '{top}'; name it with its "
-                f"class folder"
-            )
-    files = [places.get(place) or bare[place] for place in wanted]
+    if ambiguous:
+        path = ambiguous[0]
+        raise Mistake(
+            f"{where}: '{path}' stands for {files_called[path]} files of '{top}'; name it with its "
+            f"class folder"
+        )
     known = known_names(dataset)
-    return files, [
-        _label(where, entry, file, known, top=top)
-        for entry, file in zip(listed, files, strict=True)
-    ]
+    labels = []
+    for entry, file in zip(listed, files, strict=True):
+        labels.append(_label(where, entry, file, known, top=top))
+    return files, labels
+
+
+def _without_suffix(file: str | PurePath) -> str:
+    return str(PurePosixPath(file).with_suffix(""))
 
 
 def _label(where: str, entry: Entry, file: Path, known: dict[str, int], *, top: Path) -> int:
+    """The class of an entry: its folder where that is a class, else the name in the list."""
     folder = None if file.parent == top else file.parent.name
     for name in (folder, entry.name):
         if name is not None and plain(name) in known:

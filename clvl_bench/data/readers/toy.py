@@ -44,9 +44,9 @@ def part_hash(images: Image, labels: NDArray[np.int64]) -> str:
 def paint(world: str, part: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Images [count, size, size, 3] and labels [count] of a part."""
     pictures = [WORLDS[world].picture(part, index) for index in range(count)]
-    return np.stack([picture.image for picture in pictures]), np.array(
-        [picture.label for picture in pictures], dtype=np.int64
-    )
+    images = np.stack([picture.image for picture in pictures])
+    labels = np.array([picture.label for picture in pictures], dtype=np.int64)
+    return images, labels
 
 
 def _painted(world: str, part: ToyPart) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -55,7 +55,7 @@ def _painted(world: str, part: ToyPart) -> tuple[NDArray[np.uint8], NDArray[np.i
     if painted != part.sha256:
         raise AssertionError(
             f"{world}/{part.part}: painted {painted[:8]}, declared {part.sha256[:8]}: raise "
-            f"worlds.VERSION"
+            f"the VERSION of the toy worlds"
         )
     data = io.BytesIO()
     np.savez(data, images=images, labels=labels)
@@ -70,7 +70,8 @@ def _kept(part: ToyPart) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
     path = cache_dir() / "toy" / f"{part.sha256}.npz"
     try:
         with np.load(path, allow_pickle=False) as file:
-            images, labels = file["images"], file["labels"]
+            images = file["images"]
+            labels = file["labels"]
         if part_hash(images, labels) == part.sha256:
             return images, labels
     except FileNotFoundError:

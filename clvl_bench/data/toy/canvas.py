@@ -31,7 +31,8 @@ class Dice:
     """
 
     def __init__(self, *key: Any) -> None:
-        seed = int.from_bytes(hashlib.sha256("/".join(map(str, key)).encode()).digest()[:16], "big")
+        digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
+        seed = int.from_bytes(digest[:16], "big")
         self._generator = np.random.Generator(np.random.PCG64(seed))
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
@@ -54,7 +55,8 @@ class Dice:
     def direction(self) -> Point:
         """A unit vector, uniform over the circle (by rejection: no sine needed)."""
         while True:
-            x, y = self.uniform(-1, 1), self.uniform(-1, 1)
+            x = self.uniform(-1, 1)
+            y = self.uniform(-1, 1)
             length = x * x + y * y
             if 0.01 < length < 1.0:
                 root = float(np.sqrt(length))
@@ -163,9 +165,8 @@ def shade(picture: Array, amount: Array) -> Array:
 
 def vary(generator: Dice, colour: Colour, spread: float = 0.06) -> Colour:
     """A colour near the given one."""
-    r, g, b = (
-        min(max(channel + generator.uniform(-spread, spread), 0.0), 1.0) for channel in colour
-    )
+    varied = [channel + generator.uniform(-spread, spread) for channel in colour]
+    r, g, b = (min(max(channel, 0.0), 1.0) for channel in varied)
     return r, g, b
 
 

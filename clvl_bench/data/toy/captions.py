@@ -2,8 +2,8 @@
 pre-training.
 
 Some are a question with its answer, so that the text tower knows the words of questions before
-visual question answering asks any. The article is always "a", as it is in prompt templates:
-nobody's template knows of vowels.
+visual question answering asks any. The article is always "a", as it is in published prompt
+templates, which do not look at vowels.
 """
 
 from clvl_bench.data.toy import scans
@@ -68,7 +68,8 @@ NUMBERS = ("no", "one", "two", "three", "four")
 
 def caption(world: str, facts: Facts, generator: Dice) -> str:
     """A sentence that is true of a picture with these facts."""
-    name, count = str(facts["class"]), int(facts.get("count", 1))
+    name = str(facts["class"])
+    count = int(facts.get("count", 1))
     words = {
         **facts,
         "a_class": f"a {name}",

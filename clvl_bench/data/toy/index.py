@@ -46,7 +46,8 @@ def _plain(paint: Callable[[str, Dice], Array]) -> Callable[[str, Dice], tuple[A
 
 
 def _shapes(kind: str, generator: Dice) -> tuple[Array, Facts]:
-    count, ground = generator.integer(1, 4), generator.choose(tuple(shapes.GROUNDS))
+    count = generator.integer(1, 4)
+    ground = generator.choose(tuple(shapes.GROUNDS))
     return shapes.shapes(kind, count, ground, generator), {"count": count, "ground": ground}
 
 

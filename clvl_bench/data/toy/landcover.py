@@ -78,10 +78,12 @@ class Ink:
     """Colours of one palette, each varied a little from picture to picture."""
 
     def __init__(self, palette: Palette, generator: Dice, spread: float) -> None:
-        self._palette, self._dice, self._spread = palette, generator, spread
+        self._palette = palette
+        self._generator = generator
+        self._spread = spread
 
     def __call__(self, material: str) -> Colour:
-        return canvas.vary(self._dice, self._palette[material], self._spread)
+        return canvas.vary(self._generator, self._palette[material], self._spread)
 
 
 def _meadow(generator: Dice, ink: Ink) -> Array:

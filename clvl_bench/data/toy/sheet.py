@@ -20,10 +20,17 @@ SUBTITLE = (
     "Nothing here is a photograph, a satellite image or a scan, and no number measured on "
     "it is one about real images."
 )
-SCALE, GAP, CAPTION, LEFT, TOP = 2, 10, 17, 190, 72
+# In pixels, but for SCALE, by which a picture is enlarged.
+SCALE = 2
+GAP = 10
+CAPTION = 17
+LEFT = 190
+TOP = 72
 SIDE = canvas.SIZE * SCALE
 COLUMNS = 10
-INK, GREY, PAPER = (20, 20, 20), (95, 95, 95), (255, 255, 255)
+INK = (20, 20, 20)
+GREY = (95, 95, 95)
+PAPER = (255, 255, 255)
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,8 @@ class Row:
     classes: tuple[int, ...]
 
 
-_LANDCOVER, _REST = tuple(range(10)), tuple(range(10, 16))
+_LANDCOVER = tuple(range(10))
+_REST = tuple(range(10, 16))
 ROWS = (
     Row(
         "postcards",
@@ -68,14 +76,12 @@ def sample(world: str, label: int) -> Picture:
 def sheet(rows: tuple[Row, ...] = ROWS) -> Image.Image:
     """The contact sheet as an RGB picture."""
     step = SIDE + CAPTION + GAP
-    width, height = LEFT + COLUMNS * (SIDE + GAP) + GAP, TOP + len(rows) * step + GAP
+    width = LEFT + COLUMNS * (SIDE + GAP) + GAP
+    height = TOP + len(rows) * step + GAP
     page = Image.new("RGB", (width, height), PAPER)
-    draw, large, small = (
-        ImageDraw.Draw(page),
-        ImageFont.load_default(21),
-        ImageFont.load_default(12),
-    )
-    draw.text((GAP, 10), TITLE, INK, font=large)
+    draw = ImageDraw.Draw(page)
+    small = ImageFont.load_default(12)
+    draw.text((GAP, 10), TITLE, INK, font=ImageFont.load_default(21))
     draw.text((GAP, 42), SUBTITLE, GREY, font=small)
     for number, row in enumerate(rows):
         top = TOP + number * step
@@ -85,10 +91,8 @@ def sheet(rows: tuple[Row, ...] = ROWS) -> Image.Image:
         for column, label in enumerate(row.classes):
             left = LEFT + column * (SIDE + GAP)
             picture = sample(row.world, label)
-            page.paste(
-                Image.fromarray(picture.image).resize((SIDE, SIDE), Image.Resampling.NEAREST),
-                (left, top),
-            )
+            image = Image.fromarray(picture.image)
+            page.paste(image.resize((SIDE, SIDE), Image.Resampling.NEAREST), (left, top))
             draw.text(
                 (left + SIDE / 2, top + SIDE + 2),
                 str(picture.facts["class"]),

@@ -1,6 +1,7 @@
-"""Given answers of a stream: what another model said goes the way of the true answers, through the
-dataset's normaliser to a candidate or to none. So a right answer is a right one, and a near one is
-not.
+"""Answers of a frozen answerer to the questions of a stream, as scores of the candidates.
+
+An answer of another model is compared as a true answer is: after the dataset's normaliser it equals
+a candidate or none. So a right answer scores, and one that is nearly right does not.
 """
 
 from collections.abc import Sequence
@@ -12,24 +13,29 @@ from clvl_bench.inputs.answerer_scores import AnswererScores, answers_of
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.label_store import OUTSIDE
 from clvl_bench.streams.split_slice import SplitSlice
-from clvl_bench.streams.vqa.plan import answer_table, placed
+from clvl_bench.streams.vqa.plan import class_ids_of_answers, number_answers
 
 
 def answerer_scores(
-    config: BenchmarkConfig, parts: Sequence[SplitSlice], answerer: Answerer, *, device: str = "cpu"
+    config: BenchmarkConfig,
+    slices: Sequence[SplitSlice],
+    answerer: Answerer,
+    *,
+    device: str = "cpu",
 ) -> AnswererScores:
-    """The candidate that was said of each sample of a stream of questions, held-out pictures
-    included.
-
-    A reference set is there to be learned from, which nobody does here: nothing is asked about it.
+    """The candidate that the answerer chose for each sample of a stream of questions, held-out
+    images included.
     """
     assert config.questions is not None
-    table, places = answer_table(config, config.questions, parts)
-    asked = {*config.datasets, *config.zeroshot}
-    said = [
-        placed(part.dataset, answers_of(part.data, answerer), places[part.dataset.name])
-        if part.dataset.name in asked
-        else np.full(len(part.data), OUTSIDE, dtype=np.int64)
-        for part in parts
-    ]
-    return AnswererScores(np.concatenate(said), len(table), device=device)
+    candidates, class_ids = number_answers(config, config.questions, slices)
+    chosen = []
+    for split_slice in slices:
+        dataset = split_slice.dataset
+        # The reference is there to be trained on, and a frozen answerer is not trained: asking it
+        # about the reference would cost time for nothing.
+        if dataset.name == config.reference:
+            chosen.append(np.full(len(split_slice.data), OUTSIDE, dtype=np.int64))
+            continue
+        answers = answers_of(split_slice.data, answerer)
+        chosen.append(class_ids_of_answers(dataset, answers, class_ids[dataset.name]))
+    return AnswererScores(np.concatenate(chosen), len(candidates), device=device)

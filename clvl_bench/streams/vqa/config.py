@@ -1,7 +1,8 @@
-"""What a benchmark file may say about a stream of questions: how it is cut, and among which answers
-it is judged.
+"""What a benchmark file may say about a stream of questions: how it is cut into experiences, and
+among which answers predictions are scored.
 """
 
+import itertools
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -15,8 +16,8 @@ class QuestionsConfig(Schema):
     """The table `[questions]` of a benchmark whose scenario is question_incremental."""
 
     track: Track = Field(
-        description="candidates: the answers of the train part (closed), or a list that owes "
-        "nothing to the test part (open)"
+        description="candidates: the answers of the train split (closed), or these and the "
+        "dataset's own list, which is not taken from the test split (open)"
     )
     by: Literal["type", "organ", "modality", "dataset", "answer"] = Field(
         description="what an experience is: questions of one type, organ, modality or dataset; or "
@@ -55,6 +56,7 @@ class QuestionsConfig(Schema):
             raise ValueError(
                 f"groups: are values of a property of questions, not of {self.by}; remove them"
             )
+        # Both speak of combinations of a skill (a value of `by`) and a concept.
         needs_concept = bool(self.held_out) or self.concepts == "in_turn"
         if needs_concept != (self.concept is not None):
             raise ValueError(
@@ -66,10 +68,8 @@ class QuestionsConfig(Schema):
                 f"concept: got '{self.concept}' beside by = '{self.by}'; a combination takes two "
                 f"of type, organ, modality"
             )
-        flat = [value for group in self.groups for value in group]
-        if len(set(flat)) < len(flat) or not all(self.groups):
-            raise ValueError(
-                f"groups: got {[list(group) for group in self.groups]}; each value may stand once, "
-                f"and no group is empty"
-            )
+        values = list(itertools.chain.from_iterable(self.groups))
+        if len(set(values)) < len(values) or not all(self.groups):
+            got = [list(group) for group in self.groups]
+            raise ValueError(f"groups: got {got}; each value may stand once, and no group is empty")
         return self

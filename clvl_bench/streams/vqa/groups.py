@@ -1,8 +1,8 @@
-"""Groups of questions: which question is met in which experience, and which is tested and never
-trained on.
+"""Groups of questions: which question is met in which experience, and which questions are tested
+and never trained on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clvl_bench.core.rng import rng, seed_of
@@ -11,97 +11,145 @@ from clvl_bench.data.readers.question_split import Question
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.vqa.config import QuestionsConfig
 
-Belongs = Callable[[Question, int], bool]
-"""Whether a question, whose answer has this place in the table, is met in an experience."""
-
 
 @dataclass(frozen=True)
 class QuestionGroup:
-    """The questions of one experience: of which dataset, what tables call them, which ones, and the
-    values that it joins.
-    """
+    """The questions of one experience: here all of a dataset's. `name` is what tables call it."""
 
     dataset: str
     name: str
-    holds: Belongs
-    values: tuple[str, ...] = ()
+
+    def holds(self, question: Question, class_id: int) -> bool:
+        """Whether a question, whose answer has this class id, is met in the experience."""
+        return True
+
+
+@dataclass(frozen=True)
+class PropertyGroup(QuestionGroup):
+    """Questions with one of some values of a property, such as their type."""
+
+    field: str
+    values: tuple[str, ...]
+
+    def holds(self, question: Question, class_id: int) -> bool:
+        return getattr(question, self.field) in self.values
+
+
+@dataclass(frozen=True)
+class ConceptGroup(QuestionGroup):
+    """The questions of a skill that name one concept; with the last concept come those that name
+    none of the skill's, too.
+    """
+
+    skill: PropertyGroup
+    concept: str
+    all_concepts: tuple[str, ...]
+    questions: QuestionsConfig
+
+    def holds(self, question: Question, class_id: int) -> bool:
+        if not self.skill.holds(question, class_id):
+            return False
+        concept = _concept(question, self.questions)
+        if concept in self.all_concepts:
+            return concept == self.concept
+        return self.concept == self.all_concepts[-1]
+
+
+@dataclass(frozen=True)
+class AnswerGroup(QuestionGroup):
+    """Questions whose answers are in one of several equal parts of a dataset's answers."""
+
+    number: int
+    count: int
+    part_of_answer: Mapping[int, int]
+
+    def holds(self, question: Question, class_id: int) -> bool:
+        if class_id in self.part_of_answer:
+            return self.part_of_answer[class_id] == self.number
+        # The true answer is no candidate, so no part has it. The question must be tested all the
+        # same, in one experience: its own words choose which.
+        return seed_of("outside", question.image, question.question) % self.count == self.number
 
 
 def question_groups(
-    config: BenchmarkConfig, questions: QuestionsConfig, places: dict[str, dict[str, int]]
+    config: BenchmarkConfig, questions: QuestionsConfig, class_ids: Mapping[str, Mapping[str, int]]
 ) -> list[QuestionGroup]:
     """The experiences in their order; with a class_order_seed other than 0 those of each dataset
     are shuffled.
+
+    Args:
+        class_ids: for each dataset the class id of each of its answers.
     """
     seed = config.class_order_seed
-    found: list[QuestionGroup] = []
+    groups: list[QuestionGroup] = []
     for name in config.datasets:
         if questions.by == "dataset":
-            found.append(QuestionGroup(name, name, lambda question, place: True))
+            groups.append(QuestionGroup(name, name))
         elif questions.by == "answer":
-            found += _by_answer(name, questions, seed, places[name])
+            groups += _by_answer(name, questions, seed, class_ids[name])
         else:
-            found += _by_property(config.questions_of(name), questions, seed)
-    return found
+            groups += _by_property(config.questions_of(name), questions, seed)
+    return groups
 
 
-def _by_property(dataset: VqaDataset, questions: QuestionsConfig, seed: int) -> list[QuestionGroup]:
+def is_held_out(question: Question, questions: QuestionsConfig) -> bool:
+    """Whether a question is of a combination of skill and concept that is never trained on (the
+    novel composition test of Zhang et al. 2023, VQACL: a novel visual question answering continual
+    learning setting, CVPR).
+    """
+    if questions.concept is None:
+        return False
+    skill = getattr(question, questions.by)
+    return (skill, _concept(question, questions)) in questions.held_out
+
+
+def _by_property(
+    dataset: VqaDataset, questions: QuestionsConfig, seed: int
+) -> Sequence[QuestionGroup]:
     """One experience for each group of values of `by`, or for each of its concepts."""
     assert questions.by != "dataset"
     assert questions.by != "answer"
-    values = questions.groups or tuple((value,) for value in dataset.values[questions.by])
-    skills = [
-        QuestionGroup(
-            dataset.name, f"{dataset.name}/{'+'.join(group)}", _has(questions.by, group), group
-        )
-        for group in values
-    ]
+    values_of_groups = questions.groups
+    if not values_of_groups:
+        values_of_groups = tuple((value,) for value in dataset.values[questions.by])
+    skills = []
+    for values in values_of_groups:
+        name = f"{dataset.name}/{'+'.join(values)}"
+        skills.append(PropertyGroup(dataset.name, name, questions.by, values))
     if seed:
         skills = [skills[row] for row in rng("question order", seed).permutation(len(skills))]
     if questions.concepts == "together":
         return skills
     assert questions.concept is not None
-    concepts = dataset.values[questions.concept]
-    return [
-        each for skill in skills for each in _concept_by_concept(skill, concepts, questions, seed)
-    ]
+    groups: list[QuestionGroup] = []
+    for skill in skills:
+        groups += _concept_by_concept(skill, dataset.values[questions.concept], questions, seed)
+    return groups
 
 
 def _concept_by_concept(
-    skill: QuestionGroup, concepts: Sequence[str], questions: QuestionsConfig, seed: int
-) -> list[QuestionGroup]:
+    skill: PropertyGroup, concepts: Sequence[str], questions: QuestionsConfig, seed: int
+) -> Sequence[QuestionGroup]:
     """The inner loop of Zhang et al. 2023 (VQACL): the concepts of a skill one after the other, in
     an order of its own.
 
     With the last one come the questions that name no concept, or one that this skill is never
     trained on.
     """
-    learned = [
-        each
-        for each in concepts
-        if any((value, each) not in questions.held_out for value in skill.values)
-    ]
-    if not learned:
+    trained = []
+    for concept in concepts:
+        combinations = {(value, concept) for value in skill.values}
+        if not combinations <= set(questions.held_out):
+            trained.append(concept)
+    if not trained:
         return [skill]
-    order = [
-        learned[row] for row in rng("concept order", seed, skill.name).permutation(len(learned))
-    ]
-
-    def holds(concept: str) -> Belongs:
-        others = set(order) - {concept}
-        last = concept == order[-1]
-        return lambda question, place: (
-            skill.holds(question, place)
-            and (
-                _concept(question, questions) == concept
-                or (last and _concept(question, questions) not in others)
-            )
-        )
-
-    return [
-        QuestionGroup(skill.dataset, f"{skill.name} {concept}", holds(concept), skill.values)
-        for concept in order
-    ]
+    generator = rng("concept order", seed, skill.name)
+    order = tuple(trained[row] for row in generator.permutation(len(trained)))
+    groups = []
+    for concept in order:
+        name = f"{skill.name} {concept}"
+        groups.append(ConceptGroup(skill.dataset, name, skill, concept, order, questions))
+    return groups
 
 
 def _concept(question: Question, questions: QuestionsConfig) -> str:
@@ -109,41 +157,15 @@ def _concept(question: Question, questions: QuestionsConfig) -> str:
     return str(getattr(question, questions.concept))
 
 
-def trainable(holds: Belongs, questions: QuestionsConfig) -> Belongs:
-    """All questions of a group but those of the held-out combinations."""
-    return lambda question, place: holds(question, place) and not held_out(question, questions)
-
-
-def held_out(question: Question, questions: QuestionsConfig) -> bool:
-    """Whether a question is of a combination of skill and concept that is never trained on (the
-    novel composition test of Zhang et al. 2023, VQACL: a novel visual question answering continual
-    learning setting, CVPR).
-    """
-    if questions.concept is None:
-        return False
-    return (getattr(question, questions.by), _concept(question, questions)) in questions.held_out
-
-
-def _has(field: str, values: Sequence[str]) -> Belongs:
-    return lambda question, place: getattr(question, field) in values
-
-
 def _by_answer(
-    name: str, questions: QuestionsConfig, seed: int, places: dict[str, int]
-) -> list[QuestionGroup]:
-    """Equal parts of the answers, shuffled; a question whose answer is outside them falls to a part
-    by its own words.
-    """
+    name: str, questions: QuestionsConfig, seed: int, class_ids: Mapping[str, int]
+) -> list[AnswerGroup]:
+    """Equal parts of the answers, shuffled."""
     count = questions.experiences or 1
-    order = rng("answer order", seed).permutation(sorted(places.values())).tolist()
-    part = {place: rank * count // len(order) for rank, place in enumerate(order)}
-
-    def holds(number: int) -> Belongs:
-        return lambda question, place: (
-            part.get(place, seed_of("outside", question.image, question.question) % count) == number
-        )
-
-    return [
-        QuestionGroup(name, f"{name}/answers {number + 1} of {count}", holds(number))
-        for number in range(count)
-    ]
+    order = rng("answer order", seed).permutation(sorted(class_ids.values())).tolist()
+    part_of_answer = {class_id: rank * count // len(order) for rank, class_id in enumerate(order)}
+    groups = []
+    for number in range(count):
+        title = f"{name}/answers {number + 1} of {count}"
+        groups.append(AnswerGroup(name, title, number, count, part_of_answer))
+    return groups

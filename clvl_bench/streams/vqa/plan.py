@@ -1,12 +1,13 @@
-"""Answers: the plan of a stream of questions. Its classes are answers, compared as strings after
-the dataset's normaliser.
+"""Question plan: the plan of a stream of questions. Its classes are answers, compared as strings
+after the dataset's normaliser.
 
-In the closed track the candidates of a dataset are the answers of its train part; in the open track
-the dataset's own list stands behind them. An answer of a test question that is not among them is
-`OUTSIDE`: a true answer that nobody can give.
+The track of a benchmark says which answers are candidates. Closed track: the answers that occur in
+the dataset's train split. Open track: these, and behind them a list that the dataset declares. A
+test question may have an answer that is no candidate; its label is OUTSIDE, which no prediction
+equals.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,157 +18,170 @@ from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.normalisers import NORMALISERS
 from clvl_bench.data.catalog.vqa import VqaDataset
-from clvl_bench.data.readers.question_split import Question, QuestionSplit
+from clvl_bench.data.readers.question_split import QuestionSplit
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.label_store import OUTSIDE
-from clvl_bench.streams.plan import ExperienceSpec, Plan, labels_of, make_plan
-from clvl_bench.streams.reading import of
-from clvl_bench.streams.shape import Ids
-from clvl_bench.streams.split_slice import SplitSlice
+from clvl_bench.streams.plan import ExperienceSpec, Plan, assemble
+from clvl_bench.streams.reading import find_slice
+from clvl_bench.streams.split_slice import Ids, Labels, SplitSlice
 from clvl_bench.streams.vqa.config import QuestionsConfig
-from clvl_bench.streams.vqa.groups import Belongs, question_groups, trainable
+from clvl_bench.streams.vqa.groups import QuestionGroup, is_held_out, question_groups
 
 
-def plan_of(config: BenchmarkConfig, parts: Sequence[SplitSlice]) -> tuple[Plan, NDArray[np.int64]]:
-    """The plan of a benchmark of either kind, and its truth [samples]."""
-    if config.questions is None:
-        return make_plan(config, parts)
-    return question_plan(config, config.questions, parts)
-
-
-def question_plan(
-    config: BenchmarkConfig, questions: QuestionsConfig, parts: Sequence[SplitSlice]
-) -> tuple[Plan, NDArray[np.int64]]:
-    """The plan of a stream of questions, and its truth: the place of each sample's answer in the
-    table, or OUTSIDE.
+def make_question_plan(
+    config: BenchmarkConfig, questions: QuestionsConfig, slices: Sequence[SplitSlice]
+) -> tuple[Plan, Labels]:
+    """The plan of a stream of questions, and the label of every sample [samples]: the class id of
+    its answer, or OUTSIDE.
 
     Raises:
         Mistake: an experience has no questions to learn from or to be tested on.
     """
-    table, places = answer_table(config, questions, parts)
-    truth = np.concatenate([_places(part, places[part.dataset.name]) for part in parts])
-    train, valid, test = [], [], []
-    for index, group in enumerate(question_groups(config, questions, places)):
-        learned = _held(of(parts, group.dataset, "train"), truth, trainable(group.holds, questions))
-        held_back = _held_back(
-            of(parts, group.dataset, "train"), learned, fraction=config.valid_fraction
-        )
-        tested = _held(of(parts, group.dataset, "test"), truth, group.holds)
-        if not len(learned[~held_back]) or not len(tested):
-            raise Mistake(
-                f"questions: the experience {group.name} has no questions to learn from or to be "
-                f"tested on; join groups"
-            )
-        classes = tuple(np.unique(truth[learned[~held_back]]).tolist())
-        train.append(ExperienceSpec("train", index, group.name, classes, learned[~held_back]))
-        valid.append(ExperienceSpec("valid", index, group.name, classes, learned[held_back]))
-        test.append(ExperienceSpec("test", index, group.name, classes, tested))
-    zeroshot = [
-        ExperienceSpec(
-            "zeroshot", index, name, tuple(places[name].values()), _all(of(parts, name, "test"))
-        )
-        for index, name in enumerate(config.zeroshot)
-    ]
-    streams = {
-        "train": tuple(train),
-        "valid": tuple(valid),
-        "test": tuple(test),
-        "zeroshot": tuple(zeroshot),
-    }
-    if config.reference is not None:
-        name = config.reference
-        streams["reference"] = (
-            ExperienceSpec(
-                "reference", 0, name, tuple(places[name].values()), _all(of(parts, name, "train"))
-            ),
-        )
-    tasks = np.concatenate(
-        [np.full(len(part.data), config.named.index(part.dataset.name)) for part in parts]
-    )
-    task_classes = tuple(tuple(places[name].values()) for name in config.named)
-    return Plan(
-        config.label_space, table, streams, tasks.astype(np.int64), task_classes
-    ), truth.astype(np.int64)
+    classes, class_ids = number_answers(config, questions, slices)
+    labels = np.concatenate([_labels(each, class_ids[each.dataset.name]) for each in slices])
+    streams: dict[str, list[ExperienceSpec]] = {"train": [], "valid": [], "test": []}
+    for index, group in enumerate(question_groups(config, questions, class_ids)):
+        ids_of = _cut_group(config, questions, slices, group, labels)
+        learned = tuple(np.unique(labels[ids_of["train"]]).tolist())
+        for stream, ids in ids_of.items():
+            streams[stream].append(ExperienceSpec(stream, index, group.name, learned, ids))
+    classes_of = {name: tuple(ids.values()) for name, ids in class_ids.items()}
+    return assemble(config, slices, classes, classes_of, streams), labels
 
 
-def answer_table(
-    config: BenchmarkConfig, questions: QuestionsConfig, parts: Sequence[SplitSlice]
+def number_answers(
+    config: BenchmarkConfig, questions: QuestionsConfig, slices: Sequence[SplitSlice]
 ) -> tuple[tuple[Candidate, ...], dict[str, dict[str, int]]]:
-    """The candidates, and for each dataset the place of each string that counts as one of its
+    """The candidates, and for each dataset the class id of each string that counts as one of its
     answers.
 
     Datasets of the stream share the candidates of equal strings. Held-out datasets and the
     reference keep candidates of their own: classes under their templates, or, for questions, the
     open list.
     """
-    rows: dict[tuple[str, str], Candidate] = {}
-    places: dict[str, dict[str, int]] = {}
-    for name in config.named:
-        dataset, stream = config.declared(name), name in config.datasets
+    candidates: dict[tuple[str, str], Candidate] = {}
+    owner_of = {name: "" if name in config.datasets else name for name in config.named}
+    names_of: dict[str, list[str]] = {}
+    for dataset_name, owner in owner_of.items():
+        dataset = config.declared(dataset_name)
         if isinstance(dataset, VqaDataset):
-            normalise = NORMALISERS[dataset.normaliser]
-            known = [each.answer for each in _questions(of(parts, name, "train"))] if stream else []
-            listed = dataset.open_answers if questions.track == "open" or not stream else ()
-            labels = list(dict.fromkeys(normalise(answer) for answer in (*sorted(known), *listed)))
+            names_of[dataset_name] = _answers(dataset, config, questions, slices)
             templates: tuple[str, ...] = (dataset.template,)
         else:
-            labels, templates = list(dataset.classes), dataset.templates
-        for label in labels:
-            rows.setdefault(("" if stream else name, label), Candidate(label, name, templates))
-        order = {key: place for place, key in enumerate(rows)}
-        places[name] = {label: order["" if stream else name, label] for label in labels}
-    return tuple(rows.values()), places
+            names_of[dataset_name] = list(dataset.classes)
+            templates = dataset.templates
+        for name in names_of[dataset_name]:
+            candidates.setdefault((owner, name), Candidate(name, dataset_name, templates))
+    # A dict keeps the order of first insertion, so a class id is the number of its key.
+    id_of = {key: class_id for class_id, key in enumerate(candidates)}
+    class_ids: dict[str, dict[str, int]] = {}
+    for dataset_name, names in names_of.items():
+        owner = owner_of[dataset_name]
+        class_ids[dataset_name] = {name: id_of[owner, name] for name in names}
+    return tuple(candidates.values()), class_ids
 
 
-def _questions(part: SplitSlice) -> tuple[Question, ...]:
-    assert isinstance(part.data, QuestionSplit)
-    return part.data.questions
-
-
-def _places(part: SplitSlice, places: dict[str, int]) -> NDArray[np.int64]:
-    if not isinstance(part.dataset, VqaDataset):
-        return np.array(list(places.values()), dtype=np.int64)[labels_of(part)]
-    return placed(part.dataset, [each.answer for each in _questions(part)], places)
-
-
-def placed(
-    dataset: VqaDataset | ImageDataset, answers: Sequence[str], places: dict[str, int]
+def class_ids_of_answers(
+    dataset: VqaDataset | ImageDataset, answers: Sequence[str], class_ids: Mapping[str, int]
 ) -> NDArray[np.int64]:
-    """The place of each answer in the table, or OUTSIDE: equal strings after the dataset's
+    """The class id of each answer [answers], or OUTSIDE: equal strings after the dataset's
     normaliser. Names of classes, which have none, are read by the VQA convention, as what is
     compared with them is.
     """
-    known, convention = places, "vqa"
     if isinstance(dataset, VqaDataset):
-        convention = dataset.normaliser
+        # The names of candidates went through the same normaliser already.
+        normalise = NORMALISERS[dataset.normaliser]
+        known = dict(class_ids)
     else:
-        known = {
-            NORMALISERS[convention](name.replace("_", " ")): place for name, place in places.items()
-        }
-    return np.array(
-        [known.get(NORMALISERS[convention](answer), OUTSIDE) for answer in answers], dtype=np.int64
-    )
+        normalise = NORMALISERS["vqa"]
+        known = {normalise(name.replace("_", " ")): number for name, number in class_ids.items()}
+    found = [known.get(normalise(answer), OUTSIDE) for answer in answers]
+    return np.array(found, dtype=np.int64)
 
 
-def _held(part: SplitSlice, truth: NDArray[np.int64], holds: Belongs) -> Ids:
-    ids = _all(part)
-    places = truth[ids].tolist()
-    mask = [
-        holds(question, place) for question, place in zip(_questions(part), places, strict=True)
+def _answers(
+    dataset: VqaDataset,
+    config: BenchmarkConfig,
+    questions: QuestionsConfig,
+    slices: Sequence[SplitSlice],
+) -> list[str]:
+    """The candidates of a dataset of questions, each once, as they are compared."""
+    answers: list[str] = []
+    trained_on = dataset.name in config.datasets
+    if trained_on:
+        train = find_slice(slices, dataset.name, "train")
+        answers += sorted(question.answer for question in train.questions)
+    # A held-out dataset has no train split to take answers from: it is always in the open track.
+    if questions.track == "open" or not trained_on:
+        answers += dataset.open_answers
+    normalise = NORMALISERS[dataset.normaliser]
+    return list(dict.fromkeys(normalise(answer) for answer in answers))
+
+
+def _labels(split_slice: SplitSlice, class_ids: Mapping[str, int]) -> NDArray[np.int64]:
+    """The label of each sample of a split [n]."""
+    if isinstance(split_slice.dataset, VqaDataset):
+        answers = [question.answer for question in split_slice.questions]
+        return class_ids_of_answers(split_slice.dataset, answers, class_ids)
+    return np.array(list(class_ids.values()), dtype=np.int64)[split_slice.labels]
+
+
+def _cut_group(
+    config: BenchmarkConfig,
+    questions: QuestionsConfig,
+    slices: Sequence[SplitSlice],
+    group: QuestionGroup,
+    labels: Labels,
+) -> dict[str, Ids]:
+    """The samples of an experience, in each stream."""
+    train = find_slice(slices, group.dataset, "train")
+    learned = _ids_of_group(train, group, labels, without_held_out_of=questions)
+    held_back = _held_back(train, learned, fraction=config.valid_fraction)
+    test = find_slice(slices, group.dataset, "test")
+    ids_of = {
+        "train": learned[~held_back],
+        "valid": learned[held_back],
+        "test": _ids_of_group(test, group, labels),
+    }
+    if not len(ids_of["train"]) or not len(ids_of["test"]):
+        raise Mistake(
+            f"questions: the experience {group.name} has no questions to learn from or to be "
+            f"tested on; join groups"
+        )
+    return ids_of
+
+
+def _ids_of_group(
+    split_slice: SplitSlice,
+    group: QuestionGroup,
+    labels: Labels,
+    *,
+    without_held_out_of: QuestionsConfig | None = None,
+) -> Ids:
+    """The samples of a split that belong to a group, for training without held-out
+    combinations.
+    """
+    chosen = []
+    for sample, question in enumerate(split_slice.questions, start=split_slice.start):
+        if not group.holds(question, int(labels[sample])):
+            continue
+        if without_held_out_of is None or not is_held_out(question, without_held_out_of):
+            chosen.append(sample)
+    return np.array(chosen, dtype=np.int64)
+
+
+def _held_back(split_slice: SplitSlice, ids: Ids, *, fraction: float) -> NDArray[np.bool_]:
+    """Which of these samples are for validation [n].
+
+    Images are drawn, and all questions about them held back: a question for validation about an
+    image that was trained on would be half known. The draw depends on an image's content alone.
+    """
+    assert isinstance(split_slice.data, QuestionSplit)
+    images = split_slice.data.images
+    drawn = [
+        seed_of("valid questions", identity) / 2**63 < fraction
+        for identity in images.hashes or images.keys
     ]
-    return ids[np.array(mask, dtype=np.bool_)]
-
-
-def _held_back(part: SplitSlice, ids: Ids, *, fraction: float) -> NDArray[np.bool_]:
-    """The validation share: all questions about some images, drawn by content."""
-    assert isinstance(part.data, QuestionSplit)
-    identities = part.data.images.hashes or part.data.images.keys
-    drawn = np.array(
-        [seed_of("valid questions", identity) / 2**63 < fraction for identity in identities]
-    )
-    mask: NDArray[np.bool_] = drawn[part.data.image_rows[ids - part.start]]
+    image_rows = split_slice.data.image_rows[ids - split_slice.start]
+    mask: NDArray[np.bool_] = np.array(drawn, dtype=np.bool_)[image_rows]
     return mask
-
-
-def _all(part: SplitSlice) -> Ids:
-    return np.arange(part.start, part.start + len(part.data), dtype=np.int64)

@@ -1,8 +1,9 @@
-"""Exhibits: what a report must know of a stream of questions, written beside a run's results: the
-test questions with what scoring groups them by, the candidates by name, and small pictures of at
-most 24 of them.
+"""VQA samples: what a report must know of a stream of questions, written beside a run's results.
 
-Handed out when a run is over: the true answers are in it.
+These are the test questions with what scoring groups them by, the candidates by name, and small
+pictures of at most 24 of the questions.
+
+Made when a run is over: the true answers are in it.
 """
 
 from collections.abc import Sequence
@@ -20,12 +21,13 @@ from clvl_bench.data.readers.question_split import Question, QuestionSplit
 from clvl_bench.streams.plan import Plan
 from clvl_bench.streams.split_slice import SplitSlice
 from clvl_bench.streams.vqa.config import QuestionsConfig
-from clvl_bench.streams.vqa.groups import held_out
+from clvl_bench.streams.vqa.groups import is_held_out
 
-SHOWN = 24
+GALLERY_SIZE = 24
 """Questions in a gallery."""
 SIDE = 112
 """Pixels of the longer side of a gallery's pictures."""
+GREY = (128, 128, 128)
 
 
 @dataclass(frozen=True)
@@ -39,92 +41,89 @@ class VqaSamples:
 
 
 def vqa_samples(
-    plan: Plan, parts: Sequence[SplitSlice], questions: QuestionsConfig | None
+    plan: Plan, slices: Sequence[SplitSlice], questions: QuestionsConfig | None
 ) -> VqaSamples | None:
     """Of the test questions of a stream; None of one that classifies images."""
     if questions is None:
         return None
-    asked = [part for part in parts if isinstance(part.data, QuestionSplit)]
-    tested = np.concatenate([step.ids for step in plan.streams["test"]])
-    given = _given(asked)
-    rows = [
-        _row(int(sample), _part(asked, int(sample)), given, questions) for sample in np.sort(tested)
-    ]
-    shown = _chosen(rows)
+    of_questions = [each for each in slices if isinstance(each.data, QuestionSplit)]
+    train_answers = _train_answers(of_questions)
+    test_ids = np.sort(np.concatenate([spec.ids for spec in plan.streams["test"]]))
+    rows = []
+    for sample in test_ids.tolist():
+        split_slice = _slice_of(of_questions, sample)
+        rows.append(_row(sample, split_slice, train_answers, questions))
+    gallery = _gallery(rows)
+    pictures = [_thumbnail(_slice_of(of_questions, sample), sample) for sample in gallery]
     content = {
         "answers": [candidate.name for candidate in plan.classes],
         "questions": rows,
-        "shown": shown,
+        "shown": gallery,
     }
-    pictures = np.stack([_thumbnail(_part(asked, sample), sample) for sample in shown])
-    return VqaSamples(content, pictures)
+    return VqaSamples(content, np.stack(pictures))
 
 
-def _given(asked: Sequence[SplitSlice]) -> set[str]:
-    """The answers of the train parts of the stream, as they are compared."""
-    return {
-        _answer(part, each) for part in asked if part.split == "train" for each in _questions(part)
-    }
+def _train_answers(slices: Sequence[SplitSlice]) -> set[str]:
+    """The answers of the train splits of the stream, as they are compared."""
+    found = set()
+    for split_slice in slices:
+        if split_slice.split == "train":
+            found |= {_answer(split_slice, question) for question in split_slice.questions}
+    return found
 
 
 def _row(
-    sample: int, part: SplitSlice, given: set[str], questions: QuestionsConfig
+    sample: int, split_slice: SplitSlice, train_answers: set[str], questions: QuestionsConfig
 ) -> dict[str, Any]:
     """What scoring groups a question by; of a stream with held-out combinations also whether it is
     of one.
     """
-    question = _questions(part)[sample - part.start]
-    facts = {name: value for name, value in asdict(question).items() if name != "image"}
-    answer = _answer(part, question)
-    composed = {} if questions.concept is None else {"held_out": held_out(question, questions)}
-    return {
-        "id": sample,
-        "dataset": part.dataset.name,
-        **facts,
-        "answer": answer,
-        "seen": answer in given,
-        **composed,
-    }
+    question = split_slice.questions[sample - split_slice.start]
+    answer = _answer(split_slice, question)
+    row: dict[str, Any] = {"id": sample, "dataset": split_slice.dataset.name}
+    row |= asdict(question)
+    del row["image"]
+    row["answer"] = answer
+    row["seen"] = answer in train_answers
+    if questions.concept is not None:
+        row["held_out"] = is_held_out(question, questions)
+    return row
 
 
-def _chosen(rows: Sequence[dict[str, Any]]) -> list[int]:
+def _gallery(rows: Sequence[dict[str, Any]]) -> list[int]:
     """Sample ids: types in turn, within a type by chance, the same for every strategy and seed."""
     by_type: dict[str, list[int]] = {}
-    for place in rng("gallery").permutation(len(rows)).tolist():
-        by_type.setdefault(rows[place]["type"], []).append(rows[place]["id"])
+    for row in rng("gallery").permutation(len(rows)).tolist():
+        by_type.setdefault(rows[row]["type"], []).append(rows[row]["id"])
     queues = [by_type[kind] for kind in sorted(by_type)]
-    turns = (queue[turn] for turn in range(SHOWN) for queue in queues if turn < len(queue))
-    return sorted(sample for sample, _ in zip(turns, range(SHOWN), strict=False))
+    chosen = []
+    for turn in range(GALLERY_SIZE):
+        chosen += [queue[turn] for queue in queues if turn < len(queue)]
+    return sorted(chosen[:GALLERY_SIZE])
 
 
-def _thumbnail(part: SplitSlice, sample: int) -> NDArray[np.uint8]:
+def _thumbnail(split_slice: SplitSlice, sample: int) -> NDArray[np.uint8]:
     """The picture, shrunk into a square with grey around it."""
-    data = part.data
+    data = split_slice.data
     assert isinstance(data, QuestionSplit)
     assert data.images.image is not None
-    picture = Pillow.fromarray(data.images.image(int(data.image_rows[sample - part.start])))
+    row = int(data.image_rows[sample - split_slice.start])
+    picture = Pillow.fromarray(data.images.image(row))
     scale = SIDE / max(picture.size)
-    small = picture.resize(
-        (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    )
-    square = Pillow.new("RGB", (SIDE, SIDE), (128, 128, 128))
-    square.paste(small, ((SIDE - small.width) // 2, (SIDE - small.height) // 2))
+    # A very long picture would shrink to a side of no pixel at all.
+    width = max(1, round(picture.width * scale))
+    height = max(1, round(picture.height * scale))
+    square = Pillow.new("RGB", (SIDE, SIDE), GREY)
+    square.paste(picture.resize((width, height)), ((SIDE - width) // 2, (SIDE - height) // 2))
     return np.asarray(square, dtype=np.uint8)
 
 
-def _part(asked: Sequence[SplitSlice], sample: int) -> SplitSlice:
-    return next(part for part in asked if part.start <= sample < part.start + len(part.data))
+def _slice_of(slices: Sequence[SplitSlice], sample: int) -> SplitSlice:
+    """The slice that a sample is of."""
+    return next(each for each in slices if 0 <= sample - each.start < len(each.data))
 
 
-def _questions(part: SplitSlice) -> tuple[Question, ...]:
-    assert isinstance(part.data, QuestionSplit)
-    return part.data.questions
-
-
-def _declared(part: SplitSlice) -> VqaDataset:
-    assert isinstance(part.dataset, VqaDataset)
-    return part.dataset
-
-
-def _answer(part: SplitSlice, question: Question) -> str:
-    return NORMALISERS[_declared(part).normaliser](question.answer)
+def _answer(split_slice: SplitSlice, question: Question) -> str:
+    """The true answer as it is compared."""
+    assert isinstance(split_slice.dataset, VqaDataset)
+    return NORMALISERS[split_slice.dataset.normaliser](question.answer)

@@ -55,25 +55,28 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
             f"dataset.{dataset.name}: no file of '{source.path}' is called '{source.files[split]}' "
             f"({split})"
         )
-    rows = [row for file in files for row in _rows(dataset.name, file)]
-    cells = [
-        row["image"]["bytes"] if isinstance(row["image"], dict) else row["image"] for row in rows
-    ]
-    names = [hashlib.sha256(cell).hexdigest() for cell in cells]
-    data = dict(zip(names, cells, strict=True))
-    keys = sorted(data)
+    questions = []
+    encoded: dict[str, bytes] = {}
+    for file in files:
+        for row in _rows(dataset.name, file):
+            cell = row["image"]
+            if isinstance(cell, dict):
+                cell = cell["bytes"]
+            # The hub names no images: an image is called by its bytes, so rows about one share it.
+            name = hashlib.sha256(cell).hexdigest()
+            encoded[name] = cell
+            questions.append(_question(name, row))
+    keys = sorted(encoded)
     images = encoded_split(
         dataset.name,
         ("image",),
         keys,
         np.zeros(len(keys), dtype=np.int64),
-        lambda row: data[keys[row]],
+        lambda row: encoded[keys[row]],
         files=[file.resolve() for file in files],
         policy=source.on_damage,
     )
-    return question_split(
-        [_question(name, row) for name, row in zip(names, rows, strict=True)], images
-    )
+    return question_split(questions, images)
 
 
 def _rows(name: str, file: Path) -> list[dict[str, Any]]:
@@ -87,7 +90,8 @@ def _rows(name: str, file: Path) -> list[dict[str, Any]]:
                 raise Mistake(
                     f"dataset.{name}.source: {file.name}: {unknown('column', column, present)}"
                 )
-        wanted = [*COLUMNS, *(column for column in OPTIONAL.values() if column in present)]
+        optional = [column for column in OPTIONAL.values() if column in present]
+        wanted = [*COLUMNS, *optional]
         rows: list[dict[str, Any]] = pq.read_table(file, columns=wanted).to_pylist()
         return rows
     except (pa.ArrowException, OSError) as error:
@@ -96,12 +100,16 @@ def _rows(name: str, file: Path) -> list[dict[str, Any]]:
 
 
 def _question(image: str, row: dict[str, Any]) -> Question:
-    answer = " ".join(str(row["answer"]).split())
-    stated = {
-        field: " ".join(str(row[column]).split())
-        for field, column in OPTIONAL.items()
-        if row.get(column) is not None
-    }
-    closed = answer.lower().strip(".") in ("yes", "no")
-    answer_type = stated.pop("answer_type", CLOSED if closed else OPEN).upper()
-    return Question(image, " ".join(str(row["question"]).split()), answer, answer_type, **stated)
+    answer = _one_line(row["answer"])
+    stated = {}
+    for field, column in OPTIONAL.items():
+        if row.get(column) is not None:
+            stated[field] = _one_line(row[column])
+    is_closed = answer.lower().strip(".") in ("yes", "no")
+    answer_type = stated.pop("answer_type", CLOSED if is_closed else OPEN).upper()
+    return Question(image, _one_line(row["question"]), answer, answer_type, **stated)
+
+
+def _one_line(value: object) -> str:
+    """A cell as text, with single spaces."""
+    return " ".join(str(value).split())

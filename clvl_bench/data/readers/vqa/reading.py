@@ -23,19 +23,16 @@ def read_questions(
     if getattr(source, "path", "") is None:
         raise Missing(
             f"{dataset.name}: {dataset.title} has no pinned download; get a copy from its "
-            f"publishers and name it in "
-            f"datasets.toml or the benchmark file: [dataset.{dataset.name}] source = {{ path = "
-            f'"{dataset.name}" }}'
+            f"publishers and name it in datasets.toml or the benchmark file: "
+            f'[dataset.{dataset.name}] source = {{ path = "{dataset.name}" }}'
         )
-    data: QuestionSplit = import_module(f"clvl_bench.data.readers.vqa.{source.kind}").read(
-        dataset, split, partition
-    )
+    reader = import_module(f"clvl_bench.data.readers.vqa.{source.kind}")
+    data: QuestionSplit = reader.read(dataset, split, partition)
     published = dataset.partitions[partition].get(split)
     if published is not None and len(data) + data.skipped != published:
         raise Damage(
             f"{dataset.name}: {split} of its split {partition} has {len(data) + data.skipped} "
-            f"questions, published are "
-            f"{published}; where yours is another on purpose, set partitions.{partition} = {{}} in "
-            f"[dataset.{dataset.name}]"
+            f"questions, published are {published}; where yours is another on purpose, set "
+            f"partitions.{partition} = {{}} in [dataset.{dataset.name}]"
         )
     return data

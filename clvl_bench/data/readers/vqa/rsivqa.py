@@ -5,6 +5,7 @@ Images are the sets' own (UC Merced, Sydney, AID), found by file name anywhere b
 of them are for testing is drawn by content, so that copies of an image fall on one side.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from clvl_bench.core.errors import Damage, Missing
@@ -31,49 +32,47 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
     source = dataset.source
     assert isinstance(source, RsivqaSource)
     assert source.path is not None
-    file = (
-        source.text
-        if source.text is not None and source.text.is_file()
-        else source.path / str(source.text)
-    )
+    file = source.path / str(source.text)
+    if source.text is not None and source.text.is_file():
+        file = source.text
     if not file.is_file():
         raise Missing(
             f"{dataset.name}: {file} is not there; set text to the file of questions, for example "
             f"ucm_vqa.txt"
         )
-    lines = [
-        line
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines()
-        if line.strip()
-    ]
-    questions = [
-        _question(dataset.name, number, line) for number, line in enumerate(lines, start=1)
-    ]
-    where = {
-        found.name: str(found.relative_to(source.path))
-        for found in sorted(source.path.rglob("*"))
-        if found.is_file()
-    }
+    questions = _questions(dataset.name, file)
+    path_of = _paths(source.path)
     names = sorted({each.image for each in questions})
-    absent = [name for name in names if name not in where]
-    if absent:
+    missing = [name for name in names if name not in path_of]
+    if missing:
         raise Missing(
-            f"{dataset.name}: {source.path} has no image {absent[0]} (and {len(absent) - 1} more) "
-            f"that is asked about"
+            f"{dataset.name}: {source.path} has no image {missing[0]} (and {len(missing) - 1} "
+            f"more) that is asked about"
         )
-    images = image_files(
-        dataset.name, source.path, [where[name] for name in names], policy=source.on_damage
-    )
-    identity = dict(zip(images.keys, images.hashes, strict=True))
-    placed = [Question(where[each.image], *_words(each)) for each in questions]
-    testing = {
-        key
-        for key, value in identity.items()
-        if seed_of("rsivqa", value) / 2**63 < source.test_fraction
-    }
-    return question_split(
-        [each for each in placed if (each.image in testing) == (split == "test")], images
-    )
+    paths = [path_of[name] for name in names]
+    images = image_files(dataset.name, source.path, paths, policy=source.on_damage)
+    for_testing = set()
+    for path, identity in zip(images.keys, images.hashes, strict=True):
+        if seed_of("rsivqa", identity) / 2**63 < source.test_fraction:
+            for_testing.add(path)
+    chosen = []
+    for each in questions:
+        path = path_of[each.image]
+        if (path in for_testing) == (split == "test"):
+            chosen.append(replace(each, image=path))
+    return question_split(chosen, images)
+
+
+def _questions(name: str, file: Path) -> list[Question]:
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    written = [line for line in lines if line.strip()]
+    return [_question(name, number, line) for number, line in enumerate(written, start=1)]
+
+
+def _paths(top: Path) -> dict[str, str]:
+    """For each file name the path of such a file below the folder, the last one in their order."""
+    files = [path for path in sorted(top.rglob("*")) if path.is_file()]
+    return {file.name: str(file.relative_to(top)) for file in files}
 
 
 def _question(name: str, number: int, line: str) -> Question:
@@ -91,7 +90,3 @@ def _question(name: str, number: int, line: str) -> Question:
         answer,
         CLOSED if answer.lower() in ("yes", "no") else OPEN,
     )
-
-
-def _words(each: Question) -> tuple[str, str, str]:
-    return each.question, each.answer, each.answer_type

@@ -48,19 +48,18 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
     source = dataset.source
     assert isinstance(source, RsvqaSource)
     assert source.path is not None
-    top, prefix = source.path, f"{source.prefix}_split_{SPLITS[split]}"
-    folder = next((top / name for name in FOLDERS[source.prefix] if (top / name).is_dir()), None)
+    top = source.path
+    prefix = f"{source.prefix}_split_{SPLITS[split]}"
+    folders = [top / name for name in FOLDERS[source.prefix]]
+    folder = next((each for each in folders if each.is_dir()), None)
     if folder is None:
         raise Missing(
             f"{dataset.name}: {top} has no folder {FOLDERS[source.prefix][0]}; unpack the images "
             f"there"
         )
-    questions = _entries(
-        dataset.name, top, f"{prefix}_questions.json", "questions", WHOLE[source.prefix][0]
-    )
-    answers = _entries(
-        dataset.name, top, f"{prefix}_answers.json", "answers", WHOLE[source.prefix][1]
-    )
+    all_questions, all_answers = WHOLE[source.prefix]
+    questions = _entries(dataset.name, top, f"{prefix}_questions.json", "questions", all_questions)
+    answers = _entries(dataset.name, top, f"{prefix}_answers.json", "answers", all_answers)
     try:
         found = [_question(entry, answers, source) for entry in questions.values()]
     except (KeyError, IndexError, TypeError, ValueError) as error:
@@ -87,12 +86,13 @@ def binned(answer: str, *, unit: str = "") -> str:
 def _question(
     entry: dict[str, Any], answers: dict[int, dict[str, Any]], source: RsvqaSource
 ) -> Question:
-    kind, answer = str(entry["type"]), str(answers[entry["answers_ids"][0]]["answer"])
+    kind = str(entry["type"])
+    answer = str(answers[entry["answers_ids"][0]]["answer"])
     if source.binned:
-        counted = source.prefix == "LR" and kind == "count"
-        answer = (
-            binned(answer) if counted else binned(answer, unit="m2") if kind == "area" else answer
-        )
+        if source.prefix == "LR" and kind == "count":
+            answer = binned(answer)
+        elif kind == "area":
+            answer = binned(answer, unit="m2")
     answer_type = CLOSED if answer in ("yes", "no", "rural", "urban") else OPEN
     return Question(
         f"{entry['img_id']}.tif", " ".join(entry["question"].split()), answer, answer_type, kind
@@ -102,9 +102,10 @@ def _question(
 def _entries(name: str, top: Path, file: str, key: str, whole: str) -> dict[int, dict[str, Any]]:
     """The active entries by id, with their words."""
     active = [entry for entry in _load(name, top / file, key) if entry.get("active")]
-    bare = any(len(entry) <= 2 for entry in active)
-    words = {entry["id"]: entry for entry in _load(name, top / whole, key)} if bare else {}
-    return {entry["id"]: {**words.get(entry["id"], {}), **entry} for entry in active}
+    words = {}
+    if any(len(entry) <= 2 for entry in active):  # bare: an id and `active`
+        words = {entry["id"]: entry for entry in _load(name, top / whole, key)}
+    return {entry["id"]: words.get(entry["id"], {}) | entry for entry in active}
 
 
 def _load(name: str, file: Path, key: str) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ imgs/xmlab<n>/source.jpg.
 """
 
 import json
+from typing import Any
 
 from clvl_bench.core.errors import Damage, Missing
 from clvl_bench.data.catalog.vqa import VqaDataset
@@ -30,36 +31,36 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
     source = dataset.source
     assert isinstance(source, SlakeSource)
     assert source.path is not None
-    file = next(
-        (source.path / name for name in FILES[split] if (source.path / name).is_file()), None
-    )
-    folder = next((source.path / name for name in FOLDERS if (source.path / name).is_dir()), None)
-    if file is None or folder is None:
-        raise Missing(
-            f"{dataset.name}: {source.path} has no "
-            f"{FILES[split][0] if file is None else FOLDERS[0]} ({split})"
-        )
+    files = [source.path / name for name in FILES[split]]
+    file = next((each for each in files if each.is_file()), None)
+    if file is None:
+        raise Missing(f"{dataset.name}: {source.path} has no {FILES[split][0]} ({split})")
+    folders = [source.path / name for name in FOLDERS]
+    folder = next((each for each in folders if each.is_dir()), None)
+    if folder is None:
+        raise Missing(f"{dataset.name}: {source.path} has no {FOLDERS[0]} ({split})")
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))
-        kept = [row for row in rows if source.language == "all" or row["q_lang"] == source.language]
-        questions = [
-            Question(
-                image=row["img_name"],
-                question=" ".join(row["question"].split()),
-                answer=" ".join(str(row["answer"]).split()),
-                answer_type=row["answer_type"].strip().upper(),
-                type=row["content_type"].strip(),
-                organ=row["location"].strip(),
-                modality=row["modality"].strip(),
-            )
-            for row in kept
-        ]
+        if source.language != "all":
+            rows = [row for row in rows if row["q_lang"] == source.language]
+        questions = [_question(row) for row in rows]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damage(
             f"{dataset.name}: {file} is not SLAKE's JSON ({type(error).__name__}: {error}); get it "
             f"again"
         ) from None
     names = sorted({each.image for each in questions})
-    return question_split(
-        questions, image_files(dataset.name, folder, names, policy=source.on_damage)
+    images = image_files(dataset.name, folder, names, policy=source.on_damage)
+    return question_split(questions, images)
+
+
+def _question(row: dict[str, Any]) -> Question:
+    return Question(
+        image=row["img_name"],
+        question=" ".join(row["question"].split()),
+        answer=" ".join(str(row["answer"]).split()),
+        answer_type=row["answer_type"].strip().upper(),
+        type=row["content_type"].strip(),
+        organ=row["location"].strip(),
+        modality=row["modality"].strip(),
     )

@@ -40,43 +40,39 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
     assert isinstance(source, VqaMedSource)
     assert source.path is not None
     if split == "test":
-        lines = _lines(
-            dataset.name,
-            source.path / TEST / "VQAMed2019_Test_Questions_w_Ref_Answers.txt",
-            fields=4,
-        )
-        found = [
-            _question(image, question, answer, kind.strip().lower())
-            for image, kind, question, answer in lines
-        ]
+        found = _test_questions(dataset.name, source.path / TEST)
         folder = source.path / TEST / "VQAMed2019_Test_Images"
     else:
-        top = source.path / TRAIN
-        kinds = {
-            (image, question): kind
-            for kind, name in CATEGORIES.items()
-            for image, question, _ in _lines(
-                dataset.name, top / "QAPairsByCategory" / name, fields=3
-            )
-        }
-        lines = _lines(dataset.name, top / "All_QA_Pairs_train.txt", fields=3)
-        found = [
-            _question(image, question, answer, kinds.get((image, question), ""))
-            for image, question, answer in lines
-        ]
-        folder = top / "Train_images"
+        found = _training_questions(dataset.name, source.path / TRAIN)
+        folder = source.path / TRAIN / "Train_images"
     names = sorted({each.image for each in found})
     return question_split(found, image_files(dataset.name, folder, names, policy=source.on_damage))
+
+
+def _test_questions(name: str, top: Path) -> list[Question]:
+    found = []
+    lines = _lines(name, top / "VQAMed2019_Test_Questions_w_Ref_Answers.txt", fields=4)
+    for image, kind, question, answer in lines:
+        found.append(_question(image, question, answer, kind.strip().lower()))
+    return found
+
+
+def _training_questions(name: str, top: Path) -> list[Question]:
+    kinds: dict[tuple[str, str], str] = {}
+    for kind, file in CATEGORIES.items():
+        for image, question, _ in _lines(name, top / "QAPairsByCategory" / file, fields=3):
+            kinds[image, question] = kind
+    found = []
+    for image, question, answer in _lines(name, top / "All_QA_Pairs_train.txt", fields=3):
+        found.append(_question(image, question, answer, kinds.get((image, question), "")))
+    return found
 
 
 def _lines(name: str, file: Path, *, fields: int) -> list[list[str]]:
     if not file.is_file():
         raise Missing(f"{name}: {file} is not there; unpack the organisers' archives side by side")
-    rows = [
-        line.split("|")
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines()
-        if line.strip()
-    ]
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    rows = [line.split("|") for line in lines if line.strip()]
     for number, row in enumerate(rows, start=1):
         if len(row) < fields:
             raise Damage(

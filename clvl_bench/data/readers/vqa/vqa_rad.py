@@ -22,6 +22,14 @@ from clvl_bench.data.readers.split import Split
 
 JSON_NAMES = ("VQA_RAD_Dataset_Public.json", "VQA_RAD Dataset Public.json")
 IMAGE_FOLDERS = ("images", "VQA_RAD Image Folder")
+FIELDS = (
+    "phrase_type",
+    "question",
+    "answer",
+    "answer_type",
+    "question_type",
+    "image_organ",
+)
 MISSPELT = {"ATRIB": "ATTRIB", "PRSE": "PRES"}
 TEST_SHARE = 0.2
 """Of the images, for the split `image_disjoint`."""
@@ -44,13 +52,11 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
         chosen = [row for row in rows if (row["image_name"] in testing) == (split == "test")]
     else:
         chosen = [row for row in rows if _is_test(row) == (split == "test")]
-    framed: Sequence[dict[str, Any]] = ()
+    questions = [_question(row, str(row["question"])) for row in chosen]
     if split == "train" and partition in ("frames", "frames_train"):
-        framed = [row for row in (rows if partition == "frames" else chosen) if _frame(row)]
-    questions = [
-        *(_question(row, str(row["question"])) for row in chosen),
-        *(_question(row, _frame(row)) for row in framed),
-    ]
+        # `frames` trains on the frames of all questions, those of test questions included.
+        framed = rows if partition == "frames" else chosen
+        questions += [_question(row, _frame(row)) for row in framed if _frame(row)]
     return question_split(questions, images)
 
 
@@ -77,7 +83,8 @@ def images_for_testing(rows: Sequence[dict[str, Any]], images: Split) -> set[str
 
 
 def _rows(name: str, path: Path) -> list[dict[str, Any]]:
-    file = next((path / each for each in JSON_NAMES if (path / each).is_file()), None)
+    files = [path / each for each in JSON_NAMES]
+    file = next((each for each in files if each.is_file()), None)
     if file is None:
         raise Missing(
             f"{name}: {path} has no file {JSON_NAMES[0]}; name the folder that the release was "
@@ -86,14 +93,8 @@ def _rows(name: str, path: Path) -> list[dict[str, Any]]:
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))
         for row in rows:
-            (
-                row["phrase_type"],
-                row["question"],
-                row["answer"],
-                row["answer_type"],
-                row["question_type"],
-                row["image_organ"],
-            )
+            for field in FIELDS:
+                row[field]  # a KeyError where it is missing
     except (ValueError, KeyError, TypeError) as error:
         raise Damage(
             f"{name}: {file} is not the release's JSON ({type(error).__name__}: {error}); get it "
@@ -104,9 +105,8 @@ def _rows(name: str, path: Path) -> list[dict[str, Any]]:
 
 def _images(name: str, source: VqaRadSource, names: Sequence[str]) -> Split:
     assert source.path is not None
-    folder = next(
-        (source.path / each for each in IMAGE_FOLDERS if (source.path / each).is_dir()), None
-    )
+    folders = [source.path / each for each in IMAGE_FOLDERS]
+    folder = next((each for each in folders if each.is_dir()), None)
     if folder is None:
         raise Missing(
             f"{name}: {source.path} has no folder {' or '.join(IMAGE_FOLDERS)}; put the release's "

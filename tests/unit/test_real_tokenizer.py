@@ -126,7 +126,7 @@ def folder(real_data, tmp_path_factory):
     vocabulary = real_data / "clip_bpe_and_prompts" / "openai" / "bpe_simple_vocab_16e6.txt.gz"
     if not vocabulary.is_file():
         pytest.skip(f"no real vocabulary at {vocabulary}; set CLVL_TEST_DATA")
-    place = tmp_path_factory.mktemp("tokeniser")
+    place = tmp_path_factory.mktemp("tokenizer")
     write_tokenizer(place, vocabulary)
     return place
 
@@ -141,7 +141,7 @@ def test_the_ids_are_those_of_the_published_rule(folder, text):
 
 
 @pytest.mark.parametrize("text", list(IDS))
-def test_the_ids_are_those_of_open_clips_own_tokeniser(text):
+def test_the_ids_are_those_of_open_clips_own_tokenizer(text):
     """A second reading of the rule, with the vocabulary that open_clip carries: no data are
     needed.
     """
