@@ -93,9 +93,12 @@ def other_bytes_unheard(heard: Heard) -> list[str]:
     written = again.folder.glob("predictions/*")
     names = [RECORDS, *(str(path.relative_to(again.folder)) for path in written)]
     wrong = [] if len(names) > 1 else ["no prediction was written"]
-    for name in sorted(names):
-        if (again.folder / name).read_bytes() != (heard.result.folder / name).read_bytes():
-            wrong.append(name)
+    first, second = heard.result.folder, again.folder
+    wrong += [
+        name
+        for name in sorted(names)
+        if (first / name).read_bytes() != (second / name).read_bytes()
+    ]
     return wrong
 
 
