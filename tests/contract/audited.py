@@ -218,7 +218,10 @@ def whole_runs() -> list[Audited]:
 
 
 def family_runs() -> list[Audited]:
-    """Every strategy; every kind of adapter on every family of backbones."""
+    """Every strategy; every kind of adapter on every family of backbones.
+
+    Plugins do not look into towers: each meets the families of the strategies that it is in.
+    """
     pairs = rotated(WHOLE, list(FAMILIES), of=adapter_of)
     return [Audited(path, family=family) for path, family in pairs]
 
