@@ -1,4 +1,4 @@
-"""What was heard of a run: notes with the moment of each, and what an object looks like as bytes."""
+"""What was heard of a run: notes, each with its moment, and what an object is as bytes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
