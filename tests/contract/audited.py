@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 from contract.tables import STRATEGIES, small, written
@@ -217,17 +218,25 @@ def whole_runs() -> list[Audited]:
 
 
 def family_runs() -> list[Audited]:
-    """Every strategy; every kind of adapter on every family of backbones."""
+    """Every strategy; every kind of adapter on every family of backbones.
+
+    Plugins do not look into towers: each meets the families of the strategies that it is in.
+    """
     pairs = rotated(WHOLE, list(FAMILIES), of=adapter_of)
     return [Audited(path, family=family) for path, family in pairs]
 
 
 def online_runs() -> list[Audited]:
-    """Every strategy that learns from a stream; every kind in it with late labels and with
-    rewards.
+    """Every strategy that learns from a stream; every kind in it with late labels and with rewards,
+    and in every label space if it meets no other benchmarks.
     """
-    spaces = list(STREAMS)
-    return [
-        Audited(path, spaces[number % len(spaces)], supervision, first=number < len(STREAMING))
-        for number, (path, supervision) in enumerate(rotated(STREAMING, LABELS_COME, of=kinds_of))
-    ]
+    spaces = Rotation(list(STREAMS))
+    runs = []
+    for path, supervision in rotated(STREAMING, LABELS_COME, of=kinds_of):
+        runs.append(Audited(path, spaces.next_for(kinds_of(path)), supervision))
+    for path, space in product(STREAMING, STREAMS):
+        alone = NEED_ONLINE.intersection(kinds_of(path))
+        if spaces.lacks(alone, space):
+            spaces.take(alone, space)
+            runs.append(Audited(path, space, LABELS_COME[len(runs) % 2]))
+    return runs

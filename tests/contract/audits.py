@@ -8,7 +8,8 @@ from itertools import product
 
 import numpy as np
 import torch
-from contract.listening import Heard, Moment, bits, evaluate_again
+from contract.heard import Heard, Moment, bits
+from contract.listening import evaluate_again
 from torch import Tensor
 
 from clvl_bench.backbones.base import l2_normalize

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 from contract.audits import Question, plan_of
-from contract.listening import Heard, listen
+from contract.heard import Heard
+from contract.listening import listen
 from contract.reach import differing
 from victim import results_of
 

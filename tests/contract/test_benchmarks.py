@@ -151,10 +151,11 @@ def steps_of(stream: BenchmarkConfig) -> int:
 
 
 @pytest.mark.parametrize("name", HERE)
-def test_what_is_here_runs(name, tmp_path, shared_data):
+@pytest.mark.usefixtures("no_waiting")
+def test_what_is_here_runs(name, tmp_path, sources):
     strategy = "prompt_replay" if benchmark(name).questions is None else "answers_product_replay"
     config = run_config(name, strategy, limit=60, overrides=["train.epochs=1"])
-    matrices = of_records(run(config, results=tmp_path, progress=False).records)
+    matrices = of_records(run(config, results=tmp_path, progress=False, sources=sources).records)
     steps = steps_of(config.benchmark_config)
     assert matrices.test.shape == (steps + 1, steps)
     assert 0 <= matrices.test[-1].min() <= matrices.test[-1].max() <= 1

@@ -15,7 +15,7 @@ from contract.audits import (
     swayed_by_neighbours,
     tested_too_early,
 )
-from contract.listening import Heard
+from contract.heard import Heard
 
 from clvl_bench.streams.plan import steps_of
 

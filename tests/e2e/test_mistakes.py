@@ -5,7 +5,7 @@ nothing is written.
 import time
 
 import pytest
-from command import clvl
+from command import clvl, clvl_here
 
 BENCHMARK = """version = 1
 scenario = "class_incremental"
@@ -78,9 +78,7 @@ def test_a_broken_file_is_one_line(tmp_path, what, file, old, new, says):
     (tmp_path / "b.toml").write_text(benchmark.replace(old, new, 1) if file == "b" else benchmark)
     (tmp_path / "s.toml").write_text(STRATEGY.replace(old, new, 1) if file == "s" else STRATEGY)
     before = sorted(path.name for path in tmp_path.rglob("*"))
-    start = time.monotonic()
-    done = clvl("run", "b.toml", "s.toml", cwd=tmp_path)
-    seconds = time.monotonic() - start
+    done = clvl_here("run", "b.toml", "s.toml", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
@@ -88,6 +86,16 @@ def test_a_broken_file_is_one_line(tmp_path, what, file, old, new, says):
     for part in says:
         assert part in line, line
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_a_broken_file_is_refused_within_two_seconds_from_the_start(tmp_path):
+    (tmp_path / "b.toml").write_text(BENCHMARK)
+    (tmp_path / "s.toml").write_text(STRATEGY.replace("epochs", "epoch"))
+    start = time.monotonic()
+    done = clvl("run", "b.toml", "s.toml", cwd=tmp_path)
+    seconds = time.monotonic() - start
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
     assert seconds < 2, "a wrong file must be refused before anything heavy is imported"
 
 
@@ -140,7 +148,7 @@ ARGUMENTS = [
     ("arguments", "says"), ARGUMENTS, ids=[" ".join(arguments) for arguments, _ in ARGUMENTS]
 )
 def test_a_wrong_argument_is_one_line(tmp_path, arguments, says):
-    done = clvl(*arguments, cwd=tmp_path)
+    done = clvl_here(*arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.splitlines()
     assert says in line
@@ -212,24 +220,27 @@ def test_a_fault_of_ours_keeps_its_traceback(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "code"),
     [
-        ["--help"],
-        ["run", "--help"],
-        ["list"],
-        ["check", "b.toml"],
-        ["report", "-h"],
-        ["run", "b.toml", "s.toml", "--dry-run"],
+        (["--help"], 0),
+        (["run", "--help"], 0),
+        (["list"], 0),
+        (["check", "b.toml"], 0),
+        (["report", "-h"], 0),
+        (["run", "b.toml", "s.toml", "--dry-run"], 0),
+        (["run", "b.toml", "broken.toml"], 2),
+        (["run", "toy_landcovr", "prompt"], 2),
     ],
-    ids=" ".join,
+    ids=lambda part: " ".join(part) if isinstance(part, list) else str(part),
 )
-def test_what_reads_files_imports_neither_torch_nor_avalanche(tmp_path, arguments):
+def test_what_reads_files_imports_neither_torch_nor_avalanche(tmp_path, arguments, code):
     (tmp_path / "b.toml").write_text(BENCHMARK)
     (tmp_path / "s.toml").write_text(STRATEGY)
+    (tmp_path / "broken.toml").write_text(STRATEGY.replace("epochs", "epoch"))
     spy = "import atexit, sys\natexit.register(lambda: print('HEAVY', [m for m in ('torch', 'avalanche', 'transformers') if m in sys.modules]))"
     (tmp_path / "sitecustomize.py").write_text(spy, encoding="utf-8")
     done = clvl(*arguments, cwd=tmp_path, PYTHONPATH=str(tmp_path))
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     assert "HEAVY []" in done.stdout
     assert not (tmp_path / "results").exists()
 
