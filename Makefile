@@ -63,6 +63,7 @@ perf: setup ## measure what the suite costs over a bare loop
 	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/overhead.py
 	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/vit.py
 	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/scan.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/report.py
 
 tiny-clip: setup ## pre-train the embedded toy CLIP anew (about a quarter of an hour on one free core)
 	$(BIN)/python -m clvl_bench.backbones.recipe

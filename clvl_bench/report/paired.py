@@ -4,54 +4,66 @@ statistics.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 
-import numpy as np
 import pandas as pd
 
+from clvl_bench.core.errors import Damage
 from clvl_bench.metrics.continual import last
+from clvl_bench.report.design import RunAt
 from clvl_bench.report.matrices import of_records
+from clvl_bench.report.run_table import Correct
 from clvl_bench.report.runs import Run, Table
-from clvl_bench.report.statistics import Correct, Difference, differences, letters
+from clvl_bench.report.statistics import Difference, Interval, differences, intervals, letters
+
+SMALL_P = 12
+"""Decimals of a p-value: it may be small, and Holm's correction multiplies it."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """All pairs of a table, and the letters that sum them up."""
+    """All pairs of a table, the letters that sum them up, and how sure the accuracy of each
+    strategy is.
+    """
 
     differences: tuple[Difference, ...]
     letters: Mapping[str, str]
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
 
 
 def paired(runs: Sequence[Run]) -> dict[Table, Compared]:
-    """The comparison of each table that has at least two strategies with runs in common.
+    """The comparison of each table that has at least two strategies; each pair on the runs that
+    both have.
 
     A strategy whose Last is undefined in any run is left out: it did not answer, which is no
     accuracy of zero.
+
+    Raises:
+        Damage: runs of one table were tested on different numbers of samples.
     """
     undefined = {
         (*run.origin.table, run.origin.strategy) for run in runs if run.records and _undefined(run)
     }
-    tables: dict[Table, dict[str, dict[tuple[int, int], Correct]]] = {}
+    tables: dict[Table, dict[str, dict[RunAt, Correct]]] = {}
     for run in runs:
         origin = run.origin
         if run.correct is not None and (*origin.table, origin.strategy) not in undefined:
             of_strategy = tables.setdefault(origin.table, {}).setdefault(origin.strategy, {})
-            of_strategy[origin.seed, origin.class_order] = run.correct
-    found = {}
-    for table, strategies in sorted(tables.items()):
-        shared = sorted(
-            set.intersection(*(set(of_strategy) for of_strategy in strategies.values()))
-        )
-        if len(strategies) > 1 and shared:
-            correct = {
-                name: np.stack([strategies[name][key] for key in shared])
-                for name in sorted(strategies)
-            }
-            pairs = differences(correct)
-            means = {name: float(right.mean()) for name, right in correct.items()}
-            found[table] = Compared(tuple(pairs), letters(means, pairs))
-    return found
+            of_strategy[RunAt(origin.class_order, origin.seed)] = run.correct
+    return {
+        table: _compared(table, tables[table]) for table in sorted(tables) if len(tables[table]) > 1
+    }
+
+
+def _compared(table: Table, strategies: Mapping[str, Mapping[RunAt, Correct]]) -> Compared:
+    ordered = {name: strategies[name] for name in sorted(strategies)}
+    try:
+        pairs = differences(ordered)
+    except ValueError as error:
+        raise Damage(f"{' '.join(table)}: {error}") from None
+    known = intervals(ordered)
+    means = {name: interval.mean for name, interval in known.items()}
+    return Compared(tuple(pairs), letters(means, pairs), known)
 
 
 def _undefined(run: Run) -> bool:
@@ -60,21 +72,11 @@ def _undefined(run: Run) -> bool:
 
 def differences_frame(compared: Mapping[Table, Compared]) -> pd.DataFrame:
     """One row a pair."""
-    columns = [
-        "benchmark",
-        "label_space",
-        "backbone",
-        "a",
-        "b",
-        "mean",
-        "low",
-        "high",
-        "p",
-        "p_holm",
-    ]
-    rows = [
-        {**dict(zip(columns, table, strict=False)), **asdict(pair)}
-        for table, found in compared.items()
-        for pair in found.differences
-    ]
-    return pd.DataFrame(rows, columns=columns).round(6)
+    coordinates = ["benchmark", "label_space", "backbone"]
+    rows = []
+    for table, found in compared.items():
+        where = dict(zip(coordinates, table, strict=True))
+        rows += [{**where, **asdict(pair)} for pair in found.differences]
+    columns = [*coordinates, *(field.name for field in fields(Difference))]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.round({name: SMALL_P if name in ("p", "p_holm") else 6 for name in columns[5:]})

@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from clvl_bench.core.errors import Mistake
+from clvl_bench.core.files import sha256
 from clvl_bench.metrics.continual import METRICS
 from clvl_bench.metrics.online import STREAM, recovered
 from clvl_bench.report.ceilings import ceilings, shown
+from clvl_bench.report.design import RunAt, independent_spread
 from clvl_bench.report.matrices import of_records
 from clvl_bench.report.order import by_values
 from clvl_bench.report.runs import Run, Table
+from clvl_bench.report.statistics import over_streams
 from clvl_bench.report.streams import stream_numbers
 
 COSTS: dict[str, str] = {
@@ -30,11 +34,17 @@ GROUP = ("benchmark", "label_space", "backbone", "strategy")
 
 @dataclass(frozen=True)
 class Cell:
-    """A number over runs: mean, standard deviation (NaN for one run), how many runs it is of."""
+    """A number over runs: mean, standard deviation of a single run, how many runs it is of, and how
+    sure the mean is.
+
+    `std` is NaN for one run, and so is `half`, half the width of the mean's 95 % interval over
+    class orders and seeds.
+    """
 
     mean: float
     std: float
     n: int
+    half: float = math.nan
 
 
 def per_run(runs: Sequence[Run]) -> pd.DataFrame:
@@ -45,7 +55,9 @@ def per_run(runs: Sequence[Run]) -> pd.DataFrame:
             name: getattr(run.origin, name)
             for name in (*GROUP, "seed", "class_order", "state", "reason")
         }
+        row["result"] = None
         if run.records:
+            row["result"] = _outcome(run)
             row |= of_records(run.records).per_run() | stream_numbers(run.records)
             row |= {
                 name: getattr(run.origin, name) for name in ("train_seconds", "peak_memory_mib")
@@ -57,8 +69,12 @@ def per_run(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def summary(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row a strategy: for each metric and cost `<name>_mean` and `<name>_std`, and `runs`,
-    `failed`, `n`.
+    """One row a strategy: for each metric and cost `<name>_mean` and `<name>_std`, for each metric
+    `<name>_half`, and `runs`, `failed`, `n`.
+
+    `streams` is the number of class orders among the runs that finished, `results` that of
+    different outcomes: a deterministic method has as many as there are orders, however many seeds
+    it was run with.
 
     A failed run is counted and never averaged; a metric that is undefined in any run is undefined
     in the mean. `joint` is what joint training of the same adapter reaches, `of_joint` the share of
@@ -82,9 +98,16 @@ def summary(runs: Sequence[Run]) -> pd.DataFrame:
             "n": len(done),
             "reasons": ", ".join(reasons),
         }
+        row |= {"streams": done["class_order"].nunique(), "results": done["result"].nunique()}
+        where = [
+            RunAt(order, seed)
+            for order, seed in zip(done["class_order"], done["seed"], strict=True)
+        ]
         for name in (*METRICS, *COSTS, *(name for name in STREAM if name in frame)):
-            cell = over_runs(done[name].tolist() if name in done else [])
+            cell = over_runs(done[name].tolist(), where) if name in done else over_runs([])
             row |= {f"{name}_mean": cell.mean, f"{name}_std": cell.std}
+            if name in METRICS:
+                row[f"{name}_half"] = cell.half
         rows.append(row)
     return _beside_joint(pd.DataFrame(rows).sort_values(list(GROUP), key=by_values), runs)
 
@@ -111,20 +134,43 @@ def _beside_joint(frame: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     return frame[[group in rows for group in groups]].reset_index(drop=True)
 
 
-def over_runs(values: Sequence[float]) -> Cell:
-    """Mean and sample deviation; NaN as soon as one value is: pandas would quietly average the
-    rest.
+def over_runs(values: Sequence[float], runs: Sequence[RunAt] | None = None) -> Cell:
+    """Mean and spread; NaN as soon as one value is: pandas would quietly average the rest.
+
+    Args:
+        runs: where the values stand; without it each is a stream of its own. Class orders count
+            alike, so that the mean is
+            that over orders of the means over seeds.
     """
     if not values or any(math.isnan(value) for value in values):
         return Cell(math.nan, math.nan, len(values))
-    mean = math.fsum(values) / len(values)
-    if len(values) == 1:
-        return Cell(mean, math.nan, 1)
+    where = [RunAt(place, place) for place in range(len(values))] if runs is None else runs
+    if len(set(where)) < len(
+        where
+    ):  # the same run recorded under two names: nothing says which one to believe
+        where = [RunAt(run.class_order, place) for place, run in enumerate(where)]
+    sure = over_streams(values, where)
+    per_order: dict[int, list[float]] = {}
+    for value, run in zip(values, where, strict=True):
+        per_order.setdefault(run.class_order, []).append(value)
+    means = [math.fsum(of_order) / len(of_order) for of_order in per_order.values()]
     return Cell(
-        mean,
-        math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)),
-        len(values),
+        math.fsum(means) / len(means), independent_spread(values, where), len(values), sure.half
     )
+
+
+def _outcome(run: Run) -> str:
+    """Equal for runs with equal results: which test samples were right at the end, or else all
+    accuracies.
+    """
+    if run.correct is not None:
+        return sha256(np.packbits(run.correct).tobytes())
+    rows = [
+        (row.stream, row.trained, row.experience, row.value)
+        for row in run.records
+        if row.metric == "accuracy"
+    ]
+    return sha256(repr((run.origin.class_order, rows)).encode())
 
 
 def refuse_mixtures(runs: Sequence[Run]) -> None:

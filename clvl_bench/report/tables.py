@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from statistics import median
 
 import pandas as pd
 
@@ -9,6 +10,7 @@ from clvl_bench.metrics.continual import METRICS
 from clvl_bench.metrics.online import STREAM
 from clvl_bench.report.paired import Compared
 from clvl_bench.report.runs import Table
+from clvl_bench.report.statistics import LEVEL, Interval
 from clvl_bench.report.summary import COSTS, Cell
 
 SHOWN = (
@@ -47,25 +49,33 @@ def terminal_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 
 def short_table(
-    frame: pd.DataFrame, letters: Mapping[str, str] | None = None
+    frame: pd.DataFrame,
+    letters: Mapping[str, str] | None = None,
+    intervals: Mapping[str, Interval] | None = None,
 ) -> tuple[list[str], list[list[str]]]:
-    """Column titles and rows of the table that people read: accuracies in percent, mean ±
-    deviation.
+    """Column titles and rows of the table that people read: accuracies in percent, mean ± deviation
+    of one run.
     """
     names = [
         name for name in SHOWN if name not in OF_THE_FUTURE or frame[f"{name}_mean"].notna().any()
     ]
-    titles = ["Strategy", *(METRICS[name].title for name in names), *COSTS.values(), "Runs"]
-    titles.insert(2, "Alike")
+    titles = [
+        "Strategy",
+        *(METRICS[name].title for name in names),
+        *COSTS.values(),
+        "Runs",
+        "Streams",
+    ]
     measured = bool(frame["of_joint"].notna().any())
-    if measured:
-        titles.insert(3, "Of joint")
+    titles[2:2] = ["Alike", "Of joint", "95 %"] if measured else ["Alike", "95 %"]
     rows = []
     for _, row in frame.iterrows():
         cells = [percent(Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"])) for name in names]
-        cells.insert(1, (letters or {}).get(row["strategy"], "–"))
+        beside_last = [compact((letters or {}).get(row["strategy"], "–"))]
         if measured:
-            cells.insert(2, of_joint(row["of_joint"], row["joint"]))
+            beside_last.append(of_joint(row["of_joint"], row["joint"]))
+        beside_last.append(half_width((intervals or {}).get(row["strategy"])))
+        cells[1:1] = beside_last
         why = f": {row['reasons']}" if row["reasons"] else ""
         runs = (
             str(row["n"])
@@ -79,7 +89,15 @@ def short_table(
             count(row["memory_samples_mean"]),
             f"{row['peak_memory_mib_mean']:.0f}",
         ]
-        rows.append([row["strategy"], *cells, *costs, runs])
+        rows.append(
+            [
+                row["strategy"],
+                *cells,
+                *costs,
+                runs,
+                streams(row["streams"], row["results"], row["n"]),
+            ]
+        )
     return titles, rows
 
 
@@ -106,6 +124,32 @@ def of_joint(part: float, joint: float) -> str:
     if math.isnan(part):
         return "–"
     return f"{100 * part:.0f} % of {100 * joint:.1f}" + (" !" if part < 0.5 else "")
+
+
+def compact(letters: str) -> str:
+    """abcdf -> a–df: three or more letters in a row are a range."""
+    parts: list[str] = []
+    for letter in letters:
+        follows = bool(parts) and letter.isalpha() and ord(letter) == ord(parts[-1][-1]) + 1
+        if follows:
+            parts[-1] += letter
+        else:
+            parts.append(letter)
+    return "".join(part if len(part) < 3 else f"{part[0]}–{part[-1]}" for part in parts)
+
+
+def half_width(interval: Interval | None) -> str:
+    """± and half the width of an interval, in percent."""
+    if interval is None or math.isnan(interval.half):
+        return "–"
+    return f"± {100 * interval.half:.1f}"
+
+
+def streams(orders: int, results: int, runs: int) -> str:
+    """How many class orders, and how many results where some are equal."""
+    if results == runs:
+        return str(orders)
+    return f"{orders}, {results} distinct result{'s' if results > 1 else ''}"
 
 
 def percent(cell: Cell) -> str:
@@ -151,11 +195,17 @@ def markdown(frame: pd.DataFrame, compared: Mapping[Table, Compared]) -> str:
             else ""
         )
         found = compared.get((str(benchmark), str(label_space), str(backbone)))
-        titles, rows = short_table(part, None if found is None else found.letters)
+        titles, rows = (
+            short_table(part)
+            if found is None
+            else short_table(part, found.letters, found.intervals)
+        )
         table = _markdown_table(titles, rows)
         stream = stream_table(part)
         if len(stream[0]) > 1:
             table += f"\n\nThe stream, sample by sample:\n\n{_markdown_table(*stream)}"
+        if found is not None:
+            table += f"\n\n{told_apart(found)}"
         parts.append(
             f"## {escaped(str(benchmark))}, label space `{label_space}`, backbone "
             f"`{escaped(str(backbone))}`\n\n{toy}{table}\n"
@@ -168,21 +218,45 @@ def markdown(frame: pd.DataFrame, compared: Mapping[Table, Compared]) -> str:
     )
 
 
+def told_apart(found: Compared) -> str:
+    """How many pairs of a table are told apart, and what this many runs could have shown."""
+    known = [pair for pair in found.differences if pair.runs]
+    if not known:
+        return "No two strategies have a run in common: nothing is compared."
+    apart = sum(pair.p_holm < LEVEL for pair in known)
+    alone = 100 * median(pair.detectable for pair in known)
+    among_all = 100 * median(pair.detectable_holm for pair in known)
+    orders = sorted({pair.orders for pair in known})
+    one_order = (
+        " All runs have one class order: nothing is said about others." if orders == [1] else ""
+    )
+    return (
+        f"Of {len(known)} pairs {apart} are told apart. In half of the pairs a true difference of "
+        f"{alone:.1f} points would have been seen four times in five if it were the only pair, "
+        f"{among_all:.1f} points at the first step of Holm's correction.{one_order}"
+    )
+
+
 def _markdown_table(titles: list[str], rows: list[list[str]]) -> str:
     lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
     return "\n".join("| " + " | ".join(escaped(cell) for cell in line) + " |" for line in lines)
 
 
-NOTES = """Accuracies in percent, mean ± standard deviation over runs (seeds and class orders); – is undefined, never zero:
-forgetting needs two learned experiences, and joint training has no rows between the first and the last.
+NOTES = """Accuracies in percent, mean ± standard deviation of one run, taken from runs that share neither seed nor class
+order; every class order counts alike, however many seeds it was run with. – is undefined, never zero: forgetting needs two
+learned experiences, and joint training has no rows between the first and the last.
 Last is the mean accuracy over all experiences at the end; Avg incr. the accuracy on those learned so far, averaged over the
 stream; Transfer and Avg are ZSCL's: accuracy on experiences before they are learned, and on all experiences, learned or not.
 Held-out is the mean final accuracy on datasets that are never trained on; zero-shot loss is what the untouched backbone
 had there minus that. Trained is the number of parameters that the optimiser moves; train s is seconds, peak MiB the process's
 memory. Kept is every byte that outlives an experience, the public backbone excepted; samples are those of the past among them,
-as images, features or with logits. Runs is how many finished; of failed ones it says how many and why.
-Alike: strategies that share a letter cannot be told apart in Last (paired bootstrap over test samples and runs, Holm's
-correction over all pairs of the table, 5 percent); differences.csv has every pair with its interval.
+as images, features or with logits. Runs is how many finished; of failed ones it says how many and why. Streams is the number
+of class orders among them, and of distinct results where runs came out equal: a seed that changes nothing tells nothing.
+95 % is half the width of the interval that holds the accuracy over all test samples with other class orders, seeds and
+samples of the same kind. Alike: strategies that share a letter cannot be told apart in that accuracy (t-tests on the runs and
+samples that both have, with class orders as clusters, Holm's correction over all pairs of the table, 5 percent); of three
+orders these have about two degrees of freedom and tell little apart. a–d are the letters a to d. differences.csv has every
+pair with its interval, and the smallest difference that would have been seen.
 Of joint: the share that a strategy makes of the gain over zero-shot of joint training of the same adapter, and what that
 reaches; ! marks less than half.
 """

@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from clvl_bench.metrics.continual import NAN, Accuracies, average, transfer
 from clvl_bench.records.rows import Record
 from clvl_bench.report import writing
 from clvl_bench.report.figures import plotted_tables, table_names
 from clvl_bench.report.order import by_value
-from clvl_bench.report.paired import paired
+from clvl_bench.report.paired import differences_frame, paired
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.summary import summary
-from clvl_bench.report.tables import markdown, short_table
+from clvl_bench.report.tables import compact, markdown, short_table, streams
 from clvl_bench.report.writing import write_report
 
 ZSCL = [[0.5, 0.2, 0.3], [0.9, 0.1, 0.4], [0.8, 0.7, 0.6], [0.7, 0.6, 0.8]]
@@ -161,3 +162,93 @@ def test_a_pair_of_backbones_in_one_report_overwrites_no_picture(tmp_path):
         "b-dataset-tiny",
         "b-dataset-large",
     }
+
+
+def in_orders(strategy, outcomes):
+    """Runs with what each had right, by class order and seed; two experiences of 100 samples."""
+    found = []
+    for (order, seed), correct in outcomes.items():
+        one = run(strategy, seed=seed, correct=correct)
+        where = {"class_order": order}
+        records = tuple(replace(record, **where) for record in one.records)
+        name = f"{one.origin.run}-{order}"
+        found.append(replace(one, origin=replace(one.origin, run=name, **where), records=records))
+    return found
+
+
+def nine(rate, *, deterministic):
+    generator = np.random.default_rng(int(100 * rate))
+    by_order = {order: generator.random(100) < rate for order in range(3)}
+    keys = [(order, seed) for order in range(3) for seed in range(3)]
+    if deterministic:
+        return {key: by_order[key[0]] for key in keys}
+    return {key: generator.random(100) < rate for key in keys}
+
+
+def test_nine_equal_by_seed_runs_are_three_streams_and_three_results():
+    runs = in_orders("slda", nine(0.6, deterministic=True)) + in_orders(
+        "prompt", nine(0.5, deterministic=False)
+    )
+    frame = summary(runs).set_index("strategy")
+    assert frame.loc["slda", ["n", "streams", "results"]].tolist() == [9, 3, 3]
+    assert frame.loc["prompt", ["n", "streams", "results"]].tolist() == [9, 3, 9]
+    text = markdown(summary(runs), paired(runs))
+    assert "| 9 | 3, 3 distinct results |" in text
+    assert "| 9 | 3 |" in text
+
+
+def test_a_method_that_no_order_moves_has_one_result():
+    same = np.random.default_rng(0).random(100) < 0.4
+    runs = in_orders("zeroshot", dict.fromkeys(nine(0.5, deterministic=True), same))
+    assert summary(runs)[["streams", "results"]].to_numpy().tolist() == [[3, 1]]
+    assert streams(3, 1, 9) == "3, 1 distinct result"
+
+
+def test_differences_say_on_what_they_stand():
+    runs = (
+        in_orders("a", nine(0.6, deterministic=True))
+        + in_orders("b", nine(0.5, deterministic=False))[:6]
+    )
+    (row,) = differences_frame(paired(runs)).to_dict("records")
+    assert (row["runs"], row["orders"]) == (6, 2)
+    assert row["low"] < row["mean"] < row["high"]
+    assert 0 < row["detectable"] <= row["detectable_holm"]
+    assert "Of 1 pairs" in markdown(summary(runs), paired(runs))
+
+
+def test_one_class_order_is_said_to_be_one():
+    runs = [
+        run(name, seed=seed, correct=nine(0.5, deterministic=False)[0, seed])
+        for name in "ab"
+        for seed in range(3)
+    ]
+    assert "nothing is said about others" in markdown(summary(runs), paired(runs))
+
+
+def test_an_interval_over_runs_counts_class_orders():
+    """By hand: Last is the same in all runs of an order, so that nine runs give two degrees of
+    freedom.
+    """
+    lasts = {0: 0.6, 1: 0.7, 2: 0.9}
+    runs = []
+    for order, seed in nine(0.5, deterministic=True):
+        matrix = [*ZSCL[:3], [lasts[order]] * 3]
+        one = run("a", matrix, seed=seed)
+        runs.append(
+            replace(one, origin=replace(one.origin, class_order=order, run=f"{order}-{seed}"))
+        )
+    (row,) = summary(runs).to_dict("records")
+    expected = stats.t.ppf(0.975, 2) * stats.sem(list(lasts.values()))
+    assert row["last_half"] == pytest.approx(expected)
+    assert row["last_std"] == pytest.approx(np.std(list(lasts.values()), ddof=1))
+
+
+def test_letters_in_a_row_are_a_range():
+    assert [compact(text) for text in ("abcdf", "ab", "–", "acd", "abc(26)(27)", "")] == [
+        "a–df",
+        "ab",
+        "–",
+        "acd",
+        "a–c(26)(27)",
+        "",
+    ]
