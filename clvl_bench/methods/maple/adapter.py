@@ -9,6 +9,7 @@ layers than `depth` has a prompt in each; one set of prompts for all experiences
 image tower take attention from the patches, so that no start is exactly zero-shot.
 """
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -90,10 +91,10 @@ class Maple(Adapter):
             config.depth, max(towers.text_layers, towers.image_layers if config.coupled else 0)
         )
         self.deep = nn.Parameter(noise(backbone, depth - 1, length))
-        self.couplings = nn.ModuleList(
-            nn.Linear(backbone.token_width, towers.image_width)
-            for _ in range(depth if config.coupled else 0)
-        ).to(backbone.device)
+        self.couplings = _couplings(
+            backbone.token_width, towers.image_width, depth if config.coupled else 0
+        )
+        self.couplings.to(backbone.device)
         self._frozen, self._image, self._text = (
             backbone.image_features,
             towers.image_through,
@@ -116,6 +117,19 @@ class Maple(Adapter):
         return self._text(
             embeddings, ends, DeepPrompts(torch.cat([self.context[None], self.deep]), at=1)
         )
+
+
+def _couplings(words: int, patches: int, depth: int) -> nn.ModuleList:
+    """One linear layer a depth. As released, those behind the first start alike: they are clones of
+    one layer.
+    """
+    couplings = nn.ModuleList()
+    if depth:
+        couplings.append(nn.Linear(words, patches))
+    if depth > 1:
+        deep = nn.Linear(words, patches)
+        couplings.extend(copy.deepcopy(deep) for _ in range(depth - 1))
+    return couplings
 
 
 def build(config: MapleConfig, backbone: Backbone, table: Sequence[Candidate]) -> Maple:
