@@ -45,6 +45,11 @@ class TrainConfig(Schema):
         {}, description="rates of experiences of some datasets, by name, in the place of lr"
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    eps: float = Field(
+        1e-8,
+        gt=0,
+        description="of adamw: what is added to the size of a gradient before dividing by it",
+    )
     weight_decay: float = Field(0.0, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup_steps: int = Field(
@@ -111,6 +116,13 @@ class StrategyConfig(Schema):
             raise ValueError(
                 "train.iterations: got a number of steps beside the plugin 'gdumb', whose passes "
                 "are as long as its memory; "
+                "set train.epochs in its place"
+            )
+        in_rounds = [kind for kind in kinds if kind in ("grip", "cpl")]
+        if in_rounds and self.train.iterations is not None:
+            raise ValueError(
+                f"train.iterations: got a number of steps beside the plugin '{in_rounds[0]}', "
+                f"whose rounds are epochs long; "
                 "set train.epochs in its place"
             )
         if "gdumb" in kinds and getattr(self.adapter, "adds_parts", False):
