@@ -18,4 +18,6 @@ class CplConfig(CandidatesConfig):
     across: float = Field(
         0.9, ge=0, le=1, description="quantile of a class's probabilities that its samples reach"
     )
-    rounds: int = Field(10, ge=1, description="how often the sets are made anew")
+    rounds: int = Field(
+        10, ge=1, description="how often the sets are made anew; each round is train.epochs long"
+    )

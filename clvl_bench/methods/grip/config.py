@@ -11,4 +11,4 @@ class GripConfig(CandidatesConfig):
     """
 
     kind: str = "grip"
-    rounds: int = Field(10, ge=1, description="I; epochs are shared out among them")
+    rounds: int = Field(10, ge=1, description="I; each of them is train.epochs long")
