@@ -3,11 +3,11 @@ training settings.
 """
 
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.core.schema import Schema
+from clvl_bench.core.schema import Schema, Since
 from clvl_bench.inputs.kinds import InputKind, most_demanding
 from clvl_bench.methods.registry import AnyAdapter, AnyPlugin
 
@@ -44,6 +44,11 @@ class TrainConfig(Schema):
         {}, description="rates of experiences of some datasets, by name, in the place of lr"
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    eps: Annotated[float, Since(before=1e-8)] = Field(
+        1e-8,
+        gt=0,
+        description="of adamw: what is added to the size of a gradient before dividing by it",
+    )
     weight_decay: float = Field(0.0, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup_steps: int = Field(
@@ -128,6 +133,16 @@ class StrategyConfig(Schema):
                     f"plugins: got '{plugin.kind}', which makes a fresh model of a memory for "
                     f"every test, beside the adapter '{self.adapter.kind}', which adds a part for "
                     "each experience; use another, for example linear, lora or full"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _rounds_are_epochs_long(self) -> Self:
+        for plugin in self.plugins:
+            if plugin.trains_in_rounds and self.train.iterations is not None:
+                raise ValueError(
+                    f"train.iterations: got a number of steps beside the plugin '{plugin.kind}', "
+                    "whose rounds are epochs long; set train.epochs in its place"
                 )
         return self
 

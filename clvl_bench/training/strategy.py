@@ -177,7 +177,7 @@ class AdaptationStrategy(SupervisedTemplate):
             )
         else:
             self.optimizer = torch.optim.AdamW(
-                parameters, lr=train.lr, weight_decay=train.weight_decay
+                parameters, lr=train.lr, eps=train.eps, weight_decay=train.weight_decay
             )
 
     def forward(self) -> Tensor:

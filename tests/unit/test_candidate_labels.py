@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.candidate_labels import partial_loss
+from clvl_bench.methods._base.candidate_labels import partial_loss, shared_out
 from clvl_bench.methods._base.memory import Memory, insert_labelled
 from clvl_bench.methods._base.plugin import Plugin, PluginContext, PseudoLabels
 from clvl_bench.methods.anchored_pl.config import AnchoredPlConfig
@@ -19,7 +19,7 @@ from clvl_bench.methods.anchored_pl.plugin import AnchoredPl
 from clvl_bench.methods.cpl.config import CplConfig
 from clvl_bench.methods.cpl.plugin import Cpl, likely
 from clvl_bench.methods.grip.config import GripConfig
-from clvl_bench.methods.grip.plugin import Grip, shared_out
+from clvl_bench.methods.grip.plugin import Grip
 from clvl_bench.methods.linear.config import LinearConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.methods.replay.config import ReplayConfig
@@ -74,7 +74,7 @@ def test_one_class_alone_is_everybodys_label(context):
     for plugin in (
         Upl(UplConfig(top=4), context),
         Grip(GripConfig(rounds=1), context),
-        Cpl(CplConfig(), context),
+        Cpl(CplConfig(rounds=1), context),
     ):
         assert plugin.sets(alone, 1).all()
 
@@ -86,7 +86,7 @@ def test_cpl_takes_the_shortest_prefix_whose_sum_reaches_theta():
 
 def test_cpl_without_bounds_leaves_every_class_and_teaches_nothing(context):
     sure = torch.cat([PROBABILITIES, torch.tensor([[1.0, 0.0, 0.0]])])
-    sets = Cpl(CplConfig(within=1.0, across=0.0), context).sets(sure, 1)
+    sets = Cpl(CplConfig(within=1.0, across=0.0), context).candidates(sure)
     assert sets[:4].all()
     assert partial_loss(PROBABILITIES.log(), sets[:4]).item() == pytest.approx(0.0, abs=1e-6)
 
@@ -94,7 +94,7 @@ def test_cpl_without_bounds_leaves_every_class_and_teaches_nothing(context):
 def test_cpl_takes_of_each_class_the_samples_that_are_surest_of_it(context):
     # Within: all (theta 0.7). Across: the upper half of each column, by linear interpolation above
     # 0.55, 0.25, 0.2.
-    sets = Cpl(CplConfig(within=1.0, across=0.5), context).sets(PROBABILITIES, 1)
+    sets = Cpl(CplConfig(within=1.0, across=0.5), context).candidates(PROBABILITIES)
     assert places(sets) == [(0,), (0, 1), (2,), (1, 2)]
 
 
@@ -124,7 +124,7 @@ class Noted(Grip):
         return super().sets(probabilities, number)
 
 
-def taught(tiny, *, rounds, epochs):
+def taught(tiny, *, rounds, epochs, kind=Noted):
     """A head away from its start, an experience of six samples without a label, and the plugin
     after every epoch.
     """
@@ -134,7 +134,9 @@ def taught(tiny, *, rounds, epochs):
     head.bias.requires_grad_(False)
     with torch.no_grad():
         head.weight[0] += 1.0
-    plugin, dataset = Noted(GripConfig(rounds=rounds), PluginContext(head)), Dataset([-1] * 6)
+    config = GripConfig(rounds=rounds) if issubclass(kind, Grip) else CplConfig(rounds=rounds)
+    plugin = kind(config, PluginContext(head))
+    dataset = Dataset([-1] * 6)
     features = torch.randn(6, tiny.width, generator=torch.Generator().manual_seed(0))
     dataset[:] = [(feature, *rest) for feature, (_, *rest) in zip(features, dataset, strict=True)]
     optimizer = torch.optim.SGD([head.weight], lr=1.0, momentum=0.9)
@@ -149,7 +151,7 @@ def taught(tiny, *, rounds, epochs):
         optimizer=optimizer,
     )
     plugin.before_training_exp(strategy)
-    for clock.train_exp_epochs in range(epochs):
+    for clock.train_exp_epochs in range(strategy.train_epochs):
         plugin.before_training_epoch(strategy)
         yield plugin, head, features, optimizer
         head.weight.grad = torch.ones_like(head.weight)
@@ -158,19 +160,115 @@ def taught(tiny, *, rounds, epochs):
             head.weight[0] += 3.0
 
 
-@pytest.mark.parametrize(
-    ("rounds", "epochs", "expected"),
-    [(3, 6, [1, 2, 3]), (2, 2, [1, 2]), (10, 2, [5, 10]), (1, 4, [1])],
-)
-def test_epochs_are_shared_out_among_the_rounds_and_the_last_one_is_reached(
-    tiny, rounds, epochs, expected
+@pytest.mark.parametrize(("rounds", "epochs"), [(3, 2), (2, 1), (10, 3), (1, 4)])
+def test_grip_makes_labels_once_a_round_and_each_round_is_as_long_as_a_training(
+    tiny, rounds, epochs
 ):
-    *_, (plugin, *_) = taught(tiny, rounds=rounds, epochs=epochs)
-    assert [number for number, *_ in plugin.asked] == expected
+    numbers = []
+    for plugin, *_ in taught(tiny, rounds=rounds, epochs=epochs):
+        numbers.append(plugin.asked[-1][0])
+    assert numbers == [number for number in range(1, rounds + 1) for _ in range(epochs)]
+    assert [number for number, *_ in plugin.asked] == list(range(1, rounds + 1))
+
+
+def test_grip_leaves_the_next_experience_its_epochs(tiny):
+    head = build_adapter(LinearConfig(), tiny, (Candidate("river", "d", ("{}",)),), seed=0)
+    plugin = Grip(GripConfig(rounds=3), PluginContext(head))
+    for labels, during in (([-1] * 6, 12), ([0] * 6, 4)):
+        experience = types.SimpleNamespace(dataset=Dataset(labels), classes_in_this_experience=[0])
+        strategy = types.SimpleNamespace(experience=experience, train_epochs=4)
+        plugin.before_training_exp(strategy)
+        assert strategy.train_epochs == during
+        plugin.after_training_exp(strategy)
+        assert strategy.train_epochs == 4
+
+
+class NotedCpl(Cpl):
+    """CPL that notes in which round it was asked for sets."""
+
+    def sets(self, probabilities, number):
+        self.asked = [*getattr(self, "asked", []), number]
+        return super().sets(probabilities, number)
+
+
+def test_cpl_makes_its_sets_once_a_round_and_begins_each_round_anew(tiny):
+    starts = []
+    for plugin, head, _, optimizer in taught(tiny, rounds=3, epochs=2, kind=NotedCpl):
+        starts.append((len(plugin.asked), head.weight.detach().clone(), len(optimizer.state)))
+    assert [number for number, *_ in starts] == [1, 1, 2, 2, 3, 3]
+    for _, weight, moments in starts[::2]:
+        assert torch.equal(weight, starts[0][1])
+        assert moments == 0
+
+
+def test_cpl_learns_from_more_samples_each_round_with_their_whole_sets(context):
+    probabilities = torch.rand(60, 3, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
+    cpl = Cpl(CplConfig(within=1.0, across=0.0, rounds=5), context)
+    assert cpl.candidates(probabilities).sum() > 60
+    for number in range(
+        1, 5
+    ):  # in the last round a class may find no candidate left that has no place
+        sets = cpl.sets(probabilities, number)
+        taken = (sets > 0).any(dim=1)
+        assert taken.sum() == 12 * number
+        assert torch.equal((sets > 0)[taken], cpl.candidates(probabilities)[taken])
+
+
+def test_candidates_count_with_their_shares_in_the_first_round_of_cpl_and_alike_in_later_ones(
+    context,
+):
+    # Sets as above: (0), (0, 1), (2), (1, 2). With room for two samples a class every one of them
+    # is taken.
+    cpl = Cpl(CplConfig(within=1.0, across=0.5, rounds=2), context)
+    rows = PROBABILITIES.repeat(3, 1)
+    soft, hard = cpl.sets(rows, 1), cpl.sets(rows, 2)
+    assert hard.dtype == torch.bool
+    whole = [0.7, 0.6 + 0.3, 0.4, 0.5 + 0.3]
+    for row in torch.nonzero(soft.any(dim=1)).flatten().tolist():
+        expected = PROBABILITIES[row % 4] * hard[row] / whole[row % 4]
+        assert torch.allclose(soft[row], expected, atol=1e-6)
+
+
+def test_weights_of_a_set_weigh_its_probabilities():
+    """The loss of the released code for soft candidates: -log of the sum of p times the weight."""
+    logs = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)).log_softmax(dim=1)
+    weights = torch.rand(5, 3, generator=torch.Generator().manual_seed(1))
+    weights[:, 1] = 0
+    expected = -(logs.exp() * weights).sum(dim=1).log().mean()
+    assert partial_loss(logs, weights).item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_dealing_out_pairs_is_what_samples_that_propose_to_classes_end_with(seed):
+    """Gale & Shapley 1962: a sample asks its classes in turn, a full class lets go of the one it
+    wants least.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    wants = torch.rand(20, 4, generator=generator)
+    wants = wants.masked_fill(torch.rand(20, 4, generator=generator) < 0.4, -1.0)
+    held = {label: [] for label in range(4)}
+    asked = [
+        sorted((label for label in range(4) if row[label] >= 0), key=lambda label: -row[label])
+        for row in wants
+    ]
+    waiting = list(range(20))
+    while waiting:
+        sample = waiting.pop()
+        if not asked[sample]:
+            continue
+        label = asked[sample].pop(0)
+        held[label].append(sample)
+        if len(held[label]) > 3:
+            least = min(held[label], key=lambda other: float(wants[other, label]))
+            held[label].remove(least)
+            waiting.append(least)
+    sets = shared_out(wants, 3)
+    for label, samples in held.items():
+        assert sorted(samples) == torch.nonzero(sets[:, label]).flatten().tolist()
 
 
 def test_the_first_targets_are_zero_shots_and_the_next_ones_the_models(tiny):
-    *_, (plugin, head, features, _) = taught(tiny, rounds=2, epochs=4)
+    *_, (plugin, head, features, _) = taught(tiny, rounds=2, epochs=2)
     (_, first, started), (_, second, moved) = plugin.asked
     images = tiny.logit_scale * l2_normalize(features)
     assert torch.allclose(
@@ -182,7 +280,7 @@ def test_the_first_targets_are_zero_shots_and_the_next_ones_the_models(tiny):
 
 
 def test_grip_begins_a_round_anew_with_its_weights_and_without_momentum(tiny):
-    epochs = taught(tiny, rounds=2, epochs=4)
+    epochs = taught(tiny, rounds=2, epochs=2)
     starts = [
         (head.weight.detach().clone(), len(optimizer.state)) for _, head, _, optimizer in epochs
     ]

@@ -3,8 +3,9 @@ once, made anew at times.
 
 A target is a set of classes [n, classes]: of one class for a pseudo-label, of none where a sample
 is left out. The loss is that of partial labels, -log of the sum of p(c) over the set, the mean over
-samples with one: the cross-entropy where it has one class. Classes are the experience's own.
-Nothing of it outlives the experience.
+samples with one: the cross-entropy where it has one class. Classes may count with a weight each, 0
+for those outside of the set. Classes are the experience's own. Nothing of it outlives the
+experience.
 """
 
 import math
@@ -24,6 +25,7 @@ from clvl_bench.methods._base.pseudo_labels import (
     zeroshot_scores,
 )
 from clvl_bench.methods._base.strategy_protocol import StrategyLike
+from clvl_bench.methods._base.weights import Weights, put, snapshot
 
 
 class Candidates(Unlabelled):
@@ -46,8 +48,8 @@ class Candidates(Unlabelled):
 
     @abstractmethod
     def sets(self, probabilities: Tensor, number: int) -> Tensor:
-        """Targets [n, classes] by probabilities [n, classes], in the round of that number, from
-        1.
+        """Targets [n, classes] by probabilities [n, classes], in the round of that number, from 1:
+        sets, or weights.
         """
 
     def before_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
@@ -98,13 +100,69 @@ class Candidates(Unlabelled):
     def loss(self, strategy: StrategyLike, rows: Tensor) -> Tensor:
         ids = strategy.mbatch[2][rows].tolist()
         sets = torch.stack([self._sets[sample] for sample in ids]).to(strategy.mb_output.device)
-        has_target = sets.any(dim=1)
+        has_target = (sets > 0).any(dim=1)
         logs = student_scores(strategy, rows).log_softmax(dim=1)[:, self._classes]
         # For the evaluator: of a sample's candidates the one that the model believes in most.
-        within_set = logs.detach().masked_fill(~sets, -torch.inf)
+        within_set = logs.detach().masked_fill(sets == 0, -torch.inf)
         labels = self._classes[within_set.argmax(dim=1).cpu()]
         self.says(strategy, rows, labels, has_target)
         return partial_loss(logs[has_target], sets[has_target])
+
+
+class FreshRounds(Candidates):
+    """Each round is a training by itself: `train.epochs` long, from the weights before the
+    experience, without momentum.
+
+    Each takes more samples a class than the one before, so that the last has room for all.
+    """
+
+    def __init__(self, config: CandidatesConfig, context: PluginContext, *, rounds: int) -> None:
+        super().__init__(config, context, rounds=rounds)
+        self._epochs = 0
+        self._start: Weights = {}
+
+    def room(self, probabilities: Tensor, number: int) -> int:
+        """How many samples a class may have in a round: the share of that number of rounds."""
+        samples, classes = probabilities.shape
+        return number * samples // (self.rounds * classes)
+
+    def before_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        super().before_training_exp(strategy, **kwargs)
+        self._epochs = strategy.train_epochs
+        if len(self._ids):  # without them there is nothing to make rounds of
+            strategy.train_epochs = self.rounds * self._epochs
+        self._start = snapshot(self.adapter)
+
+    def before_training_epoch(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        before = self._round
+        super().before_training_epoch(strategy, **kwargs)
+        if before and self._round > before:  # the labels are made; now begin anew
+            put(self.adapter, self._start)
+            strategy.optimizer.state.clear()
+
+    def after_training_exp(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        strategy.train_epochs = self._epochs
+
+
+def shared_out(probabilities: Tensor, most: int) -> Tensor:
+    """[n, classes]: pairs of sample and class in the order of their probability, each sample once,
+    each class `most` times.
+
+    Pairs below 0 are none. The result is the one stable matching: no sample and class would both
+    rather have each other than what they have.
+    """
+    samples, classes = probabilities.shape
+    sets = torch.zeros_like(probabilities, dtype=torch.bool)
+    free = [True] * samples
+    room = [most] * classes
+    possible = (probabilities >= 0).flatten().tolist()
+    for pair in probabilities.flatten().argsort(descending=True, stable=True).tolist():
+        sample, label = divmod(pair, classes)
+        if possible[pair] and free[sample] and room[label]:
+            free[sample] = False
+            room[label] -= 1
+            sets[sample, label] = True
+    return sets
 
 
 def partial_loss(logs: Tensor, sets: Tensor) -> Tensor:
@@ -112,8 +170,9 @@ def partial_loss(logs: Tensor, sets: Tensor) -> Tensor:
 
     Args:
         logs: log-probabilities [n, classes].
-        sets: [n, classes], none of them empty.
+        sets: [n, classes], none of them empty; or weights by which probabilities count, 0 outside
+            of a set.
     """
     if not len(logs):
         return logs.sum()
-    return -logs.masked_fill(~sets, -torch.inf).logsumexp(dim=1).mean()
+    return -(logs + sets.to(logs.dtype).log()).logsumexp(dim=1).mean()

@@ -149,6 +149,8 @@ class PluginConfig(MethodConfig):
     trains_on_memory_alone: ClassVar[bool] = False
     """Whether each experience makes a fresh model, which trains on the plugin's memory in the
     place of the experience."""
+    trains_in_rounds: ClassVar[bool] = False
+    """Whether an experience is trained on several times, each time for `train.epochs`."""
     compares_weights: ClassVar[bool] = False
     """Whether it compares or mixes the weights before and behind an experience."""
 

@@ -77,13 +77,10 @@ class Sentences:
         self._length = length
         self._text = text or backbone.towers.text
         self._before = {"end": length, "middle": length // 2, "front": 0}[position]
-        self._words = [
-            (
-                (*kept, *word_ids(backbone, candidate.name.replace("_", " "))),
-                word_ids(backbone, candidate.templates[0].partition("{}")[2]),
-            )
-            for candidate in classes
-        ]
+        self._words = []
+        for candidate in classes:
+            name, suffix = name_and_suffix(backbone, candidate)
+            self._words.append(((*kept, *name), suffix))
         longest = (
             len(backbone.prefix)
             + length
@@ -230,6 +227,23 @@ def _cosines(images: Tensor, texts: Tensor, context_of: Tensor) -> Tensor:
     all_pairs = (images @ texts.flatten(0, 1).T).view(len(images), *texts.shape[:2])
     own = context_of[:, None, None].expand(-1, len(texts), 1)
     return all_pairs.gather(2, own).squeeze(2)
+
+
+def name_and_suffix(
+    backbone: TowerBackbone, candidate: Candidate
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Token ids of a class name, and of what follows it in the first template of the class.
+
+    Both are tokenised as one text, and a space stands before it, as in the released code of CoOp:
+    CLIP's tokenizer joins a mark that ends a name with the full stop behind it ("kite (bird of
+    prey)." ends in the one token ").") and this token is then the name's. The name is as many
+    tokens long as it is by itself (there: `name_len`).
+    """
+    name = candidate.words
+    behind = candidate.templates[0].partition("{}")[2]
+    whole = word_ids(backbone, name + behind)
+    length = len(word_ids(backbone, name))
+    return whole[:length], whole[length:]
 
 
 def word_ids(backbone: TowerBackbone, text: str) -> tuple[int, ...]:

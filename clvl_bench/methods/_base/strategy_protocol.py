@@ -65,6 +65,7 @@ class StrategyLike(Protocol):
     mbatch: list[Tensor]
     mb_output: Tensor
     loss: Tensor
+    train_epochs: int
     dataloader: Iterable[list[Tensor]]
 
     @property
@@ -94,8 +95,8 @@ class StrategyLike(Protocol):
     @property
     def train_mb_size(self) -> int: ...
 
-    @property
-    def train_epochs(self) -> int: ...
+    def criterion(self) -> Tensor:
+        """The strategy's own loss of the batch in hand."""
 
 
 class PlannedSamples(Protocol):

@@ -20,7 +20,7 @@ from clvl_bench.methods._base.sentences import Sentences, noise
 from clvl_bench.methods.attriclip.config import AttriClipConfig
 
 NAMELESS = Candidate("", "", ("{}.",))
-"""What a prompt says by itself, before no name."""
+"""What a prompt says by itself, before no name; in the released code before 24 words "x"."""
 
 
 class AttriClip(Adapter):

@@ -7,11 +7,12 @@ similarities between reference images and texts, over the texts for each image a
 for each text, stay as the teacher has them. In the released code both sides use the teacher's
 texts, so that the text tower is left free (here `texts = "teacher"`); the paper words the second
 loss as one of the text tower (`"student"`). Texts are those of the reference set's classes, or
-captions as in the paper. Differs from the code: what the teacher says of images and texts is
-encoded once; where the student encodes captions, a step takes some of them. The teacher is the
-untouched backbone, as in the paper, or another: similarities need no common width; for `texts =
-"teacher"` the student's images go through the projection of `teacher.Projection` where widths
-differ.
+captions as in the paper. Differs from the code: its training takes one step more than its cosine is
+long, the last one at a rate of 0 (here both are `train.iterations`); what the teacher says of
+images and texts is encoded once; where the student encodes captions, a step takes some of them. The
+teacher is the untouched backbone, as in the paper, or another: similarities need no common width;
+for `texts = "teacher"` the student's images go through the projection of `teacher.Projection` where
+widths differ.
 """
 
 from typing import Any

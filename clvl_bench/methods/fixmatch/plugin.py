@@ -5,7 +5,9 @@ view and without gradient, the mean over all unlabelled samples. With `flexible`
 et al. 2021, arXiv:2110.08263): tau of a class falls with how seldom it is predicted with
 confidence, tau_c = tau b / (2 - b), b = n_c / max(max n, n_unsure). Differs: the weak view is the
 sample itself; FlexMatch's table of a label for every sample is, on a stream, a moving average of
-counts.
+counts; batches are what the stream brings, where the released code draws labelled and unlabelled
+samples apart, in two sizes that are fixed; tested is the model itself, there a moving average of
+its weights.
 """
 
 import torch

@@ -1,5 +1,7 @@
 """Settings of `grip`."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from clvl_bench.methods._base.candidate_labels_config import CandidatesConfig
@@ -10,5 +12,6 @@ class GripConfig(CandidatesConfig):
     arXiv:2306.01669).
     """
 
+    trains_in_rounds: ClassVar[bool] = True
     kind: str = "grip"
-    rounds: int = Field(10, ge=1, description="I; epochs are shared out among them")
+    rounds: int = Field(10, ge=1, description="I; each of them is train.epochs long")

@@ -31,7 +31,9 @@ class L2PConfig(AdapterConfig):
         description="layers with prefixes from the first on, as far as the tower has layers",
     )
     init: Literal["uniform", "normal"] = Field(
-        "uniform", description="U(0, 1) as published, or noise of deviation 0.02"
+        "uniform",
+        description="U(0, 1) as in the CODA-Prompt repository (l2p-pytorch: U(-1, 1)), or noise of "
+        "deviation 0.02",
     )
     key_weight: float = Field(
         1.0, ge=0, description="lambda, on 1 - cosine of a sample and its keys"

@@ -7,6 +7,10 @@ experience's images and the texts of its classes, or on random sentences (LwF-VR
 arXiv:2207.09248), 1000 of ten tokens each, drawn once for each experience. Both sides use the
 teacher's texts, as in the released code, or the student's side its own. Differs: what the teacher
 says is encoded once for each experience, so that no copy of the model is kept.
+
+Found in the released code: the class-incremental version builds the teacher on the student's own
+storage, so that it follows every step and its loss has no gradient; LwF and LwF-VR run as released
+equal plain fine-tuning. The teacher here is the model before the experience, as the papers have it.
 """
 
 from typing import Any

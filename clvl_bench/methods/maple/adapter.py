@@ -9,6 +9,7 @@ layers than `depth` has a prompt in each; one set of prompts for all experiences
 image tower take attention from the patches, so that no start is exactly zero-shot.
 """
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -90,11 +91,9 @@ class Maple(Adapter):
             layers = max(layers, towers.image_layers)
         depth = min(config.depth, layers)
         self.deep = nn.Parameter(noise(found, depth - 1, length))
-        couplings = [
-            nn.Linear(found.token_width, towers.image_width)
-            for _ in range(depth if config.coupled else 0)
-        ]
-        self.couplings = nn.ModuleList(couplings).to(found.device)
+        coupled = depth if config.coupled else 0
+        self.couplings = _couplings(found.token_width, towers.image_width, coupled)
+        self.couplings.to(found.device)
         # Bound methods: the frozen towers must not become a part of the module.
         self._frozen = found.image_features
         self._image = towers.image_through
@@ -114,3 +113,16 @@ class Maple(Adapter):
     def _encode(self, embeddings: Tensor, ends: Tensor) -> Tensor:
         prompts = torch.cat([self.context[None], self.deep])
         return self._text(embeddings, ends, DeepPrompts(prompts, at=1))
+
+
+def _couplings(words: int, patches: int, depth: int) -> nn.ModuleList:
+    """One linear layer a depth. As released, those behind the first start alike: they are clones of
+    one layer.
+    """
+    couplings = nn.ModuleList()
+    if depth:
+        couplings.append(nn.Linear(words, patches))
+    if depth > 1:
+        deep = nn.Linear(words, patches)
+        couplings.extend(copy.deepcopy(deep) for _ in range(depth - 1))
+    return couplings

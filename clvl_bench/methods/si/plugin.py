@@ -3,7 +3,8 @@
 Zenke et al. 2017, Continual learning through synaptic intelligence (arXiv:1703.04200, equations 3
 to 5): along the training of an experience, omega_k adds up minus gradient times step; after it,
 Omega_k grows by omega_k / (distance^2 + damping). The gradient is that of the loss without SI's own
-penalty. A negative omega counts as 0: a spring that pushes has no minimum.
+penalty. A negative omega counts as 0: a spring that pushes has no minimum. (Mammoth lets it be
+negative; all else is the same.)
 """
 
 from typing import Any

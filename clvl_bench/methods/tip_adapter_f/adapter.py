@@ -4,8 +4,9 @@ Zhang et al. 2022, Tip-Adapter: training-free adaption of CLIP for few-shot clas
 (arXiv:2207.09519). Differs from the released code as `tip_adapter` does, and: it keeps the epoch
 that is best on the test data, here it is the last; queries are the features themselves and not
 fresh crops, so that a kept sample votes for itself at full strength from the start and those that
-were not kept teach more. Keys of earlier experiences are parameters as well; among the classes of
-an experience alone they have no gradient.
+were not kept teach more. The released AdamW has eps = 1e-4, which a strategy file says as
+`train.eps`. Keys of earlier experiences are parameters as well; among the classes of an experience
+alone they have no gradient.
 """
 
 from collections.abc import Sequence
