@@ -35,6 +35,18 @@ class Adapter(nn.Module):
     Args:
         config: the method's settings.
         classes: all classes of the benchmark, those of held-out datasets included.
+
+    Example:
+        >>> import clvl_bench as cb
+        >>> class Plain(cb.Adapter):
+        ...     def classifier(self, candidates):
+        ...         return self.class_texts(candidates)
+        >>> benchmark = cb.load_benchmark("toy_landcover", limit=20)
+        >>> class PlainConfig(cb.AdapterConfig):
+        ...     kind: str = "plain"
+        >>> plain = Plain(PlainConfig(), cb.load_backbone(), benchmark.view.plan.classes)
+        >>> sum(parameter.numel() for parameter in plain.parameters())
+        0
     """
 
     learns: Literal["gradient", "closed_form", "nothing"] = "gradient"

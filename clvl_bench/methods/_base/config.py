@@ -31,7 +31,21 @@ projections of the image or the text tower, or a way in between layers."""
 
 
 class MethodConfig(Schema):
-    """Settings of a method. A subclass gives `kind` a default, which is the name that files use."""
+    """Settings of a method. A subclass gives `kind` a default, which is the name that files use.
+
+    Fields are validated before anything heavy is imported; an unknown one is refused.
+
+    Raises:
+        pydantic.ValidationError: a value is not allowed.
+
+    Example:
+        >>> import clvl_bench as cb
+        >>> class StretchConfig(cb.MethodConfig):
+        ...     kind: str = "stretch"
+        ...     start: float = 1.0
+        >>> StretchConfig(start=2).model_dump()
+        {'kind': 'stretch', 'start': 2.0}
+    """
 
     input_kind: ClassVar[InputKind] = "image_features"
     """What it looks at: frozen features, or pixels that go through a tower at every step."""
@@ -88,7 +102,15 @@ class MethodConfig(Schema):
 
 
 class AdapterConfig(MethodConfig):
-    """Settings of what is trainable, and of how logits come out."""
+    """Settings of what is trainable, and of how logits come out.
+
+    Example:
+        >>> import clvl_bench as cb
+        >>> class HeadConfig(cb.AdapterConfig):
+        ...     kind: str = "head"
+        >>> HeadConfig().trains, HeadConfig().input_kind
+        (True, 'image_features')
+    """
 
     trains: ClassVar[bool] = True
     """Whether anything is learned at all."""
@@ -129,7 +151,15 @@ class AdapterConfig(MethodConfig):
 
 
 class PluginConfig(MethodConfig):
-    """Settings of what else happens while a strategy learns."""
+    """Settings of what else happens while a strategy learns.
+
+    Example:
+        >>> import clvl_bench as cb
+        >>> class WatchConfig(cb.PluginConfig):
+        ...     kind: str = "watch"
+        >>> WatchConfig().needs_gradient
+        True
+    """
 
     needs_gradient: ClassVar[bool] = True
     """Whether it works on the loss. An adapter that learns without a gradient has none, and what

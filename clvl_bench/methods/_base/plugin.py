@@ -37,6 +37,15 @@ class Plugin(SupervisedPlugin):
     The plugin of a method is made from its settings and a context, in this order: `__init__(self,
     config, context)`. What must hold before it is made stands in the settings' class
     (`needs_gradient`, `needs_reference`), what only it can know in its `__init__`.
+
+    Example:
+        >>> import clvl_bench as cb
+        >>> class Counting(cb.Plugin):
+        ...     steps = 0
+        ...     def after_training_iteration(self, strategy, **kwargs):
+        ...         self.steps += 1
+        >>> Counting().kept_bytes()
+        0
     """
 
     wants_unlabelled: bool = False
