@@ -232,10 +232,28 @@ def _source_sha256(config: MethodConfig, module: ModuleType) -> str:
     """
     classes: set[type] = {*defined_in(module, object), type(config)}
     try:
-        sources = sorted(inspect.getsource(each) for each in classes)
+        sources = sorted(_source_of(each) for each in classes)
     except (OSError, TypeError):
         raise Mistake(
             f"method '{config.kind}': its source cannot be read, so that no record could say what "
             "ran; define it in a file, a script or a notebook's cell"
         ) from None
     return sha256("\n".join(sources).encode())
+
+
+def _source_of(found: type) -> str:
+    """A class as text. Before Python 3.13 the source of a class in a notebook's cell is not to be
+    had, but that of its functions is; of settings, fields and defaults say the rest.
+
+    Raises:
+        OSError, TypeError: a function was typed where nothing keeps its source.
+    """
+    try:
+        return inspect.getsource(found)
+    except (OSError, TypeError):
+        functions = [value for value in vars(found).values() if inspect.isfunction(value)]
+        sources = [inspect.getsource(function) for function in functions]
+        fields = repr(found.model_fields) if issubclass(found, MethodConfig) else ""
+        if not sources and not fields:
+            raise
+        return "\n".join([found.__qualname__, fields, *sources])

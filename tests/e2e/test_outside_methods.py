@@ -4,6 +4,7 @@ A method with a loss and parameters of its own is one file and one strategy file
 edited.
 """
 
+import importlib
 import json
 import re
 import shutil
@@ -167,11 +168,9 @@ def test_a_broken_file_is_one_line(tmp_path, forgotten, content, said):
 
 def test_a_method_of_a_session_runs_and_a_file_cannot_name_it(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    session: dict = {"__name__": __name__}
-    exec(compile(SCALE, str(folder / "scale.py"), "exec"), session)
-    for name in ("Scale", "ScaleConfig"):
-        monkeypatch.setattr(sys.modules[__name__], name, session[name], raising=False)
-    strategy = cb.Strategy(adapter=session["ScaleConfig"](), train={"lr": 1e-2, "epochs": 1})
+    monkeypatch.syspath_prepend(folder)
+    session = importlib.import_module("scale")
+    strategy = cb.Strategy(adapter=session.ScaleConfig(), train={"lr": 1e-2, "epochs": 1})
     result = cb.run("small.toml", strategy, limit=20, progress=False)
     assert {record.strategy for record in result.records} == {"scale"}
     with pytest.raises(Mistake, match="class of this session"):
