@@ -10,12 +10,18 @@ SCHEMA = 2
 """What the hash is of. 1 left defaults and kinds out; 2 is of the whole configuration."""
 
 DIGITS = 12
+LONGEST = 180
+"""Characters of a run's names in its id."""
 
 
 def run_id(names: Sequence[str], seed: int, hashed: Mapping[str, Any]) -> str:
-    """Readable names, the seed and the hash of the configuration: the run's folder."""
+    """Readable names, the seed and the hash of the configuration: the run's folder.
+
+    Names of many overrides are cut: a folder's name has at most 255 bytes, and files beside it
+    have longer ones. The hash tells runs apart all the same.
+    """
     slug = "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", name) for name in names)
-    return f"{slug}-s{seed}-{digest(hashed)[:DIGITS]}"
+    return f"{slug[:LONGEST]}-s{seed}-{digest(hashed)[:DIGITS]}"
 
 
 def digest(hashed: Mapping[str, Any]) -> str:

@@ -39,16 +39,19 @@ SCORE = tuple(field.name for field in fields(Score))
 
 def is_committed(folder: Path) -> bool:
     """Whether committed records lie there, in today's form or as CSV."""
-    return _is_of_today(folder) or committed_csv.is_here(folder)
+    return _has_tables(folder) or committed_csv.is_here(folder)
 
 
-def _is_of_today(folder: Path) -> bool:
-    """Whether there are today's tables. While CSV is being written anew, it is what is read until
-    the manifest, which is written last, stands beside them.
+def _has_tables(folder: Path) -> bool:
+    """Whether the folder is read from its Parquet tables, and not from the CSV of older versions.
+
+    A folder of CSV that is being written anew holds both for a moment. The manifest comes last, so
+    that until it is there the CSV files count. Tables without a manifest and without CSV are
+    damage, which whoever reads them says.
     """
     tables = [folder / f"{name}{SUFFIX}" for name in (RECORDS, RUNS)]
-    written = (folder / MANIFEST).is_file() or not committed_csv.is_here(folder)
-    return written and any(table.is_file() for table in tables)
+    has_csv_alone = committed_csv.is_here(folder) and not (folder / MANIFEST).is_file()
+    return not has_csv_alone and any(table.is_file() for table in tables)
 
 
 def write_committed(runs: Sequence[Run], folder: Path) -> None:
@@ -60,9 +63,11 @@ def write_committed(runs: Sequence[Run], folder: Path) -> None:
         RECORDS: _columns((*COLUMNS, "run"), rows),
         RUNS: _columns((*ORIGIN, "samples", "correct"), origins),
     }
-    told = [(run.origin.run, run.answered) for run in ordered if run.answered is not None]
-    if told:
-        scores = [(run, *astuple(score)) for run, found in told for score in found.scores]
+    scores = []
+    for run in ordered:
+        if run.answered is not None:
+            scores += [(run.origin.run, *astuple(score)) for score in run.answered.scores]
+    if scores:
         tables[ANSWERS] = _columns(("run", *SCORE), scores)
     write_tables(folder, tables)
     committed_csv.remove(folder)
@@ -80,7 +85,7 @@ def read_committed(folder: Path) -> list[Run]:
     Raises:
         Damage: a file is not what was written.
     """
-    if not _is_of_today(folder):
+    if not _has_tables(folder):
         warn(
             f"{folder}: holds records as CSV, which is deprecated; clvl-bench report {folder} "
             f"--out {folder} writes them anew"
@@ -112,7 +117,7 @@ def origins(folder: Path) -> list[Origin]:
     Raises:
         Damage: the file is not what was written.
     """
-    if not _is_of_today(folder):
+    if not _has_tables(folder):
         return committed_csv.origins(folder)
     return _origins(_table(folder, RUNS, read_manifest(folder)))
 

@@ -39,8 +39,18 @@ def moved_undeclared_in_steps(heard: Heard) -> list[str]:
     declared = set().union(*(names for _, names, _ in heard.declared))
     moved = set().union(*(names for _, names in heard.moved))
     wrong = [f"moved {name}" for name in sorted(moved - declared)]
-    still = heard.strategy.adapter.learns == "gradient" and not moved
-    return [*wrong, "moved nothing"] if still else wrong
+    learns = heard.strategy.adapter.learns == "gradient" and _was_told_anything(heard)
+    return [*wrong, "moved nothing"] if learns and not moved else wrong
+
+
+def _was_told_anything(heard: Heard) -> bool:
+    """Whether a learner had anything to learn from: where rewards come in the place of labels, none
+    may have been earned.
+    """
+    if heard.config.benchmark_config.supervision.kind != "reward" or heard.result is None:
+        return True
+    rewards = [record.value for record in heard.result.records if record.metric == "reward"]
+    return any(value > 0 for value in rewards)
 
 
 def read_out_of_turn(heard: Heard) -> list[str]:

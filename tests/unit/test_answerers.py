@@ -263,9 +263,7 @@ def test_who_always_says_yes_is_right_where_yes_is_right_and_says_a_candidate(
     result = parrots(lambda question: " yes ", tmp_path)
     questions = json.loads((result.folder / "questions.json").read_bytes())["questions"]
     found = {
-        (score.trained, score.group): score
-        for score in answered(result.folder).scores
-        if not score.name
+        (score.trained, score.group): score for score in answered(result).scores if not score.name
     }
     last = max(trained for trained, _ in found)
     assert found[last, OVERALL].right == sum(row["answer"] == "yes" for row in questions) > 0
@@ -280,7 +278,7 @@ def test_who_says_what_is_no_candidate_is_wrong_everywhere_and_the_table_tells(
     say = lambda question: "yes it is" if "is there" in question else "no"  # noqa: E731
     result = parrots(say, tmp_path)
     rows = json.loads((result.folder / "questions.json").read_bytes())["questions"]
-    found = answered(result.folder)
+    found = answered(result)
     last = max(score.trained for score in found.scores)
     scores = {
         score.group: score for score in found.scores if not score.name and score.trained == last

@@ -51,8 +51,8 @@ class Selector(nn.Module):
         self._labels.append(targets.to(device))
 
     def close(self, experience: int) -> None:
-        """From now on samples may be sent to this experience. One without samples is never
-        chosen.
+        """The experience is over: its centroids are fitted, and from now on samples may be sent to
+        it. One without samples is never chosen.
         """
         if not self._features:
             return
@@ -151,10 +151,12 @@ def kmeans(samples: Tensor, clusters: int, generator: np.random.Generator) -> Te
 
 
 def lloyd(samples: Tensor, centroids: Tensor) -> Tensor:
-    """Means of the samples nearest to each centroid, until they stay; an empty cluster keeps its
-    centroid.
+    """Lloyd's iteration: each centroid becomes the mean of the samples nearest to it, until none
+    moves; an empty cluster keeps its centroid.
     """
     for _ in range(_ROUNDS):
+        # Fitting is by squared distance, whatever distance selection uses, as in the released code.
+        # All samples of an experience are here at once, so that no batch can change a last bit.
         nearest = torch.cdist(samples, centroids).argmin(dim=1)
         moved = centroids.clone()
         for number in range(len(centroids)):
