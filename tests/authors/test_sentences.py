@@ -39,7 +39,7 @@ def sentence(backbone, candidate):
     return (*before, *name, *suffix)
 
 
-def test_every_shipped_class_in_every_template_is_the_sentence_tokenised_whole(small_clip):
+def test_every_shipped_class_in_every_template_is_the_sentence_tokenized_whole(small_clip):
     first = {(candidate.words, candidate.templates[0]) for candidate in shipped()}
     assert len(first) > 2000
     for name, template in sorted(first):
@@ -49,7 +49,7 @@ def test_every_shipped_class_in_every_template_is_the_sentence_tokenised_whole(s
         )
 
 
-def test_every_template_in_use_is_the_sentence_tokenised_whole(small_clip):
+def test_every_template_in_use_is_the_sentence_tokenized_whole(small_clip):
     templates = {template for candidate in shipped() for template in candidate.templates}
     for template in sorted(templates):
         for name in ("forest", "kite (bird of prey)", "men's", "x-ray?"):
@@ -64,7 +64,7 @@ def test_every_template_in_use_is_the_sentence_tokenised_whole(small_clip):
     st.sampled_from([".", "", ", a type of pet.", "?"]),
 )
 @settings(max_examples=300, deadline=None)
-def test_a_name_of_any_letters_and_marks_is_the_sentence_tokenised_whole(small_clip, name, behind):
+def test_a_name_of_any_letters_and_marks_is_the_sentence_tokenized_whole(small_clip, name, behind):
     candidate = Candidate(name, "d", (f"a photo of a {{}}{behind}",))
     assert sentence(small_clip, candidate) == word_ids(small_clip, candidate.prompts[0])
 
@@ -97,7 +97,7 @@ def test_what_stands_behind_the_learned_words_are_the_released_token_ids(small_c
             assert behind == expected + [0] * (len(behind) - len(expected)), candidate.name
 
 
-def test_a_name_that_ends_in_a_letter_or_a_digit_is_tokenised_as_by_itself(small_clip):
+def test_a_name_that_ends_in_a_letter_or_a_digit_is_tokenized_as_by_itself(small_clip):
     """So that joining moves no other number; names with a mark at their end are few."""
     joined = 0
     first = {

@@ -234,7 +234,7 @@ def name_and_suffix(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Token ids of a class name, and of what follows it in the first template of the class.
 
-    Both are tokenised as one text, and a space stands before it, as in the released code of CoOp:
+    Both are tokenized as one text, and a space stands before it, as in the released code of CoOp:
     CLIP's tokenizer joins a mark that ends a name with the full stop behind it ("kite (bird of
     prey)." ends in the one token ").") and this token is then the name's. The name is as many
     tokens long as it is by itself (there: `name_len`).
