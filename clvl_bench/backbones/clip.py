@@ -16,7 +16,7 @@ from torch import Tensor
 from clvl_bench.backbones.base import Tokens, TowerBackbone
 from clvl_bench.backbones.layers import Insert, LayeredTowers, run_layers
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes, read_preprocessing
-from clvl_bench.backbones.weights import read_model, read_part
+from clvl_bench.backbones.weights import read_model, read_tokenizer
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 """The weights, in the order in which transformers looks for them."""
@@ -162,6 +162,7 @@ def load(folder: Path, **identity: Any) -> ClipBackbone:
     from transformers import CLIPModel, CLIPTokenizer
 
     clip = read_model(CLIPModel, folder, "CLIP", identity["name"])
-    tokenizer = read_part(CLIPTokenizer, folder, "CLIP", identity["name"])
+    rows = clip.config.text_config.vocab_size
+    tokenizer = read_tokenizer(CLIPTokenizer, folder, "CLIP", identity["name"], rows=rows)
     preprocessing = read_preprocessing(folder / "preprocessor_config.json")
     return ClipBackbone(clip, tokenizer, preprocessing, **identity)

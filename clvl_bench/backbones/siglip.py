@@ -16,7 +16,7 @@ from torch import Tensor
 from clvl_bench.backbones.base import Tokens, TowerBackbone, Towers
 from clvl_bench.backbones.padding import padded
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes, read_preprocessing
-from clvl_bench.backbones.weights import read_model, read_part
+from clvl_bench.backbones.weights import read_model, read_tokenizer
 from clvl_bench.core.errors import Mistake
 
 FILES = ("model.safetensors", "pytorch_model.bin")
@@ -118,6 +118,7 @@ def load(folder: Path, **identity: Any) -> SiglipBackbone:
     from transformers import SiglipModel, SiglipTokenizer
 
     siglip = read_model(SiglipModel, folder, "SigLIP", identity["name"])
-    tokenizer = read_part(SiglipTokenizer, folder, "SigLIP", identity["name"])
+    rows = siglip.config.text_config.vocab_size
+    tokenizer = read_tokenizer(SiglipTokenizer, folder, "SigLIP", identity["name"], rows=rows)
     preprocessing = read_preprocessing(folder / "preprocessor_config.json")
     return SiglipBackbone(siglip, tokenizer, preprocessing, **identity)

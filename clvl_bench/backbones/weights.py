@@ -91,6 +91,37 @@ def read_part(
         ) from None
 
 
+PROBES = ("a", "water", "forest", "the left lung", "a photo of a river", "0", "yes", "no")
+"""Texts of which a tokenizer must tell at least two apart."""
+
+
+def read_tokenizer(
+    kind: Any, folder: Path, what: str, name: str, *, rows: int, role: str = "backbone"
+) -> Any:
+    """A transformers tokenizer from a folder, for a text tower with an embedding of so many rows.
+
+    transformers answers a folder without a vocabulary with an empty tokenizer: all texts become
+    one, and every class gets the same score.
+
+    Raises:
+        Damage: the folder has no tokenizer, or that of another model.
+    """
+    tokenizer = read_part(kind, folder, what, name, role=role)
+    ids = tokenizer(list(PROBES))["input_ids"]
+    if len({tuple(of_text) for of_text in ids}) < 2:
+        raise Damage(
+            f"{role} {name}: {folder} has no tokenizer, or an empty one: all texts are the same to "
+            f"it; add tokenizer.json, or the vocabulary files, from where the weights are from"
+        )
+    highest = max(max(of_text) for of_text in ids if of_text)
+    if max(highest, len(tokenizer) - 1) >= rows:
+        raise Damage(
+            f"{role} {name}: the tokenizer in {folder} knows {len(tokenizer)} words, the weights "
+            f"{rows}; it is that of another model"
+        )
+    return tokenizer
+
+
 def first_line(error: Exception) -> str:
     """The first line of an error's message, or its name where it has none."""
     lines = str(error).splitlines()

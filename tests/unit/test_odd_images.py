@@ -3,16 +3,18 @@ counted, never dropped.
 """
 
 import io
+import os
 import struct
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
-from clvl_bench.core.errors import Damage
+from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.data.catalog.declaration import ImageDataset
-from clvl_bench.data.catalog.sources import FolderSource
+from clvl_bench.data.catalog.sources import FolderSource, Rendering
+from clvl_bench.data.readers.decode import decode
 from clvl_bench.data.readers.reading import read_split
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 9, 3), dtype=np.uint8)
@@ -35,8 +37,21 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
+def deep_colours() -> bytes:
+    """A PNG of one pixel in RGB of 16 bits, which Pillow reads by its high bytes without a word."""
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+    row = zlib.compress(b"\0" + struct.pack(">HHH", 300, 2000, 2750))
+    chunks = [(b"IHDR", header), (b"IDAT", row), (b"IEND", b"")]
+    body = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
 RGB = Image.fromarray(PIXELS)
-DEEP = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+DEEP = np.linspace(0, 4095, 64).astype(np.uint16).reshape(8, 8)
 ROTATED = Image.Exif()
 ROTATED[0x0112] = 6
 DAMAGED = {
@@ -44,6 +59,11 @@ DAMAGED = {
     "nothing.jpg": b"",
     "text.jpg": b"a letter, not a picture",
     "bomb.png": bomb(),
+    "deep.png": saved(Image.fromarray(DEEP), "PNG"),
+    "deep_grey.tif": saved(Image.fromarray(DEEP), "TIFF"),
+    "deep_int32.tif": saved(Image.fromarray(DEEP.astype(np.int32)), "TIFF"),
+    "deep_colours.png": deep_colours(),
+    "postscript.jpg": POSTSCRIPT,
     "float.tif": saved(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"),
 }
 READ = {
@@ -57,10 +77,6 @@ READ = {
     "grey.png": (
         saved(RGB.convert("L"), "PNG"),
         np.asarray(RGB.convert("L"))[..., None].repeat(3, axis=2),
-    ),
-    "deep.png": (
-        saved(Image.fromarray(DEEP), "PNG"),
-        (DEEP >> 8).astype(np.uint8)[..., None].repeat(3, axis=2),
     ),
     "one_pixel.png": (saved(Image.fromarray(PIXELS[:1, :1]), "PNG"), PIXELS[:1, :1]),
     "turned.png": (
@@ -113,6 +129,49 @@ def test_damage_stops_by_default_and_is_named_and_counted(folder, name):
 def test_skipped_damage_is_counted_and_is_other_data(folder, name):
     split = read_split(folder(name, DAMAGED[name], "skip"), "train")
     assert (len(split), split.skipped) == (2, 1)
+
+
+def test_no_picture_starts_a_program_of_the_machine(folder, tmp_path, monkeypatch):
+    """Pillow hands PostScript to Ghostscript, whatever the file is called."""
+    trap = tmp_path / "bin" / "gs"
+    trap.parent.mkdir()
+    trap.write_text(f"#!/bin/sh\ntouch {tmp_path / 'canary'}\n")
+    trap.chmod(0o755)
+    monkeypatch.setenv("PATH", str(trap.parent), prepend=os.pathsep)
+    # Pillow remembers whether it found the program when it last looked.
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    with pytest.raises(Damage):
+        read_split(folder("holiday.jpg", POSTSCRIPT), "train")
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_deep_grey_is_scaled_by_the_white_that_is_stated(kind):
+    pixels = decode(saved(Image.fromarray(DEEP), kind), Rendering(white=4095))
+    assert np.array_equal(pixels[..., 0], np.rint(DEEP / 4095 * 255))
+    assert (pixels[..., 0] == pixels[..., 2]).all()
+    assert pixels.max() == 255
+
+
+def test_hidden_copies_in_a_class_folder_are_no_images(folder, tmp_path):
+    dataset = folder("more.png", saved(RGB, "PNG"))
+    wren = tmp_path / "birds" / "train" / "wren"
+    (wren / ".ipynb_checkpoints").mkdir()
+    for hidden in (".ipynb_checkpoints/more-checkpoint.png", "._more.png"):
+        (wren / hidden).write_bytes(saved(RGB, "PNG"))
+    assert read_split(dataset, "train").labels.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["one.jfif", "one.gif", "one.ppm", "one.JPE"])
+def test_formats_under_less_common_names_are_read(folder, name):
+    kind = {"gif": "GIF", "ppm": "PPM"}.get(name[-3:], "JPEG")
+    assert read_split(folder(name, saved(RGB, kind)), "train").labels.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["one.avif", "one.HEIC", "scan.dcm"])
+def test_pictures_of_formats_that_are_not_read_are_named(folder, name):
+    with pytest.raises(Mistake, match=f"'train/wren/{name}' is of a format that is not read"):
+        read_split(folder(name, b"any"), "train")
 
 
 def test_a_loading_script_beside_images_is_not_run(folder, tmp_path):

@@ -57,11 +57,11 @@ class ToySource(Schema):
 
 
 class Rendering(Schema):
-    """How bands of 16 bits become RGB: three bands, counted from 1, and the value that becomes
-    white (255).
+    """How values of more than 8 bits become pixels: the value that becomes white (255), and of many
+    bands the three that become RGB, counted from 1. Without bands it is for grey images.
     """
 
-    bands: tuple[int, int, int]
+    bands: tuple[int, int, int] | None = None
     white: float = Field(gt=0)
 
 
@@ -73,7 +73,7 @@ class FolderSource(Schema):
     table from split to the path of a text file with one file name a line. The share is drawn from
     each class by content, or over all files in the order of their names as
     `torch.utils.data.random_split` draws (what ZSCL did, with the seed 42). `split_sha256` pins the
-    text files of a split. `render` is for files of many bands.
+    text files of a split. `render` is for files of many bands, or of more than 8 bits.
     """
 
     kind: Literal["folder"] = "folder"

@@ -6,6 +6,7 @@ here; the rest is refused by name.
 """
 
 import struct
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,10 @@ SAMPLES = 277
 COUNTS = 279
 PLANES = 284
 
+PNG = b"\x89PNG\r\n\x1a\n"
+PNG_DEPTH = 24
+"""Where a PNG file says its bits: behind its mark, a chunk's length and name, width and height."""
+
 _SIZES = {3: "H", 4: "I"}
 """TIFF's types of whole numbers (SHORT, LONG), as struct writes them."""
 
@@ -34,11 +39,18 @@ def render(data: bytes, rendering: Rendering) -> Image:
     Raises:
         ValueError: it is no such file, is cut off, or has no such band.
     """
+    if rendering.bands is None:
+        raise ValueError("render names no bands")
     bands = read_bands(data)
     if not 1 <= min(rendering.bands) <= max(rendering.bands) <= bands.shape[2]:
         raise ValueError(f"bands {list(rendering.bands)} of {bands.shape[2]}")
-    chosen = bands[:, :, [band - 1 for band in rendering.bands]].astype(np.float64)
-    return np.rint(np.clip(chosen / rendering.white * 255, 0, 255)).astype(np.uint8)
+    return to_eight_bits(bands[:, :, [band - 1 for band in rendering.bands]], rendering.white)
+
+
+def to_eight_bits(values: NDArray[Any], white: float) -> Image:
+    """0 is black, `white` and above is white, in between to the nearest."""
+    scaled = values.astype(np.float64) / white * 255
+    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
 
 
 def read_bands(data: bytes) -> NDArray[np.uint16]:
@@ -65,6 +77,16 @@ def read_bands(data: bytes) -> NDArray[np.uint16]:
         raise ValueError("is cut off")
     values = np.frombuffer(pixels, dtype=f"{order}u2").astype(np.uint16)
     return values.reshape(height, width, samples)
+
+
+def bits_per_value(data: bytes) -> int:
+    """How many bits a value of a TIFF or PNG file has; 0 for any other file."""
+    if data[:8] == PNG and len(data) > PNG_DEPTH:
+        return data[PNG_DEPTH]
+    try:
+        return max(_first_directory(data)[1].get(BITS, (1,)))
+    except (ValueError, struct.error):
+        return 0
 
 
 def count_bands(data: bytes) -> int:

@@ -9,20 +9,27 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from clvl_bench.data.catalog.sources import Rendering
-from clvl_bench.data.readers.bands import count_bands, render
+from clvl_bench.data.readers.bands import bits_per_value, count_bands, render, to_eight_bits
 from clvl_bench.data.readers.split import Image
 
+DECODING = 2
+"""Grows whenever the same bytes give other pixels, or are refused: kept scans are made again."""
+FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "PPM")
+"""What Pillow may take a file for, whatever its name. It reads all of these by itself; for others
+(EPS) it starts a program of the machine."""
 JPEG = b"\xff\xd8"
+NO_WHITE = "more than 8 bits: set render = { white = 4095 }, or its own"
 
 
 def decode(data: bytes, rendering: Rendering | None = None) -> Image:
-    """RGB pixels of an encoded image, as it lies in the file: orientation tags are not followed.
-    Many bands need a rendering.
+    """RGB pixels of an encoded image, as it lies in the file: orientation tags are not followed,
+    and of several frames the first is taken. Many bands, or values of more than 8 bits, need a
+    rendering: Pillow would cut them off, or keep their high bytes, and most come out black.
 
     Raises:
         OSError, ValueError: it cannot be decoded whole.
     """
-    if rendering is not None:
+    if rendering is not None and rendering.bands is not None:
         return render(data, rendering)
     bands = count_bands(data)
     if bands > 4:  # Pillow would write a line of its own for each
@@ -33,25 +40,28 @@ def decode(data: bytes, rendering: Rendering | None = None) -> Image:
         except ValueError:
             # Cut off, without a header, or in four colours: Pillow reads it, or names the fault.
             pass
-    with Pillow.open(io.BytesIO(data)) as image:
-        if image.mode.startswith("I"):
-            return _deep(np.asarray(image))
+    with Pillow.open(io.BytesIO(data), formats=FORMATS) as image:
         if image.mode == "F":
             raise ValueError("has floating-point values, whose white is not known")
+        if image.mode.startswith("I"):
+            return _deep_grey(np.asarray(image), rendering)
+        if bits_per_value(data) > 8:
+            raise ValueError("has 16 bits a colour: set render, or convert to 8")
         return np.asarray(image.convert("RGB"), dtype=np.uint8)
 
 
-def _deep(grey: NDArray[Any]) -> Image:
-    """Grey levels of 16 bits to 8 by their high byte, as radiographs often come. Pillow would cut
-    them off at 255.
+def _deep_grey(grey: NDArray[Any], rendering: Rendering | None) -> Image:
+    """Grey levels of more than 8 bits. Their white cannot be seen: radiographs of 12 bits come in
+    files of 16.
 
     Raises:
-        ValueError: there are more than 16 bits, so that white is not known.
+        ValueError: white is not stated, or black is not 0.
     """
-    if grey.min() < 0 or grey.max() > 0xFFFF:
-        raise ValueError("has more than 16 bits a pixel, whose white is not known")
-    high_byte = (grey.astype(np.uint16) >> 8).astype(np.uint8)
-    return np.repeat(high_byte[..., None], 3, axis=2)
+    if rendering is None:
+        raise ValueError(NO_WHITE)
+    if grey.min() < 0:
+        raise ValueError("has negative values, so that black is not 0")
+    return np.repeat(to_eight_bits(grey, rendering.white)[..., None], 3, axis=2)
 
 
 def _jpeg(data: bytes) -> Image:

@@ -17,7 +17,33 @@ from clvl_bench.data.readers.encoded import Choice, encoded_split
 from clvl_bench.data.readers.split import Split
 from clvl_bench.data.readers.split_file import SPLIT_NAMES, chosen_files, entries
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
+SUFFIXES = {
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".png",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".webp",
+    ".gif",
+    ".ppm",
+}
+NOT_READ = {
+    ".avif",
+    ".heic",
+    ".heif",
+    ".jp2",
+    ".jxl",
+    ".pgm",
+    ".pnm",
+    ".tga",
+    ".svg",
+    ".eps",
+    ".dcm",
+}
+"""Pictures, too, but of formats that are not read here: they are refused, not left out."""
 
 
 def read(dataset: ImageDataset, split: str) -> Split:
@@ -43,6 +69,7 @@ def read(dataset: ImageDataset, split: str) -> Split:
     files = []
     for folder in folders:
         files += _images(dataset, folder)
+        _refuse_unread(dataset, folder)
     if source.split_draw == "random_split":
         files.sort()  # what is drawn are positions in this order
     labels = [folders.index(top / file.relative_to(top).parts[0]) for file in files]
@@ -118,12 +145,35 @@ def _images(dataset: ImageDataset, folder: Path) -> list[Path]:
     """
     assert isinstance(dataset.source, FolderSource)
     top = dataset.source.path
-    files = [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES]
+    present = [file for file in sorted(folder.rglob("*")) if not _hidden(file, below=folder)]
+    files = [file for file in present if file.suffix.lower() in SUFFIXES]
     for path in (folder, *files):
         if path.is_symlink() and not path.resolve().is_relative_to(top.resolve()):
             where = f"dataset.{dataset.name}.source: '{path.relative_to(top)}'"
             raise Mistake(f"{where} is a link that leaves the folder; put a copy in its place")
     return files
+
+
+def _refuse_unread(dataset: ImageDataset, folder: Path) -> None:
+    """Raises:
+    Mistake: a class folder holds pictures of formats that are not read: they would be left out.
+    """
+    assert isinstance(dataset.source, FolderSource)
+    files = [file for file in sorted(folder.rglob("*")) if not _hidden(file, below=folder)]
+    unread = [file for file in files if file.suffix.lower() in NOT_READ]
+    if unread:
+        first = unread[0].relative_to(dataset.source.path)
+        raise Mistake(
+            f"dataset.{dataset.name}.source: '{first}' is of a format that is not read, as are "
+            f"{len(unread) - 1} more of its folder; convert them to .png, or move them away"
+        )
+
+
+def _hidden(file: Path, *, below: Path) -> bool:
+    """Whether it is a hidden file, or lies in a hidden folder: what notebooks and file managers
+    put beside pictures are copies of them.
+    """
+    return any(part.startswith(".") for part in file.relative_to(below).parts)
 
 
 def _split_folder(source: FolderSource, split: str) -> Path | None:

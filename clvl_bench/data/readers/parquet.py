@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from clvl_bench.core.errors import Damage, Missing, Mistake, unknown
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import HubSource, ParquetSource
-from clvl_bench.data.readers.class_names import known_names, plain
+from clvl_bench.data.readers.class_names import known_names
 from clvl_bench.data.readers.encoded import encoded_split
 from clvl_bench.data.readers.npz import split_names
 from clvl_bench.data.readers.split import Split
@@ -102,7 +102,7 @@ def _labels(
     if names is None:
         return labels
     known = known_names(dataset)
-    strangers = [name for name in names if plain(name) not in known]
+    strangers = [name for name in names if known.label(name) is None]
     if strangers:
         raise Damage(
             f"{dataset.name}: its files name the classes {_some(names)}; '{strangers[0]}' is not "
@@ -110,7 +110,7 @@ def _labels(
             f"names, in the order of {_some(dataset.classes)}"
         )
     # The files number classes in an order of their own.
-    declared = np.array([known[plain(name)] for name in names], dtype=np.int64)
+    declared = np.array([known.label(name) for name in names], dtype=np.int64)
     return declared[labels]
 
 

@@ -18,7 +18,7 @@ from clvl_bench.core.errors import Damage
 from clvl_bench.core.files import sha256, to_json, write_atomically
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.catalog.sources import Rendering
-from clvl_bench.data.readers.decode import decode
+from clvl_bench.data.readers.decode import DECODING, decode
 from clvl_bench.data.readers.split import pixel_hash
 
 BLOCK = 2000
@@ -60,8 +60,8 @@ def scan(
     changes.
     """
     signature = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    # Bits of kept scans hang on this tuple: it stays as it is.
-    key = repr((signature, list(keys), rendering))
+    # Kept scans are found by this tuple.
+    key = repr((signature, list(keys), rendering, DECODING))
     folder = cache_dir() / "scans" / hashlib.sha256(key.encode()).hexdigest()[:32]
     tick = Ticker(f"{dataset}: scanning images", len(keys))
     hashes: list[str | None] = []

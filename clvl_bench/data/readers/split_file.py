@@ -7,7 +7,6 @@ folder may hold `AnnualCrop_1.tif`.
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 from types import MappingProxyType
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 from clvl_bench.core.errors import Damage, Missing, Mistake, unknown
 from clvl_bench.core.files import file_sha256
 from clvl_bench.data.catalog.declaration import ImageDataset
-from clvl_bench.data.readers.class_names import known_names, plain
+from clvl_bench.data.readers.class_names import KnownNames, known_names
 
 SPLIT_NAMES: dict[str, tuple[str, ...]] = {
     "train": ("train",),
@@ -91,24 +90,18 @@ def chosen_files(
         Mistake: a file has no class, or its name stands for several files.
     """
     where = f"dataset.{dataset.name}.source.split_file"
-    # A list names files with their class folder (`Class/x`) or without (`x`), and a name's suffix
-    # does not count.
-    by_path = {_without_suffix(file.relative_to(top)): file for file in present}
-    by_name = {Path(path).name: file for path, file in by_path.items()}
-    files_called = Counter(Path(path).name for path in by_path)
+    called = _tables_of_names(present, top=top)
     files = []
     missing = []
     ambiguous = []
     for entry in listed:
-        path = _without_suffix(entry.file)
-        if path in by_path:
-            files.append(by_path[path])
-        elif path not in by_name:
+        found = _files_called(entry.file, called)
+        if not found:
             missing.append(entry.file)
-        elif files_called[path] > 1:
-            ambiguous.append(path)
+        elif len(found) > 1:
+            ambiguous.append((entry.file, len(found)))
         else:
-            files.append(by_name[path])
+            files.append(found[0])
     if missing:
         some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise Missing(
@@ -116,10 +109,10 @@ def chosen_files(
             f"{some}; add them, or let path be the folder that its names count from"
         )
     if ambiguous:
-        path = ambiguous[0]
+        name, count = ambiguous[0]
         raise Mistake(
-            f"{where}: '{path}' stands for {files_called[path]} files of '{top}'; name it with its "
-            f"class folder"
+            f"{where}: '{name}' stands for {count} files of '{top}'; name it with its class folder "
+            f"and its suffix"
         )
     known = known_names(dataset)
     labels = []
@@ -128,16 +121,46 @@ def chosen_files(
     return files, labels
 
 
+def _tables_of_names(present: Iterable[Path], *, top: Path) -> list[dict[str, list[Path]]]:
+    """The files by what a list may call them: with their class folder (`Class/x.png`) or without
+    (`x.png`), with their suffix or without. The fuller name comes first, since `x.png` and `x.jpg`
+    may be two images.
+    """
+    full: dict[str, list[Path]] = {}
+    without_suffix: dict[str, list[Path]] = {}
+    name: dict[str, list[Path]] = {}
+    bare: dict[str, list[Path]] = {}
+    for file in present:
+        path = PurePosixPath(file.relative_to(top))
+        full.setdefault(str(path), []).append(file)
+        without_suffix.setdefault(_without_suffix(path), []).append(file)
+        name.setdefault(path.name, []).append(file)
+        bare.setdefault(path.stem, []).append(file)
+    return [full, without_suffix, name, bare]
+
+
+def _files_called(name: str, tables: Sequence[dict[str, list[Path]]]) -> list[Path]:
+    """The files of the first table that knows the name; then, as lists may give another suffix than
+    a copy has, of the first that knows it without its suffix.
+    """
+    for spelling in (name, _without_suffix(name)):
+        for table in tables:
+            if spelling in table:
+                return table[spelling]
+    return []
+
+
 def _without_suffix(file: str | PurePath) -> str:
     return str(PurePosixPath(file).with_suffix(""))
 
 
-def _label(where: str, entry: Entry, file: Path, known: dict[str, int], *, top: Path) -> int:
+def _label(where: str, entry: Entry, file: Path, known: KnownNames, *, top: Path) -> int:
     """The class of an entry: its folder where that is a class, else the name in the list."""
     folder = None if file.parent == top else file.parent.name
     for name in (folder, entry.name):
-        if name is not None and plain(name) in known:
-            return known[plain(name)]
+        label = None if name is None else known.label(name)
+        if label is not None:
+            return label
     raise Mistake(
         f"{where}: '{entry.file}' is of the class '{entry.name or folder}', which is not declared; "
         "declare it or take the line out"

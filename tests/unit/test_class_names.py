@@ -1,0 +1,100 @@
+"""Class names that differ in marks, script or Unicode form alone: each class keeps its images, or
+the name is refused.
+"""
+
+import json
+import unicodedata
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from clvl_bench.core.errors import Damage, Mistake
+from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.sources import FolderSource, ParquetSource
+from clvl_bench.data.readers.class_names import known_names
+from clvl_bench.data.readers.reading import read_split
+
+ALIKE = [("HER2+", "HER2-"), ("C", "C++"), ("森林", "草地", "河流"), ("лес", "поле"), ("+", "-")]
+
+
+def declared(names, source=None) -> ImageDataset:
+    source = source or FolderSource(path=".")
+    return ImageDataset(name="mine", classes=tuple(names), source=source)
+
+
+@pytest.mark.parametrize("names", ALIKE, ids=str)
+def test_each_name_means_its_own_class(names):
+    known = known_names(declared(names))
+    assert [known.label(name) for name in names] == list(range(len(names)))
+
+
+def test_a_name_that_may_mean_two_classes_means_none():
+    known = known_names(declared(["HER2+", "HER2-", "Annual_Crop"]))
+    assert known.label("her2") is None
+    assert known.label("HER2 +") is None
+    assert known.label("annual crop") == known.label("AnnualCrop") == 2
+
+
+def test_the_two_unicode_forms_of_a_letter_are_one_name():
+    known = known_names(declared(["Forêt", "Champ"]))
+    assert known.label(unicodedata.normalize("NFD", "Forêt")) == 0
+
+
+@pytest.mark.parametrize("names", ALIKE[:4], ids=str)
+def test_a_list_by_class_folders_keeps_the_classes_apart(tmp_path, empty_home, names):
+    lists: dict[str, list] = {"train": [], "test": []}
+    for number, name in enumerate(names):
+        folder = tmp_path / "data" / name
+        folder.mkdir(parents=True)
+        for row, split in enumerate(("train", "train", "test")):
+            colour = np.full((8, 8, 3), 60 * number + 10 * row, np.uint8)
+            Image.fromarray(colour).save(folder / f"{row}.png")
+            lists[split].append([f"{name}/{row}.png", number, name])
+    (tmp_path / "split.json").write_text(json.dumps(lists))
+    source = FolderSource(path=tmp_path / "data", split_file=tmp_path / "split.json")
+    split = read_split(declared(names, source), "train")
+    assert split.labels.tolist() == sorted([*range(len(names))] * 2)
+
+
+def test_a_list_that_gives_suffixes_means_the_file_of_that_suffix(tmp_path, empty_home):
+    """`x.png` and `x.jpg` are two images; a list that says only `x` may mean either."""
+    lists = {"train": [["a/x.png", 0, "a"], ["b/x.jpg", 1, "b"]], "test": [["a/x.jpg", 0, "a"]]}
+    for name, bright in (("a", 10), ("b", 200)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for suffix, more in ((".png", 0), (".jpg", 20)):
+            picture = Image.fromarray(np.full((8, 8, 3), bright + more, np.uint8))
+            picture.save(tmp_path / "data" / name / f"x{suffix}")
+    listed = tmp_path / "split.json"
+    listed.write_text(json.dumps(lists))
+    source = FolderSource(path=tmp_path / "data", split_file=listed)
+    train = read_split(declared("ab", source), "train")
+    assert sorted(train.keys) == ["a/x.png", "b/x.jpg"]
+    assert read_split(declared("ab", source), "test").keys == ("a/x.jpg",)
+    listed.write_text(json.dumps({"train": [["a/x", 0, "a"]], "test": []}))
+    with pytest.raises(Mistake, match=r"'a/x' stands for 2 files"):
+        read_split(declared("ab", source), "train")
+
+
+def test_names_in_the_metadata_of_parquet_keep_the_classes_apart(tmp_path, empty_home):
+    names = ["C", "C++"]
+    images, labels = [], []
+    for row in range(6):
+        file = tmp_path / f"{row}.png"
+        Image.fromarray(np.full((8, 8, 3), 40 * row, np.uint8)).save(file)
+        images.append({"bytes": file.read_bytes(), "path": None})
+        labels.append(row % 2)
+    features = {"label": {"names": names, "_type": "ClassLabel"}}
+    table = pa.table({"image": images, "label": labels})
+    table = table.replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": features}})}
+    )
+    for split in ("train", "test"):
+        pq.write_table(table, tmp_path / f"{split}.parquet")
+    files = {"train": "train.parquet", "test": "test.parquet"}
+    source = ParquetSource(path=tmp_path, files=files)
+    assert read_split(declared(names, source), "train").labels.tolist() == [0, 0, 0, 1, 1, 1]
+    with pytest.raises(Damage, match=r"'C' is not declared"):
+        read_split(declared(["C#", "C+"], source), "train")
