@@ -126,6 +126,8 @@ class Backbone(ABC):
     name: str
     family: str
     weights_sha256: str
+    files_sha256: str
+    """Of all files that decide its numbers: weights, configuration, tokenizer, preprocessing."""
     logit_scale: float
     width: int
 
@@ -154,6 +156,7 @@ class TowerBackbone(Backbone):
         name: str,
         family: str,
         weights_sha256: str,
+        files_sha256: str,
         towers: Towers,
         logit_scale: float,
         preprocessing: Preprocessing,
@@ -163,6 +166,7 @@ class TowerBackbone(Backbone):
         self.name = name
         self.family = family
         self.weights_sha256 = weights_sha256
+        self.files_sha256 = files_sha256
         self.towers = towers.eval().requires_grad_(False)
         self.logit_scale = logit_scale
         self.logit_bias = logit_bias

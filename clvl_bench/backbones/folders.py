@@ -10,7 +10,7 @@ from typing import Any
 
 from clvl_bench.backbones.catalog import BackboneDeclaration
 from clvl_bench.core.errors import Damage
-from clvl_bench.core.files import file_sha256
+from clvl_bench.core.files import file_sha256, sha256, to_json
 
 WEIGHTS = (
     "model.safetensors",
@@ -22,8 +22,17 @@ WEIGHTS = (
 reads first."""
 CONFIG = "config.json"
 OPEN_CLIP_CONFIG = "open_clip_config.json"
-OTHERS = (CONFIG, OPEN_CLIP_CONFIG, "preprocessor_config.json")
-TOKENIZERS = ("tokenizer.json", "vocab.json", "merges.txt", "vocab.txt", "spiece.model")
+OTHERS = (CONFIG, OPEN_CLIP_CONFIG, "preprocessor_config.json", "processor_config.json")
+TOKENIZERS = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+    "spiece.model",
+)
 MANIFEST = "manifest.json"
 
 
@@ -47,6 +56,13 @@ class Opened:
             if name in self.hashes:
                 return self.hashes[name]
         raise Damage(f"{what}: {self.folder} has none of {', '.join(files)}")
+
+    def files_sha256(self, weights_sha256: str) -> str:
+        """One hash of all that decides numbers: those weights, and every other file but weights.
+        The same weights under another configuration or tokenizer are another model.
+        """
+        beside = {name: of for name, of in self.hashes.items() if name not in WEIGHTS}
+        return sha256(to_json({"weights": weights_sha256, "files": beside}))
 
 
 def opened(folder: Path, declared: BackboneDeclaration | None) -> Opened:

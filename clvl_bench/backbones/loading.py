@@ -42,11 +42,13 @@ def load_backbone(
     # Only after the hashes are compared: a changed configuration is then reported as a changed
     # file, and not as a layout that is not read.
     layout = import_module(f"clvl_bench.backbones.{_layout(folder, name)}")
+    weights_sha256 = files.weights_sha256(layout.FILES, what=f"backbone {name}")
     backbone: TowerBackbone = layout.load(
         folder,
         name=found.name,
         family=files.family,
-        weights_sha256=files.weights_sha256(layout.FILES, what=f"backbone {name}"),
+        weights_sha256=weights_sha256,
+        files_sha256=files.files_sha256(weights_sha256),
     )
     backbone.towers.to(device)
     _check_precision(precision, device)

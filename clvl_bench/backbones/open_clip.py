@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from clvl_bench.backbones.base import Tokens, TowerBackbone, Towers
 from clvl_bench.backbones.padding import padded
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes
-from clvl_bench.backbones.weights import first_line, read_part, read_tensors
+from clvl_bench.backbones.weights import first_line, read_tensors, read_tokenizer
 from clvl_bench.core.errors import Damage, Mistake
 
 CONFIG = "open_clip_config.json"
@@ -326,7 +326,9 @@ def _tokenizer(
         return clip, clip.eot_token_id, 0
     from transformers import AutoTokenizer
 
-    tokenizer = read_part(AutoTokenizer, folder, "tokenizer", name)
+    tokenizer = read_tokenizer(
+        AutoTokenizer, folder, "tokenizer", name, rows=text.get("vocab_size")
+    )
 
     def tokenize(texts: Sequence[str]) -> Tensor:
         clean = [" ".join(text.split()) for text in texts]

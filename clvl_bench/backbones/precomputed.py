@@ -39,7 +39,7 @@ class PrecomputedBackbone(Backbone):
         digest = hashlib.sha256(name.encode())
         for key in sorted(self._features):
             digest.update(repr(key).encode() + self._features[key].numpy().tobytes())
-        self.weights_sha256 = digest.hexdigest()
+        self.weights_sha256 = self.files_sha256 = digest.hexdigest()
 
     def class_features(
         self, candidates: Sequence[Candidate], *, templates: int | None = None

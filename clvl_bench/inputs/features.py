@@ -101,11 +101,11 @@ def _encode_rows(
 
 
 def cache_key(split: Split, backbone: TowerBackbone) -> str:
-    """Weights, preprocessing, data, chunk size and precision: everything that decides the
+    """The backbone's files, preprocessing, data, chunk and precision: everything that decides the
     features.
     """
     parts = (
-        backbone.weights_sha256,
+        backbone.files_sha256,
         backbone.preprocessing.key,
         split.content,
         f"chunk {CHUNK}",

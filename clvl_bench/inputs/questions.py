@@ -129,7 +129,7 @@ def question_rows(backbone: TowerBackbone, questions: Sequence[str]) -> Tensor:
     before_end = positions[None, :] < tokens.ends[:, None]
     ids = torch.where(before_end, tokens.ids, -1)[:, 1:]
     # The key of the cache: kept features are found again as long as this tuple stays as it is.
-    key = repr((backbone.weights_sha256, backbone.context_length, backbone.precision, ids.tolist()))
+    key = repr((backbone.files_sha256, backbone.context_length, backbone.precision, ids.tolist()))
     features = load_or_compute(
         cache_dir() / "questions",
         sha256(key.encode())[:32],

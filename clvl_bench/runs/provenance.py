@@ -103,8 +103,13 @@ def _captions(config: RunConfig, part: SplitSlice) -> dict[str, str]:
 
 
 def identity(model: Backbone | Answerer) -> dict[str, str]:
-    """Which weights: name, family and hash."""
-    return {"name": model.name, "family": model.family, "weights_sha256": model.weights_sha256}
+    """Which weights: name, family, their hash, and that of all files that they were read with."""
+    return {
+        "name": model.name,
+        "family": model.family,
+        "weights_sha256": model.weights_sha256,
+        "files_sha256": model.files_sha256,
+    }
 
 
 def versions() -> dict[str, str]:

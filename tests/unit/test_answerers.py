@@ -15,8 +15,9 @@ from small_answerers import ANSWERS, PIECES, WRITERS, write_blip, write_vilt
 
 from clvl_bench.backbones.answerers.catalog import ANSWERERS
 from clvl_bench.backbones.answerers.loading import load_answerer
+from clvl_bench.backbones.folders import file_hashes
 from clvl_bench.core.errors import Damage, Missing, Mistake
-from clvl_bench.core.files import file_sha256
+from clvl_bench.core.files import file_sha256, sha256, to_json
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.data.catalog.listing import find, find_questions
 from clvl_bench.data.readers.reading import read_split
@@ -248,6 +249,7 @@ def parrots():
     def answering(say, results):
         parrot = Parrot(say)
         parrot.key, parrot.family, parrot.weights_sha256 = str(results), "bird", "0" * 64
+        parrot.files_sha256 = "1" * 64
         config = run_config(
             "toy_scans_vqa", "answers_blip", limit=60, overrides=["benchmark.zeroshot=[]"]
         )
@@ -306,6 +308,7 @@ def test_the_record_names_the_weights_and_the_run_does_not_depend_on_their_folde
         "name": vilt.name,
         "family": "local folder",
         "weights_sha256": file_sha256(vilt / "pytorch_model.bin"),
+        "files_sha256": sha256(to_json(file_hashes(vilt))),
     }
     assert result.provenance["answerer"] == expected == identity(load_answerer(str(vilt)))
     named = f"{vilt.name} (local folder) {expected['weights_sha256'][:16]}"

@@ -14,10 +14,14 @@ from transformers import CLIPModel
 from clvl_bench.backbones.base import Towers, l2_normalize
 from clvl_bench.backbones.catalog import assets
 from clvl_bench.backbones.clip import ClipTowers
+from clvl_bench.backbones.folders import TOKENIZERS
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.backbones.preprocessing import Preprocessing, read_preprocessing
 from clvl_bench.core.errors import Damage, Missing, Mistake
 from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.data.readers.split import Split
+from clvl_bench.inputs.features import cache_key
+from clvl_bench.runs.provenance import identity
 
 TEXTS = ["a photo of a forest.", "a river", "an aerial photo of a wheat field from above.", "x"]
 
@@ -39,6 +43,54 @@ def reference(request, folder):
 
 def ids_of(backbone, texts):
     return backbone._tokenizer(texts, padding=True, return_tensors="pt")
+
+
+def edited_copy(folder, tmp_path, name, content):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    (copy / "manifest.json").unlink(missing_ok=True)
+    (copy / name).write_text(content)
+    return copy
+
+
+def test_a_folder_without_a_tokenizer_is_refused(folder, tmp_path):
+    """transformers 5 builds an empty one: every text becomes start and end."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    for name in TOKENIZERS:
+        (copy / name).unlink(missing_ok=True)
+    with pytest.raises(Damage, match="no tokenizer, or an empty one"):
+        load_backbone(str(copy))
+
+
+def test_a_tokenizer_of_more_words_than_the_weights_is_refused(folder, tmp_path):
+    table = json.loads((folder / "tokenizer.json").read_text())
+    words = table["model"]["vocab"]
+    words |= {f"word{number}</w>": len(words) + number for number in range(60_000)}
+    copy = edited_copy(folder, tmp_path, "tokenizer.json", json.dumps(table))
+    with pytest.raises(Damage, match="it is that of another model"):
+        load_backbone(str(copy))
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "preprocessor_config.json"])
+def test_the_same_weights_beside_another_file_are_another_model(folder, tmp_path, name):
+    """So that neither its cached features nor a finished run are taken for those of now."""
+    backbone = load_backbone(str(folder))
+    changed = json.dumps(json.loads((folder / name).read_text()), indent=7)
+    other = load_backbone(str(edited_copy(folder, tmp_path, name, changed)))
+    assert other.weights_sha256 == backbone.weights_sha256
+    assert other.files_sha256 != backbone.files_sha256
+    pictures = toy_split()
+    assert cache_key(pictures, other) != cache_key(pictures, backbone)
+    mine, its = (identity(model)["files_sha256"] for model in (backbone, other))
+    assert mine != its
+
+
+def toy_split():
+    return Split(
+        labels=np.array([0]),
+        keys=("one",),
+        fingerprint="of one image",
+        image=lambda row: np.zeros((4, 4, 3), np.uint8),
+    )
 
 
 @torch.no_grad()

@@ -81,7 +81,7 @@ def test_cached_features_are_those_of_the_tower(counted, empty_home):
 
 def test_other_data_weights_or_preprocessing_have_other_keys(tiny, monkeypatch):
     keys = [features.cache_key(split_of(3), tiny), features.cache_key(split_of(3, seed=1), tiny)]
-    monkeypatch.setattr(tiny, "weights_sha256", "0" * 64)
+    monkeypatch.setattr(tiny, "files_sha256", "0" * 64)
     keys.append(features.cache_key(split_of(3), tiny))
     monkeypatch.setattr(
         tiny, "preprocessing", tiny.preprocessing.__class__(36, 36, (0.5,) * 3, (0.5,) * 3)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
-from clvl_bench.backbones.weights import read_model, read_part
+from clvl_bench.backbones.weights import read_model, read_part, read_tokenizer
 from clvl_bench.core.files import sha256, to_json
 
 FILES = ("model.safetensors", "pytorch_model.bin")
@@ -47,7 +47,7 @@ def read_slices(model: Any, images: Any, folder: Path, *, what: str, name: str) 
 
     return Parts(
         model=read_model(model, folder, what, name, role="answerer"),
-        tokenizer=read_part(BertTokenizer, folder, what, name, role="answerer"),
+        tokenizer=read_tokenizer(BertTokenizer, folder, what, name, rows=None, role="answerer"),
         images=read_part(images, folder, what, name, role="answerer"),
     )
 
@@ -74,6 +74,7 @@ class Answerer(ABC):
         self.name = name
         self.family = family
         self.weights_sha256 = weights_sha256
+        self.files_sha256 = sha256(to_json(dict(hashes)))
         self.key = sha256(to_json({"files": dict(hashes), "how": self.how}))
         self._model = parts.model.eval().requires_grad_(False)
         self._tokenizer = parts.tokenizer

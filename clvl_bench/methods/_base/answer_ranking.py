@@ -43,7 +43,7 @@ class Ranking:
         # text stays as it is, what was kept is found again.
         decides = (
             "packed",
-            self.backbone.weights_sha256,
+            self.backbone.files_sha256,
             self.backbone.context_length,
             [candidate.prompts for candidate in answers],
             [candidate.templates for candidate in answers],
