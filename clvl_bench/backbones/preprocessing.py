@@ -100,14 +100,32 @@ def read_preprocessing(path: Path) -> Preprocessing:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        _refuse_other_steps(content)
+        normalized = content.get("do_normalize", True)
         return Preprocessing(
             **_sizes(content),
-            mean=tuple(map(float, content["image_mean"])),
-            std=tuple(map(float, content["image_std"])),
+            mean=tuple(map(float, content["image_mean"])) if normalized else (0.0,) * 3,
+            std=tuple(map(float, content["image_std"])) if normalized else (1.0,) * 3,
             resample=int(content.get("resample", 3)),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Damage(f"{path}: cannot be read as a preprocessing configuration ({error})") from None
+
+
+def _refuse_other_steps(content: dict[str, Any]) -> None:
+    """Raises:
+    ValueError: the configuration leaves out a step that is always done here, or scales by another
+        factor.
+    """
+    for step in ("do_resize", "do_rescale"):
+        if content.get(step, True) is not True:
+            raise ValueError(f"{step} is {content[step]}; only true is read")
+    factor = float(content.get("rescale_factor", 1 / 255))
+    if abs(factor * 255 - 1) > 1e-6:
+        raise ValueError(f"rescale_factor is {factor}; only 1/255 is read")
+    squashes = isinstance(content["size"], dict) and "height" in content["size"]
+    if not squashes and content.get("do_center_crop", True) is not True:
+        raise ValueError("do_center_crop is false; only true is read where shorter sides count")
 
 
 def _sizes(content: dict[str, Any]) -> dict[str, Any]:
@@ -117,6 +135,8 @@ def _sizes(content: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"size: got {size}, only squares are read")
         return {"resize": int(size["height"]), "crop": int(size["height"]), "squash": True}
     crop = content["crop_size"]
+    if isinstance(crop, dict) and crop["height"] != crop["width"]:
+        raise ValueError(f"crop_size: got {crop}, only squares are read")
     return {
         "resize": int(size["shortest_edge"] if isinstance(size, dict) else size),
         "crop": int(crop["height"] if isinstance(crop, dict) else crop),

@@ -260,6 +260,47 @@ def test_both_published_forms_of_a_preprocessing_file_are_read(tmp_path):
         )
 
 
+SETTINGS = {
+    "size": {"shortest_edge": 32},
+    "crop_size": {"height": 32, "width": 32},
+    "image_mean": [0.5, 0.4, 0.3],
+    "image_std": [0.2, 0.3, 0.4],
+    "rescale_factor": 1 / 255,
+}
+
+
+def test_pixels_that_are_not_normalised_equal_transformers_own(folder, tmp_path):
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    copy = edited_copy(
+        folder, tmp_path, "preprocessor_config.json", json.dumps(SETTINGS | {"do_normalize": False})
+    )
+    image = np.random.default_rng(0).integers(0, 256, (40, 52, 3), dtype=np.uint8)
+    processor = CLIPImageProcessorPil.from_pretrained(copy)
+    expected = processor(Image.fromarray(image), return_tensors="pt")["pixel_values"][0]
+    own = read_preprocessing(copy / "preprocessor_config.json")
+    pixels = torch.from_numpy(own(image)).float() / 255
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (own.mean, own.std))
+    assert torch.allclose((pixels - mean) / std, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"do_rescale": False}, "do_rescale is False"),
+        ({"do_resize": False}, "do_resize is False"),
+        ({"do_center_crop": False}, "do_center_crop is false"),
+        ({"rescale_factor": 1 / 127.5}, "rescale_factor is 0.0078"),
+        ({"crop_size": {"height": 32, "width": 24}}, "only squares are read"),
+    ],
+    ids=str,
+)
+def test_a_step_that_is_not_done_here_is_refused_by_name(tmp_path, changed, told):
+    (tmp_path / "p.json").write_text(json.dumps(SETTINGS | changed))
+    with pytest.raises(Damage, match=told):
+        read_preprocessing(tmp_path / "p.json")
+
+
 def test_one_flipped_byte_in_the_embedded_weights_is_found_and_named(tmp_path, monkeypatch):
     copy = tmp_path / "tiny-clip"
     shutil.copytree(assets(), copy)

@@ -2,6 +2,7 @@
 the name is refused.
 """
 
+import io
 import json
 import unicodedata
 
@@ -78,23 +79,47 @@ def test_a_list_that_gives_suffixes_means_the_file_of_that_suffix(tmp_path, empt
         read_split(declared("ab", source), "train")
 
 
-def test_names_in_the_metadata_of_parquet_keep_the_classes_apart(tmp_path, empty_home):
-    names = ["C", "C++"]
-    images, labels = [], []
-    for row in range(6):
-        file = tmp_path / f"{row}.png"
-        Image.fromarray(np.full((8, 8, 3), 40 * row, np.uint8)).save(file)
-        images.append({"bytes": file.read_bytes(), "path": None})
-        labels.append(row % 2)
+def write_parquet(path, labels, names, first=0):
+    """One picture a label, none like another; `names` as the hub writes them."""
+    images = []
+    for row in range(len(labels)):
+        data = io.BytesIO()
+        colour = np.full((8, 8, 3), 20 * (first + row), np.uint8)
+        Image.fromarray(colour).save(data, "PNG")
+        images.append({"bytes": data.getvalue(), "path": None})
     features = {"label": {"names": names, "_type": "ClassLabel"}}
+    written = json.dumps({"info": {"features": features}})
     table = pa.table({"image": images, "label": labels})
-    table = table.replace_schema_metadata(
-        {"huggingface": json.dumps({"info": {"features": features}})}
-    )
-    for split in ("train", "test"):
-        pq.write_table(table, tmp_path / f"{split}.parquet")
-    files = {"train": "train.parquet", "test": "test.parquet"}
-    source = ParquetSource(path=tmp_path, files=files)
-    assert read_split(declared(names, source), "train").labels.tolist() == [0, 0, 0, 1, 1, 1]
+    pq.write_table(table.replace_schema_metadata({"huggingface": written}), path)
+
+
+def parquet(tmp_path, names):
+    files = {"train": "train*.parquet", "test": "test.parquet"}
+    return declared(names, ParquetSource(path=tmp_path, files=files))
+
+
+def test_names_in_the_metadata_of_parquet_keep_the_classes_apart(tmp_path, empty_home):
+    write_parquet(tmp_path / "train.parquet", [0, 1, 0, 1], ["C", "C++"])
+    assert read_split(parquet(tmp_path, ["C", "C++"]), "train").labels.tolist() == [0, 0, 1, 1]
     with pytest.raises(Damage, match=r"'C' is not declared"):
-        read_split(declared(["C#", "C+"], source), "train")
+        read_split(parquet(tmp_path, ["C#", "C+"]), "train")
+
+
+def test_each_file_numbers_the_classes_by_its_own_names(tmp_path, empty_home):
+    names = ["river", "forest"]
+    write_parquet(tmp_path / "train-0.parquet", [0, 0, 0, 1], names)
+    write_parquet(tmp_path / "train-1.parquet", [0, 0, 0, 1], names[::-1], first=6)
+    split = read_split(parquet(tmp_path, names), "train")
+    bright = {int(split.image(row).max()): int(split.labels[row]) for row in range(len(split))}
+    assert bright == {0: 0, 20: 0, 40: 0, 60: 1, 120: 1, 140: 1, 160: 1, 180: 0}
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [([0.0, 1.5], "label holds 1.5"), ([0, None], "1 of 2 rows have no label")],
+    ids=str,
+)
+def test_labels_that_are_no_class_numbers_are_refused(tmp_path, empty_home, labels, told):
+    write_parquet(tmp_path / "train.parquet", labels, ["river", "forest"])
+    with pytest.raises(Mistake, match=told):
+        read_split(parquet(tmp_path, ["river", "forest"]), "train")

@@ -105,6 +105,17 @@ def test_the_hubs_parquet_is_read_with_or_without_its_optional_columns(tmp_path)
         read_questions(dataset, "train")
 
 
+@pytest.mark.parametrize(
+    "answers", [["yes", None], ["yes", ""], [["yes", "no"], ["yes"]], [0.5, 1.0]], ids=str
+)
+def test_what_is_no_single_answer_is_refused_and_never_made_one(tmp_path, answers):
+    cells = [{"bytes": picture(number), "path": None} for number in (1, 2)]
+    table = pa.table({"image": cells, "question": ["is it?"] * 2, "answer": answers})
+    pq.write_table(table, tmp_path / "train-00000-of-00001.parquet")
+    with pytest.raises(Mistake, match=r"the answer to 'is it\?' is .*; keep rows with one answer"):
+        read_questions(declared("path_vqa", QuestionParquetSource(path=tmp_path)), "train")
+
+
 def test_vqa_med_types_come_from_the_category_files_and_from_the_test_lines(tmp_path):
     train, test = tmp_path / "ImageClef-2019-VQA-Med-Training", tmp_path / "VQAMed2019Test"
     put(train / "All_QA_Pairs_train.txt", "synpic1|what plane?|axial\nsynpic1|is it normal?|yes\n")

@@ -5,6 +5,7 @@ cache.
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,22 +54,24 @@ def read_files(
         for file in files:
             _must_have_columns(dataset.name, source, pq.read_schema(file).names)
         columns = [source.image, source.label]
-        table = pa.concat_tables([pq.read_table(file, columns=columns) for file in files])
+        tables = [pq.read_table(file, columns=columns) for file in files]
+        images_of_all = pa.concat_tables([table.select([source.image]) for table in tables])
     except (pa.ArrowException, OSError) as error:
         why = str(error).splitlines()[0]
         again = "fetch it again" if isinstance(source, HubSource) else "make it again"
         raise Damage(
             f"{dataset.name}: {files[0].parent} cannot be read as parquet ({why}); {again}"
         ) from None
-    cells = table[source.image].combine_chunks()
+    cells = images_of_all[source.image].combine_chunks()
     # The hub keeps a picture as {bytes, path}, other writers as bare bytes.
     images = cells.field("bytes") if pa.types.is_struct(cells.type) else cells
-    metadata = table.schema.metadata or {}
+    # Each file numbers the classes by the names that it carries itself.
+    labels = [_labels(dataset, source.label, table) for table in tables]
     return encoded_split(
         dataset.name,
         dataset.classes,
         [f"{split}/{row}" for row in range(len(images))],
-        _labels(dataset, source.label, table[source.label].to_numpy(), metadata),
+        np.concatenate(labels),
         lambda row: bytes(images[row].as_py()),
         files=[file.resolve() for file in files],
         policy=source.on_damage,
@@ -81,13 +84,24 @@ def _must_have_columns(name: str, source: HubSource | ParquetSource, present: li
             raise Mistake(f"dataset.{name}.source.{field}: {unknown('column', column, present)}")
 
 
-def _labels(
-    dataset: ImageDataset, column: str, labels: NDArray[np.int64], metadata: dict[bytes, bytes]
-) -> NDArray[np.int64]:
-    """Label numbers in the declared order, matched by the class names that the files carry where
-    they carry them.
+def _labels(dataset: ImageDataset, column: str, table: Any) -> NDArray[np.int64]:
+    """Label numbers of one file's rows in the declared order, matched by the class names that it
+    carries where it carries them.
+
+    Raises:
+        Mistake: a label is no whole number, or no class.
+        Damage: a name is not declared.
     """
-    written = json.loads(metadata.get(b"huggingface", b"{}"))
+    if table[column].null_count:
+        raise Mistake(
+            f"dataset.{dataset.name}: {table[column].null_count} of {len(table)} rows have no "
+            f"{column}; take them out"
+        )
+    labels = table[column].to_numpy()
+    if labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels)):
+        broken = labels[labels != np.rint(labels)][0]
+        raise Mistake(f"dataset.{dataset.name}: {column} holds {broken}, which is no class number")
+    written = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
     features = written.get("info", {}).get("features", {})
     names = features.get(column, {}).get("names")
     if labels.dtype == object:  # the column itself holds names

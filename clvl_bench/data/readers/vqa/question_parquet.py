@@ -65,7 +65,7 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
             # The hub names no images: an image is called by its bytes, so rows about one share it.
             name = hashlib.sha256(cell).hexdigest()
             encoded[name] = cell
-            questions.append(_question(name, row))
+            questions.append(_question(dataset.name, file, name, row))
     keys = sorted(encoded)
     images = encoded_split(
         dataset.name,
@@ -99,7 +99,17 @@ def _rows(name: str, file: Path) -> list[dict[str, Any]]:
         raise Damage(f"{name}: {file} cannot be read as parquet ({why}); get it again") from None
 
 
-def _question(image: str, row: dict[str, Any]) -> Question:
+def _question(dataset: str, file: Path, image: str, row: dict[str, Any]) -> Question:
+    """A row as a question.
+
+    Raises:
+        Mistake: it has no answer, or several: their text would be one more answer.
+    """
+    if not isinstance(row["answer"], str | int) or row["answer"] == "":
+        raise Mistake(
+            f"dataset.{dataset}.source: {file.name}: the answer to '{row['question']}' is "
+            f"{row['answer']!r}; keep rows with one answer, as text"
+        )
     answer = _one_line(row["answer"])
     stated = {}
     for field, column in OPTIONAL.items():
