@@ -237,7 +237,7 @@ def test_a_bare_name_that_two_class_folders_have_is_a_mistake(tmp_path, world):
     for label in LABELS:
         (tmp_path / "tif" / label / "1.png").write_bytes(png(np.zeros((2, 2, 3), np.uint8)))
     (tmp_path / "eurosat-test.txt").write_text("1.tif\n")
-    with pytest.raises(Mistake, match="'1' stands for 3 files"):
+    with pytest.raises(Mistake, match=r"'1\.tif' stands for 3 files"):
         read_split(declared(source), "test")
 
 
