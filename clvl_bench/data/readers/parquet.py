@@ -97,16 +97,16 @@ def _labels(dataset: ImageDataset, column: str, table: Any) -> NDArray[np.int64]
             f"dataset.{dataset.name}: {table[column].null_count} of {len(table)} rows have no "
             f"{column}; take them out"
         )
-    labels = table[column].to_numpy()
-    if labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels)):
-        broken = labels[labels != np.rint(labels)][0]
+    cells = table[column].to_numpy()
+    if cells.dtype.kind == "f" and not np.array_equal(cells, np.rint(cells)):
+        broken = cells[cells != np.rint(cells)][0]
         raise Mistake(f"dataset.{dataset.name}: {column} holds {broken}, which is no class number")
     written = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
     features = written.get("info", {}).get("features", {})
     names = features.get(column, {}).get("names")
-    if labels.dtype == object:  # the column itself holds names
-        names, labels = np.unique(labels.astype(str), return_inverse=True)
-    labels = labels.astype(np.int64)
+    if cells.dtype == object:  # the column itself holds names
+        names, cells = np.unique(cells.astype(str), return_inverse=True)
+    labels: NDArray[np.int64] = cells.astype(np.int64)
     count = len(dataset.classes) if names is None else len(names)
     if len(labels) and not (0 <= labels.min() and labels.max() < count):
         raise Mistake(
@@ -124,8 +124,8 @@ def _labels(dataset: ImageDataset, column: str, table: Any) -> NDArray[np.int64]
             f"names, in the order of {_some(dataset.classes)}"
         )
     # The files number classes in an order of their own.
-    declared = np.array([known.label(name) for name in names], dtype=np.int64)
-    return declared[labels]
+    declared: NDArray[np.int64] = np.array([known.label(name) for name in names], dtype=np.int64)
+    return np.take(declared, labels)
 
 
 def _some(names: Iterable[str]) -> str:
