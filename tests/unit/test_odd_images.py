@@ -26,10 +26,10 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     return data.getvalue()
 
 
-def bomb() -> bytes:
-    """A PNG of 20,000 x 20,000 pixels in a few hundred bytes: its header is all that there is."""
-    header = struct.pack(">IIBBBBB", 20000, 20000, 8, 2, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
+def rgb_png(size: int, bits: int, pixels: bytes) -> bytes:
+    """A square PNG in RGB, chunk by chunk, for what Pillow does not write."""
+    header = struct.pack(">IIBBBBB", size, size, bits, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(pixels)), (b"IEND", b"")]
     body = b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
         for name, data in chunks
@@ -39,14 +39,12 @@ def bomb() -> bytes:
 
 def deep_colours() -> bytes:
     """A PNG of one pixel in RGB of 16 bits, which Pillow reads by its high bytes without a word."""
-    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
-    row = zlib.compress(b"\0" + struct.pack(">HHH", 300, 2000, 2750))
-    chunks = [(b"IHDR", header), (b"IDAT", row), (b"IEND", b"")]
-    body = b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + body
+    return rgb_png(1, 16, b"\0" + struct.pack(">HHH", 300, 2000, 2750))
+
+
+def bomb() -> bytes:
+    """A PNG of 20,000 x 20,000 pixels in a few hundred bytes: its header is all that there is."""
+    return rgb_png(20000, 8, b"\0" * 100)
 
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"

@@ -58,7 +58,7 @@ def read(dataset: ImageDataset, split: str) -> Split:
     assert isinstance(source, FolderSource)
     if source.split_file is not None:
         listed = entries(dataset.name, source.split_file, split, pinned=source.split_sha256)
-        present = _images(dataset, source.path)
+        present = _images(dataset, source.path, _visible(source.path))
         files, labels = chosen_files(dataset, listed, present, top=source.path)
         return _encoded(dataset, source, files, labels)
     published = _split_folder(source, split)
@@ -68,8 +68,9 @@ def read(dataset: ImageDataset, split: str) -> Split:
     folders = _class_folders(dataset, top)
     files = []
     for folder in folders:
-        files += _images(dataset, folder)
-        _refuse_unread(dataset, folder)
+        visible = _visible(folder)
+        _refuse_unread(dataset, visible)
+        files += _images(dataset, folder, visible)
     if source.split_draw == "random_split":
         files.sort()  # what is drawn are positions in this order
     labels = [folders.index(top / file.relative_to(top).parts[0]) for file in files]
@@ -136,8 +137,19 @@ def _encoded(
     )
 
 
-def _images(dataset: ImageDataset, folder: Path) -> list[Path]:
-    """The image files below a folder of the dataset.
+def _visible(folder: Path) -> list[Path]:
+    """What lies below a folder, in the order of its names, without what is hidden or lies in a
+    hidden folder: what notebooks and file managers put beside pictures are copies of them.
+    """
+    return [file for file in sorted(folder.rglob("*")) if not _hidden(file.relative_to(folder))]
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _images(dataset: ImageDataset, folder: Path, visible: Sequence[Path]) -> list[Path]:
+    """The image files of what is visible below a folder of the dataset.
 
     Raises:
         Mistake: one of them, or the folder, is a link that leaves the folder: the maker of a copy
@@ -145,8 +157,7 @@ def _images(dataset: ImageDataset, folder: Path) -> list[Path]:
     """
     assert isinstance(dataset.source, FolderSource)
     top = dataset.source.path
-    present = [file for file in sorted(folder.rglob("*")) if not _hidden(file, below=folder)]
-    files = [file for file in present if file.suffix.lower() in SUFFIXES]
+    files = [file for file in visible if file.suffix.lower() in SUFFIXES]
     for path in (folder, *files):
         if path.is_symlink() and not path.resolve().is_relative_to(top.resolve()):
             where = f"dataset.{dataset.name}.source: '{path.relative_to(top)}'"
@@ -154,26 +165,18 @@ def _images(dataset: ImageDataset, folder: Path) -> list[Path]:
     return files
 
 
-def _refuse_unread(dataset: ImageDataset, folder: Path) -> None:
+def _refuse_unread(dataset: ImageDataset, visible: Sequence[Path]) -> None:
     """Raises:
     Mistake: a class folder holds pictures of formats that are not read: they would be left out.
     """
     assert isinstance(dataset.source, FolderSource)
-    files = [file for file in sorted(folder.rglob("*")) if not _hidden(file, below=folder)]
-    unread = [file for file in files if file.suffix.lower() in NOT_READ]
+    unread = [file for file in visible if file.suffix.lower() in NOT_READ]
     if unread:
         first = unread[0].relative_to(dataset.source.path)
         raise Mistake(
             f"dataset.{dataset.name}.source: '{first}' is of a format that is not read, as are "
             f"{len(unread) - 1} more of its folder; convert them to .png, or move them away"
         )
-
-
-def _hidden(file: Path, *, below: Path) -> bool:
-    """Whether it is a hidden file, or lies in a hidden folder: what notebooks and file managers
-    put beside pictures are copies of them.
-    """
-    return any(part.startswith(".") for part in file.relative_to(below).parts)
 
 
 def _split_folder(source: FolderSource, split: str) -> Path | None:
