@@ -9,6 +9,7 @@ step, `X.after` behind all steps.
 
 import importlib.util
 import json
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from clvl_bench.backbones.importing import write_tokenizer
 from clvl_bench.data.catalog.candidate import Candidate
@@ -84,6 +86,43 @@ def assert_equal(ours: Tensor, theirs: Tensor, tolerance: float, what: str = "")
     assert away <= tolerance, (
         f"{what}: ours is away from theirs by {away:.2g}, more than {tolerance:.2g}"
     )
+
+
+def set_to(parameters: Mapping[str, Tensor], case: Released, when: str = "start") -> None:
+    """Give what trains the values that it had in the released code, at the start or after."""
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(case[f"{name}.{when}"].reshape(parameter.shape))
+
+
+def assert_learns(
+    parameters: Mapping[str, Tensor],
+    logits: Callable[[], Tensor],
+    case: Released,
+    settings: Mapping[str, Any],
+    tolerance: float,
+    *,
+    weight_decay: float,
+) -> None:
+    """Logits, the first loss and its gradients, and the parameters behind the steps of SGD."""
+    labels = case.integers("labels")
+    assert_equal(logits(), case["logits"], tolerance, "logits")
+    optimizer = torch.optim.SGD(
+        list(parameters.values()), lr=settings["lr"], momentum=0.9, weight_decay=weight_decay
+    )
+    for step in range(settings["steps"]):
+        optimizer.zero_grad()
+        loss = cross_entropy(logits(), labels)
+        loss.backward()
+        if not step:
+            assert_equal(loss, case["loss"], tolerance, "loss")
+            for name, parameter in parameters.items():
+                gradient = parameter.grad
+                assert gradient is not None
+                assert_equal(gradient, case[f"{name}.grad"], tolerance, f"gradient of {name}")
+        optimizer.step()
+    for name, parameter in parameters.items():
+        assert_equal(parameter, case[f"{name}.after"], tolerance, f"{name} behind the steps")
 
 
 def candidates(names: list[str]) -> tuple[Candidate, ...]:

@@ -4,7 +4,7 @@ their authors released.
 
 import pytest
 import torch
-from authors.released import assert_equal, candidates, read
+from authors.released import assert_equal, assert_learns, candidates, read, set_to
 from torch.nn.functional import cross_entropy
 
 from clvl_bench.backbones.base import l2_normalize
@@ -269,34 +269,24 @@ def learn_domain(adapter, session, settings):
     places = tuple(range(len(settings["names"])))
     member = adapter.current
     parameters = {"context": member.context, "image_tokens": member.tokens}
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(session[f"{name}.start"])
+    set_to(parameters, session)
     pixels, labels = session["pixels"], session.integers("labels")
-    optimizer = torch.optim.SGD(
-        list(parameters.values()), lr=settings["lr"], momentum=0.9, weight_decay=2e-4
+    assert_learns(
+        parameters,
+        lambda: adapter.logits(pixels, places),
+        session,
+        settings,
+        2e-4,
+        weight_decay=2e-4,
     )
-    assert_equal(adapter.logits(pixels, places), session["logits"], 2e-4, "logits")
-    for step in range(settings["steps"]):
-        optimizer.zero_grad()
-        loss = cross_entropy(adapter.logits(pixels, places), labels)
-        loss.backward()
-        if not step:
-            assert_equal(loss, session["loss"], 2e-4, "loss")
-            for name, parameter in parameters.items():
-                assert_equal(parameter.grad, session[f"{name}.grad"], 2e-4, f"gradient of {name}")
-        optimizer.step()
-    for name, parameter in parameters.items():
-        assert_equal(parameter, session[f"{name}.after"], 2e-4, f"{name} behind the steps")
     assert_equal(
         cross_entropy(adapter.logits(pixels, places), labels),
         session["loss_after"],
         2e-4,
         "loss behind the steps",
     )
-    with torch.no_grad():  # tests go on from theirs: rounding of the steps is no part of them
-        for name, parameter in parameters.items():
-            parameter.copy_(session[f"{name}.after"])
+    # Tests go on from theirs: rounding of the steps is no part of them.
+    set_to(parameters, session, "after")
 
 
 @pytest.mark.parametrize("number", [0, 1])

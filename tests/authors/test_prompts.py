@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from authors.released import Released, assert_equal, candidates, cases, read
+from authors.released import Released, assert_equal, candidates, cases, read, set_to
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -20,13 +20,6 @@ Parameters = dict[str, torch.nn.Parameter]
 
 def key(case: dict[str, object]) -> str:
     return str(case["key"])
-
-
-def start(parameters: Parameters, case: Released) -> None:
-    """Give what trains the values that the released code started from."""
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(case[f"{name}.start"].reshape(parameter.shape))
 
 
 def follow(parameters: Parameters, loss: Callable[[], Tensor], settings: dict[str, object]) -> None:
@@ -60,7 +53,7 @@ def compare(
 
     adapter.train()
     adapter.begin(places)
-    start(parameters, case)
+    set_to(parameters, case)
     assert_equal(adapter.logits(inputs, places), case["logits"], tolerance, "logits")
     first = loss()
     assert_equal(first, case["loss"], tolerance, "loss")
@@ -145,7 +138,7 @@ def test_kgcoop_is_held_near_the_template_as_released(small_clip, settings):
     features = small_clip.image_features(released["pixels"])
     places = tuple(range(len(settings["names"])))
     adapter.begin(places)
-    start({"context": adapter.context}, case)
+    set_to({"context": adapter.context}, case)
     adapter.logits(features, places)
     assert_equal(
         adapter.penalty(features), released.settings["weight"] * case["score"], 1e-5, "score"
