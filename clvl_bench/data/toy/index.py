@@ -81,8 +81,3 @@ WORLDS: dict[str, World] = {
         World("scans", _FINDINGS, _scans(scans.scan)),
     )
 }
-
-
-def paint_part(world: str, part: str, count: int) -> list[Picture]:
-    """The first `count` pictures of a part of a world."""
-    return [WORLDS[world].picture(part, index) for index in range(count)]
