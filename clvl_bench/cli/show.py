@@ -18,9 +18,10 @@ from clvl_bench.records.result import Result
 from clvl_bench.records.run_folder import RESULT
 from clvl_bench.records.segment import SEGMENTS
 from clvl_bench.report.committed import is_committed
+from clvl_bench.report.report_data import ReportData
 from clvl_bench.report.runs import Run, load, of_result
 from clvl_bench.report.selection import Setting, select
-from clvl_bench.report.summary import mixture, summary
+from clvl_bench.report.summary import mixture, sorted_by, summary
 from clvl_bench.report.tables import terminal_table
 from clvl_bench.report.writing import write_report
 from clvl_bench.runs.config import RunConfig
@@ -37,7 +38,7 @@ def show_result(result: Result, results: Path) -> None:
     run = of_result(result)
     beside = reference(run, results)
     out = result.folder / "report"
-    write_report([run], out)
+    write_report(ReportData([run]), out)
     show_table([run, *beside], new=run)
     timing = result.timing
     train = f"train {timing.get('train_seconds', 0):.1f} s"
@@ -88,11 +89,11 @@ NEW = "> "
 """What the name of a new run begins with in a table."""
 
 
-def show_table(runs: Sequence[Run], *, new: Run | None = None) -> None:
-    """The short table of each benchmark, label space and backbone; a new run has a row of its
-    own.
+def show_table(runs: Sequence[Run], *, new: Run | None = None, sort: str | None = None) -> None:
+    """The short table of each benchmark, label space and backbone, sorted by a metric; a new run
+    has a row of its own.
     """
-    frame = summary(runs) if new is None else _with_new_row(runs, new)
+    frame = sorted_by(summary(runs), sort) if new is None else _with_new_row(runs, new)
     console = Console()
     for where, part in frame.groupby(["benchmark", "label_space", "backbone"], sort=False):
         benchmark, label_space, backbone = where

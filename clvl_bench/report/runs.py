@@ -140,6 +140,7 @@ def of_result(result: Result) -> Run:
         tuple(result.records),
         _correct(result),
         answered(result),
+        result,
     )
 
 
