@@ -30,6 +30,8 @@ def report(
     format_: Annotated[
         str, typer.Option("--format", help="Of the plots: png, pdf, svg, or several of them.")
     ] = "png",
+    page: options.Page = True,
+    pictures: options.Pictures = False,
 ) -> None:
     """Make tables and plots of records."""
     from clvl_bench.cli.show import show_table
@@ -37,16 +39,26 @@ def report(
     from clvl_bench.report.report_data import ReportData
     from clvl_bench.report.runs import load
     from clvl_bench.report.writing import write_report
+    from clvl_bench.runs.recorded import configuration_of
 
     found = load(result_folders(runs, results))
-    data = ReportData(found, published=beside, sort=sort, formats=_formats(format_))
+    data = ReportData(
+        found,
+        published=beside,
+        sort=sort,
+        formats=_formats(format_),
+        private_pictures=pictures,
+        recorded=configuration_of,
+    )
     # A sort that is not there is refused before anything is written.
     assert len(data.sorted)
     write_committed(found, out)
-    write_report(data, out, plots=plots)
+    written = write_report(data, out, plots=plots, page=page)
     seal(out)
     show_table(found, sort=sort)
     print(f"Tables and plots: {out}")
+    if written is not None:
+        print(f"Page: {written}")
 
 
 FORMATS = ("png", "pdf", "svg")

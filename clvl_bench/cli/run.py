@@ -25,6 +25,8 @@ def run(
     methods: options.Methods = [],  # noqa: B006 (typer's form)
     results: options.Results = options.RESULTS,
     dry_run: options.DryRun = False,
+    page: options.Page = True,
+    pictures: options.Pictures = False,
 ) -> None:
     """Run one strategy on one benchmark. Its row stands beside those of the committed results."""
     from clvl_bench.runs.files import run_config
@@ -51,4 +53,5 @@ def run(
     from clvl_bench.runs.devices import choose_device
 
     chosen = choose_device(device, config.precision)
-    show_result(runner.run(config, results=results, device=chosen), results)
+    result = runner.run(config, results=results, device=chosen)
+    show_result(result, results, page=page, pictures=pictures)

@@ -63,8 +63,9 @@ def best_of_tables(
 def best_of(numbers: Numbers, better: int) -> Best | None:
     """The best strategy, and which of the others no test tells apart from it.
 
-    A strategy whose number is undefined in any run takes no part. One that has no two runs in
-    common with the best cannot be tested: it is neither told apart nor called alike.
+    None where there is nothing to choose from. A strategy whose number is undefined in any run
+    takes no part. One that has no two runs in common with the best cannot be tested: it is neither
+    told apart nor called alike.
 
     Example:
         >>> runs = [RunAt(order, order) for order in range(4)]
@@ -75,7 +76,8 @@ def best_of(numbers: Numbers, better: int) -> Best | None:
     """
     means = {name: _mean(values) for name, values in numbers.items()}
     known = {name: better * mean for name, mean in means.items() if not math.isnan(mean)}
-    if not known:
+    # Where all have the same number, as the untouched backbone's, there is no best.
+    if len(set(known.values())) < 2:
         return None
     best = min(known, key=lambda name: (-known[name], name))
     tested: dict[str, float] = {}

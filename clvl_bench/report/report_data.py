@@ -2,16 +2,16 @@
 asked for.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from clvl_bench.report.best import Best, best_of_tables
 from clvl_bench.report.ceilings import shown
+from clvl_bench.report.configuration import Configuration, recorded
 from clvl_bench.report.origin import Origin
 from clvl_bench.report.paired import Compared, paired
 from clvl_bench.report.pseudo_labels import pseudo_frame
@@ -21,8 +21,8 @@ from clvl_bench.report.summary import sorted_by, summary
 from clvl_bench.report.supervision import supervision_frame
 from clvl_bench.report.toys import toy_note
 
-Recorded = Callable[[Origin], Mapping[str, Any] | None]
-"""The whole configuration of a run whose folder is not here; None where nobody knows it."""
+Recorded = Callable[[Origin], Configuration | None]
+"""The configuration of a run whose folder is not here; None where nobody knows it."""
 
 
 def _nobody_knows(origin: Origin) -> None:
@@ -41,6 +41,7 @@ class ReportData:
             shown. Those of toy data always are.
         recorded: the configuration of a run of which the records alone are here.
         plots: the pictures that were drawn, as paths in the report's folder.
+        fixed: those of them that the page shows as they are, as SVG by their names.
     """
 
     runs: Sequence[Run]
@@ -50,6 +51,7 @@ class ReportData:
     private_pictures: bool = False
     recorded: Recorded = _nobody_knows
     plots: list[str] = field(default_factory=list)
+    fixed: dict[str, bytes] = field(default_factory=dict)
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -98,11 +100,15 @@ class ReportData:
             by_table.setdefault(run.origin.table, []).append(run)
         return {table: toy_note(runs) for table, runs in by_table.items()}
 
-    def config_of(self, run: Run) -> Mapping[str, Any] | None:
-        """The whole configuration of a run, without the places of data on any machine; None where
-        it is not known.
+    def configuration(self, run: Run) -> Configuration | None:
+        """What was run; None where that is not known."""
+        return self.recorded(run.origin) if run.result is None else recorded(run.result)
+
+    def may_show_pictures(self, run: Run) -> bool:
+        """Whether pictures, questions and names of files of a run's data may leave its folder:
+        those of painted data always, of a user's only where he asked for it.
         """
-        if run.result is not None:
-            config: Mapping[str, Any] = run.result.provenance["hashed"]
-            return config
-        return self.recorded(run.origin)
+        if self.private_pictures:
+            return True
+        found = self.configuration(run)
+        return found is not None and found.stream.is_painted

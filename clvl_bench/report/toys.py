@@ -1,9 +1,6 @@
-"""Toys: what a report must say where data or a backbone are the suite's painted toys, and whose
-pictures may be shown.
-"""
+"""Toys: what a report must say where data or a backbone are the suite's painted toys."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from clvl_bench.data.catalog.listing import DATASETS, QUESTIONS
 from clvl_bench.report.runs import Run
@@ -49,18 +46,3 @@ def _datasets_of(told: str) -> list[str]:
         return told.split("+")
     # A group may be of several types, as in `toy_scans_vqa/side+comparison`.
     return [part.partition("/")[0] for part in told.split("+") if "/" in part]
-
-
-def shows_nobodys_data(config: Mapping[str, Any]) -> bool:
-    """Whether everything that a run was tested on is painted by the suite, so that its pictures
-    may be shown to anybody.
-
-    A name alone is not enough: a user may lay a copy of his own below any name.
-
-    Args:
-        config: the whole configuration, as a run's record has it.
-    """
-    stream = config["benchmark_config"]
-    own = {*stream["dataset"], *stream["question_dataset"]}
-    tested = {*stream["datasets"], *stream["zeroshot"]}
-    return tested <= TOY_DATASETS and not tested & own

@@ -98,8 +98,8 @@ NamedFiles = Iterable[tuple[str, bytes]]
 
 
 def gallery_pages(data: ReportData) -> NamedFiles:
-    """Questions with their pictures and answers."""
-    return gallery.pages(data.runs).items()
+    """Questions with their pictures and answers, of whom they may be shown."""
+    return gallery.pages([run for run in data.runs if data.may_show_pictures(run)]).items()
 
 
 def supervision_pictures(data: ReportData) -> "Pictures":
@@ -141,11 +141,14 @@ PICTURES: "tuple[Callable[[ReportData], Pictures], ...]" = (
 """What makes several files, whose names depend on the runs."""
 
 
-def write_report(data: ReportData, out: Path, *, plots: bool = True) -> None:
-    """Write every artefact that these runs have into a folder.
+def write_report(
+    data: ReportData, out: Path, *, plots: bool = True, page: bool = False
+) -> Path | None:
+    """Write every artefact that these runs have into a folder; gives the page, where there is one.
 
     Args:
         plots: draw the pictures, too.
+        page: write all of it as one page, too.
 
     Raises:
         Mistake: the runs cannot stand in one table, or a file of published numbers is none.
@@ -153,7 +156,7 @@ def write_report(data: ReportData, out: Path, *, plots: bool = True) -> None:
     # The numbers are refused, where they cannot stand in one table, before anything is drawn.
     assert not data.summary.empty
     if plots:
-        _write_pictures(data, out)
+        _write_pictures(data, out, page=page)
     for name, make in ARTEFACTS.items():
         content = make(data)
         if content is not None:
@@ -161,14 +164,48 @@ def write_report(data: ReportData, out: Path, *, plots: bool = True) -> None:
     for make_files in PAGES:
         for name, content in make_files(data):
             write_atomically(out / name, content)
+    return write_page(data, out) if page else None
 
 
-def _write_pictures(data: ReportData, out: Path) -> None:
+def write_page(data: ReportData, out: Path) -> Path:
+    """Write the page alone.
+
+    Raises:
+        Mistake: the runs cannot stand in one table.
+    """
+    from clvl_bench.report.page.writing import PAGE, page
+
+    write_atomically(out / PAGE, page(data))
+    return out / PAGE
+
+
+def _write_pictures(data: ReportData, out: Path, *, page: bool) -> None:
+    """Each picture in every format that was asked for; what the page shows as it is, for it."""
     from clvl_bench.report.figures import drawn
 
     for make_pictures in PICTURES:
         for name, figure in make_pictures(data):
-            for suffix, content in drawn(figure, data.formats).items():
+            for_page = page and _is_fixed(name) and len(data.fixed) < MOST_FIXED
+            formats = dict.fromkeys([*data.formats, *(["svg"] if for_page else [])])
+            pictures = drawn(figure, formats)
+            for suffix in data.formats:
                 path = f"{PLOTS}/{name}.{suffix}"
-                write_atomically(out / path, content)
+                write_atomically(out / path, pictures[suffix])
                 data.plots.append(path)
+            if for_page:
+                data.fixed[name] = pictures["svg"]
+
+
+MOST_FIXED = 24
+"""Pictures that a page shows as they are; all of them lie beside it."""
+
+
+def _is_fixed(name: str) -> bool:
+    """Whether the page has nothing of its own that shows the same: it draws what every run has,
+    and takes pictures of streams and sweeps as they are.
+    """
+    last = name.rpartition("/")[2]
+    return last not in DRAWN_BY_PAGE and not last.startswith("matrix_")
+
+
+DRAWN_BY_PAGE = ("seen_accuracy", "forgetting", "domain_and_heldout", "accuracy_bytes")

@@ -37,7 +37,8 @@ def test_less_is_better_where_the_metric_says_so():
 
 def test_nothing_is_made_of_what_is_undefined_or_was_run_once():
     nan = float("nan")
-    assert best_of({"one": in_runs([nan, 0.5])}, +1) is None
+    assert best_of({"one": in_runs([nan, 0.5]), "two": in_runs([0.1, 0.2])}, +1) is None
+    assert best_of({"one": in_runs([0.5]), "two": in_runs([0.5])}, +1) is None, "all have the same"
     once = {"one": in_runs([0.5]), "two": in_runs([0.4])}
     assert best_of(once, +1) == Best("one"), "one run says nothing of others"
 
