@@ -133,11 +133,13 @@ def _mean(values: Mapping[RunAt, float]) -> float:
 
 
 def _p_of_difference(one: Mapping[RunAt, float], other: Mapping[RunAt, float]) -> float:
-    """Two-sided p of no difference over class orders and seeds; NaN for fewer than two runs."""
+    """Two-sided p of no difference over class orders and seeds; NaN for a single run with one."""
     common = tuple(sorted(one.keys() & other.keys()))
+    differences = np.array([[one[run] - other[run] for run in common]])
+    if common and not differences.any():
+        return 1.0
     if len(common) < 2:
         return math.nan
-    differences = np.array([[one[run] - other[run] for run in common]])
     known = estimate(_design(common), differences)
     # Where the difference is the same in all runs, orders are the draws that agree.
     draws = len({run.class_order for run in common})

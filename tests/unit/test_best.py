@@ -41,6 +41,8 @@ def test_nothing_is_made_of_what_is_undefined_or_was_run_once():
     assert best_of({"one": in_runs([0.5]), "two": in_runs([0.5])}, +1) is None, "all have the same"
     once = {"one": in_runs([0.5]), "two": in_runs([0.4])}
     assert best_of(once, +1) == Best("one"), "one run says nothing of others"
+    tied = {**once, "also": in_runs([0.5])}
+    assert best_of(tied, +1) == Best("also", frozenset({"one"})), "but that two are equal"
 
 
 def test_a_difference_that_is_the_same_in_all_orders_is_told_apart_by_the_sign_test():

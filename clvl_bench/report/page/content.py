@@ -252,7 +252,8 @@ def _values(row: Any, metrics: Iterable[Content], counts: ClassCounts | None) ->
             three = [cell.mean, cell.std, cell.half]
         else:
             three = [row[f"{name}_mean"], row[f"{name}_std"], row.get(f"{name}_half", math.nan)]
-        found[name] = _rounded([scale * value for value in three])
+        # More decimals than are shown: numbers rounded twice would differ from the tables.
+        found[name] = _rounded([scale * value for value in three], 5)
     return found
 
 

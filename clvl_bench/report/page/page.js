@@ -62,7 +62,7 @@
 
   const table = () => state.table;
   const metricOf = (key) => table().metrics.find((each) => each.key === key);
-  const FIRST_COLUMNS = ["prequential", "last", "incremental", "forgetting", "heldout", "heldout_degradation", "balanced_accuracy", "kept_bytes", "train_seconds"];
+  const FIRST_COLUMNS = ["prequential", "last", "incremental", "forgetting", "heldout", "balanced_accuracy", "kept_bytes", "train_seconds"];
 
   function choose(number) {
     state.table = content.tables[number];
@@ -163,13 +163,15 @@
   function cellOf(row, metric) {
     const [mean, std] = row.values[metric.key];
     const mark = row.marks[metric.key];
-    const spread = metric.unit === "percent" && mean !== null && std !== null ? `± ${written(std, "percent")}` : "";
+    const rate = metric.unit === "percent";
+    const spread = rate && mean !== null && std !== null ? `± ${written(std, "percent")}` : "";
+    const spreads = rate && table().strategies.some((each) => each.values[metric.key][1] !== null);
     const told = mark === "best" ? "best" : mark === "alike" ? "cannot be told apart from the best" : null;
     return make("td", { class: mark, title: told },
       make("span", { class: "mean" }, written(mean, metric.unit)),
-      metric.unit === "percent" ? " " : null,
-      metric.unit === "percent" ? make("span", { class: "sd" }, spread) : null,
-      make("span", { class: "sign", "aria-hidden": "true" }, mark === "alike" ? "\u00a0≈" : ""),
+      spreads ? " " : null,
+      spreads ? make("span", { class: "sd" }, spread) : null,
+      rate ? make("span", { class: "sign", "aria-hidden": "true" }, mark === "alike" ? "\u00a0≈" : "") : null,
       told ? make("span", { class: "aside" }, `, ${told}`) : null);
   }
 
@@ -254,7 +256,7 @@
 
   function scatter() {
     const [across, up] = ["across", "up"].map((id) => metricOf(at(id).value));
-    const narrow = at("tradeoff").clientWidth < 560 && at("tradeoff").clientWidth > 0;
+    const narrow = innerWidth < 640;
     const [width, height, left, bottom] = narrow ? [390, 380, 58, 54] : [1080, 520, 74, 58];
     const points = table().strategies
       .map((row, place) => ({ row, place, x: row.values[across.key], y: row.values[up.key] }))
@@ -382,7 +384,8 @@
     if (!rows.length) return fill(place, make("p", { class: "small" }, "Not defined in any of these runs."));
     const steps = Math.max(...rows.flatMap((each) => each.curves[what][0]));
     const first = Math.min(...rows.flatMap((each) => each.at_once ? [steps] : each.curves[what][0]));
-    const [width, height, left, right, bottom] = [580, 370, 40, 172, 34];
+    const [width, height, left, right, bottom] = innerWidth < 640 ? [370, 300, 34, 118, 30] : [580, 370, 40, 172, 34];
+    const letters = innerWidth < 640 ? 15 : 24;
     const lit = rows.filter((each) => state.lit.has(each.name));
     const values = [...rows.flatMap((each) => each.curves[what][1]), ...lit.flatMap((each) => bandOf(each.curves[what], what).flat())];
     const ys = scaleOf(values, "percent", height - bottom, 10);
@@ -395,9 +398,9 @@
     }
     const every = Math.ceil(span / 10);
     for (let step = first; step <= steps; step += every) svg.append(make("text", { x: xs(step), y: height - 12, "text-anchor": "middle" }, `${step}`));
-    for (const row of rows) if (!state.lit.has(row.name)) svg.append(curveOf(row, what, xs, ys, width - right, null, steps));
-    lit.forEach((row, number) => svg.append(curveOf(row, what, xs, ys, width - right, number, steps)));
-    endNames(svg, lit, what, ys, width - right, height - bottom);
+    for (const row of rows) if (!state.lit.has(row.name)) svg.append(curveOf(row, what, xs, ys, [left, width - right], null));
+    lit.forEach((row, number) => svg.append(curveOf(row, what, xs, ys, [left, width - right], number)));
+    endNames(svg, lit, what, ys, width - right, height - bottom, letters);
     return fill(place, svg);
   }
   function bandOf([, mean, std], what) {
@@ -405,7 +408,7 @@
     return mean.map((value, place) => [Math.max(low, value - std[place]), Math.min(100, value + std[place])]);
   }
 
-  function curveOf(row, what, xs, ys, end, number, steps) {
+  function curveOf(row, what, xs, ys, [left, end], number) {
     const [at_steps, mean] = row.curves[what];
     const lit = number !== null;
     const colour = lit ? `var(--c${number % COLOURS})` : "var(--grey)";
@@ -414,13 +417,13 @@
     const stroke = { fill: "none", stroke: colour, "stroke-width": lit ? 2.2 : 1 };
     if (row.at_once) {
       const y = ys.place(mean[mean.length - 1]);
-      group.append(make("line", { x1: 40, x2: end, y1: y, y2: y, ...stroke, "stroke-dasharray": "7 5" }));
+      group.append(make("line", { x1: left, x2: end, y1: y, y2: y, ...stroke, "stroke-dasharray": "7 5" }));
     } else {
       if (lit) {
         const band = bandOf(row.curves[what], what);
         const upper = band.map(([, high], place) => `${xs(at_steps[place])} ${ys.place(high)}`);
         const lower = band.map(([low], place) => `${xs(at_steps[place])} ${ys.place(low)}`).reverse();
-        group.append(make("path", { d: `M${[...upper, ...lower].join(" L")} Z`, fill: colour, opacity: 0.1 }));
+        group.append(make("path", { d: `M${[...upper, ...lower].join(" L")} Z`, fill: colour, opacity: 0.08 }));
       }
       const points = mean.map((value, place) => `${xs(at_steps[place])},${ys.place(value)}`).join(" ");
       group.append(make("polyline", { points, ...stroke, "stroke-linejoin": "round", "stroke-dasharray": lit ? DASHES[Math.floor(number / COLOURS) % 4] : "" }));
@@ -442,7 +445,7 @@
     return shapes[number % shapes.length]();
   }
 
-  function endNames(svg, lit, what, ys, end, lowest) {
+  function endNames(svg, lit, what, ys, end, lowest, letters) {
     const labels = lit.map((row, number) => {
       const mean = row.curves[what][1];
       return { name: row.name, number, y: ys.place(mean[mean.length - 1]) };
@@ -461,7 +464,7 @@
       const colour = `var(--c${number % COLOURS})`;
       svg.append(make("line", { x1: end - 4, x2: end + 8, y1: y, y2: place, stroke: colour, "stroke-width": 1 }));
       svg.append(markOf(number, end + 13, place, colour));
-      svg.append(make("text", { class: "name", x: end + 21, y: place + 4 }, name.length > 24 ? `${name.slice(0, 23)}…` : name));
+      svg.append(make("text", { class: "name", x: end + 21, y: place + 4 }, name.length > letters ? `${name.slice(0, letters - 1)}…` : name));
     }
   }
 
@@ -502,8 +505,8 @@
     const parts = table().metrics.filter((metric) => row.values[metric.key][0] !== null).map((metric) => {
       const [mean, std] = row.values[metric.key];
       const spread = metric.unit === "percent" && std !== null ? make("span", { class: "sd" }, ` ± ${written(std, "percent")}`) : null;
-      const mark = { best: " best", alike: " ≈ best" }[row.marks[metric.key]] || "";
-      return make("div", { title: metric.text }, make("dt", {}, metric.title + mark), make("dd", {}, written(mean, metric.unit), spread));
+      const mark = { best: " best", alike: " ≈ best" }[row.marks[metric.key]];
+      return make("div", { title: metric.text }, make("dt", {}, metric.title), make("dd", {}, written(mean, metric.unit), spread, mark ? make("span", { class: "mark" }, mark) : null));
     });
     return make("dl", { class: "facts" }, ...parts);
   }
@@ -570,17 +573,16 @@
       const specificity = others ? 100 * (others - said + hits) / others : null;
       const f1 = n + said ? 200 * hits / (n + said) : null;
       return make("tr", {}, make("th", { scope: "row" }, className(id)), make("td", {}, `${n}`),
-        make("td", {}, written(sensitivity, "percent")),
-        make("td", {}, make("span", { class: "bar", "aria-hidden": "true" }, make("i", { style: { width: `${sensitivity || 0}%` } }))),
+        make("td", {}, make("span", { class: "bar", "aria-hidden": "true" }, make("i", { style: { width: `${sensitivity || 0}%` } })), written(sensitivity, "percent")),
         ...[precision, specificity, f1].map((value) => make("td", {}, written(value, "percent"))));
     };
-    const titles = ["Class", "Samples", "Accuracy", "", "Precision", "Specificity", "F1"];
+    const titles = ["Class", "Samples", "Accuracy", "Precision", "Specificity", "F1"];
     const body = make("tbody", {}, ...shown.map(cellsOf));
-    const table_ = make("table", {}, make("thead", {}, make("tr", {}, ...titles.map((title) => make("th", { scope: title ? "col" : null }, title)))), body);
+    const table_ = make("table", {}, make("thead", {}, make("tr", {}, ...titles.map((title) => make("th", { scope: "col" }, title)))), body);
     const more = parts.length > shown.length
       ? make("button", { type: "button", on: { click: (event) => { fill(body, ...parts.map(cellsOf)); event.target.remove(); } } }, `All ${parts.length} classes`)
       : null;
-    return make("div", { class: "half" },
+    return make("div", {},
       make("div", {}, make("h3", {}, "Class by class at the end, the weakest first"), make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Classes" }, table_), more),
       make("div", {}, ...confusionBlock(found)));
   }
@@ -630,7 +632,7 @@
 
   function runsOf(row) {
     const titles = ["Run", "Class order", "Seed", "Train s", "Evaluate s"];
-    return make("details", { class: "more" }, make("summary", {}, `Its ${row.finished.length} runs`),
+    return make("details", { class: "more" }, make("summary", {}, row.finished.length === 1 ? "Its run" : `Its ${row.finished.length} runs`),
       make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...titles.map((title) => make("th", { scope: "col" }, title)))),
         make("tbody", {}, ...row.finished.map(([id, ...rest]) => make("tr", {}, make("th", { scope: "row" }, id), ...rest.map((value) => make("td", {}, `${value}`))))))));
   }
@@ -669,7 +671,7 @@
     const lines = groupBySaid(whose ? said : wrongs);
     const right = said.length - wrongs.length;
     return make("li", {},
-      sample.picture ? make("img", { src: sample.picture, alt: sample.question ? "the picture asked about" : `a test picture of ${sample.true}`, loading: "lazy" }) : null,
+      sample.picture ? make("img", { src: sample.picture, alt: sample.question ? "the picture asked about" : `a test picture of ${sample.true}` }) : null,
       sample.question ? make("p", { class: "question" }, sample.question) : null,
       make("p", { class: "true" }, sample.true),
       make("ul", {}, ...lines, right && !whose ? make("li", { class: "right" }, `✓ right for ${right} of ${said.length}`) : null),
@@ -712,7 +714,7 @@
     document.addEventListener("keydown", (event) => { if (event.key === "Escape") at("columns").open = false; });
     document.addEventListener("pointerdown", (event) => { if (!at("columns").contains(event.target)) at("columns").open = false; });
     let last = innerWidth;
-    addEventListener("resize", () => { if ((last < 640) !== (innerWidth < 640)) scatter(); last = innerWidth; });
+    addEventListener("resize", () => { if ((last < 640) !== (innerWidth < 640)) { scatter(); overTime(); } last = innerWidth; });
     choose(0);
   }
   begin();
