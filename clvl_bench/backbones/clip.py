@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Tokens, TowerBackbone
+from clvl_bench.backbones.base import TowerBackbone
 from clvl_bench.backbones.layers import Insert, LayeredTowers, run_layers
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes, read_preprocessing
 from clvl_bench.backbones.weights import read_model, read_tokenizer
@@ -138,18 +138,9 @@ class ClipBackbone(TowerBackbone):
             **identity,
         )
 
-    def tokenize(self, texts: Sequence[str]) -> Tokens:
-        encoded = self._tokenizer(
-            list(texts),
-            padding=True,
-            truncation=True,
-            max_length=self.context_length,
-            return_tensors="pt",
-        )
-        ids: Tensor = encoded["input_ids"].to(self.device)
-        # The tokenizer pads with the end of text itself: the first one is the end.
-        ends = (ids == self._tokenizer.eos_token_id).int().argmax(dim=-1)
-        return Tokens(ids[:, : int(ends.max()) + 1], ends)
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        ids: list[list[int]] = self._tokenizer(list(texts), verbose=False)["input_ids"]
+        return ids
 
 
 def load(folder: Path, **identity: Any) -> ClipBackbone:

@@ -98,7 +98,7 @@ def library(name, folder, backbone, pixels, how="sdpa"):
         import open_clip
 
         model = open_clip_model(CONFIGS[name], folder.with_name("bert_config"))
-        if hasattr(backbone, "_tokenize") and "hf_tokenizer_name" in CONFIGS[name]["text_cfg"]:
+        if hasattr(backbone, "_token_ids") and "hf_tokenizer_name" in CONFIGS[name]["text_cfg"]:
             from transformers import AutoTokenizer
 
             context = CONFIGS[name]["text_cfg"]["context_length"]
