@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from clvl_bench.backbones.catalog import Precision
+from clvl_bench.backbones.finite import refuse_no_numbers
 from clvl_bench.backbones.preprocessing import Preprocessing
 from clvl_bench.backbones.tokens import CutTexts, Tokens, padded_rows, up_to_end, within
 from clvl_bench.backbones.twins import TwinWatch, twins
@@ -222,9 +223,23 @@ class TowerBackbone(Backbone):
         row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         with self._rounded():
             features = sentence_features(self.towers, self.tokenize(list(row_of))).float()
+        self.refuse_no_numbers(features, list(row_of), what="text")
         if len(row_of) == len(texts):
             return features
         return features[[row_of[text] for text in texts]]
+
+    def refuse_no_numbers(self, features: Tensor, names: Sequence[str], *, what: str) -> None:
+        """Raises:
+        Damage, RunFailed: a row of features [names, ...] that these towers made is no feature.
+        """
+        refuse_no_numbers(
+            features,
+            names,
+            what=what,
+            backbone=self.name,
+            towers=self.towers,
+            precision=self.precision,
+        )
 
     def class_features(
         self, candidates: Sequence[Candidate], *, templates: int | None = None

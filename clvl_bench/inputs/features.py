@@ -86,7 +86,9 @@ def _encoded(
     for number, start in enumerate(range(0, len(split), CHUNK)):
         rows = range(start, min(start + CHUNK, len(split)))
         compute = partial(_encode_rows, tower, split.image, towers, rows)
-        chunks.append(load_or_compute(folder, f"{number:05d}", len(rows), compute))
+        chunk = load_or_compute(folder, f"{number:05d}", len(rows), compute)
+        towers.refuse_no_numbers(chunk, split.keys[start : rows.stop], what="image")
+        chunks.append(chunk)
         tick(rows.stop)
     return torch.cat(chunks)
 

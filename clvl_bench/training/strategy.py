@@ -42,6 +42,13 @@ EVAL_BATCH = {
 }
 """Samples scored together, by what is read. Predictions do not depend on it; time and memory do."""
 
+_HELPS = {
+    "gradient": "a smaller train.lr may help",
+    "closed_form": "it follows no gradient: a stronger regularisation in adapter may help",
+    "nothing": "it trains nothing: look at what it reads, and at the settings of adapter",
+}
+"""What may help a model that gives what is no number, by how it learns."""
+
 _CLOCK = ("train_iterations", "train_exp_counter", "total_iterations")
 
 
@@ -203,12 +210,15 @@ class AdaptationStrategy(SupervisedTemplate):
         loss = self.loss.item()
         if not math.isfinite(loss):
             clock = self.clock
-            raise RunFailed(
-                f"nan: the loss is {loss} in experience {clock.train_exp_counter + 1}, epoch "
-                f"{clock.train_exp_epochs + 1}, step {clock.train_epoch_iterations + 1}; a smaller "
-                f"train.lr may help"
+            raise self.broken(
+                f"the loss is {loss} in experience {clock.train_exp_counter + 1}, epoch "
+                f"{clock.train_exp_epochs + 1}, step {clock.train_epoch_iterations + 1}"
             )
         super().backward()
+
+    def broken(self, said: str) -> RunFailed:
+        """The end of a run whose model gives what is no number, with what may help."""
+        return RunFailed(f"nan: {said}; {_HELPS[self.adapter.learns]}")
 
     def _after_training_exp(self, **kwargs: Any) -> None:
         super()._after_training_exp(**kwargs)
