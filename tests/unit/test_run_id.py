@@ -1,5 +1,6 @@
 """The run id names the run: nothing that decides a number can change under it."""
 
+import json
 import shutil
 from typing import Annotated, ClassVar
 
@@ -7,6 +8,7 @@ import pytest
 
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import Schema, Since, whole
+from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.records.run_id import digest, is_named_by
 from clvl_bench.report.runs import load
 from clvl_bench.runs.config import RunConfig
@@ -194,3 +196,41 @@ def test_a_finished_run_under_the_id_of_another_configuration_is_not_shown(tmp_p
     shutil.copytree(tmp_path / "runs" / first.id, tmp_path / "runs" / second.id)
     with pytest.raises(Mistake, match="is a finished run with other settings"):
         run(second, results=tmp_path, progress=False)
+
+
+def failed(results, name: str, **status: object) -> None:
+    """A run folder of seed 0 that failed."""
+    coordinates = {**run_config("toy_landcover", "zeroshot", limit=10).coordinates, "run": name}
+    content = {"state": "failed", "reason": "nan", "coordinates": coordinates, **status}
+    (results / "runs" / name).mkdir(parents=True)
+    (results / "runs" / name / "status.json").write_text(json.dumps(content))
+
+
+def test_a_run_that_fails_says_of_which_schema_its_id_is(tmp_path):
+    folder = RunFolder(tmp_path / "runs" / "a-s0-b")
+    folder.set_failed(run_config("toy_landcover", "zeroshot").coordinates, "nan")
+    (shown,) = load([tmp_path])
+    assert (shown.origin.run, shown.origin.state, shown.origin.reason) == (
+        "a-s0-b",
+        "failed",
+        "nan",
+    )
+
+
+@pytest.mark.parametrize("status", [{}, {"schema": 1}, {"schema": 2, "coordinates": {"epoch": 3}}])
+def test_a_failure_that_another_version_wrote_is_named_and_left_out(tmp_path, caplog, status):
+    failed(tmp_path, "older-s0-ab", **status)
+    with pytest.raises(Mistake, match="no results are there"):
+        load([tmp_path])
+    (line,) = caplog.messages
+    assert "older-s0-ab: left out, since it failed, and another version" in line
+
+
+def test_a_failure_under_an_old_id_is_left_out_once_a_run_of_its_name_has_finished(
+    older, tmp_path, caplog
+):
+    shutil.copytree(older / "runs", tmp_path / "runs")
+    failed(tmp_path, "changed-s0-ab", schema=2)
+    (left,) = load([tmp_path])
+    assert left.origin.state == "done"
+    assert any("changed-s0-ab: left out, since it failed, and a run" in x for x in caplog.messages)
