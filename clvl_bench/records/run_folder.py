@@ -15,7 +15,7 @@ from clvl_bench.core.errors import Damage
 from clvl_bench.core.files import remove_folder, sha256, to_json, write_atomically
 from clvl_bench.records.result import Result
 from clvl_bench.records.rows import Record, from_csv, to_csv
-from clvl_bench.records.run_id import SCHEMA
+from clvl_bench.records.run_id import SCHEMA, is_named_by
 from clvl_bench.records.segment import PREDICTIONS, SEGMENTS, Segment
 
 RESULT, STATUS, STATE = "result.json", "status.json", "state"
@@ -73,6 +73,17 @@ class RunFolder:
         if not self.finished or self.state.exists() or any(self.path.glob("claim.*")):
             return False
         return bool(self._status().get("state") == "done")
+
+    @property
+    def is_of_its_id(self) -> bool:
+        """Whether its result is of the configuration that the folder's name says, and not of
+        another one whose folder was copied or renamed.
+        """
+        try:
+            hashed = self._summary()["provenance"]["hashed"]
+        except (Damage, OSError, KeyError, TypeError):
+            return False
+        return is_named_by(self.path.name, hashed)
 
     def failure(self) -> Failure | None:
         """Why the run failed; None where it did not, or where its status cannot be read."""

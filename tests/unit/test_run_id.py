@@ -13,6 +13,7 @@ from clvl_bench.records.run_id import digest, is_named_by
 from clvl_bench.report.runs import load
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.files import run_config
+from clvl_bench.runs.grid import missing
 from clvl_bench.runs.runner import run
 from clvl_bench.training.config import StrategyConfig, TrainConfig
 
@@ -194,8 +195,18 @@ def test_a_finished_run_under_the_id_of_another_configuration_is_not_shown(tmp_p
     )
     run(first, results=tmp_path, progress=False)
     shutil.copytree(tmp_path / "runs" / first.id, tmp_path / "runs" / second.id)
+    assert missing([first, second], tmp_path) == [second], "a grid does not take it for finished"
     with pytest.raises(Mistake, match="is a finished run with other settings"):
         run(second, results=tmp_path, progress=False)
+
+
+def test_a_grid_does_not_take_a_damaged_result_for_finished(older, tmp_path):
+    shutil.copytree(older / "runs", tmp_path / "runs")
+    config = run_config("toy_landcover", "zeroshot", limit=10, seed=0)
+    assert missing([config], tmp_path) == []
+    result = tmp_path / "runs" / config.id / "result.json"
+    result.write_bytes(result.read_bytes().replace(b"toy_landcover", b"toy_landcovet", 1))
+    assert missing([config], tmp_path) == [config]
 
 
 def failed(results, name: str, **status: object) -> None:
