@@ -16,7 +16,7 @@ from torch import Tensor
 from clvl_bench.backbones.base import TowerBackbone
 from clvl_bench.backbones.layers import Insert, LayeredTowers, run_layers
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes, read_preprocessing
-from clvl_bench.backbones.weights import read_model, read_tokenizer
+from clvl_bench.backbones.weights import read_model, read_tokenizer, refuse_lost_merges
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 """The weights, in the order in which transformers looks for them."""
@@ -155,5 +155,6 @@ def load(folder: Path, **identity: Any) -> ClipBackbone:
     clip = read_model(CLIPModel, folder, "CLIP", identity["name"])
     rows = clip.config.text_config.vocab_size
     tokenizer = read_tokenizer(CLIPTokenizer, folder, "CLIP", identity["name"], rows=rows)
+    refuse_lost_merges(tokenizer, folder, identity["name"])
     preprocessing = read_preprocessing(folder / "preprocessor_config.json")
     return ClipBackbone(clip, tokenizer, preprocessing, **identity)

@@ -237,7 +237,8 @@ def load(folder: Path, **identity: Any) -> OpenClipBackbone:
         ) from None
     tensors = read_tensors(next(folder / file for file in FILES if (folder / file).is_file()))
     model = build(config, tensors, name=name)
-    token_ids, pad = _tokenizer(config["text_cfg"], folder, name)
+    rows = _rows_of_words(tensors)
+    token_ids, pad = _tokenizer(config["text_cfg"], folder, name, rows=rows)
     preprocessing = _preprocessing(config["vision_cfg"], pixels, folder)
     words = _kind_of_words(model.text)(model.text, context=context, pad=pad)
     bias = getattr(model, "logit_bias", None)
@@ -310,8 +311,16 @@ def _kind_of_words(tower: Any) -> type[Words]:
     return TransformerWords if plain else Words
 
 
+def _rows_of_words(tensors: Mapping[str, Tensor]) -> int | None:
+    """How many words the text tower has embeddings of; None where it calls them otherwise."""
+    for name, tensor in tensors.items():
+        if name.endswith(("word_embeddings.weight", "token_embedding.weight")):
+            return len(tensor)
+    return None
+
+
 def _tokenizer(
-    text: Mapping[str, Any], folder: Path, name: str
+    text: Mapping[str, Any], folder: Path, name: str, *, rows: int | None
 ) -> tuple[Callable[[Sequence[str]], list[list[int]]], int]:
     """The function that makes ids of texts, start and end included; and the id that pads a text."""
     if "hf_tokenizer_name" not in text:
@@ -323,9 +332,7 @@ def _tokenizer(
         return of_clip, 0
     from transformers import AutoTokenizer
 
-    tokenizer = read_tokenizer(
-        AutoTokenizer, folder, "tokenizer", name, rows=text.get("vocab_size")
-    )
+    tokenizer = read_tokenizer(AutoTokenizer, folder, "tokenizer", name, rows=rows)
 
     def of_folder(texts: Sequence[str]) -> list[list[int]]:
         clean = [" ".join(text.split()) for text in texts]
