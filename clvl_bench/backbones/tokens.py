@@ -61,7 +61,7 @@ def within(ids: Sequence[int], length: int) -> list[int]:
 def padded_rows(rows: Sequence[Sequence[int]], device: torch.device) -> Tokens:
     """Rows of ids as one tensor, each filled with its own end of text."""
     longest = max(len(row) for row in rows)
-    filled = [[*row, *row[-1:] * (longest - len(row))] for row in rows]
+    filled = [[*row, *[row[-1]] * (longest - len(row))] for row in rows]
     ends = [len(row) - 1 for row in rows]
     return Tokens(torch.tensor(filled, device=device), torch.tensor(ends, device=device))
 

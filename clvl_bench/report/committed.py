@@ -7,7 +7,7 @@ closed and by type. manifest.json holds the hashes.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import MISSING, astuple, fields
+from dataclasses import MISSING, Field, astuple, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -167,9 +167,9 @@ def _rows_of(
     Raises:
         Damage: a column without a default is not there.
     """
-    known = fields(kind)
-    lacking = [*beside, *(each.name for each in known if each.default is MISSING)]
-    lacking = [name for name in lacking if name not in table]
+    known: tuple[Field[Any], ...] = fields(kind)
+    needed = [*beside, *(each.name for each in known if each.default is MISSING)]
+    lacking = [name for name in needed if name not in table]
     if lacking:
         raise Damage(
             f"{path}: has no column {', '.join(lacking)}, which this version needs; install the "

@@ -98,8 +98,8 @@ def _must_name_alike(dataset: ImageDataset, column: str, tables: Mapping[Path, A
     Mistake: one file names its classes and another numbers them alone. Whether it means the
         numbers of the first or those of the declaration is not known.
     """
-    naming = []
-    numbering = []
+    naming: list[str] = []
+    numbering: list[str] = []
     for file, table in tables.items():
         holds_names = table[column].to_numpy().dtype == object
         names_them = holds_names or _written_names(table, column) is not None
@@ -129,7 +129,7 @@ def _labels(dataset: ImageDataset, column: str, table: Any) -> NDArray[np.int64]
     if cells.dtype.kind == "f" and not np.array_equal(cells, np.rint(cells)):
         broken = cells[cells != np.rint(cells)][0]
         raise Mistake(f"dataset.{dataset.name}: {column} holds {broken}, which is no class number")
-    names = _written_names(table, column)
+    names: Iterable[str] | None = _written_names(table, column)
     if cells.dtype == object:  # the column itself holds names
         names, cells = np.unique(cells.astype(str), return_inverse=True)
     labels: NDArray[np.int64] = cells.astype(np.int64)
