@@ -66,9 +66,12 @@ class Fecam(Analytic):
             deviations = covariance.diagonal().sqrt()
             covariance = covariance / torch.outer(deviations, deviations)
         factor, failed = torch.linalg.cholesky_ex(covariance)
+        precision: Tensor
         if bool(failed):  # it is singular, as without shrinking of fewer samples than values
-            return torch.linalg.pinv(covariance, hermitian=True)
-        return torch.cholesky_inverse(factor)
+            precision = torch.linalg.pinv(covariance, hermitian=True)
+        else:
+            precision = torch.cholesky_inverse(factor)
+        return precision
 
     def _shrunken(self, covariance: Tensor) -> Tensor:
         """Equation 7. The mean covariance is of those that are not zero, as released."""

@@ -47,7 +47,8 @@ class Gda(SharedCovariance):
         width = len(self.scatter)
         identity = torch.eye(width, dtype=torch.float64, device=self.scatter.device)
         trace = self.scatter.trace() / (self.counts.sum() - 1).clamp(min=1)
-        return width * torch.linalg.pinv(self.scatter + trace * identity, hermitian=True)
+        inverse: Tensor = torch.linalg.pinv(self.scatter + trace * identity, hermitian=True)
+        return width * inverse
 
     def solve(self) -> Tensor:
         return linear_discriminant(self.means, self.precision() @ self.means.T)
