@@ -129,9 +129,10 @@ def _labels(dataset: ImageDataset, column: str, table: Any) -> NDArray[np.int64]
     if cells.dtype.kind == "f" and not np.array_equal(cells, np.rint(cells)):
         broken = cells[cells != np.rint(cells)][0]
         raise Mistake(f"dataset.{dataset.name}: {column} holds {broken}, which is no class number")
-    names: Iterable[str] | None = _written_names(table, column)
+    names = _written_names(table, column)
     if cells.dtype == object:  # the column itself holds names
-        names, cells = np.unique(cells.astype(str), return_inverse=True)
+        distinct, cells = np.unique(cells.astype(str), return_inverse=True)
+        names = distinct.tolist()
     labels: NDArray[np.int64] = cells.astype(np.int64)
     count = len(dataset.classes) if names is None else len(names)
     if len(labels) and not (0 <= labels.min() and labels.max() < count):
