@@ -76,7 +76,11 @@ class PrefixTuned(Adapter):
         super().train(mode)
         return self
 
-    def start(self, *shape: int, init: Literal["uniform", "normal"]) -> nn.Parameter:
-        """U(0, 1) as the released codes start keys and prompts, or noise of deviation 0.02."""
-        values = torch.rand(shape) if init == "uniform" else 0.02 * torch.randn(shape)
+    def start(self, *shape: int, init: Literal["uniform", "symmetric", "normal"]) -> nn.Parameter:
+        """U(0, 1) as the CODA-Prompt repository starts keys and prompts, U(-1, 1), or noise of
+        deviation 0.02.
+        """
+        values = 0.02 * torch.randn(shape) if init == "normal" else torch.rand(shape)
+        if init == "symmetric":
+            values = 2 * values - 1
         return nn.Parameter(values.to(self.device))
