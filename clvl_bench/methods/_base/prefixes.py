@@ -5,7 +5,8 @@ sample by its query, the frozen image feature. Differs from the released codes o
 image tower instead of one trained on ImageNet's labels; classes are scored by their frozen texts
 instead of by a linear head, so that every class has a score; the query is the projected feature,
 which every backbone offers, instead of the one before the projection. Prefixes take attention from
-the image, zeros too, so that no start is zero-shot's.
+the image, zeros too, so that no start is zero-shot's. The shipped strategies do not augment
+(docs/recipes.md).
 """
 
 from abc import abstractmethod
