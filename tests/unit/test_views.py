@@ -269,7 +269,7 @@ def test_a_trained_image_costs_one_tower_call_and_one_a_view_and_any_other_image
 
 
 def test_an_interrupted_run_goes_on_with_the_views_that_it_would_have_seen(tmp_path):
-    config = run_config("toy_landcover", "linear", limit=10, overrides=[*ON, "train.epochs=2"])
+    config = run_config("toy_landcover", "linear", limit=5, overrides=[*ON, "train.epochs=1"])
     whole = run(config, results=tmp_path / "whole", progress=False)
     with pytest.raises(KeyboardInterrupt):
         run(config, results=tmp_path / "cut", progress=False, observer=Interrupted(2))
