@@ -1,13 +1,16 @@
 """The verb `report`: tables and plots of records."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clvl_bench.cli import options
 from clvl_bench.cli.preparing import result_folders
 from clvl_bench.core.errors import Mistake, unknown
+
+if TYPE_CHECKING:
+    from clvl_bench.report.runs import Run
 
 
 def report(
@@ -52,6 +55,7 @@ def report(
     )
     # A sort that is not there is refused before anything is written.
     assert len(data.sorted)
+    _say_what_is_not_checked(found)
     write_committed(found, out)
     written = write_report(data, out, plots=plots, page=page)
     seal(out)
@@ -75,3 +79,15 @@ def _formats(told: str) -> tuple[str, ...]:
         if name not in FORMATS:
             raise Mistake(f"--format: {unknown('format', name, FORMATS)}")
     return names
+
+
+def _say_what_is_not_checked(found: "list[Run]") -> None:
+    """Once: committed records are as they were written, and no more than that is known of them."""
+    from clvl_bench.core.errors import warn
+
+    count = sum(run.is_committed for run in found)
+    if count:
+        warn(
+            f"{count} runs come from committed records, which are as their manifest says; data and "
+            f"weights are not here, and were not checked"
+        )

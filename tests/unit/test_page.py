@@ -123,7 +123,7 @@ def run_in(folder: Path, tmp_path: Path, strategy: str, predicted: list[int], se
     result = Result(tmp_path, provenance, {}, records, ((0, file), (2, file)))
     right = np.array(predicted) == columns["test/0/true"]
     origin = Origin(f"{strategy}-{seed}", **where, state="done", train_data="experience")
-    return Run(origin, tuple(records), right, None, result)
+    return Run(origin, tuple(records), right, result=result)
 
 
 @pytest.fixture
