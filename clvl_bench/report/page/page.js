@@ -560,6 +560,9 @@
     return { background: `rgb(${mixed.join(" ")})`, color: luminance > 0.179 ? "#000" : "#fff" };
   }
 
+  // Rare confusions stay pale: what is to be seen is where many samples went.
+  const blue = (share) => ({ background: `rgb(0 84 140 / ${(0.07 + 0.8 * share).toFixed(2)})` });
+
   const className = (id) => table().classes[id] ?? `class ${id}`;
 
   function classBlock(found) {
@@ -573,7 +576,7 @@
       const specificity = others ? 100 * (others - said + hits) / others : null;
       const f1 = n + said ? 200 * hits / (n + said) : null;
       return make("tr", {}, make("th", { scope: "row" }, className(id)), make("td", {}, `${n}`),
-        make("td", {}, make("span", { class: "bar", "aria-hidden": "true" }, make("i", { style: { width: `${sensitivity || 0}%` } })), written(sensitivity, "percent")),
+        make("td", {}, make("span", { class: "bar", "aria-hidden": "true" }, make("i", { style: { width: `${sensitivity || 0}%` } })), make("span", { class: "number" }, written(sensitivity, "percent"))),
         ...[precision, specificity, f1].map((value) => make("td", {}, written(value, "percent"))));
     };
     const titles = ["Class", "Samples", "Accuracy", "Precision", "Specificity", "F1"];
@@ -594,7 +597,7 @@
       const rows = found.matrix.map((counts, place) => {
         const all = found.rows[place][1];
         return make("tr", {}, make("th", { scope: "row" }, names[place]), ...counts.map((count) => all
-          ? make("td", { style: count ? shade(count / all) : {}, title: `${count} of ${all}` }, count ? (100 * count / all).toFixed(0) : "")
+          ? make("td", { class: count > 0.55 * all ? "strong" : null, style: count ? blue(count / all) : {}, title: `${count} of ${all}` }, count ? (100 * count / all).toFixed(0) : "")
           : make("td", { class: "undefined" }, DASH)));
       });
       const heads = names.map((name) => make("th", { scope: "col" }, name));
