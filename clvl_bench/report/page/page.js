@@ -561,7 +561,7 @@
   }
 
   // Rare confusions stay pale: what is to be seen is where many samples went.
-  const blue = (share) => ({ background: `rgb(0 84 140 / ${(0.07 + 0.8 * share).toFixed(2)})` });
+  const blue = (share) => ({ background: `rgb(0 62 115 / ${(0.07 + 0.8 * share).toFixed(2)})` });
 
   const className = (id) => table().classes[id] ?? `class ${id}`;
 
@@ -597,7 +597,7 @@
       const rows = found.matrix.map((counts, place) => {
         const all = found.rows[place][1];
         return make("tr", {}, make("th", { scope: "row" }, names[place]), ...counts.map((count) => all
-          ? make("td", { class: count > 0.55 * all ? "strong" : null, style: count ? blue(count / all) : {}, title: `${count} of ${all}` }, count ? (100 * count / all).toFixed(0) : "")
+          ? make("td", { class: count > 0.77 * all ? "strong" : null, style: count ? blue(count / all) : {}, title: `${count} of ${all}` }, count ? (100 * count / all).toFixed(0) : "")
           : make("td", { class: "undefined" }, DASH)));
       });
       const heads = names.map((name) => make("th", { scope: "col" }, name));
