@@ -41,7 +41,7 @@ grid: setup ## run what is missing of a grid: make grid EXPERIMENT=reference
 # Pictures are not committed, but for the one that README.md shows.
 report: setup ## make the committed tables anew from the committed records, and draw the plots
 	for file in results/*/records.parquet; do test -f $$file || continue; \
-		$(BIN)/clvl-bench report $$(dirname $$file) --out $$(dirname $$file) || exit 1; done
+		$(BIN)/clvl-bench report $$(dirname $$file) --out $$(dirname $$file) --no-page || exit 1; done
 	cp results/toy_landcover/plots/domain_and_heldout.png docs/toy_landcover.png
 
 compare: setup ## compare two sets of runs: make compare A=results/ci B=results/toy_landcover

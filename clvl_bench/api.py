@@ -254,10 +254,9 @@ class Results:
 
         Example:
             >>> import clvl_bench as cb
-            >>> results = cb.load_results("results/runs")  # doctest: +SKIP
-            >>> frame = results.predictions()  # doctest: +SKIP
-            >>> (frame["predicted"] == frame["true"]).groupby(frame["true_class"]).mean()
-            ... # doctest: +SKIP
+            >>> frame = cb.load_results("results/runs").predictions()  # doctest: +SKIP
+            >>> right = frame["predicted"] == frame["true"]  # doctest: +SKIP
+            >>> accuracy_of_classes = right.groupby(frame["true_class"]).mean()  # doctest: +SKIP
         """
         from clvl_bench.report.predictions import predictions_frame
 
