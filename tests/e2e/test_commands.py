@@ -224,6 +224,8 @@ def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(files):
     }  # fmt: skip
     assert states["broken"]["reason"].startswith("nan: ")
     assert f"failed {folders['broken'].name}: {states['broken']['reason']}" in done.stdout
+    assert "Page: results/report/grid/index.html" in done.stdout
+    assert (files / "results" / "report" / "grid" / "index.html").is_file()
     report = clvl_here("report", "results", "--out", "table", "--no-plots", cwd=files)
     assert report.returncode == 0, report.stderr
     assert "0/1 (1 failed: nan)" in (files / "table" / "summary.md").read_text(encoding="utf-8")

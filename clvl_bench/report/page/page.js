@@ -533,7 +533,7 @@
       const held = place >= experiences;
       const about = held ? "held out" : (classes[place] ? listed(classes[place]) : table().tested_on[place] || "");
       const title = !held && classes[place] ? classes[place].join(", ") : null;
-      return make("th", { scope: "col", title, class: place === experiences ? "first-heldout" : null }, make("b", {}, held ? heldout[place - experiences] : `${place + 1}`), about);
+      return make("th", { scope: "col", title, class: place === experiences ? "first-heldout" : null }, make("b", {}, held ? soft(heldout[place - experiences]) : `${place + 1}`), soft(about));
     });
     const rows = cells.map((values, t) => make("tr", { class: t ? null : "untouched" },
       make("th", { scope: "row" }, t ? `after ${t}` : "untouched"),
@@ -541,6 +541,8 @@
     return make("table", { class: "heat" }, make("caption", { class: "skip" }, "Rows: after how many experiences. Columns: tested on which. Percent."),
       make("thead", {}, make("tr", {}, make("td", {}), ...heads)), make("tbody", {}, ...rows));
   }
+  // Long names may break behind their signs, and not anywhere.
+  const soft = (name) => name.replace(/([/_+])/g, "$1\u200b");
   const listed = (names) => (names.length > 3 ? `${names.slice(0, 3).join(", ")} +${names.length - 3}` : names.join(", "));
 
   function heatCell(value, { just = false, held = false } = {}) {
