@@ -137,6 +137,7 @@ def online_config(strategy: Path, space: str, supervision: str, *overrides: str)
     return run_config(benchmark, str(strategy), limit=60, overrides=whole)
 
 
+@cache
 def kinds_of(strategy: Path) -> tuple[str, ...]:
     """The kinds of its adapter and plugins."""
     tables = [*written(strategy, "adapter"), *written(strategy, "plugins")]

@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 import torch
 from contract.audited import Audited
-from contract.audits import moved_undeclared, read_elsewhere
-from contract.listening import listen
-from contract.reach import differing, facts
-from contract.second_runs import (
+from contract.tables import ROOT
+from torch import nn
+
+from clvl_bench.audits.listening import listen
+from clvl_bench.audits.questions import moved_undeclared, read_elsewhere
+from clvl_bench.audits.reach import differing, facts
+from clvl_bench.audits.second_runs import (
     SECOND_RUNS,
     deaf_to_the_seed,
     leaned_on_labels_to_come,
 )
-from contract.tables import ROOT
-from contract.verdict import WHOLE, verdict
-from torch import nn
+from clvl_bench.audits.verdict import WHOLE, verdict
 
 PROMPT = ROOT / "experiments" / "strategies" / "prompt.toml"
 

@@ -9,11 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
 from avalanche.core import SupervisedPlugin
-from contract.heard import Heard, Moment, bits, columns, state_bits
-from contract.reach import facts
 from torch import Tensor
 
+from clvl_bench.audits.heard import Heard, Moment, bits, columns, state_bits
+from clvl_bench.audits.reach import copies, facts, reachable
+from clvl_bench.backbones.base import TowerBackbone
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.observer import RunObserver
 from clvl_bench.runs.runner import evaluate, run
@@ -38,6 +40,7 @@ class Ear(SupervisedPlugin):
         self.heard, self._walk, self._until = heard, walk, until
         self.closed = False
         self.listening_to: Any = None
+        self.past: Tensor | None = None
         self._weights: dict[str, bytes] = {}
 
     def now(self) -> Moment | None:
@@ -97,14 +100,28 @@ class Ear(SupervisedPlugin):
         if here and not self.heard.reached:  # of an experience in steps, the first
             self.heard.walked_after = len(self.heard.states)
             self.heard.visible_labels = truth.visible_labels.copy()
-            texts = (
-                strategy.adapter.backbone._class_features
-            )  # shared by runs: each finds what others asked for
-            self.heard.reached = facts(
-                strategy, name="strategy", ignore={id(self), id(self.heard), id(texts)}
-            )
+            self._look_around(strategy)
         if self._until is not None and at.index == min(self._until, last):
             raise Enough
+
+    def _look_around(self, strategy: Any) -> None:
+        """Note what is within the strategy's reach, and what it kept of experiences before."""
+        # Texts of classes are shared by runs: each finds what others asked for.
+        ours = {
+            id(self),
+            id(self.heard),
+            id(getattr(strategy.adapter.backbone, "_class_features", None)),
+        }
+        found = list(reachable(strategy, name="strategy", ignore=ours))
+        self.heard.reached = facts(found)
+        self.heard.kept_samples = strategy.kept_samples()
+        if self.past is not None:
+            # Everybody holds the inputs of the whole stream, and the minibatch that came last.
+            shared = (strategy._view.inputs, strategy.mbatch)
+            inputs = list(reachable(shared, name="inputs", ignore=ours))  # alive, so are their ids
+            known = {id(value) for _, value in inputs}
+            kept = [(path, value) for path, value in found if id(value) not in known]
+            self.heard.copies = copies(kept, self.past)
 
 
 class Listener(RunObserver):
@@ -122,9 +139,11 @@ class Listener(RunObserver):
 
     def prepared(self, prepared: Prepared) -> None:
         self._heard.prepared = prepared
-        self._heard.towers = bits(prepared.backbone.towers)
-        prepared.backbone.images_encoded = 0  # by whoever found the cache empty
+        if isinstance(prepared.backbone, TowerBackbone):
+            self._heard.towers = bits(prepared.backbone.towers)
+            prepared.backbone.images_encoded = 0  # by whoever found the cache empty
         self._before(prepared)
+        self._ear.past = _inputs_of_the_first(prepared)
         read = {
             id(inputs): inputs for inputs in (prepared.features, prepared.benchmark.view.inputs)
         }
@@ -161,6 +180,17 @@ def listen(
         )
     ear.closed = True
     return heard
+
+
+def _inputs_of_the_first(prepared: Prepared) -> Tensor | None:
+    """What a learner reads of the first experience [n, ...]; None where it may go back to it, or
+    where there is nothing behind it.
+    """
+    view = prepared.benchmark.view
+    (first, *later), data = view.plan.streams["train"], prepared.config.strategy_config.train.data
+    if data != "experience" or not later:
+        return None
+    return view.inputs(torch.from_numpy(first.ids))
 
 
 def evaluate_again(heard: Heard, *, batch: int) -> dict[tuple[Moment, int], Tensor]:
