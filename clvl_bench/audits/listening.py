@@ -53,6 +53,11 @@ class Ear(SupervisedPlugin):
             strategy.is_training, step.stream, step.index, strategy.n_experiences, step.covers
         )
 
+    def _here(self) -> Moment:
+        at = self.now()
+        assert at is not None, "it trains or evaluates"
+        return at
+
     def before_training(self, strategy: Any, **kwargs: Any) -> None:
         self.listening_to = strategy
 
@@ -72,28 +77,28 @@ class Ear(SupervisedPlugin):
         trainable = {
             name for name, weight in strategy.adapter.named_parameters() if weight.requires_grad
         }
-        self.heard.declared.append((self.now(), trainable, held))
+        self.heard.declared.append((self._here(), trainable, held))
 
     # After the last step and before the experience ends: what a method does to its weights then is
     # no training.
     def after_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
         now = bits(strategy.adapter)
         self.heard.moved.append(
-            (self.now(), {name for name in now if now[name] != self._weights.get(name)})
+            (self._here(), {name for name in now if now[name] != self._weights.get(name)})
         )
 
     def after_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
         if strategy.mb_output is not None:
-            self.heard.scored.append((self.now(), columns(strategy.mb_output)))
+            self.heard.scored.append((self._here(), columns(strategy.mb_output)))
 
     def after_eval_iteration(self, strategy: Any, **kwargs: Any) -> None:
-        at, scores = self.now(), strategy.mb_output
+        at, scores = self._here(), strategy.mb_output
         self.heard.scored.append((at, columns(scores)))
         samples = zip(strategy.mbatch[2].tolist(), scores, strict=True)
         self.heard.evaluated.update({(at, sample): row for sample, row in samples})
 
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        at, truth = self.now(), self.heard.prepared.benchmark.label_store
+        at, truth = self._here(), self.heard.prepared.benchmark.label_store
         last = len(self.heard.prepared.benchmark.scenario.train_stream) - 1
         self.heard.states.append(state_bits(strategy))
         here = self._walk is not None and at.index == min(self._walk, last)
@@ -190,7 +195,8 @@ def _inputs_of_the_first(prepared: Prepared) -> Tensor | None:
     (first, *later), data = view.plan.streams["train"], prepared.config.strategy_config.train.data
     if data != "experience" or not later:
         return None
-    return view.inputs(torch.from_numpy(first.ids))
+    inputs: Tensor = view.inputs(torch.from_numpy(first.ids))
+    return inputs
 
 
 def evaluate_again(heard: Heard, *, batch: int) -> dict[tuple[Moment, int], Tensor]:
@@ -207,7 +213,8 @@ def _overhear_candidates(adapter: Any, ear: Ear) -> None:
     def overheard(inputs: Tensor, candidates: tuple[int, ...]) -> Tensor:
         if (at := ear.now()) is not None:
             ear.heard.asked.append((at, candidates))
-        return logits(inputs, candidates)
+        scores: Tensor = logits(inputs, candidates)
+        return scores
 
     adapter.logits = overheard
 
@@ -222,6 +229,7 @@ def _overhear_reads(inputs: Any, ear: Ear) -> None:
     def overheard(self: Any, ids: Tensor) -> Tensor:
         if not ear.closed:
             ear.heard.read.append((ear.now(), ids.numpy().copy()))
-        return kind.__call__(self, ids)
+        read: Tensor = kind.__call__(self, ids)
+        return read
 
     inputs.__class__ = type(f"Overheard{kind.__name__}", (kind,), {"__call__": overheard})

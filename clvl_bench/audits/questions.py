@@ -14,6 +14,7 @@ from clvl_bench.audits.heard import Heard, Moment, bits
 from clvl_bench.audits.listening import evaluate_again
 from clvl_bench.backbones.base import TowerBackbone, l2_normalize
 from clvl_bench.data.catalog.normalisers import NORMALISERS
+from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.readers.question_split import QuestionSplit
 from clvl_bench.streams.benchmark import make_plan
 from clvl_bench.streams.plan import Plan
@@ -194,9 +195,10 @@ def read_otherwise(heard: Heard) -> list[str]:
         return []  # features that somebody else computed
     backbone, view = prepared.backbone, prepared.benchmark.view.inputs
     ids = torch.arange(part.start, part.start + len(part.data))
-    asks = isinstance(part.data, QuestionSplit)
-    images = part.data.images if asks else part.data
-    rows = part.data.image_rows if asks else np.arange(len(part.data))
+    data = part.data
+    images = data.images if isinstance(data, QuestionSplit) else data
+    rows = data.image_rows if isinstance(data, QuestionSplit) else np.arange(len(data))
+    assert images.image is not None
     pictures = [backbone.preprocessing(images.image(row)) for row in range(len(images))]
     pixels = torch.from_numpy(np.stack(pictures))
     features = prepared.features(ids)
@@ -219,11 +221,15 @@ def _said(heard: Heard, ids: Tensor) -> Tensor:
     name = heard.config.strategy_config.answerer
     assert name is not None
     answerer = heard.sources.answerer(name, device="cpu")
+    data = part.data
+    assert isinstance(part.dataset, VqaDataset)
+    assert isinstance(data, QuestionSplit)
+    assert data.images.image is not None
     normaliser = NORMALISERS[part.dataset.normaliser]
     names = [each.name if each.dataset == part.dataset.name else None for each in table]
     right = []
-    for row, asked in zip(part.data.image_rows, part.data.questions, strict=True):
-        (answer,) = answerer.answers(part.data.images.image(row), [asked.question])
+    for row, asked in zip(data.image_rows, data.questions, strict=True):
+        (answer,) = answerer.answers(data.images.image(row), [asked.question])
         right.append([normaliser(answer) == name for name in names])
     return torch.where(torch.tensor(right), 0.0, -torch.inf)
 

@@ -30,6 +30,7 @@ def leaned_on_labels_to_come(heard: Heard) -> list[str]:
             wrong = [] if np.array_equal(~hidden, came) else ["other labels than those due arrived"]
     change = told_otherwise(heard, hidden)
     other = _as_far_as_the_walk(heard, "told otherwise", change)
+    assert other.visible_labels is not None
     if not np.array_equal(other.visible_labels, heard.visible_labels):
         wrong.append("the labels that arrived are not the same")
     reached = heard.reached
