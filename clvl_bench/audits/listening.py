@@ -43,6 +43,11 @@ class Ear(SupervisedPlugin):
         self.past: Tensor | None = None
         self._weights: dict[str, bytes] = {}
 
+    @property
+    def breaks_off(self) -> bool:
+        """Whether the run does not come to its end."""
+        return self._until is not None
+
     def now(self) -> Moment | None:
         """None between trainings and evaluations, when nobody has anything to read."""
         strategy = self.listening_to
@@ -148,7 +153,8 @@ class Listener(RunObserver):
             self._heard.towers = bits(prepared.backbone.towers)
             prepared.backbone.images_encoded = 0  # by whoever found the cache empty
         self._before(prepared)
-        self._ear.past = _inputs_of_the_first(prepared)
+        if not self._ear.breaks_off:  # a run that is compared with another is asked no more
+            self._ear.past = _inputs_of_the_first(prepared)
         read = {
             id(inputs): inputs for inputs in (prepared.features, prepared.benchmark.view.inputs)
         }
@@ -188,12 +194,13 @@ def listen(
 
 
 def _inputs_of_the_first(prepared: Prepared) -> Tensor | None:
-    """What a learner reads of the first experience [n, ...]; None where it may go back to it, or
-    where there is nothing behind it.
+    """What a learner reads of the first experience [n, ...]; None where it may go back to it, where
+    there is nothing behind it, and of a stream in steps, of which samples wait for their labels.
     """
-    view = prepared.benchmark.view
-    (first, *later), data = view.plan.streams["train"], prepared.config.strategy_config.train.data
-    if data != "experience" or not later:
+    view, config = prepared.benchmark.view, prepared.config
+    first, *later = view.plan.streams["train"]
+    may_return = config.strategy_config.train.data != "experience"
+    if may_return or not later or config.benchmark_config.online is not None:
         return None
     inputs: Tensor = view.inputs(torch.from_numpy(first.ids))
     return inputs
