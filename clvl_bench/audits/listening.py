@@ -127,7 +127,7 @@ class Ear(SupervisedPlugin):
         self.heard.kept_samples = strategy.kept_samples()
         if self.past is not None:
             # Everybody holds the inputs of the whole stream, and the minibatch that came last.
-            shared = (strategy._view.inputs, strategy.mbatch)
+            shared = (strategy._view.inputs, strategy._view.views, strategy.mbatch)
             inputs = list(reachable(shared, name="inputs", ignore=ours))  # alive, so are their ids
             known = {id(value) for _, value in inputs}
             kept = [(path, value) for path, value in found if id(value) not in known]
@@ -155,11 +155,11 @@ class Listener(RunObserver):
         self._before(prepared)
         if not self._ear.breaks_off:  # a run that is compared with another is asked no more
             self._ear.past = _inputs_of_the_first(prepared)
-        read = {
-            id(inputs): inputs for inputs in (prepared.features, prepared.benchmark.view.inputs)
-        }
+        view = prepared.benchmark.view
+        read = {id(inputs): inputs for inputs in (prepared.features, view.inputs, view.views)}
         for inputs in read.values():
-            _overhear_reads(inputs, self._ear)
+            if inputs is not None:
+                _overhear_reads(inputs, self._ear)
 
     def strategy_built(self, strategy: Any, prepared: Prepared, *, untouched: bool) -> None:
         strategy.plugins.append(self._ear)
@@ -227,16 +227,17 @@ def _overhear_candidates(adapter: Any, ear: Ear) -> None:
 
 
 def _overhear_reads(inputs: Any, ear: Ear) -> None:
-    """Whoever asks these inputs for samples; inputs of somebody's own would have ids of their own.
+    """Whoever asks these inputs for samples, or views of them; inputs of somebody's own would have
+    ids of their own.
 
     Python looks a call up on the class, so this one object gets a class that notes its calls.
     """
     kind = type(inputs)
 
-    def overheard(self: Any, ids: Tensor) -> Tensor:
+    def overheard(self: Any, ids: Tensor, *key: int) -> Tensor:
         if not ear.closed:
             ear.heard.read.append((ear.now(), ids.numpy().copy()))
-        read: Tensor = kind.__call__(self, ids)
+        read: Tensor = kind.__call__(self, ids, *key)
         return read
 
     inputs.__class__ = type(f"Overheard{kind.__name__}", (kind,), {"__call__": overheard})
