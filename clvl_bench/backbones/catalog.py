@@ -10,6 +10,7 @@ from typing import Literal
 import clvl_bench
 from clvl_bench.core.cache_dir import hub_snapshot
 from clvl_bench.core.errors import Mistake, unknown
+from clvl_bench.core.files import file_sha256
 from clvl_bench.core.schema import Schema
 
 LITE0 = "efficientnet-lite0-57934424.pth"
@@ -42,6 +43,10 @@ class Packaged(Schema):
             return None
         path = Path(str(package.locate_file(self.path)))
         return path if path.is_file() else None
+
+    def is_as_declared(self) -> bool:
+        """Whether it is here with the bytes of its hash."""
+        return self.location is not None and file_sha256(self.location) == self.sha256
 
 
 class BackboneDeclaration(Schema):
@@ -82,10 +87,11 @@ class BackboneDeclaration(Schema):
         return ("*.json", "*.txt", "spiece.model", self.weights)
 
     @property
-    def origin(self) -> str:
-        """Where its weights are published."""
-        packages = dict.fromkeys(f"{each.distribution} {each.version}" for each in self.packaged)
-        return self.repository or " and ".join(packages) or "this package"
+    def packages(self) -> tuple[str, ...]:
+        """The packages that its files lie in, as pip is asked for them."""
+        return tuple(
+            dict.fromkeys(f"{each.distribution}=={each.version}" for each in self.packaged)
+        )
 
     @property
     def how_to_get(self) -> str:

@@ -36,7 +36,8 @@ def load_backbone(
     declared = found if isinstance(found, BackboneDeclaration) else None
     folder = found if isinstance(found, Path) else folder_of(found)
     if declared is not None and declared.packaged and not is_here(declared):
-        raise Missing(f"backbone {name}: {declared.origin} not installed; {declared.how_to_get}")
+        packages = " or ".join(declared.packages)
+        raise Missing(f"backbone {name}: {packages} is not installed; {declared.how_to_get}")
     if not any((folder / config).is_file() for config in (CONFIG, OPEN_CLIP_CONFIG)):
         if declared is None:
             raise Damage(

@@ -35,7 +35,13 @@ whole picture is seen: smaller ones, CIFAR's 32 pixels among them, are enlarged.
 CONTEXT = 256
 """Tokens that the sentence encoder was published to read; its positions allow for 512."""
 TEMPERATURE = 0.1
+"""From 0.03 to 0.15 the accuracy on CIFAR-100's training part moves by three points; this was fixed
+before any domain was looked at.
+"""
 LOGIT_SCALE = 30.0
+"""Of 10, 20, 30, 40, 50, 70 and 100 the one under which the labels of CIFAR-100's training part are
+most likely. It moves no zero-shot accuracy; what trains sees it.
+"""
 
 
 class Anchors(nn.Module):
