@@ -4,6 +4,7 @@ published.
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -287,18 +288,36 @@ def _write_word_pieces(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
+LITE_STAGES = [
+    ["ds_r1_k3_s1_e1_c16"],
+    ["ir_r2_k3_s2_e6_c24"],
+    ["ir_r2_k5_s2_e6_c40"],
+    ["ir_r3_k3_s2_e6_c80"],
+    ["ir_r3_k5_s1_e6_c112"],
+    ["ir_r4_k5_s2_e6_c192"],
+    ["ir_r1_k3_s1_e6_c320"],
+]
+"""EfficientNet-Lite0 in timm's words: repeats, kernel, stride, expansion, width."""
+
+
 def lite_model() -> Any:
     """A narrow EfficientNet-Lite0 of timm's: random weights, norms that have seen random pixels.
     (Statistics that fit no activations let rounding grow from layer to layer.)
     """
-    efficientnet = pytest.importorskip(
-        "timm.models.efficientnet", reason="timm is not installed: the extra 'open-clip'"
-    )
+    timm = pytest.importorskip("timm", reason="timm is not installed: the extra 'open-clip'")
     import torch
+    from timm.models._efficientnet_builder import decode_arch_def, round_channels
 
     torch.manual_seed(0)
-    model = efficientnet._gen_efficientnet_lite(
-        "tf_efficientnet_lite0", 0.1, bn_eps=1e-3, pad_type="same"
+    model = timm.models.EfficientNet(
+        decode_arch_def(LITE_STAGES),
+        num_features=48,
+        stem_size=8,
+        fix_stem=True,
+        pad_type="same",
+        act_layer=torch.nn.ReLU6,
+        norm_layer=partial(torch.nn.BatchNorm2d, eps=1e-3),
+        round_chs_fn=partial(round_channels, multiplier=0.1),
     )
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
