@@ -14,7 +14,7 @@ A ?= $(RESULTS)/ci
 B ?= results/toy_landcover
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-photo bench bench-ci grid report compare test test-all lint type perf tiny-clip contact-sheet clean
+.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all lint type perf tiny-clip contact-sheet clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,9 @@ $(VENV)/.photo: $(VENV)/.made
 
 bench: setup $(if $(filter photo,$(BACKBONE)),setup-photo) ## run one strategy: make bench STRATEGY=prompt_replay BENCHMARK=toy_landcover SEED=0
 	$(BIN)/clvl-bench run $(BENCHMARK) $(STRATEGY) --backbone $(BACKBONE) --seed $(SEED) --results $(RESULTS)
+
+bench-photo: setup-photo ## a small run on real weights: painted pictures seen by the backbone photo
+	$(BIN)/clvl-bench run toy_landcover prompt_replay --backbone photo --limit 10 --set train.epochs=1 --results $(RESULTS)
 
 bench-ci: setup ## the reduced benchmark: a small grid, then compare with the committed table
 	$(BIN)/clvl-bench grid ci --jobs $(JOBS) --results $(RESULTS)

@@ -71,14 +71,17 @@ class Block(nn.Module):
         self._bn1 = Norm(weights[f"{name}._bn1.weight"])
         self._project_conv = Convolution(weights[f"{name}._project_conv.weight"])
         self._bn2 = Norm(weights[f"{name}._bn2.weight"])
+        entry = self._expand_conv if self.expands else self._depthwise_conv
+        same_width = entry.in_channels == self._project_conv.out_channels
+        self.has_shortcut = stride == 1 and same_width
 
     def forward(self, hidden: Tensor) -> Tensor:
         inner = hidden
         if self.expands:
             inner = relu6(self._bn0(self._expand_conv(inner)))
         inner = relu6(self._bn1(self._depthwise_conv(inner)))
-        inner = self._bn2(self._project_conv(inner))
-        return inner + hidden if inner.shape == hidden.shape else inner
+        projected: Tensor = self._bn2(self._project_conv(inner))
+        return projected + hidden if self.has_shortcut else projected
 
 
 class EfficientNetLite(nn.Module):
