@@ -9,6 +9,7 @@ converted: where it is odd, the larger part is below and to the right.
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu6
 
@@ -16,6 +17,8 @@ DEPTH = 16
 """Blocks of Lite0."""
 HALVING = (1, 3, 5, 11)
 """The blocks that halve height and width, as the stem does."""
+CPU_BATCH = 16
+"""Pictures that go through the tower together on a CPU."""
 EPSILON = 1e-3
 """What the norms add to a variance."""
 
@@ -107,12 +110,20 @@ class EfficientNetLite(nn.Module):
         self._bn1 = Norm(weights["_bn1.weight"])
         tower = {name: weight for name, weight in weights.items() if not name.startswith("_fc.")}
         self.load_state_dict(tower)
+        self.to(memory_format=torch.channels_last)
         self.eval()
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Features [batch, width, height / 32, width / 32] of normalised pixels [batch, 3, height,
         width]; their mean over places is what the classifier reads.
         """
+        channels_last = pixels.contiguous(memory_format=torch.channels_last)
+        # The first maps are large. On a CPU those of a few pictures stay in its cache, and take a
+        # third of the time of those of a few hundred.
+        together = CPU_BATCH if pixels.device.type == "cpu" else len(pixels)
+        return torch.cat([self._maps(part) for part in channels_last.split(together)])
+
+    def _maps(self, pixels: Tensor) -> Tensor:
         hidden = relu6(self._bn0(self._conv_stem(pixels)))
         for block in self._blocks:
             hidden = block(hidden)
