@@ -29,8 +29,8 @@ from clvl_bench.data.catalog.prompts import prompts_of
 FILES = ("model.safetensors",)
 """The weights of the text tower; those of the image tower lie beside it or in their package."""
 PIXELS = Preprocessing(resize=224, crop=224, mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
-"""What the image tower was published to see, where no preprocessor_config.json says otherwise. The
-whole picture is seen: smaller ones, CIFAR's 32 pixels among them, are enlarged.
+"""What the image tower was published to see, where no preprocessor_config.json says otherwise.
+Smaller pictures, CIFAR's 32 pixels among them, are enlarged.
 """
 CONTEXT = 256
 """Tokens that the sentence encoder was published to read; its positions allow for 512."""
