@@ -10,18 +10,18 @@ ConSE, Norouzi et al. 2014, arXiv:1312.5650, which mix the other way round).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Tokens, TowerBackbone, Towers, l2_normalize
+from clvl_bench.backbones.base import TowerBackbone, Towers, l2_normalize
 from clvl_bench.backbones.catalog import LITE0
 from clvl_bench.backbones.efficientnet_lite import EfficientNetLite
 from clvl_bench.backbones.folders import path_of
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes, read_preprocessing
+from clvl_bench.backbones.tokens import padded_rows, within
 from clvl_bench.backbones.weights import first_line, read_model, read_tensors, read_tokenizer
 from clvl_bench.core.errors import Damage
 from clvl_bench.data.catalog.prompts import prompts_of
@@ -136,33 +136,13 @@ def sentences(bert: Any, embeddings: Tensor, ends: Tensor) -> Tensor:
     return l2_normalize(total / (ends[:, None] + 1))
 
 
-@dataclass(frozen=True)
-class Tokenizer:
-    """The text tower's tokenizer, which cuts off what is longer than its context."""
-
-    published: Any
-    context: int
-
-    def __call__(self, texts: Sequence[str]) -> Tokens:
-        encoded = self.published(
-            list(texts),
-            padding=True,
-            truncation=True,
-            max_length=self.context,
-            return_tensors="pt",
-        )
-        ids: Tensor = encoded["input_ids"]
-        ends = (ids == self.published.sep_token_id).int().argmax(dim=-1)
-        return Tokens(ids[:, : int(ends.max()) + 1], ends)
-
-
 class PhotoBackbone(TowerBackbone):
     """The frozen model with the tokenizer of its text tower."""
 
     def __init__(
         self,
         towers: PhotoTowers,
-        tokenizer: Tokenizer,
+        tokenizer: Any,
         preprocessing: Preprocessing,
         **identity: Any,
     ) -> None:
@@ -171,13 +151,23 @@ class PhotoBackbone(TowerBackbone):
             towers=towers,
             logit_scale=LOGIT_SCALE,
             preprocessing=preprocessing,
-            context_length=tokenizer.context,
+            context_length=context_of(towers.bert),
             **identity,
         )
 
-    def tokenize(self, texts: Sequence[str]) -> Tokens:
-        tokens = self._tokenizer(texts)
-        return Tokens(tokens.ids.to(self.device), tokens.ends.to(self.device))
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return ids_of(texts, self._tokenizer)
+
+
+def ids_of(texts: Sequence[str], tokenizer: Any) -> list[list[int]]:
+    """Token ids of each text with its start and end, however long it is."""
+    ids: list[list[int]] = tokenizer(list(texts), verbose=False)["input_ids"]
+    return ids
+
+
+def context_of(bert: Any) -> int:
+    """How many tokens the sentence encoder reads."""
+    return min(CONTEXT, int(bert.config.max_position_embeddings))
 
 
 def load(folder: Path, **identity: Any) -> PhotoBackbone:
@@ -193,8 +183,7 @@ def load(folder: Path, **identity: Any) -> PhotoBackbone:
     name = identity["name"]
     bert = _without_dropout(read_model(BertModel, folder, "BERT", name))
     rows = bert.config.vocab_size
-    published = read_tokenizer(BertTokenizer, folder, "BERT", name, rows=rows)
-    tokenizer = Tokenizer(published, min(CONTEXT, bert.config.max_position_embeddings))
+    tokenizer = read_tokenizer(BertTokenizer, folder, "BERT", name, rows=rows)
     pixels = folder / "preprocessor_config.json"
     preprocessing = read_preprocessing(pixels) if pixels.is_file() else PIXELS
     path = path_of(folder, LITE0)
@@ -225,7 +214,7 @@ def _without_dropout(bert: Any) -> Any:
 
 
 @torch.no_grad()
-def _anchors(bert: Any, tokenizer: Tokenizer, rows: Tensor, path: Path) -> Anchors:
+def _anchors(bert: Any, tokenizer: Any, rows: Tensor, path: Path) -> Anchors:
     """The classifier's rows under the names of its classes, which count by their WordNet ids.
 
     Raises:
@@ -234,7 +223,8 @@ def _anchors(bert: Any, tokenizer: Tokenizer, rows: Tensor, path: Path) -> Ancho
     names = list(prompts_of("clip_benchmark", "imagenet").classes.values())
     if len(rows) != len(names):
         raise Damage(f"{path}: got {len(rows)} classes, ImageNet's names are {len(names)}")
-    tokens = tokenizer(names)
+    ids = [within(of_name, context_of(bert)) for of_name in ids_of(names, tokenizer)]
+    tokens = padded_rows(ids, rows.device)
     # Names of a length go through together, so that few places are padding: twice as fast.
     order = tokens.ends.argsort(stable=True)
     features = torch.cat(
