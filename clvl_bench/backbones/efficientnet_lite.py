@@ -110,7 +110,7 @@ class EfficientNetLite(nn.Module):
         self._bn1 = Norm(weights["_bn1.weight"])
         tower = {name: weight for name, weight in weights.items() if not name.startswith("_fc.")}
         self.load_state_dict(tower)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.eval()
 
     def forward(self, pixels: Tensor) -> Tensor:
