@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from clvl_bench.core.errors import Damage, Missing
+from clvl_bench.core.files import read_text
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import HubSource
 from clvl_bench.data.catalog.vqa import VqaDataset
@@ -79,7 +80,7 @@ def captions_of(dataset: ImageDataset | VqaDataset) -> tuple[str, ...]:
     if isinstance(dataset, VqaDataset) or dataset.captions is None:
         return ()
     try:
-        lines = dataset.captions.read_text(encoding="utf-8").splitlines()
+        lines = read_text(dataset.captions).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise Damage(
             f"dataset.{dataset.name}.captions: {dataset.captions} cannot be read as text ({error})"

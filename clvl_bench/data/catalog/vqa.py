@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from clvl_bench.core.schema import Schema
 from clvl_bench.data.catalog.declaration import Domain
-from clvl_bench.data.catalog.prompts import OWN
+from clvl_bench.data.catalog.prompts import OWN, fields_of
 from clvl_bench.data.catalog.vqa_sources import VqaSource
 
 Property = Literal["type", "organ", "modality"]
@@ -56,10 +56,11 @@ class VqaDataset(Schema):
 
     @model_validator(mode="after")
     def _template_fits(self) -> Self:
-        if self.template.count("{}") != 1 or self.template.count("{question}") > 1:
+        fields = fields_of(self.template)
+        if sorted(fields) not in ([""], ["", "question"]):
             raise ValueError(
                 f"template: got '{self.template}'; it holds {{}} once, where the answer goes, and "
-                f"may hold {{question}}"
+                f"may hold {{question}}, and no other field"
             )
         return self
 

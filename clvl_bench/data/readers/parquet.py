@@ -2,19 +2,17 @@
 cache.
 """
 
-import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clvl_bench.core.cache_dir import hub_snapshot
 from clvl_bench.core.errors import Damage, Missing, Mistake, unknown
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import HubSource, ParquetSource
-from clvl_bench.data.readers.class_names import known_names
+from clvl_bench.data.readers.cells import Place, parquet_cells
 from clvl_bench.data.readers.encoded import encoded_split
+from clvl_bench.data.readers.label_column import label_numbers, names_in
 from clvl_bench.data.readers.npz import split_names
 from clvl_bench.data.readers.split import Split
 
@@ -53,83 +51,42 @@ def read_files(
     try:
         for file in files:
             _must_have_columns(dataset.name, source, pq.read_schema(file).names)
-        columns = [source.image, source.label]
-        tables = [pq.read_table(file, columns=columns) for file in files]
-        images_of_all = pa.concat_tables([table.select([source.image]) for table in tables])
+        cells = parquet_cells(files, source.image, _place(dataset.name, source))
+        tables = [pq.read_table(file, columns=[source.label]) for file in files]
     except (pa.ArrowException, OSError) as error:
         why = str(error).splitlines()[0]
         again = "fetch it again" if isinstance(source, HubSource) else "make it again"
         raise Damage(
             f"{dataset.name}: {files[0].parent} cannot be read as parquet ({why}); {again}"
         ) from None
-    cells = images_of_all[source.image].combine_chunks()
-    # The hub keeps a picture as {bytes, path}, other writers as bare bytes.
-    images = cells.field("bytes") if pa.types.is_struct(cells.type) else cells
-    # Each file numbers the classes by the names that it carries itself.
-    labels = [_labels(dataset, source.label, table) for table in tables]
+    labels = []
+    for table in tables:
+        # Each file numbers the classes by the names that it carries itself.
+        names = names_in(table.schema, source.label)
+        labels.append(label_numbers(dataset, source.label, table[source.label], names))
     return encoded_split(
         dataset.name,
         dataset.classes,
-        [f"{split}/{row}" for row in range(len(images))],
+        [f"{split}/{row}" for row in range(cells.count)],
         np.concatenate(labels),
-        lambda row: bytes(images[row].as_py()),
-        files=[file.resolve() for file in files],
+        cells.read,
+        files=[*(file.resolve() for file in files), *cells.files],
         policy=source.on_damage,
     )
+
+
+def _place(name: str, source: HubSource | ParquetSource) -> Place:
+    """Where the paths of images count from. Files of the hub's cache are links into the
+    repository's own folder.
+    """
+    where = f"dataset.{name}.source"
+    if isinstance(source, ParquetSource):
+        return Place(where, source.path, source.path)
+    folder = hub_snapshot(source.repository, source.revision, "dataset")
+    return Place(where, folder, folder.parent.parent)
 
 
 def _must_have_columns(name: str, source: HubSource | ParquetSource, present: list[str]) -> None:
     for field, column in (("image", source.image), ("label", source.label)):
         if column not in present:
             raise Mistake(f"dataset.{name}.source.{field}: {unknown('column', column, present)}")
-
-
-def _labels(dataset: ImageDataset, column: str, table: Any) -> NDArray[np.int64]:
-    """Label numbers of one file's rows in the declared order, matched by the class names that it
-    carries where it carries them.
-
-    Raises:
-        Mistake: a label is no whole number, or no class.
-        Damage: a name is not declared.
-    """
-    if table[column].null_count:
-        raise Mistake(
-            f"dataset.{dataset.name}: {table[column].null_count} of {len(table)} rows have no "
-            f"{column}; take them out"
-        )
-    cells = table[column].to_numpy()
-    if cells.dtype.kind == "f" and not np.array_equal(cells, np.rint(cells)):
-        broken = cells[cells != np.rint(cells)][0]
-        raise Mistake(f"dataset.{dataset.name}: {column} holds {broken}, which is no class number")
-    written = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
-    features = written.get("info", {}).get("features", {})
-    names = features.get(column, {}).get("names")
-    if cells.dtype == object:  # the column itself holds names
-        names, cells = np.unique(cells.astype(str), return_inverse=True)
-    labels: NDArray[np.int64] = cells.astype(np.int64)
-    count = len(dataset.classes) if names is None else len(names)
-    if len(labels) and not (0 <= labels.min() and labels.max() < count):
-        raise Mistake(
-            f"dataset.{dataset.name}: {column} runs from {labels.min()} to {labels.max()}; the "
-            f"dataset declares {count} classes"
-        )
-    if names is None:
-        return labels
-    known = known_names(dataset)
-    strangers = [name for name in names if known.label(name) is None]
-    if strangers:
-        raise Damage(
-            f"{dataset.name}: its files name the classes {_some(names)}; '{strangers[0]}' is not "
-            f"declared; where they mean the same, set labels in [dataset.{dataset.name}] to their "
-            f"names, in the order of {_some(dataset.classes)}"
-        )
-    # The files number classes in an order of their own.
-    declared: NDArray[np.int64] = np.array([known.label(name) for name in names], dtype=np.int64)
-    return np.take(declared, labels)
-
-
-def _some(names: Iterable[str]) -> str:
-    """The first six names, and how many more there are."""
-    listed = list(names)
-    more = f" and {len(listed) - 6} more" if len(listed) > 6 else ""
-    return ", ".join(listed[:6]) + more

@@ -59,7 +59,7 @@ def scan(
     """Decode and hash every image of a dataset; `files` are what the images lie in, watched for
     changes.
     """
-    signature = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    signature = [_state(file) for file in files]
     # Kept scans are found by this tuple.
     key = repr((signature, list(keys), rendering, DECODING))
     folder = cache_dir() / "scans" / hashlib.sha256(key.encode()).hexdigest()[:32]
@@ -81,6 +81,15 @@ def scan(
     return Scan(tuple(hashes), damaged)
 
 
+def _state(file: Path) -> tuple[str, int | None, int | None]:
+    """What tells that a file is another one now: its size and time; none of a broken link."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return str(file), None, None
+    return str(file), stat.st_size, stat.st_mtime_ns
+
+
 def _scanned(
     rows: Iterable[int],
     keys: Sequence[str],
@@ -94,9 +103,15 @@ def _scanned(
             hashes.append(pixel_hash(decode(read(row), rendering)))
         except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
             hashes.append(None)
-            why = str(error) or type(error).__name__
-            damaged[keys[row]] = why.splitlines()[0][:60]
+            why = _reason(error)
+            damaged[keys[row]] = why
     return Scan(tuple(hashes), damaged)
+
+
+def _reason(error: Exception) -> str:
+    """Why an image cannot be decoded, in a few words and without the path, which is its name."""
+    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(told).splitlines()[0][:60]
 
 
 def _read_kept(path: Path) -> Scan | None:

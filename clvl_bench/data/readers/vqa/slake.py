@@ -4,10 +4,10 @@ imgs/xmlab<n>/source.jpg.
 `language` "en" keeps the English questions, as the field's tables do; "all" keeps both languages.
 """
 
-import json
 from typing import Any
 
 from clvl_bench.core.errors import Damage, Missing
+from clvl_bench.core.files import read_json
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.catalog.vqa_sources import SlakeSource
 from clvl_bench.data.readers.question_split import Question, QuestionSplit, question_split
@@ -40,7 +40,7 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
     if folder is None:
         raise Missing(f"{dataset.name}: {source.path} has no {FOLDERS[0]} ({split})")
     try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
+        rows = read_json(file)
         if source.language != "all":
             rows = [row for row in rows if row["q_lang"] == source.language]
         questions = [_question(row) for row in rows]

@@ -5,7 +5,6 @@ and the two misspellings below read as what they stand for. `phrase_type` says w
 test questions.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from clvl_bench.core.errors import Damage, Missing
+from clvl_bench.core.files import read_json
 from clvl_bench.core.rng import seed_of
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.catalog.vqa_sources import VqaRadSource
-from clvl_bench.data.readers.encoded import encoded_split
+from clvl_bench.data.readers.encoded import encoded_split, file_bytes, leaves
 from clvl_bench.data.readers.question_split import Question, QuestionSplit, question_split
 from clvl_bench.data.readers.split import Split
 
@@ -91,7 +91,7 @@ def _rows(name: str, path: Path) -> list[dict[str, Any]]:
             f"unpacked to"
         )
     try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
+        rows = read_json(file)
         for row in rows:
             for field in FIELDS:
                 row[field]  # a KeyError where it is missing
@@ -124,7 +124,7 @@ def image_files(name: str, folder: Path, names: Sequence[str], *, policy: str) -
     """
     files = [folder / each for each in names]
     for file in files:
-        if not file.resolve().is_relative_to(folder.resolve()):
+        if leaves(file, folder):
             raise Damage(
                 f"{name}: the image '{file.name}' lies outside {folder}; put a copy in its place"
             )
@@ -139,7 +139,7 @@ def image_files(name: str, folder: Path, names: Sequence[str], *, policy: str) -
         ("image",),
         names,
         labels,
-        lambda row: files[row].read_bytes(),
+        lambda row: file_bytes(files[row]),
         files=files,
         policy=policy,
     )
