@@ -30,9 +30,10 @@ class VqaDataset(Schema):
 
     `partitions` are the named ways to split it, with the number of questions of each part as
     published or counted; the first is the official one. `values` are the values of each property,
-    in the order in which experiences take them. `template` turns a question and an answer into the
-    sentence that is ranked without training. `answer_list` names a shipped list of open candidates,
-    where `answers` are not written out.
+    in the order in which experiences take them; of a property that has none here, though the data
+    say it, those of the train part in the order of their names. `template` turns a question and an
+    answer into the sentence that is ranked without training. `answer_list` names a shipped list of
+    open candidates, where `answers` are not written out.
     """
 
     name: str = ""
@@ -63,6 +64,11 @@ class VqaDataset(Schema):
                 f"may hold {{question}}, and no other field"
             )
         return self
+
+    def says(self, name: Property) -> bool:
+        """Whether the data say this property of each question."""
+        columns = getattr(self.source, "columns", None)
+        return name in self.values or getattr(columns, name, None) is not None
 
     @property
     def open_answers(self) -> tuple[str, ...]:

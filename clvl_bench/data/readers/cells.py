@@ -4,8 +4,8 @@ A cell holds an image's bytes, bare or as `bytes` of a struct (the hub's way), o
 inside the dataset's folder.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,16 @@ NO_IMAGE = "is null"
 
 @dataclass(frozen=True)
 class ImageCells:
-    """The cells of all rows, by number; `files` are image files that they name."""
+    """The cells of all rows, by number; `named` are the files of those that are paths."""
 
     count: int
     read: Callable[[int], bytes]
-    files: tuple[Path, ...] = ()
+    named: Mapping[int, Path] = field(default_factory=dict)
+
+    @property
+    def files(self) -> list[Path]:
+        """The image files that cells name, each once."""
+        return list(dict.fromkeys(self.named.values()))
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def arrow_cells(column: Any, place: Place) -> ImageCells:
             raise ValueError(NO_IMAGE)
         return bytes(cell)
 
-    return ImageCells(len(column), read, tuple(named.values()))
+    return ImageCells(len(column), read, named)
 
 
 def path_cells(written: Sequence[str | None], place: Place) -> ImageCells:
@@ -100,27 +105,31 @@ def path_cells(written: Sequence[str | None], place: Place) -> ImageCells:
     Raises:
         Mistake: one of them leaves the folder.
     """
-    files = [None if path in (None, "") else place.file(str(path)) for path in written]
+    named = {}
+    for row, path in enumerate(written):
+        if path not in (None, ""):
+            named[row] = place.file(str(path))
 
     def read(row: int) -> bytes:
-        file = files[row]
-        if file is None:
+        if row not in named:
             raise ValueError(NO_IMAGE)
-        return file_bytes(file)
+        return file_bytes(named[row])
 
-    return ImageCells(len(files), read, tuple(file for file in files if file is not None))
+    return ImageCells(len(written), read, named)
 
 
 def joined(parts: Sequence[ImageCells]) -> ImageCells:
     """The cells of several tables, one behind the other."""
     ends = np.cumsum([part.count for part in parts])
-    files = [file for part in parts for file in part.files]
+    named: dict[int, Path] = {}
+    for part, end in zip(parts, ends.tolist(), strict=True):
+        named |= {end - part.count + row: file for row, file in part.named.items()}
 
     def read(row: int) -> bytes:
         number = int(np.searchsorted(ends, row, side="right"))
         return parts[number].read(row - int(ends[number]) + parts[number].count)
 
-    return ImageCells(int(ends[-1]), read, tuple(files))
+    return ImageCells(int(ends[-1]), read, named)
 
 
 def _named(data: Any, paths: Any, place: Place) -> dict[int, Path]:
@@ -134,15 +143,15 @@ def _named(data: Any, paths: Any, place: Place) -> dict[int, Path]:
     return {int(row): place.file(paths[int(row)].as_py()) for row in rows}
 
 
-def _column_of(column: Any, field: str, fits: Callable[[Any], bool]) -> Any:
+def _column_of(column: Any, name: str, fits: Callable[[Any], bool]) -> Any:
     """A field of a column of structs, or a bare column; None where it is of another type."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if pa.types.is_struct(column.type):
-        if all(each.name != field for each in column.type):
+        if all(each.name != name for each in column.type):
             return None
-        column = pc.struct_field(column, field)
+        column = pc.struct_field(column, name)
     return column if fits(column.type) else None
 
 

@@ -48,6 +48,8 @@ def label_numbers(
     if cells.dtype.kind == "f" and not np.array_equal(cells, np.rint(cells)):
         broken = cells[cells != np.rint(cells)][0]
         raise Mistake(f"{where}: {column} holds {broken}, which is no class number")
+    if cells.dtype == object and _are_numbers(dataset, cells):
+        cells = cells.astype(np.int64)
     if cells.dtype == object:  # the column itself holds names
         found, cells = np.unique(cells.astype(str), return_inverse=True)
         names = found.tolist()
@@ -59,6 +61,15 @@ def label_numbers(
             f"dataset declares {count} classes"
         )
     return labels if names is None else _as_declared(dataset, names, labels)
+
+
+def _are_numbers(dataset: ImageDataset, cells: NDArray[Any]) -> bool:
+    """Whether texts are the numbers of classes, as tables of text write them, and not names."""
+    written = {str(cell) for cell in cells}
+    if not all(cell.isascii() and cell.isdigit() and len(cell) < 10 for cell in written):
+        return False
+    known = known_names(dataset)
+    return not any(known.label(cell) is not None for cell in written)
 
 
 def _refuse_several(where: str, column: str, cells: NDArray[Any]) -> None:
