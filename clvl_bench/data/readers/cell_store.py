@@ -22,6 +22,7 @@ from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.errors import Damage, RunFailed, announce
 from clvl_bench.core.files import write_atomically
 from clvl_bench.core.ticker import Ticker
+from clvl_bench.data.readers.scan import is_reading_anew
 
 LAYOUT = 1
 """Grows whenever a store is laid out otherwise."""
@@ -69,7 +70,7 @@ class StoredCells:
     @cached_property
     def _index(self) -> NDArray[np.int64]:
         """[rows, 3]: where each cell begins in the copy, its size (-1: null) and its checksum."""
-        kept = self._kept()
+        kept = None if is_reading_anew() else self._kept()
         return self._copied() if kept is None else kept
 
     def _kept(self) -> NDArray[np.int64] | None:

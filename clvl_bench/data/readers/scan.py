@@ -7,7 +7,9 @@ by block, so that a scan that was killed goes on where it stopped.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,26 @@ BLOCK = 2000
 """Images that are scanned between two writes."""
 SHOWN = 5
 """How many damaged images an error names before it counts the rest."""
+
+
+_anew: ContextVar[bool] = ContextVar("reading anew", default=False)
+
+
+@contextmanager
+def reading_anew(wanted: bool = True) -> Iterator[None]:
+    """Inside, nothing that was kept of images is believed: size and time of a file can stay while
+    its content changes. What is found is kept in its place.
+    """
+    token = _anew.set(wanted)
+    try:
+        yield
+    finally:
+        _anew.reset(token)
+
+
+def is_reading_anew() -> bool:
+    """Whether kept scans and copies are not to be believed now."""
+    return _anew.get()
 
 
 @dataclass(frozen=True)
@@ -69,7 +91,7 @@ def scan(
     for start in range(0, len(keys), BLOCK):
         rows = range(start, min(start + BLOCK, len(keys)))
         kept = folder / f"{start:08d}.json"
-        found = _read_kept(kept)
+        found = None if _anew.get() else _read_kept(kept)
         if found is None:
             found = _scanned(rows, keys, read, rendering)
             body = {"hashes": found.hashes, "damaged": found.damaged}
