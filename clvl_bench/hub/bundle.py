@@ -220,10 +220,10 @@ def unpack(archive: Path, cache: Path) -> list[str]:
             those that are here; names the member. What was written before a wrong hash is whole.
         RunFailed: the disk has no room.
     """
-    first, *rest = [*members(archive), None]
+    found = list(members(archive))
     with open(archive, "rb") as file:
-        manifest = _read_manifest(file, first, archive)
-        wanted = _listed([each for each in rest if each is not None], manifest, archive)
+        manifest = _read_manifest(file, found[0] if found else None, archive)
+        wanted = _listed(found[1:], manifest, archive)
         new = [each for each in wanted if _is_new(each, manifest["files"], archive, cache)]
         _refuse_full_disk(sum(each.size for each in new), archive, cache)
         for each in new:
