@@ -4,6 +4,8 @@ A cell holds an image's bytes, bare or as `bytes` of a struct (the hub's way), o
 inside the dataset's folder.
 """
 
+import itertools
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,12 +71,15 @@ def parquet_cells(files: Sequence[Path], column: str, place: Place) -> ImageCell
 
     if sum(column_bytes(file, column) for file in files) > IN_MEMORY:
         return joined([_stored(file, column) for file in files])
-    read = [pq.read_table(file, columns=[column])[column] for file in files]
-    return joined([arrow_cells(cells, place) for cells in read])
+    parts = []
+    for file in files:
+        cells = pq.read_table(file, columns=[column])[column]
+        parts.append(arrow_cells(cells.combine_chunks(), place))
+    return joined(parts)
 
 
 def arrow_cells(column: Any, place: Place) -> ImageCells:
-    """A column (pyarrow.ChunkedArray) that is in memory, or mapped from a file.
+    """A column (pyarrow.Array or ChunkedArray) that is in memory, or mapped from a file.
 
     Raises:
         Mistake: as `parquet_cells`.
@@ -91,10 +96,10 @@ def arrow_cells(column: Any, place: Place) -> ImageCells:
     def read(row: int) -> bytes:
         if row in named:
             return file_bytes(named[row])
-        cell = None if data is None else data[row].as_py()
+        cell: bytes | None = None if data is None else data[row].as_py()
         if cell is None:
             raise ValueError(NO_IMAGE)
-        return bytes(cell)
+        return cell
 
     return ImageCells(len(column), read, named)
 
@@ -120,16 +125,16 @@ def path_cells(written: Sequence[str | None], place: Place) -> ImageCells:
 
 def joined(parts: Sequence[ImageCells]) -> ImageCells:
     """The cells of several tables, one behind the other."""
-    ends = np.cumsum([part.count for part in parts])
+    starts = [0, *itertools.accumulate(part.count for part in parts)]
     named: dict[int, Path] = {}
-    for part, end in zip(parts, ends.tolist(), strict=True):
-        named |= {end - part.count + row: file for row, file in part.named.items()}
+    for part, start in zip(parts, starts, strict=False):
+        named |= {start + row: file for row, file in part.named.items()}
 
     def read(row: int) -> bytes:
-        number = int(np.searchsorted(ends, row, side="right"))
-        return parts[number].read(row - int(ends[number]) + parts[number].count)
+        number = bisect_right(starts, row) - 1  # empty parts begin where the next one does
+        return parts[number].read(row - starts[number])
 
-    return ImageCells(int(ends[-1]), read, named)
+    return ImageCells(starts[-1], read, named)
 
 
 def _named(data: Any, paths: Any, place: Place) -> dict[int, Path]:
@@ -139,7 +144,7 @@ def _named(data: Any, paths: Any, place: Place) -> dict[int, Path]:
     chosen = pc.is_valid(paths)
     if data is not None:
         chosen = pc.and_(chosen, pc.is_null(data))
-    rows = np.flatnonzero(chosen.to_numpy())
+    rows = np.flatnonzero(np.asarray(chosen))
     return {int(row): place.file(paths[int(row)].as_py()) for row in rows}
 
 
