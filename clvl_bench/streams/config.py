@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.core.errors import unknown
+from clvl_bench.core.errors import ClvlError, unknown
 from clvl_bench.core.schema import Schema
 from clvl_bench.data.catalog import listing as datasets
 from clvl_bench.data.catalog.declaration import ImageDataset
@@ -332,6 +332,8 @@ def localised(content: Any, *, base: Path) -> Any:
             own[name] = localised_dataset(table, base=base, declared=name in datasets.NAMES)
         except ValueError as error:
             raise ValueError(f"dataset.{name}.{error}") from None
+        except ClvlError as error:  # of data whose classes were looked for
+            raise type(error)(f"dataset.{name}.{error}") from None
     return {**content, "dataset": own}
 
 

@@ -21,6 +21,8 @@ from clvl_bench.data.catalog.sources import HubSource
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.readers.reading import is_here, read_split
 from clvl_bench.data.readers.vqa.reading import read_questions
+from clvl_bench.runs.files import load
+from clvl_bench.streams.reading import read_slices
 
 COMMIT = "0123456789" * 4
 NAMES = ["forest", "river"]
@@ -206,6 +208,25 @@ def test_what_is_misspelt_and_what_is_missing_are_told_apart(cache, fields, erro
     write_parquet(cache)
     with pytest.raises(error, match=told):
         read_split(declared(**fields), "train")
+
+
+@pytest.mark.parametrize("layout", ["parquet", "imagefolder"])
+def test_classes_that_are_left_out_are_those_of_the_repository(cache, tmp_path, layout):
+    LAYOUTS[layout](cache)
+    columns = 'image = "picture"\nlabel = "kind"\n' if layout == "parquet" else ""
+    (tmp_path / "b.toml").write_text(
+        'version = 1\nscenario = "class_incremental"\ndatasets = ["mine"]\n'
+        'classes_per_experience = [1, 1]\nlabel_space = "seen"\n[dataset.mine.source]\n'
+        f'kind = "hub"\nrepository = "me/tiles"\nrevision = "{COMMIT}"\n{columns}'
+        'configuration = "small"\nsplits = { train = "train", test = "dev" }\n'
+    )
+    config = load("benchmark", str(tmp_path / "b.toml"))
+    assert config.images("mine").classes == tuple(NAMES)
+    train, test = read_slices(config)
+    assert (train.data.labels.tolist(), test.data.labels.tolist()) == ([0, 1, 1], [0, 1])
+    (tmp_path / "b.toml").write_text((tmp_path / "b.toml").read_text().replace("tiles", "title"))
+    with pytest.raises(Missing, match=r"^dataset\.mine\.source\.repository: me/title is not on"):
+        load("benchmark", str(tmp_path / "b.toml"))
 
 
 def test_a_branch_is_no_commit():

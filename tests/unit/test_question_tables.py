@@ -131,6 +131,28 @@ def test_splits_are_told_by_files_or_by_a_column(clinic):
             declared(clinic, **source)
 
 
+def test_slake_in_experiences_by_body_part_as_its_data_name_them(tmp_path):
+    rows = []
+    for number, place in enumerate(("Lung", "Abdomen", "Lung")):
+        said = {"location": place, "modality": "CT", "content_type": "Organ", "q_lang": "en"}
+        asked = {"question": "what?", "answer": place, "answer_type": "OPEN", **said}
+        rows.append({"img_name": f"{number}.png", **asked})
+        (tmp_path / "imgs").mkdir(exist_ok=True)
+        picture = Image.fromarray(np.full((4, 4, 3), number, np.uint8))
+        picture.save(tmp_path / "imgs" / f"{number}.png")
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.json").write_text(json.dumps(rows))
+    (tmp_path / "b.toml").write_text(
+        BENCHMARK.partition("[questions]")[0].replace("clinic", "slake")
+        + '[questions]\ntrack = "closed"\nby = "organ"\n'
+        + f'[dataset.slake]\nsource = {{ path = "{tmp_path}" }}\npartitions.official = {{}}\n'
+    )
+    config = load("benchmark", str(tmp_path / "b.toml"))
+    plan, _ = make_question_plan(config, config.questions, read_slices(config))
+    parts = {each.dataset: len(each.ids) for each in plan.streams["train"]}
+    assert parts == {"slake/Abdomen": 1, "slake/Lung": 2}
+
+
 @pytest.mark.slow
 def test_the_published_splits_of_mevf_and_mumc_are_read(real_data):
     table = tomllib.loads(MEVF)["dataset"]["vqa_rad_mevf"]

@@ -151,10 +151,23 @@ def localised(content: Any, *, base: Path, declared: bool = False) -> Any:
                 name: _existing(f"source.{key}.{name}", path, base)
                 for name, path in source[key].items()
             }
-    is_folder = source.get("kind") == "folder" and isinstance(source.get("path"), Path)
-    if is_folder and not declared and "classes" not in content:
-        content["classes"] = folder_classes(source["path"])
+    if not declared and "classes" not in content:
+        found = _found_classes(source)
+        if found:
+            content["classes"] = found
     return {**content, "source": source}
+
+
+def _found_classes(source: dict[str, Any]) -> tuple[str, ...]:
+    """The names of the classes that the data say themselves; none where they do not."""
+    # Readers stand on declarations; only for data of the user's own one of them is asked here.
+    from clvl_bench.data.readers.stated_classes import KINDS, stated_classes
+
+    if source.get("kind") == "folder" and isinstance(source.get("path"), Path):
+        return folder_classes(source["path"])
+    if source.get("kind") in KINDS:
+        return stated_classes("source", source)
+    return ()
 
 
 def anchored(content: Any, *, base: Path) -> Any:

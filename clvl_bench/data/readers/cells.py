@@ -67,15 +67,15 @@ def parquet_cells(files: Sequence[Path], column: str, place: Place) -> ImageCell
     Raises:
         Mistake: the column holds neither images nor paths, or a path that leaves the folder.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if sum(column_bytes(file, column) for file in files) > IN_MEMORY:
         return joined([_stored(file, column) for file in files])
-    parts = []
-    for file in files:
-        cells = pq.read_table(file, columns=[column])[column]
-        parts.append(arrow_cells(cells.combine_chunks(), place))
-    return joined(parts)
+    parts = [pq.read_table(file, columns=[column])[column].combine_chunks() for file in files]
+    if len({part.type for part in parts}) == 1:
+        parts = [pa.concat_arrays(parts)]
+    return joined([arrow_cells(part, place) for part in parts])
 
 
 def arrow_cells(column: Any, place: Place) -> ImageCells:
@@ -125,6 +125,8 @@ def path_cells(written: Sequence[str | None], place: Place) -> ImageCells:
 
 def joined(parts: Sequence[ImageCells]) -> ImageCells:
     """The cells of several tables, one behind the other."""
+    if len(parts) == 1:
+        return parts[0]
     starts = [0, *itertools.accumulate(part.count for part in parts)]
     named: dict[int, Path] = {}
     for part, start in zip(parts, starts, strict=False):
