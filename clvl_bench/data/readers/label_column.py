@@ -3,7 +3,7 @@ classes.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,25 @@ def names_in(schema: Any, column: str) -> list[str] | None:
     features = written.get("info", {}).get("features", {})
     names: list[str] | None = features.get(column, {}).get("names")
     return names
+
+
+def must_name_alike(dataset: ImageDataset, column: str, tables: Mapping[str, Any]) -> None:
+    """Raises:
+    Mistake: one file names its classes and another numbers them alone. Whether it means the
+        numbers of the first or those of the declaration is not known.
+    """
+    naming: list[str] = []
+    numbering: list[str] = []
+    for file, table in tables.items():
+        holds_names = table[column].to_numpy().dtype == object
+        names_them = holds_names or names_in(table.schema, column) is not None
+        if len(table):
+            (naming if names_them else numbering).append(file)
+    if naming and numbering:
+        raise Mistake(
+            f"dataset.{dataset.name}: {naming[0]} names the classes of its {column} and "
+            f"{numbering[0]} only numbers them; write both alike"
+        )
 
 
 def label_numbers(

@@ -10,7 +10,7 @@ from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import HubSource, ParquetSource, TableSource
 from clvl_bench.data.readers.cells import Place
 from clvl_bench.data.readers.encoded import encoded_split
-from clvl_bench.data.readers.label_column import label_numbers, names_in
+from clvl_bench.data.readers.label_column import label_numbers, must_name_alike, names_in
 from clvl_bench.data.readers.npz import split_names
 from clvl_bench.data.readers.split import Split
 from clvl_bench.data.readers.tables import Tables, must_have, reading, tables
@@ -68,8 +68,12 @@ def table_split(
     """
     must_have(place.where, {"image": source.image, "label": source.label}, found.names())
     cells = found.cells(source.image, place)
+    parts = found.parts([source.label])
+    if len(parts) == len(found.files):
+        by_file = zip((file.name for file in found.files), parts, strict=True)
+        must_name_alike(dataset, source.label, dict(by_file))
     labels = []
-    for part in found.parts([source.label]):
+    for part in parts:
         # Each file numbers the classes by the names that it carries itself.
         own = names_in(part.schema, source.label) or names
         labels.append(label_numbers(dataset, source.label, part[source.label], own))
