@@ -41,6 +41,13 @@ Methods = Annotated[
         callback=_load_methods,
     ),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Decode every image again, even where size and time of its file are as they were.",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")]
 
 Page = Annotated[

@@ -23,6 +23,7 @@ def run(
         str, typer.Option(help="Of frozen towers: fp32, bf16 or fp16; what trains is fp32.")
     ] = "fp32",
     methods: options.Methods = [],  # noqa: B006 (typer's form)
+    verify: options.Verify = False,
     results: options.Results = options.RESULTS,
     dry_run: options.DryRun = False,
     page: options.Page = True,
@@ -49,9 +50,11 @@ def run(
     refuse_unwritable(results)
     silence_libraries(threads)
     from clvl_bench.cli.show import show_result
+    from clvl_bench.data.readers.scan import reading_anew
     from clvl_bench.runs import runner
     from clvl_bench.runs.devices import choose_device
 
     chosen = choose_device(device, config.precision)
-    result = runner.run(config, results=results, device=chosen)
+    with reading_anew(verify):
+        result = runner.run(config, results=results, device=chosen)
     show_result(result, results, page=page, pictures=pictures)

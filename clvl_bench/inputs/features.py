@@ -254,32 +254,51 @@ def backbone_for(
         raise Mistake(
             f"datasets: precomputed features of {names} cannot be mixed with others or with images"
         )
+    width = _width(data)
     return PrecomputedBackbone(
         name=of_features[0].backbone,
         logit_scale=of_features[0].logit_scale,
-        width=_width([split for _, split in data]),
-        text=_precomputed_text([dataset for dataset, _ in data]),
+        width=width,
+        text=_precomputed_text([dataset for dataset, _ in data], width),
     )
 
 
-def _width(splits: Sequence[Split | QuestionSplit]) -> int:
-    """The width of precomputed features, which all splits share."""
-    for split in splits:
+def _width(data: Sequence[tuple[ImageDataset | VqaDataset, Split | QuestionSplit]]) -> int:
+    """The width of precomputed features, which all splits share.
+
+    Raises:
+        Mistake: they do not.
+    """
+    widths: dict[int, str] = {}
+    for dataset, split in data:
         if isinstance(split, Split) and split.features is not None:
-            return int(split.features.shape[1])
-    raise AssertionError("a split of precomputed features holds features")
+            widths.setdefault(int(split.features.shape[1]), dataset.name)
+    if len(widths) > 1:
+        told = ", ".join(f"{width} numbers ({name})" for width, name in widths.items())
+        raise Mistake(f"datasets: image features of one backbone have one width; got {told}")
+    (width,) = widths
+    return width
 
 
 def _precomputed_text(
-    datasets: Sequence[ImageDataset | VqaDataset],
+    datasets: Sequence[ImageDataset | VqaDataset], width: int
 ) -> dict[str, tuple[Sequence[str], Tensor] | None]:
-    """The classes of each dataset and their text features; None where there are none."""
+    """The classes of each dataset and their text features; None where there are none.
+
+    Raises:
+        Mistake: they are of another width than the images' features.
+    """
     text: dict[str, tuple[Sequence[str], Tensor] | None] = {}
     for dataset in datasets:
         assert isinstance(dataset, ImageDataset)  # questions have no precomputed features
         rows = read_text(dataset)
         if rows is None:
             text[dataset.name] = None
+        elif rows.shape[1] != width:
+            raise Mistake(
+                f"dataset.{dataset.name}: text features are {rows.shape[1]} numbers wide, image "
+                f"features {width}; give both of one backbone"
+            )
         else:
             text[dataset.name] = (dataset.classes, torch.from_numpy(rows))
     return text
