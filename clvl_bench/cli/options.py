@@ -50,5 +50,16 @@ Verify = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")]
 
+Page = Annotated[
+    bool, typer.Option("--page/--no-page", help="Write index.html, all of it as one file.")
+]
+Pictures = Annotated[
+    bool,
+    typer.Option(
+        "--pictures",
+        help="Let the page show pictures, questions and file names of your own data.",
+    ),
+]
+
 RESULTS = Path("results")
 """Where results go if nothing else is said."""

@@ -26,6 +26,8 @@ def run(
     verify: options.Verify = False,
     results: options.Results = options.RESULTS,
     dry_run: options.DryRun = False,
+    page: options.Page = True,
+    pictures: options.Pictures = False,
 ) -> None:
     """Run one strategy on one benchmark. Its row stands beside those of the committed results."""
     from clvl_bench.runs.files import run_config
@@ -55,4 +57,4 @@ def run(
     chosen = choose_device(device, config.precision)
     with reading_anew(verify):
         result = runner.run(config, results=results, device=chosen)
-    show_result(result, results)
+    show_result(result, results, page=page, pictures=pictures)

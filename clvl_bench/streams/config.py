@@ -19,6 +19,9 @@ from clvl_bench.streams.online_config import Online
 from clvl_bench.streams.supervision import Supervision
 from clvl_bench.streams.vqa.config import QuestionsConfig
 
+PAINTED = ("toy", "toy_questions")
+"""The kinds of sources whose pictures a program paints."""
+
 LabelSpace = Literal["seen", "dataset", "all"]
 
 
@@ -306,6 +309,14 @@ class BenchmarkConfig(Schema):
         if self.prompts in (None, declared.prompts):
             return declared
         return ImageDataset.model_validate(overlaid(declared, {"prompts": self.prompts}))
+
+    @property
+    def is_painted(self) -> bool:
+        """Whether everything that is tested on was painted by the suite, so that its pictures are
+        nobody's. A name alone is not enough: a user may lay a copy of his own below any name.
+        """
+        tested = (*self.datasets, *self.zeroshot)
+        return all(self.declared(name).source.kind in PAINTED for name in tested)
 
     def images(self, name: str) -> ImageDataset:
         """The declaration behind the name of a dataset of images with classes."""
