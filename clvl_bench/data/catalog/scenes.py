@@ -182,4 +182,34 @@ PATTERNNET = _scenes(
     download_mb=1430,
 )
 
-SCENES = (UC_MERCED, AID, RSSCN7, PATTERNNET)
+WHU_RS19_IMAGES = _scenes(
+    "whu_rs19_images",
+    "WHU-RS19, the images",
+    "WHU-RS19",
+    1005,
+    "Dai and Yang 2011, Satellite image classification via two-layer sparse coding with biased "
+    "image representation (IEEE GRSL 8)",
+    {
+        "airport": "airport",
+        "beach": "beach",
+        "bridge": "bridge",
+        "commercial": "commercial area",
+        "desert": "desert",
+        "farmland": "farmland",
+        "footballfield": "football field",
+        "forest": "forest",
+        "industrial": "industrial area",
+        "meadow": "meadow",
+        "mountain": "mountain",
+        "park": "park",
+        "parking": "parking lot",
+        "pond": "pond",
+        "port": "port",
+        "railwaystation": "railway station",
+        "residential": "residential area",
+        "river": "river",
+        "viaduct": "viaduct",
+    },
+)
+
+SCENES = (UC_MERCED, AID, RSSCN7, PATTERNNET, WHU_RS19_IMAGES)
