@@ -13,8 +13,13 @@ from clvl_bench.data.catalog.candidate import Candidate
 
 
 class PrecomputedBackbone(Backbone):
-    """Text features by dataset and class name; `text` maps a dataset to its class names and their
-    features, or None.
+    """Text features by dataset and class name.
+
+    Args:
+        text: maps a dataset to its class names and their unit features [templates, classes, width],
+            or None. One row of templates stands for whatever templates a class has.
+        images_sha256: maps a dataset to the hash of its image features, where no fingerprint of a
+            split tells it.
     """
 
     def __init__(
@@ -24,6 +29,7 @@ class PrecomputedBackbone(Backbone):
         logit_scale: float,
         width: int,
         text: Mapping[str, tuple[Sequence[str], Tensor] | None],
+        images_sha256: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.family = name
@@ -34,16 +40,23 @@ class PrecomputedBackbone(Backbone):
             if known is None:
                 continue
             classes, features = known
-            for label, row in zip(classes, features.float(), strict=True):
-                self._features[dataset, label] = l2_normalize(row)
+            for label, rows in zip(classes, features.float().unbind(dim=1), strict=True):
+                self._features[dataset, label] = rows
         digest = hashlib.sha256(name.encode())
         for key in sorted(self._features):
             digest.update(repr(key).encode() + self._features[key].numpy().tobytes())
+        for dataset, sha256 in sorted((images_sha256 or {}).items()):
+            digest.update(f"{dataset} {sha256}".encode())
         self.weights_sha256 = self.files_sha256 = digest.hexdigest()
 
     def class_features(
         self, candidates: Sequence[Candidate], *, templates: int | None = None
     ) -> Tensor:
-        missing = torch.full((self.width,), float("nan"))
-        keys = [(candidate.dataset, candidate.name) for candidate in candidates]
-        return torch.stack([self._features.get(key, missing) for key in keys])
+        missing = torch.full((1, self.width), float("nan"))
+        found = []
+        for candidate in candidates:
+            rows = self._features.get((candidate.dataset, candidate.name), missing)[:templates]
+            # A single feature is unit as it was stored: made unit once more, in another precision,
+            # half-precision features would give other accuracies.
+            found.append(rows[0] if len(rows) == 1 else l2_normalize(rows.mean(dim=0)))
+        return torch.stack(found)

@@ -3,6 +3,7 @@ no backbone needed.
 """
 
 import hashlib
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import FeaturesSource
 from clvl_bench.data.readers.npz import load_arrays, split_names
-from clvl_bench.data.readers.split import Split
+from clvl_bench.data.readers.split import Features, Split
 
 
 def read(dataset: ImageDataset, split: str) -> Split:
@@ -43,12 +44,17 @@ def read(dataset: ImageDataset, split: str) -> Split:
         labels=labels,
         keys=tuple(keys),
         fingerprint=digest.hexdigest(),
-        features=features,
+        features=partial(_of_backbone, source.backbone, features),
     )
 
 
-def read_text(dataset: ImageDataset) -> NDArray[np.float32] | None:
-    """The text feature of each class [classes, width]; None where the source has none.
+def _of_backbone(known: str, features: Features, backbone: str) -> Features | None:
+    return features if backbone == known else None
+
+
+def read_text(dataset: ImageDataset, backbone: str) -> NDArray[np.float32] | None:
+    """The text feature of each class [1, classes, width], whatever the templates; None where the
+    source has none of this backbone.
 
     Raises:
         Mistake: the rows do not fit the classes.
@@ -56,7 +62,7 @@ def read_text(dataset: ImageDataset) -> NDArray[np.float32] | None:
     """
     source = dataset.source
     assert isinstance(source, FeaturesSource)
-    if source.text is None:
+    if source.text is None or backbone != source.backbone:
         return None
     try:
         text = np.load(source.text, allow_pickle=False)
@@ -69,7 +75,7 @@ def read_text(dataset: ImageDataset) -> NDArray[np.float32] | None:
             f"dataset.{dataset.name}: {source.text.name} has shape {list(text.shape)}; expected "
             f"one row for each of the {len(dataset.classes)} classes"
         )
-    return np.asarray(text, dtype=np.float32)
+    return np.asarray(text, dtype=np.float32)[np.newaxis]
 
 
 def _are_features(values: NDArray[Any]) -> bool:
