@@ -22,7 +22,7 @@ from torch import Tensor
 from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize, with_towers
 from clvl_bench.backbones.catalog import Precision
 from clvl_bench.backbones.loading import load_backbone
-from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.backbones.precomputed import ClassTexts, PrecomputedBackbone
 from clvl_bench.backbones.preprocessing import Preprocessing
 from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.errors import Mistake, announce, unknown
@@ -55,7 +55,8 @@ def pixels_of(
 
 def encode(split: Split, backbone: Backbone) -> Tensor:
     """Image features [n, width] of a split, fp32, not normalised: from the cache, or encoded and
-    then kept. Precomputed ones are NaN where there are none of this backbone.
+    then kept. Precomputed ones are NaN where there are none of this backbone, and unit where the
+    split says so.
 
     Raises:
         Mistake: the split has images and the backbone has no towers.
@@ -64,15 +65,9 @@ def encode(split: Split, backbone: Backbone) -> Tensor:
         known = split.features(backbone.name)
         if known is None:
             return torch.full((len(split), backbone.width), float("nan"))
-        return _in_single_precision(known)
+        return _unit(known) if split.unit else torch.from_numpy(known)
     towers = with_towers(backbone, wanted_by="encoding images")
     return _encoded(split, towers, towers.image_features, cache_key(split, towers))
-
-
-def _in_single_precision(features: Features) -> Tensor:
-    """Precomputed features as fp32; those in half precision are made unit before."""
-    stored = torch.from_numpy(features)
-    return stored if stored.dtype == torch.float32 else _unit(features)
 
 
 def _unit(features: Features) -> Tensor:
@@ -286,8 +281,9 @@ def precomputed_backbone(name: str, data: Data) -> PrecomputedBackbone:
     Raises:
         Mistake: its features of two datasets have different widths or scales.
     """
-    text: dict[str, tuple[Sequence[str], Tensor] | None] = {}
+    text: dict[str, ClassTexts] = {}
     images_sha256: dict[str, str] = {}
+    unit = []
     shapes: set[tuple[int, float]] = set()
     for dataset, split in data:
         assert isinstance(dataset, ImageDataset)  # questions have no precomputed features
@@ -298,10 +294,14 @@ def precomputed_backbone(name: str, data: Data) -> PrecomputedBackbone:
         features = split.features(name)
         if features is None:
             continue
+        unit.append(split.unit)
         shapes.add((features.shape[1], source.logit_scale))
         rows = read_text(dataset, name)
-        text[dataset.name] = None if rows is None else (dataset.classes, _unit(rows))
-        if isinstance(source, BackboneFeaturesSource):
+        by_template = isinstance(source, BackboneFeaturesSource)
+        if rows is not None:
+            templates = dataset.templates if by_template else None
+            text[dataset.name] = ClassTexts(dataset.classes, _unit(rows), templates)
+        if by_template:
             images_sha256[dataset.name] = digest_of(dataset, name)
     if len(shapes) > 1:
         raise Mistake(
@@ -310,5 +310,10 @@ def precomputed_backbone(name: str, data: Data) -> PrecomputedBackbone:
         )
     (width, logit_scale) = shapes.pop()
     return PrecomputedBackbone(
-        name=name, logit_scale=logit_scale, width=width, text=text, images_sha256=images_sha256
+        name=name,
+        logit_scale=logit_scale,
+        width=width,
+        text=text,
+        images_sha256=images_sha256,
+        gives_unit_images=all(unit),
     )

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from statistics import median
+from typing import Any
 
 import pandas as pd
 
@@ -11,7 +12,7 @@ from clvl_bench.metrics.online import STREAM
 from clvl_bench.report.paired import Compared
 from clvl_bench.report.runs import Table
 from clvl_bench.report.statistics import LEVEL, Interval
-from clvl_bench.report.summary import COSTS, Cell
+from clvl_bench.report.summary import COSTS, TRANSDUCTIVE, Cell
 
 SHOWN = (
     "last",
@@ -26,6 +27,8 @@ SHOWN = (
 OF_THE_FUTURE = ("transfer", "average")
 """ZSCL's, which also score what is not learned yet: columns only where that has candidates, so not
 in label space `seen`."""
+TOGETHER = "†"
+"""Behind the name of a strategy that is transductive."""
 TERMINAL = ("last", "incremental", "forgetting", "heldout")
 
 
@@ -44,7 +47,7 @@ def terminal_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
             for name in shown
         ]
         n = str(row["n"]) if not row["failed"] else f"{row['n']}/{row['runs']}"
-        rows.append([row["strategy"], *cells, count(row["kept_bytes_mean"]), n])
+        rows.append([shown_name(row), *cells, count(row["kept_bytes_mean"]), n])
     return titles, rows
 
 
@@ -91,7 +94,7 @@ def short_table(
         ]
         rows.append(
             [
-                row["strategy"],
+                shown_name(row),
                 *cells,
                 *costs,
                 runs,
@@ -99,6 +102,12 @@ def short_table(
             ]
         )
     return titles, rows
+
+
+def shown_name(row: "pd.Series[Any]") -> str:
+    """The strategy, marked where its predictions depend on each other."""
+    mark = f" {TOGETHER}" if row.get(TRANSDUCTIVE, False) else ""
+    return f"{row['strategy']}{mark}"
 
 
 def stream_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
@@ -214,6 +223,7 @@ def markdown(frame: pd.DataFrame, compared: Mapping[Table, Compared]) -> str:
         "\n".join(parts)
         + "\n"
         + NOTES
+        + (TOGETHER_NOTES if TRANSDUCTIVE in frame else "")
         + (STREAM_NOTES if any(f"{name}_mean" in frame for name in STREAM) else "")
     )
 
@@ -259,6 +269,9 @@ orders these have about two degrees of freedom and tell little apart. a–d are 
 pair with its interval, and the smallest difference that would have been seen.
 Of joint: the share that a strategy makes of the gain over zero-shot of joint training of the same adapter, and what that
 reaches; ! marks less than half.
+"""
+TOGETHER_NOTES = f"""{TOGETHER} is transductive: all test images of an experience are predicted together, without their labels; the other
+rows predict each image by itself.
 """
 STREAM_NOTES = """Prequential is the share of samples predicted right before they were learned from, near future the same for
 samples some steps later; last label and majority are what the label that arrived last, or most often, would have had right.

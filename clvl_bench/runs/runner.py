@@ -209,7 +209,8 @@ def _refuse_nan(state: RunState) -> None:
 
 
 def _record_costs(state: RunState) -> None:
-    """Trained parameters, kept bytes and samples, and the end of the run if these are more than the
+    """Trained parameters, kept bytes and samples, whether predictions depend on each other, and the
+    end of the run if these are more than the
     benchmark allows.
     """
     strategy = state.strategy
@@ -221,6 +222,8 @@ def _record_costs(state: RunState) -> None:
         "kept_bytes": kept,
         "memory_samples": strategy.kept_samples(),
     }
+    if strategy.adapter.config.transductive:
+        costs["transductive"] = 1
     for metric, value in costs.items():
         state.log.add(Measured(metric, done, "", -1, "", 1), float(value))
     budget = state.prepared.config.benchmark_config.memory_budget

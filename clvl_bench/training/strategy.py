@@ -153,9 +153,9 @@ class AdaptationStrategy(SupervisedTemplate):
         return torch.from_numpy(rows)
 
     def make_eval_dataloader(self, **kwargs: Any) -> None:
-        self.dataloader = IndexLoader(
-            self._view, torch.from_numpy(self.experience.spec.ids), batch_size=self.eval_mb_size
-        )
+        ids = torch.from_numpy(self.experience.spec.ids)
+        together = len(ids) if self.adapter.config.transductive else self.eval_mb_size
+        self.dataloader = IndexLoader(self._view, ids, batch_size=together)
 
     def model_adaptation(self, model: Any = None) -> Any:
         return self.model  # nothing to grow: an adapter grows its own parameters in `begin`

@@ -6,7 +6,8 @@ import pytest
 import torch
 from authors.released import assert_equal, candidates, read
 
-from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.backbones.base import l2_normalize
+from clvl_bench.backbones.precomputed import ClassTexts, PrecomputedBackbone
 from clvl_bench.methods.rail.config import RailConfig
 from clvl_bench.methods.rail_dual.config import RailDualConfig
 from clvl_bench.methods.ranpac.config import RanPacConfig
@@ -20,7 +21,10 @@ def build(config, released):
     """The adapter on a backbone that says of texts what the released code was given."""
     names, texts = released.settings["names"], released["texts"]
     backbone = PrecomputedBackbone(
-        name="stored", logit_scale=SCALE, width=texts.shape[1], text={"d": (names, texts)}
+        name="stored",
+        logit_scale=SCALE,
+        width=texts.shape[1],
+        text={"d": ClassTexts(names, l2_normalize(texts)[None])},
     )
     return build_adapter(config, backbone, candidates(names), seed=0)
 

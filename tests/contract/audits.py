@@ -112,7 +112,13 @@ def read_elsewhere(heard: Heard) -> list[str]:
 
 
 def swayed_by_neighbours(heard: Heard) -> list[str]:
-    """Samples whose scores or prediction change when they are evaluated seven at a time."""
+    """Samples whose scores or prediction change when they are evaluated seven at a time; and a
+    record that is not marked where the method is transductive (its samples are evaluated together,
+    however many one asks for), or is marked elsewhere.
+    """
+    marked = any(record.metric == "transductive" for record in heard.result.records)
+    if heard.strategy.adapter.config.transductive != marked:
+        return [f"the record is marked as transductive: {marked}"]
     again = evaluate_again(heard, batch=7)
     last = {key for key in heard.evaluated if key[0].trained == heard.strategy.n_experiences}
     return [

@@ -47,6 +47,7 @@ def read(dataset: ImageDataset, split: str) -> Split:
         keys=tuple(f"row {row}" for row in rows.tolist()),
         fingerprint=digest.hexdigest(),
         features=_SplitFeatures(dataset, rows),
+        unit=True,
         # Of samples without pixels the number is the identity: what two splits share is counted.
         hashes=tuple(sha256(f"row {row}".encode()) for row in rows.tolist()),
     )
@@ -170,7 +171,8 @@ def _read_labels(dataset: ImageDataset) -> NDArray[np.int64]:
             f"dataset.{dataset.name}: {path.name}: holds no labels [n] of the "
             f"{len(dataset.classes)} classes, counted from 0"
         )
-    return labels.astype(np.int64)
+    numbers: NDArray[np.int64] = labels.astype(np.int64)
+    return numbers
 
 
 def _shapes_fit(

@@ -22,7 +22,8 @@ FeaturesOf = Callable[[str], Features | None]
 class Split:
     """One split of a dataset: labels [n], a name for each sample, and its images by row or its
     precomputed features [n, width] by the name of a backbone (None where that one's are not here);
-    where images were scanned, the identity of each.
+    where images were scanned, the identity of each. `unit`: features are made unit, in the
+    precision in which they are stored, before anything else.
 
     The fingerprint depends on classes, labels and pixels (or features) in their order, not on where
     or how they are stored: the same data read from a folder, from parquet or from arrays has the
@@ -35,6 +36,7 @@ class Split:
     fingerprint: str
     image: Callable[[int], Image] | None = None
     features: FeaturesOf | None = None
+    unit: bool = False
     skipped: int = 0
     hashes: tuple[str, ...] = ()
     in_training: int = 0
