@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone, l2_normalize
+from clvl_bench.backbones.catalog import BACKBONES
 from clvl_bench.core.errors import Mistake, unknown
 from clvl_bench.data.catalog.candidate import Candidate
 
@@ -67,7 +68,7 @@ class PrecomputedBackbone(Backbone):
         gives_unit_images: bool = False,
     ) -> None:
         self.name = name
-        self.family = name
+        self.family = _family(name)
         self.logit_scale = logit_scale
         self.width = width
         self.gives_unit_images = gives_unit_images
@@ -103,3 +104,8 @@ class PrecomputedBackbone(Backbone):
         # A single feature is unit as it was stored: made unit once more, in another precision,
         # half-precision features would give other accuracies.
         return rows[0] if len(rows) == 1 else l2_normalize(rows.mean(dim=0))
+
+
+def _family(name: str) -> str:
+    """Who pre-trained the backbone of that name, where the catalogue has it; else the name."""
+    return next((each.family for each in BACKBONES if each.name == name), name)
