@@ -285,7 +285,8 @@ def precomputed_backbone(name: str, data: Data) -> PrecomputedBackbone:
     images_sha256: dict[str, str] = {}
     unit = []
     shapes: set[tuple[int, float]] = set()
-    for dataset, split in data:
+    of_datasets = {dataset.name: (dataset, split) for dataset, split in data}
+    for dataset, split in of_datasets.values():
         assert isinstance(dataset, ImageDataset)  # questions have no precomputed features
         assert isinstance(split, Split)
         assert split.features is not None

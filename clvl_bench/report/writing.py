@@ -14,6 +14,7 @@ from clvl_bench.core.files import write_atomically
 from clvl_bench.report import answer_tables, gallery
 from clvl_bench.report.ceilings import shown
 from clvl_bench.report.paired import Compared, differences_frame, paired
+from clvl_bench.report.prompts import prompt_frame, prompts_markdown, spread_frame
 from clvl_bench.report.pseudo_labels import pseudo_frame
 from clvl_bench.report.published import beside, beside_markdown, read_published
 from clvl_bench.report.runs import Run, Table
@@ -54,6 +55,10 @@ class ReportData:
     @cached_property
     def supervision(self) -> pd.DataFrame:
         return supervision_frame(self.runs)
+
+    @cached_property
+    def prompts(self) -> pd.DataFrame:
+        return spread_frame(self.runs)
 
     @cached_property
     def pseudo_labels(self) -> pd.DataFrame:
@@ -107,6 +112,15 @@ def pseudo_labels_csv(data: ReportData) -> bytes | None:
     return None if data.pseudo_labels.empty else _csv(data.pseudo_labels)
 
 
+def prompts_csv(data: ReportData) -> bytes | None:
+    """Where a strategy was run in several prompts: how much these decide, beside streams."""
+    return None if data.prompts.empty else _csv(data.prompts.round(4))
+
+
+def prompts_md(data: ReportData) -> bytes | None:
+    return None if data.prompts.empty else prompts_markdown(data.prompts).encode()
+
+
 ARTEFACTS: dict[str, Callable[[ReportData], bytes | None]] = {
     "summary.csv": summary_csv,
     "beside.csv": beside_csv,
@@ -115,6 +129,8 @@ ARTEFACTS: dict[str, Callable[[ReportData], bytes | None]] = {
     "summary.md": summary_md,
     "supervision.csv": supervision_csv,
     "pseudo_labels.csv": pseudo_labels_csv,
+    "prompts.csv": prompts_csv,
+    "prompts.md": prompts_md,
 }
 """The files of a report, and what makes each of them, or nothing where the runs have nothing of
 it. A new one is a function above and a line here."""
@@ -147,6 +163,12 @@ def pseudo_label_pictures(data: ReportData) -> NamedFiles:
     return supervision_plots.pseudo_label_pictures(data.pseudo_labels)
 
 
+def pictures_of_prompts(data: ReportData) -> NamedFiles:
+    from clvl_bench.report.prompt_plots import prompt_pictures
+
+    return () if data.prompts.empty else prompt_pictures(prompt_frame(data.runs), data.prompts)
+
+
 def table_pictures(data: ReportData) -> Iterator[tuple[str, bytes]]:
     """The plots of each table, in a folder for each where there are several."""
     from clvl_bench.report.figures import plotted_tables, table_names
@@ -166,6 +188,7 @@ PAGES: tuple[Callable[[ReportData], NamedFiles], ...] = (gallery_pages,)
 PICTURES: tuple[Callable[[ReportData], NamedFiles], ...] = (
     supervision_pictures,
     pseudo_label_pictures,
+    pictures_of_prompts,
     table_pictures,
 )
 """What makes several files, whose names depend on the runs."""

@@ -21,7 +21,11 @@ from clvl_bench.data.catalog.whu_rs19 import FILES, SHA256
 from clvl_bench.data.readers.backbone_features import part_of_each_class, read_arrays
 from clvl_bench.data.readers.reading import read_split
 from clvl_bench.data.readers.split import Split
+from clvl_bench.inputs import features
 from clvl_bench.inputs.features import backbone_for, encode, teacher_for
+from clvl_bench.methods.none.config import NoneConfig
+from clvl_bench.methods.registry import build_adapter
+from clvl_bench.report.published import read_published
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.runner import run
 
@@ -258,3 +262,53 @@ def test_the_real_arrays_are_those_that_the_declaration_pins(real_data):
     pinned = declared(real_data / "whu_rs19", source={"sha256": SHA256})
     for backbone in FILES:
         assert len(read_arrays(pinned, backbone)["images"]) == pinned.samples == 1005
+
+
+@pytest.fixture
+def published(real_data):
+    """The real arrays, and the published accuracy of each template by backbone."""
+    table = read_published(ROOT / "results" / "published" / "whu_rs19_zero_shot.csv")
+    of_backbones = {}
+    for backbone, rows in table.groupby("backbone"):
+        of_backbones[backbone] = dict(zip(rows["strategy"], rows["last"], strict=True))
+    return declared(real_data / "whu_rs19", "whu_rs19_whole"), of_backbones
+
+
+def accuracies(dataset: ImageDataset, name: str) -> dict[str, float]:
+    """Of zero-shot in each template and in their mean, in percent, by the name of the strategy."""
+    data = [(dataset, read_split(dataset, "test"))]
+    backbone = backbone_for(name, data)
+    images = encode(data[0][1], backbone)
+    labels = torch.from_numpy(data[0][1].labels)
+    found = {}
+    for template in (None, *dataset.templates):
+        adapter = build_adapter(
+            NoneConfig(template=template), backbone, candidates(dataset), seed=0
+        )
+        said = adapter.logits(images, tuple(range(CLASSES))).argmax(dim=1)
+        strategy = "zeroshot" if template is None else f"zeroshot[adapter.template={template}]"
+        found[strategy] = 100 * float((said == labels).double().mean())
+    return found
+
+
+def differing(published: dict[str, float], found: dict[str, float]) -> list[str]:
+    """Those whose printed digit differs."""
+    assert found.keys() == published.keys()
+    return [name for name in published if abs(published[name] - found[name]) > 1e-3]
+
+
+def test_zero_shot_is_the_published_one_for_every_model_and_prompt(published):
+    dataset, of_backbones = published
+    assert set(of_backbones) == set(FILES)
+    wrong = {
+        name: differing(told, accuracies(dataset, name)) for name, told in of_backbones.items()
+    }
+    assert wrong == {name: [] for name in FILES}
+
+
+def test_made_unit_in_single_precision_it_is_not(published, monkeypatch):
+    """60 of the 106 prompts of CLIP ViT-B/32 then have another accuracy."""
+    dataset, of_backbones = published
+    kept = features._unit
+    monkeypatch.setattr(features, "_unit", lambda stored: kept(stored.astype(np.float32)))
+    assert len(differing(of_backbones[HALF], accuracies(dataset, HALF))) == 60
