@@ -98,7 +98,7 @@ class PrecomputedBackbone(Backbone):
     def _feature(self, candidate: Candidate, templates: Sequence[str]) -> Tensor:
         """The text feature of a class in some templates [width]."""
         known = self._text.get(candidate.dataset)
-        if known is None:
+        if known is None or candidate.name not in known.classes:
             return torch.full((self.width,), float("nan"))
         rows = known.of(candidate, templates)
         # A single feature is unit as it was stored: made unit once more, in another precision,

@@ -38,8 +38,10 @@ def _picture(prompts: pd.DataFrame, spread: pd.DataFrame) -> bytes:
         told = spread[(spread["backbone"] == backbone) & (spread["strategy"] == strategy)]
         if len(told):
             label = f"{strategy}, mean prompt" if place == 0 else None
-            style = {"marker": mark(row), "color": colour(row), "edgecolors": "black"}
-            axes.scatter([centre], told["mean_prompt"], s=55, label=label, **style)
+            axes.scatter(
+                [centre], told["mean_prompt"], s=55, color=colour(row), marker=mark(row),
+                edgecolors="black", label=label,
+            )  # fmt: skip
     axes.set_xticks(range(len(backbones)), [name.replace("-vit-", "\nViT-") for name in backbones])
     axes.set_ylabel("accuracy, percent")
     legend(axes)

@@ -63,17 +63,18 @@ def spread_frame(runs: Sequence[Run]) -> pd.DataFrame:
         of_mean[key] = value
         streams.setdefault(key, {}).setdefault(run.origin.class_order, []).append(value)
     rows = []
-    for key, part in prompts.groupby(KEYS):
+    for where, part in prompts.groupby(KEYS):
         if len(part) >= FEW:
+            key = tuple(str(name) for name in where)
             ordered = part.sort_values("last")
             row = _row(key, "prompts", part["last"].to_numpy())
             row |= {"mean_prompt": 100 * of_mean.get(key, np.nan)}
             row |= {"lowest_prompt": ordered["template"].iloc[0]}
             rows.append(row | {"highest_prompt": ordered["template"].iloc[-1]})
-    for key, orders in streams.items():
+    for stream, orders in streams.items():
         if len(orders) >= FEW:
             means = np.array([np.mean(of_order) for of_order in orders.values()])
-            rows.append(_row(key, "streams", means))
+            rows.append(_row(stream, "streams", means))
     frame = pd.DataFrame(rows)
     return frame.sort_values(["backbone", "over", *KEYS], key=by_values, ignore_index=True)
 
@@ -94,9 +95,10 @@ def _row(key: Sequence[str], over: str, values: np.ndarray) -> dict[str, object]
 
 def prompts_markdown(frame: pd.DataFrame) -> str:
     """The same for people."""
-    titles = ("backbone", "benchmark", "strategy", "over", "mean ± deviation", "lowest", "highest")
-    titles += ("range", "mean prompt")
-    lines = [f"| {' | '.join(titles)} |", "|" + " --- |" * 4 + " ---: |" * 5]
+    names = ["backbone", "benchmark", "strategy", "over"]
+    numbers = ["mean ± deviation", "lowest", "highest", "range", "mean prompt"]
+    rule = "|" + " --- |" * len(names) + " ---: |" * len(numbers)
+    lines = [f"| {' | '.join([*names, *numbers])} |", rule]
     for row in frame.to_dict("records"):
         of_mean = row["mean_prompt"]
         cells = (

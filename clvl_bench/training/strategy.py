@@ -357,23 +357,21 @@ def build_parts(
         Mistake: one of them needs something that the backbone or the benchmark does not have.
     """
     adapter = build_adapter(config.adapter, backbone, view.plan.classes, seed=seed)
-    reference = reference_of(view, backbone, features, teacher)
-    context = PluginContext(adapter, reference, seed, features)
+    if teacher is None and features is not None:
+        teacher = Teacher(backbone, features.image_features)
+    reference = reference_of(view, features, teacher)
+    context = PluginContext(adapter, reference, seed, features, teacher)
     return adapter, [build_plugin(plugin, context) for plugin in config.plugins]
 
 
 def reference_of(
-    view: LearnerView,
-    backbone: Backbone,
-    features: Inputs | QuestionInputs | None,
-    teacher: Teacher | None = None,
+    view: LearnerView, features: Inputs | QuestionInputs | None, teacher: Teacher | None
 ) -> Reference | None:
     """The reference set of a benchmark, where it has one."""
-    if features is None or "reference" not in view.plan.streams:
+    if features is None or teacher is None or "reference" not in view.plan.streams:
         return None
     (spec,) = view.plan.streams["reference"]
     ids = torch.from_numpy(spec.ids)
-    teacher = teacher or Teacher(backbone, features.image_features)
     return Reference(
         ids=ids,
         inputs=view.inputs,
