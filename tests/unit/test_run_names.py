@@ -6,6 +6,9 @@ from command import clvl_here
 
 from clvl_bench.cli import main as cli
 from clvl_bench.cli.estimate import estimate
+from clvl_bench.core.errors import Mistake
+from clvl_bench.core.schema import parse
+from clvl_bench.runs.experiment import ExperimentConfig
 from clvl_bench.runs.files import load, run_config, runs_of
 
 FEATURES = """version = 1

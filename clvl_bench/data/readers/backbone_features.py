@@ -8,6 +8,8 @@ these: the same one for every backbone.
 import hashlib
 import zipfile
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,8 +100,12 @@ def read_text(dataset: ImageDataset, backbone: str) -> Features | None:
 
 
 def digest_of(dataset: ImageDataset, backbone: str) -> str:
-    """The identity of all that a backbone said."""
-    return sha256_of_arrays(read_arrays(dataset, backbone))
+    """The identity of all that a backbone said.
+
+    Raises:
+        Mistake, Damage: as `read_arrays`.
+    """
+    return _checked(dataset, backbone)[1]
 
 
 def read_arrays(dataset: ImageDataset, backbone: str) -> Arrays:
@@ -109,12 +115,16 @@ def read_arrays(dataset: ImageDataset, backbone: str) -> Arrays:
         Mistake: a shape does not fit the labels, the classes or the templates.
         Damage: the file cannot be read, has no such array, or is not the one that is pinned.
     """
+    return _checked(dataset, backbone)[0]
+
+
+def _checked(dataset: ImageDataset, backbone: str) -> tuple[Arrays, str]:
+    """The arrays and their identity, once they fit what is declared."""
     source = _source_of(dataset)
     path = source.path / source.files[backbone]
     labels = _read_labels(dataset)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays: Arrays = {name: file[name] for name in ("images", "texts")}
+        arrays = _load(path, _stamp(path))
     except (*UNREADABLE, KeyError, TypeError) as error:
         raise Damage(
             f"dataset.{dataset.name}: {path.name}: cannot be read as .npz with images and texts "
@@ -122,13 +132,30 @@ def read_arrays(dataset: ImageDataset, backbone: str) -> Arrays:
         ) from None
     known = prompts_of(source.texts, dataset.known_as)
     _shapes_fit(dataset, path.name, arrays, (len(known.templates), len(known.classes), len(labels)))
-    arrays["labels"] = labels
+    arrays = {**arrays, "labels": labels}
     pinned = source.sha256.get(backbone)
-    if pinned not in (None, sha256_of_arrays(arrays)):
+    found = sha256_of_arrays(arrays)
+    if pinned not in (None, found):
         raise Damage(
             f"dataset.{dataset.name}: {path.name}: its arrays are not the published ones of "
             f"{backbone}; where yours are others on purpose, set source.sha256 = {{}}"
         )
+    return arrays, found
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and time of a file: while they stay, it is not read anew."""
+    told = path.stat()
+    return told.st_size, told.st_mtime_ns
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, stamp: tuple[int, int]) -> Arrays:
+    """Images and texts of a file, for all runs of a process; nobody may write into them."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays: Arrays = {name: file[name] for name in ("images", "texts")}
+    for array in arrays.values():
+        array.setflags(write=False)
     return arrays
 
 
