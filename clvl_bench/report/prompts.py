@@ -53,7 +53,7 @@ def spread_frame(runs: Sequence[Run]) -> pd.DataFrame:
     prompts = prompt_frame(runs)
     if prompts.empty:
         return pd.DataFrame()
-    of_mean = {}
+    of_mean: dict[tuple[str, ...], float] = {}
     streams: dict[tuple[str, ...], dict[int, list[float]]] = {}
     for run in runs:
         if not run.records or TEMPLATE.search(run.origin.strategy):
@@ -65,10 +65,10 @@ def spread_frame(runs: Sequence[Run]) -> pd.DataFrame:
     rows = []
     for where, part in prompts.groupby(KEYS):
         if len(part) >= FEW:
-            key = tuple(str(name) for name in where)
+            base = tuple(str(name) for name in where)
             ordered = part.sort_values("last")
-            row = _row(key, "prompts", part["last"].to_numpy())
-            row |= {"mean_prompt": 100 * of_mean.get(key, np.nan)}
+            row = _row(base, "prompts", part["last"].to_numpy())
+            row |= {"mean_prompt": 100 * of_mean.get(base, np.nan)}
             row |= {"lowest_prompt": ordered["template"].iloc[0]}
             rows.append(row | {"highest_prompt": ordered["template"].iloc[-1]})
     for stream, orders in streams.items():
