@@ -23,7 +23,7 @@ def prompt_pictures(prompts: pd.DataFrame, spread: pd.DataFrame) -> Iterator[tup
 def _picture(prompts: pd.DataFrame, spread: pd.DataFrame) -> bytes:
     benchmark, label_space = prompts[["benchmark", "label_space"]].iloc[0]
     number = prompts["template"].nunique()
-    below = f"{benchmark}, label space {label_space}; {number} prompts, one run each"
+    below = f"{benchmark}, label space {label_space}; {number} prompts, a dot each"
     figure, axes = new_axes("What the wording of a prompt decides", below)
     # Backbones from the left by what zero-shot, or whoever comes first, reaches.
     strategies = sorted(prompts["strategy"].unique(), reverse=True)
