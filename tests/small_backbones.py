@@ -235,7 +235,7 @@ BERT = {
     "num_hidden_layers": 2,
     "num_attention_heads": 1,
     "intermediate_size": 128,
-    "vocab_size": 120,
+    "vocab_size": 90,
     "max_position_embeddings": 32,
     "type_vocab_size": 2,
 }

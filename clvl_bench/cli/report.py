@@ -1,12 +1,15 @@
 """The verb `report`: tables and plots of records."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clvl_bench.cli import options
 from clvl_bench.cli.preparing import result_folders
+
+if TYPE_CHECKING:
+    from clvl_bench.report.runs import Run
 
 
 def report(
@@ -30,8 +33,21 @@ def report(
     from clvl_bench.report.writing import write_report
 
     found = load(result_folders(runs, results))
+    _say_what_is_not_checked(found)
     write_committed(found, out)
     write_report(found, out, plots=plots, published=beside)
     seal(out)
     show_table(found)
     print(f"Tables and plots: {out}")
+
+
+def _say_what_is_not_checked(found: "list[Run]") -> None:
+    """Once: committed records are as they were written, and no more than that is known of them."""
+    from clvl_bench.core.errors import warn
+
+    count = sum(run.is_committed for run in found)
+    if count:
+        warn(
+            f"{count} runs come from committed records, which are as their manifest says; data and "
+            f"weights are not here, and were not checked"
+        )

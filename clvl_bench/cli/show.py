@@ -140,6 +140,9 @@ def show_settings(settings: Sequence[Setting]) -> None:
             benchmark, label_space, _ = setting.table
             where = f"{setting.strategy} on {benchmark}, label space {label_space}"
             print(f"{where}, validation accuracy")
+            # The best stands first: where that one is not kept, none is.
+            if not setting.kept:
+                print("   no setting is kept: of each, a run has failed or measured nothing")
         print(_setting_line(setting))
 
 

@@ -92,15 +92,35 @@ def _encoded(
 ) -> Tensor:
     """All chunks of a split, each from the cache or encoded by the tower."""
     assert split.image is not None
+    compute = partial(_encode_rows, tower, split.image, towers)
+    title = f"encoding images with {towers.name}"
+    return encode_chunks(split, towers, compute, key, title=title)
+
+
+def encode_chunks(
+    split: Split,
+    towers: TowerBackbone,
+    compute: Callable[[range], Tensor],
+    key: str,
+    *,
+    title: str,
+) -> Tensor:
+    """What the towers make of a split's images [n, ...], chunk by chunk: from the cache under that
+    key, or computed for a range of rows and then kept.
+
+    Raises:
+        Damage, RunFailed: an image's row is no feature.
+    """
     folder = cache_dir() / "features" / key
-    tick = Ticker(f"encoding images with {towers.name}", len(split))
+    tick = Ticker(title, len(split))
     chunks = []
     # Chunks begin at multiples of CHUNK, whatever is asked for: an image is always encoded beside
     # the same neighbours, so its features have the same bits in every run.
     for number, start in enumerate(range(0, len(split), CHUNK)):
         rows = range(start, min(start + CHUNK, len(split)))
-        compute = partial(_encode_rows, tower, split.image, towers, rows)
-        chunks.append(load_or_compute(folder, f"{number:05d}", len(rows), compute))
+        chunk = load_or_compute(folder, f"{number:05d}", len(rows), partial(compute, rows))
+        towers.refuse_no_numbers(chunk, split.keys[start : rows.stop], what="image")
+        chunks.append(chunk)
         tick(rows.stop)
     return torch.cat(chunks)
 
@@ -188,14 +208,14 @@ class Inputs:
             self._in_memory = torch.cat(features).to(device)
             return
         towers = with_towers(backbone, wanted_by="a strategy that reads pixels")
-        self._preprocessing = towers.preprocessing
+        self.preprocessing = towers.preprocessing
         # Only the images are taken from a split: code that reaches these inputs must not reach the
         # labels through them.
         self._images = [split.image for split in splits if split.image is not None]
-        if self._preprocessing.crop <= SMALL:
+        if self.preprocessing.crop <= SMALL:
             pixels = []
             for image, split in zip(self._images, splits, strict=True):
-                pixels.append(pixels_of(image, self._preprocessing, range(len(split))))
+                pixels.append(pixels_of(image, self.preprocessing, range(len(split))))
             self._in_memory = torch.cat(pixels).to(device)
 
     def __call__(self, ids: Tensor) -> Tensor:
@@ -212,12 +232,17 @@ class Inputs:
         """
         return self(ids)
 
-    def _decoded(self, sample: int) -> Tensor:
-        """The pixels [1, 3, size, size] of one sample."""
+    def image(self, sample: int) -> Image:
+        """RGB pixels [height, width, 3] of one sample, before any preprocessing; of inputs that are
+        pixels.
+        """
         # The split whose first id is the last one not behind the sample.
         split = int(np.searchsorted(self._starts, sample, side="right")) - 1
-        row = sample - int(self._starts[split])
-        return pixels_of(self._images[split], self._preprocessing, [row])
+        return self._images[split](sample - int(self._starts[split]))
+
+    def _decoded(self, sample: int) -> Tensor:
+        """The pixels [1, 3, size, size] of one sample."""
+        return pixels_of(self.image, self.preprocessing, [sample])
 
 
 Data = Sequence[tuple[ImageDataset | VqaDataset, Split | QuestionSplit]]

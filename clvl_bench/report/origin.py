@@ -71,10 +71,12 @@ class Run:
     """A run and its rows; a failed run has none.
 
     `correct` is whether each test sample, in the order of ids, was right after the last experience
-    [samples]; None where that is not known.
+    [samples]; None where that is not known. `is_committed` is whether it was read from committed
+    records, of which data and weights cannot be looked at.
     """
 
     origin: Origin
     records: tuple[Record, ...]
     correct: NDArray[np.bool_] | None = field(default=None, compare=False)
     answered: Answered | None = field(default=None, compare=False)
+    is_committed: bool = field(default=False, compare=False)

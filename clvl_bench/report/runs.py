@@ -13,7 +13,7 @@ from clvl_bench.core.errors import Mistake, warn
 from clvl_bench.core.files import sha256, to_json
 from clvl_bench.records.result import Result
 from clvl_bench.records.run_folder import RunFolder
-from clvl_bench.records.run_id import digest, is_named_by
+from clvl_bench.records.run_id import SCHEMA, digest, is_named_by
 from clvl_bench.report.answers import answered
 from clvl_bench.report.committed import is_committed, read_committed
 from clvl_bench.report.origin import Key as Key
@@ -25,33 +25,47 @@ NAMED = 3
 """How many run folders that are left out a line names."""
 
 
+OTHER_ID = (
+    "the recorded configuration is not the one that the run's id names (an older version wrote it, "
+    "or it was changed); run it again"
+)
+OLDER_FAILURE = (
+    "it failed, and another version wrote of it what this one does not read; run it again"
+)
+FINISHED_SINCE = "it failed, and a run of the same name has finished since"
+
+
 @dataclass(frozen=True)
 class LeftOut:
-    """A finished run folder whose configuration is not the one that its id names."""
+    """A run folder that is not shown, and why."""
 
     folder: Path
+    why: str
 
 
 def load(paths: Iterable[Path]) -> list[Run]:
     """The runs found at these paths: run folders, folders of run folders, or committed folders.
 
-    A run of a grid that has no result yet is left out. So is one whose recorded configuration is
-    not the one that its id names, as in what older versions wrote: a line says so.
+    A run of a grid that has no result yet is left out. Lines name what else is: runs whose recorded
+    configuration is not the one that their id names, as in what older versions wrote; failed runs
+    of older versions, and those of a name under which another has finished.
 
     Raises:
         Mistake: nothing is there, or two runs with different settings bear one name.
         Damage: a result is not what was written.
     """
     found: dict[tuple[Key, str], Run] = {}
-    left_out: list[Path] = []
+    left_out: list[LeftOut] = []
     looked_at = list(paths)
     for path in looked_at:
         for run in _load(path):
             if isinstance(run, LeftOut):
-                left_out.append(run.folder)
+                left_out.append(run)
             else:
                 found[run.origin.key, run.origin.run] = run
-    _warn_of(left_out)
+    left_out += _drop_outdated_failures(found)
+    for why in dict.fromkeys(each.why for each in left_out):
+        _warn_of([each.folder for each in left_out if each.why == why], why)
     if not found:
         where = looked_at[0] if looked_at else "report"
         raise Mistake(f"{where}: no results are there; run something first, for example make bench")
@@ -77,15 +91,23 @@ def _refuse_two_of_one_name(runs: Iterable[Run]) -> None:
             )
 
 
-def _warn_of(left_out: list[Path]) -> None:
-    if not left_out:
-        return
-    named = ", ".join(str(folder) for folder in left_out[:NAMED])
-    more = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
-    warn(
-        f"{named}{more}: left out, since the recorded configuration is not the one that the run's "
-        f"id names (an older version wrote it, or it was changed); run it again"
-    )
+def _drop_outdated_failures(found: dict[tuple[Key, str], Run]) -> list[LeftOut]:
+    """Take away each failed run whose name a finished one bears as well: a file changed since, and
+    with it the run's id.
+    """
+    finished = {key for (key, _), run in found.items() if run.origin.state == "done"}
+    dropped = []
+    for (key, name), run in list(found.items()):
+        if run.origin.state == "failed" and key in finished:
+            del found[key, name]
+            dropped.append(LeftOut(Path(name), FINISHED_SINCE))
+    return dropped
+
+
+def _warn_of(folders: list[Path], why: str) -> None:
+    named = ", ".join(str(folder) for folder in folders[:NAMED])
+    more = f" and {len(folders) - NAMED} more" if len(folders) > NAMED else ""
+    warn(f"{named}{more}: left out, since {why}")
 
 
 def _load(path: Path) -> list[Run | LeftOut]:
@@ -168,11 +190,13 @@ def _run_folder(path: Path) -> Run | LeftOut | None:
         result = folder.result()
         hashed = result.provenance.get("hashed")
         named = hashed is not None and is_named_by(result.provenance["run"], hashed)
-        return of_result(result) if named else LeftOut(path)
+        return of_result(result) if named else LeftOut(path, OTHER_ID)
     failure = folder.failure()
     if failure is None:
         return None
+    if failure.schema != SCHEMA:
+        return LeftOut(path, OLDER_FAILURE)
     try:
         return Run(Origin(state="failed", reason=failure.reason, **failure.coordinates), ())
-    except TypeError:  # a status with other coordinates, written by another version
-        return None
+    except TypeError:  # other coordinates, written by another version
+        return LeftOut(path, OLDER_FAILURE)

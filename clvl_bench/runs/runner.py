@@ -155,6 +155,7 @@ def _resume_or_begin(state: RunState, evaluator: EvaluationPlugin) -> int:
     )
     state.observer.strategy_built(untouched, prepared, untouched=True)
     _evaluate(untouched, state)
+    _refuse_nan(untouched, state)
     state.keep()
     return 0
 
@@ -166,7 +167,7 @@ def _learn_and_evaluate(state: RunState, experience: Experience, number: int) ->
         state.learn(experience, number)
     observer.after_training(strategy, experience)
     _evaluate(strategy, state)
-    _refuse_nan(state)
+    _refuse_nan(strategy, state)
     _record_costs(state)
 
 
@@ -194,18 +195,16 @@ def evaluate(strategy: AdaptationStrategy, benchmark: Benchmark) -> None:
             strategy.eval(scorable)
 
 
-def _refuse_nan(state: RunState) -> None:
+def _refuse_nan(strategy: AdaptationStrategy, state: RunState) -> None:
     """An accuracy is undefined where classes have no text; anywhere else it means that the model is
     broken.
     """
     if not state.prepared.text_known:
         return
-    learned = state.strategy.n_experiences
+    learned = strategy.n_experiences
     values = [record.value for record in state.log.records if record.trained == learned]
     if any(math.isnan(value) for value in values):
-        raise RunFailed(
-            f"nan: scores are not numbers after experience {learned}; a smaller train.lr may help"
-        )
+        raise strategy.broken(f"scores are not numbers after experience {learned}")
 
 
 def _record_costs(state: RunState) -> None:

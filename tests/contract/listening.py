@@ -125,11 +125,11 @@ class Listener(RunObserver):
         self._heard.towers = bits(prepared.backbone.towers)
         prepared.backbone.images_encoded = 0  # by whoever found the cache empty
         self._before(prepared)
-        read = {
-            id(inputs): inputs for inputs in (prepared.features, prepared.benchmark.view.inputs)
-        }
+        view = prepared.benchmark.view
+        read = {id(inputs): inputs for inputs in (prepared.features, view.inputs, view.views)}
         for inputs in read.values():
-            _overhear_reads(inputs, self._ear)
+            if inputs is not None:
+                _overhear_reads(inputs, self._ear)
 
     def strategy_built(self, strategy: Any, prepared: Prepared, *, untouched: bool) -> None:
         strategy.plugins.append(self._ear)
@@ -183,15 +183,16 @@ def _overhear_candidates(adapter: Any, ear: Ear) -> None:
 
 
 def _overhear_reads(inputs: Any, ear: Ear) -> None:
-    """Whoever asks these inputs for samples; inputs of somebody's own would have ids of their own.
+    """Whoever asks these inputs for samples, or views of them; inputs of somebody's own would have
+    ids of their own.
 
     Python looks a call up on the class, so this one object gets a class that notes its calls.
     """
     kind = type(inputs)
 
-    def overheard(self: Any, ids: Tensor) -> Tensor:
+    def overheard(self: Any, ids: Tensor, *key: int) -> Tensor:
         if not ear.closed:
             ear.heard.read.append((ear.now(), ids.numpy().copy()))
-        return kind.__call__(self, ids)
+        return kind.__call__(self, ids, *key)
 
     inputs.__class__ = type(f"Overheard{kind.__name__}", (kind,), {"__call__": overheard})

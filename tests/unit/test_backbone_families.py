@@ -24,6 +24,9 @@ from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods.kgcoop.config import KgCoOpConfig
 from clvl_bench.methods.lora.config import LoraConfig
+from clvl_bench.methods.lora_merged.config import LoraMergedConfig
+from clvl_bench.methods.lora_per_experience.config import LoraPerExperienceConfig
+from clvl_bench.methods.olora.config import OLoraConfig
 from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
 
@@ -98,7 +101,7 @@ def library(name, folder, backbone, pixels, how="sdpa"):
         import open_clip
 
         model = open_clip_model(CONFIGS[name], folder.with_name("bert_config"))
-        if hasattr(backbone, "_tokenize") and "hf_tokenizer_name" in CONFIGS[name]["text_cfg"]:
+        if hasattr(backbone, "_token_ids") and "hf_tokenizer_name" in CONFIGS[name]["text_cfg"]:
             from transformers import AutoTokenizer
 
             context = CONFIGS[name]["text_cfg"]["context_length"]
@@ -272,10 +275,13 @@ def test_who_learns_words_refuses_a_tower_that_reads_none_in_one_line(config, wr
 def test_lora_finds_the_projections_of_each_tower_or_says_which_have_none(name, allowed, written):
     backbone = load_backbone(str(written(name)))
     if allowed is not None:
-        with pytest.raises(
-            Mistake, match=f"has none of its own; allowed there: adapter.towers = {allowed}"
-        ):
-            build_adapter(LoraConfig(), backbone, TABLE, seed=0)
+        for config in (LoraConfig(), LoraMergedConfig(), OLoraConfig(), LoraPerExperienceConfig()):
+            said = (
+                f"the adapter '{config.kind}' needs query and value projections, .* has none of "
+                f"its own; allowed there: adapter.towers = {allowed}"
+            )
+            with pytest.raises(Mistake, match=said):
+                build_adapter(config, backbone, TABLE, seed=0)
         return
     for towers, inside in (("image", r"vis"), ("text", r"text_model|words")):
         adapter = build_adapter(LoraConfig(towers=towers), backbone, TABLE, seed=0)

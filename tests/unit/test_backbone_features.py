@@ -167,6 +167,15 @@ def test_arrays_of_other_shapes_are_refused(folder, changed):
         backbone_for(HALF, splits(declared(folder)))
 
 
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_a_feature_without_a_direction_is_named(folder, value):
+    found = arrays(folder)
+    found["images"][3] = value
+    np.savez(folder / FILES[HALF], **found)
+    with pytest.raises(Damage, match="row 3 of images is zero or holds a value that is no number"):
+        backbone_for(HALF, splits(declared(folder)))
+
+
 def test_other_values_than_the_pinned_ones_are_refused(folder):
     pinned = declared(folder, source={"sha256": {HALF: "0" * 64}})
     with pytest.raises(Damage, match="not the published ones of clip-vit-base-patch32"):

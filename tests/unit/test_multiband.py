@@ -145,7 +145,7 @@ def test_tiles_without_a_rendering_are_refused_in_one_line(real_data, empty_home
     classes = tuple(sorted(folder.name for folder in source.path.iterdir()))
     with pytest.raises(
         Damage,
-        match=r"100 of 100 images cannot be decoded: .*has 13 bands; set render in its source",
+        match=r"100 of 100 images cannot be decoded: .*has 13 bands.*; set render = { bands =",
     ):
         read_split(ImageDataset(source=source, classes=classes), "train")
     assert not caplog.messages

@@ -115,6 +115,8 @@ class ImageDataset(Schema):
                 raise ValueError(
                     f"labels: '{name}' stands twice; give each class a label of its own"
                 )
+        if not all(name.strip() for name in (*self.classes, *self.labels)):
+            raise ValueError("classes: one has no name; give each class one")
         twice = sorted({name for name in self.classes if self.classes.count(name) > 1})
         if twice:
             raise ValueError(

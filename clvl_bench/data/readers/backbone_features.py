@@ -21,6 +21,7 @@ from clvl_bench.core.rng import seed_of
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.prompts import prompts_of
 from clvl_bench.data.catalog.sources import BackboneFeaturesSource
+from clvl_bench.data.readers.features import WITHOUT_DIRECTION, first_without_direction
 from clvl_bench.data.readers.npz import split_names
 from clvl_bench.data.readers.split import Features, Split
 
@@ -154,7 +155,10 @@ def _load(path: Path, stamp: tuple[int, int]) -> Arrays:
     """Images and texts of a file, for all runs of a process; nobody may write into them."""
     with np.load(path, allow_pickle=False) as file:
         arrays: Arrays = {name: file[name] for name in ("images", "texts")}
-    for array in arrays.values():
+    for name, array in arrays.items():
+        row = first_without_direction(array.reshape(-1, array.shape[-1]).astype(np.float32))
+        if row is not None:
+            raise ValueError(f"row {row} of {name} {WITHOUT_DIRECTION}")
         array.setflags(write=False)
     return arrays
 

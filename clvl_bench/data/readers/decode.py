@@ -12,13 +12,31 @@ from clvl_bench.data.catalog.sources import Rendering
 from clvl_bench.data.readers.bands import bits_per_value, count_bands, render, to_eight_bits
 from clvl_bench.data.readers.split import Image
 
-DECODING = 2
+DECODING = 3
 """Grows whenever the same bytes give other pixels, or are refused: kept scans are made again."""
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "PPM")
 """What Pillow may take a file for, whatever its name. It reads all of these by itself; for others
 (EPS) it starts a program of the machine."""
 JPEG = b"\xff\xd8"
-NO_WHITE = "more than 8 bits: set render = { white = 4095 }, or its own"
+PPM_WHITE = 65535
+"""Pillow stretches the grey levels of a PPM file, which states its white, to this one."""
+MEND = 'mend or remove them, or set on_damage = "skip" in its source'
+_MENDS = {
+    "more than 8 bits": "set render = { white = 4095 }, or the white that they have, in its source",
+    " bands": "set render = { bands = [1, 2, 3], white = 4095 }, or its own, in its source",
+    "16 bits a colour": "convert them to 8, or (TIFF without compression) set bands in render",
+    "floating-point values": "convert them to 8 bits, with a white that is right for them",
+    "negative values": "convert them to 8 bits, with a black that is right for them",
+}
+"""What helps where a picture is whole, by the end of the reason why it is not shown."""
+
+
+def mend_of(why: str) -> str:
+    """What helps against this reason of `decode`."""
+    for end, mend in _MENDS.items():
+        if why.endswith(end):
+            return mend
+    return MEND
 
 
 def decode(data: bytes, rendering: Rendering | None = None) -> Image:
@@ -33,7 +51,7 @@ def decode(data: bytes, rendering: Rendering | None = None) -> Image:
         return render(data, rendering)
     bands = count_bands(data)
     if bands > 4:  # Pillow would write a line of its own for each
-        raise ValueError(f"has {bands} bands; set render in its source")
+        raise ValueError(f"has {bands} bands")
     if data[:2] == JPEG:
         try:
             return _jpeg(data)
@@ -42,11 +60,13 @@ def decode(data: bytes, rendering: Rendering | None = None) -> Image:
             pass
     with Pillow.open(io.BytesIO(data), formats=FORMATS) as image:
         if image.mode == "F":
-            raise ValueError("has floating-point values, whose white is not known")
+            raise ValueError("has floating-point values")
         if image.mode.startswith("I"):
+            if image.format == "PPM":
+                rendering = Rendering(white=PPM_WHITE)
             return _deep_grey(np.asarray(image), rendering)
         if bits_per_value(data) > 8:
-            raise ValueError("has 16 bits a colour: set render, or convert to 8")
+            raise ValueError("has 16 bits a colour")
         return np.asarray(image.convert("RGB"), dtype=np.uint8)
 
 
@@ -58,9 +78,9 @@ def _deep_grey(grey: NDArray[Any], rendering: Rendering | None) -> Image:
         ValueError: white is not stated, or black is not 0.
     """
     if rendering is None:
-        raise ValueError(NO_WHITE)
+        raise ValueError("has more than 8 bits")
     if grey.min() < 0:
-        raise ValueError("has negative values, so that black is not 0")
+        raise ValueError("has negative values")
     return np.repeat(to_eight_bits(grey, rendering.white)[..., None], 3, axis=2)
 
 

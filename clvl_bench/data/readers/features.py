@@ -15,13 +15,15 @@ from clvl_bench.data.catalog.sources import FeaturesSource
 from clvl_bench.data.readers.npz import load_arrays, split_names
 from clvl_bench.data.readers.split import Features, Split
 
+WITHOUT_DIRECTION = "is zero or holds a value that is no number, so that it has no direction"
+
 
 def read(dataset: ImageDataset, split: str) -> Split:
     """One split of a feature file, its parts joined in their order.
 
     Raises:
         Mistake: the file has no such array, or its shape or labels do not fit.
-        Damage: the file cannot be read.
+        Damage: the file cannot be read, or a row of it is no feature.
     """
     source = dataset.source
     assert isinstance(source, FeaturesSource)
@@ -33,7 +35,14 @@ def read(dataset: ImageDataset, split: str) -> Split:
         part_features, part_labels = load_arrays(
             dataset, source.path, x, y, shape="[n, width]", fits=_are_features
         )
-        features_of_parts.append(part_features.astype(np.float32))
+        part_features = _as_features(part_features)
+        row = first_without_direction(part_features)
+        if row is not None:
+            raise Damage(
+                f"dataset.{dataset.name}: {source.path.name}: row {row} of {x} {WITHOUT_DIRECTION}; "
+                f"mend it, or leave it out of {x} and {y}"
+            )
+        features_of_parts.append(part_features)
         labels_of_parts.append(part_labels)
         keys += [f"{x}/{row}" for row in range(len(part_labels))]
     features = np.concatenate(features_of_parts)
@@ -58,7 +67,7 @@ def read_text(dataset: ImageDataset, backbone: str) -> NDArray[np.float32] | Non
 
     Raises:
         Mistake: the rows do not fit the classes.
-        Damage: the file cannot be read.
+        Damage: the file cannot be read, or a row of it is no feature.
     """
     source = dataset.source
     assert isinstance(source, FeaturesSource)
@@ -75,7 +84,31 @@ def read_text(dataset: ImageDataset, backbone: str) -> NDArray[np.float32] | Non
             f"dataset.{dataset.name}: {source.text.name} has shape {list(text.shape)}; expected "
             f"one row for each of the {len(dataset.classes)} classes"
         )
-    return np.asarray(text, dtype=np.float32)[np.newaxis]
+    rows = _as_features(text)
+    row = first_without_direction(rows)
+    if row is not None:
+        raise Damage(
+            f"dataset.{dataset.name}: {source.text.name}: row {row}, of the class "
+            f"'{dataset.classes[row]}', {WITHOUT_DIRECTION}; mend it, or leave text out: then "
+            f"no class has any"
+        )
+    return rows[np.newaxis]
+
+
+def _as_features(values: NDArray[Any]) -> NDArray[np.float32]:
+    # A number that is too large for fp32 becomes infinite, which is looked for behind this.
+    with np.errstate(over="ignore"):
+        return np.asarray(values, dtype=np.float32)
+
+
+def first_without_direction(rows: NDArray[np.float32]) -> int | None:
+    """The first row [width] that fp32 cannot make a unit of: zero, too small or too large, or with
+    a value that is no number.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        lengths = np.linalg.norm(rows, axis=1)
+    wrong = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
+    return int(wrong[0]) if len(wrong) else None
 
 
 def _are_features(values: NDArray[Any]) -> bool:

@@ -3,6 +3,7 @@ list.
 """
 
 import itertools
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -207,15 +208,26 @@ def _class_folders(dataset: ImageDataset, top: Path) -> list[Path]:
     labels = dataset.labels or dataset.classes
     folders = [folder for folder in top.iterdir() if folder.is_dir()]
     present = sorted(folder.name for folder in folders if not folder.name.startswith("."))
-    for label in labels:
-        if label not in present:
+    # Some file systems keep names in another Unicode form than the one that was typed.
+    called = {label: _folder_called(label, present) for label in labels}
+    for label, folder in called.items():
+        if folder is None:
             raise Mistake(
                 f"dataset.{dataset.name}.classes: {unknown('class folder', label, present)}"
             )
-    extra = [name for name in present if name not in labels]
+    extra = [name for name in present if name not in called.values()]
     if extra:
         raise Mistake(
             f"dataset.{dataset.name}.classes: the folder '{extra[0]}' is not among them; add it or "
             f"move it away"
         )
-    return [top / label for label in labels]
+    return [top / str(called[label]) for label in labels]
+
+
+def _folder_called(label: str, present: Sequence[str]) -> str | None:
+    """The folder of this name, in whatever Unicode form; None where none or several are."""
+    if label in present:
+        return label
+    composed = unicodedata.normalize("NFC", label)
+    found = [name for name in present if unicodedata.normalize("NFC", name) == composed]
+    return found[0] if len(found) == 1 else None

@@ -3,7 +3,7 @@ cache.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,7 @@ def read_files(
     cells = images_of_all[source.image].combine_chunks()
     # The hub keeps a picture as {bytes, path}, other writers as bare bytes.
     images = cells.field("bytes") if pa.types.is_struct(cells.type) else cells
+    _must_name_alike(dataset, source.label, dict(zip(files, tables, strict=True)))
     # Each file numbers the classes by the names that it carries itself.
     labels = [_labels(dataset, source.label, table) for table in tables]
     return encoded_split(
@@ -84,6 +85,33 @@ def _must_have_columns(name: str, source: HubSource | ParquetSource, present: li
             raise Mistake(f"dataset.{name}.source.{field}: {unknown('column', column, present)}")
 
 
+def _written_names(table: Any, column: str) -> list[str] | None:
+    """The class names by number that a file carries in its metadata, as the hub writes them."""
+    written = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
+    features = written.get("info", {}).get("features", {})
+    names: list[str] | None = features.get(column, {}).get("names")
+    return names
+
+
+def _must_name_alike(dataset: ImageDataset, column: str, tables: Mapping[Path, Any]) -> None:
+    """Raises:
+    Mistake: one file names its classes and another numbers them alone. Whether it means the
+        numbers of the first or those of the declaration is not known.
+    """
+    naming: list[str] = []
+    numbering: list[str] = []
+    for file, table in tables.items():
+        holds_names = table[column].to_numpy().dtype == object
+        names_them = holds_names or _written_names(table, column) is not None
+        if len(table):
+            (naming if names_them else numbering).append(file.name)
+    if naming and numbering:
+        raise Mistake(
+            f"dataset.{dataset.name}: {naming[0]} names the classes of its {column} and "
+            f"{numbering[0]} only numbers them; write both alike"
+        )
+
+
 def _labels(dataset: ImageDataset, column: str, table: Any) -> NDArray[np.int64]:
     """Label numbers of one file's rows in the declared order, matched by the class names that it
     carries where it carries them.
@@ -101,11 +129,10 @@ def _labels(dataset: ImageDataset, column: str, table: Any) -> NDArray[np.int64]
     if cells.dtype.kind == "f" and not np.array_equal(cells, np.rint(cells)):
         broken = cells[cells != np.rint(cells)][0]
         raise Mistake(f"dataset.{dataset.name}: {column} holds {broken}, which is no class number")
-    written = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
-    features = written.get("info", {}).get("features", {})
-    names = features.get(column, {}).get("names")
+    names = _written_names(table, column)
     if cells.dtype == object:  # the column itself holds names
-        names, cells = np.unique(cells.astype(str), return_inverse=True)
+        distinct, cells = np.unique(cells.astype(str), return_inverse=True)
+        names = distinct.tolist()
     labels: NDArray[np.int64] = cells.astype(np.int64)
     count = len(dataset.classes) if names is None else len(names)
     if len(labels) and not (0 <= labels.min() and labels.max() < count):

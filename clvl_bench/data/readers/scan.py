@@ -18,7 +18,7 @@ from clvl_bench.core.errors import Damage
 from clvl_bench.core.files import sha256, to_json, write_atomically
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.catalog.sources import Rendering
-from clvl_bench.data.readers.decode import DECODING, decode
+from clvl_bench.data.readers.decode import DECODING, decode, mend_of
 from clvl_bench.data.readers.split import pixel_hash
 
 BLOCK = 2000
@@ -41,10 +41,10 @@ class Scan:
         some = ", ".join(f"{key} ({why})" for key, why in list(self.damaged.items())[:SHOWN])
         rest = len(self.damaged) - SHOWN
         more = f", and {rest} more" if rest > 0 else ""
+        mends = "; ".join(dict.fromkeys(mend_of(why) for why in self.damaged.values()))
         raise Damage(
             f"{dataset}: {len(self.damaged)} of {len(self.hashes)} images cannot be decoded: "
-            f"{some}{more}; "
-            'mend or remove them, or set on_damage = "skip" in its source'
+            f"{some}{more}; {mends}"
         )
 
 

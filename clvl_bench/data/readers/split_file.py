@@ -155,16 +155,27 @@ def _without_suffix(file: str | PurePath) -> str:
 
 
 def _label(where: str, entry: Entry, file: Path, known: KnownNames, *, top: Path) -> int:
-    """The class of an entry: its folder where that is a class, else the name in the list."""
+    """The class of an entry: its folder where that is a class, else the name in the list.
+
+    Raises:
+        Mistake: neither is a class, or they are two different ones.
+    """
     folder = None if file.parent == top else file.parent.name
-    for name in (folder, entry.name):
-        label = None if name is None else known.label(name)
-        if label is not None:
-            return label
-    raise Mistake(
-        f"{where}: '{entry.file}' is of the class '{entry.name or folder}', which is not declared; "
-        "declare it or take the line out"
-    )
+    of_folder = None if folder is None else known.label(folder)
+    of_name = None if entry.name is None else known.label(entry.name)
+    if of_folder is None and of_name is None:
+        raise Mistake(
+            f"{where}: '{entry.file}' is of the class '{entry.name or folder}', which is not "
+            f"declared; declare it or take the line out"
+        )
+    if None not in (of_folder, of_name) and of_folder != of_name:
+        raise Mistake(
+            f"{where}: '{entry.file}' is of the class '{entry.name}' in the list and lies in the "
+            f"folder of the class '{folder}'; correct one of them"
+        )
+    label = of_folder if of_folder is not None else of_name
+    assert label is not None
+    return label
 
 
 def _read_json(where: str, path: Path) -> dict[str, Any]:
