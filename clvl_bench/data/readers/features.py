@@ -39,8 +39,8 @@ def read(dataset: ImageDataset, split: str) -> Split:
         row = first_without_direction(part_features)
         if row is not None:
             raise Damage(
-                f"dataset.{dataset.name}: {source.path.name}: row {row} of {x} {WITHOUT_DIRECTION}; "
-                f"mend it, or leave it out of {x} and {y}"
+                f"dataset.{dataset.name}: {source.path.name}: row {row} of {x} "
+                f"{WITHOUT_DIRECTION}; mend it, or leave it out of {x} and {y}"
             )
         features_of_parts.append(part_features)
         labels_of_parts.append(part_labels)
