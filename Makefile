@@ -14,7 +14,7 @@ A ?= $(RESULTS)/ci
 B ?= results/toy_landcover
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench bench-ci grid report compare test test-all lint type perf tiny-clip contact-sheet clean
+.PHONY: help setup bench bench-ci grid report compare test test-all test-sweep lint type perf tiny-clip contact-sheet clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,8 +50,11 @@ compare: setup ## compare two sets of runs: make compare A=results/ci B=results/
 test: setup ## all tests but the slow ones
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" tests
 
-test-all: setup ## all tests
+test-all: setup ## all tests but the long forms
 	$(BIN)/python -m pytest -n $(JOBS) tests
+
+test-sweep: setup ## long forms: a run killed before its every change of a file, a large grid killed often
+	$(BIN)/python -m pytest -n $(JOBS) -m sweep tests
 
 lint: setup ## style and layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

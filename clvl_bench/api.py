@@ -21,6 +21,7 @@ from clvl_bench.training.config import StrategyConfig
 if TYPE_CHECKING:
     import pandas as pd
 
+    from clvl_bench.audits.verdict import Finding
     from clvl_bench.backbones.base import Backbone, TowerBackbone
     from clvl_bench.records.result import Result
     from clvl_bench.report.runs import Run
@@ -153,6 +154,40 @@ def run_grid(
     where = choose_device(device, config.precision)
     runs = runs_of(config, limit=limit)
     return list(grid(runs, results=Path(results), jobs=jobs or default_jobs(), device=where))
+
+
+def audit(
+    strategy: str | StrategyConfig, benchmark: str | None = None, *, backbone: str = "tiny"
+) -> "list[Finding]":
+    """Whether a strategy leaks: a small run is listened to, and each audit says what it found.
+
+    The same as `clvl-bench audit`; `strategy` may be a `Strategy` whose parts are classes of this
+    session. Results of a run that leaks are not worth reading.
+
+    Args:
+        strategy: name or path of a strategy's TOML file, or a `Strategy` made here.
+        benchmark: name or path of a benchmark's TOML file, of which 30 samples a split are taken;
+            a toy one with few or late labels if left out.
+        backbone: a name of `clvl-bench list backbones`, or a folder of weights.
+
+    Returns:
+        A finding for each audit, with its `name` and what it `found` wrong: nothing, where all is
+        well.
+
+    Raises:
+        Mistake, Missing, Damage: configuration, data or weights are not as they should be.
+        RunFailed: the run cannot go on.
+
+    Example:
+        >>> import clvl_bench as cb
+        >>> findings = cb.audit("zeroshot")
+        >>> [finding.name for finding in findings if finding.found]
+        []
+    """
+    from clvl_bench.audits.audit import audit as audit_one
+    from clvl_bench.audits.small import small_config
+
+    return list(audit_one(small_config(strategy, benchmark, backbone=backbone)))
 
 
 def load_backbone(name: str = "tiny", *, device: str = "cpu") -> "TowerBackbone":

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 import clvl_bench
+from clvl_bench.cli.audit import audit
 from clvl_bench.cli.check import check
 from clvl_bench.cli.compare import compare
 from clvl_bench.cli.doctor import doctor
@@ -36,6 +37,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "select": select,
     "compare": compare,
     "check": check,
+    "audit": audit,
     "list": list_,
     "doctor": doctor,
     "fetch": fetch,

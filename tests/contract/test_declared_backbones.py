@@ -6,7 +6,7 @@ import re
 import sys
 
 import pytest
-from command import clvl
+from command import clvl_here
 
 from clvl_bench.backbones.catalog import BACKBONES, BackboneDeclaration
 from clvl_bench.backbones.loading import load_backbone
@@ -82,8 +82,9 @@ def test_weights_that_are_not_the_declared_ones_are_refused(random_clip, monkeyp
         load_backbone("other")
 
 
-def test_the_list_fits_80_columns_and_says_what_is_here(tmp_path):
-    done = clvl("list", "backbones", cwd=tmp_path, COLUMNS="80", HF_HOME=str(tmp_path))
+def test_the_list_fits_80_columns_and_says_what_is_here(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    done = clvl_here("list", "backbones", cwd=tmp_path)
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= 80
     rows = {line.split()[0]: line for line in lines if line.strip()}
@@ -110,11 +111,11 @@ def test_the_doctor_finds_fetched_weights_that_changed(tmp_path, monkeypatch):
     held.folder.mkdir(parents=True)
     for name in ("config.json", declared.weights):
         (held.folder / name).write_bytes(b"something else")
-    done = clvl("doctor", "--weights", cwd=tmp_path, HF_HOME=str(tmp_path))
+    done = clvl_here("doctor", "--weights", cwd=tmp_path)
     assert done.returncode == 1
     assert f"{declared.name}: 2 files, 1 changed or gone" in " ".join(done.stdout.split())
     assert "BAD" in done.stdout
-    assert clvl("doctor", "--data", cwd=tmp_path, HF_HOME=str(tmp_path)).returncode == 0
+    assert clvl_here("doctor", "--data", cwd=tmp_path).returncode == 0
 
 
 def test_open_clip_that_is_not_installed_is_one_line(monkeypatch, tmp_path):

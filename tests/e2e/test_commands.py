@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from command import clvl, clvl_here
+from command import clvl_here
 
 from clvl_bench.report.committed import write_committed
 from clvl_bench.report.runs import load
@@ -205,9 +205,9 @@ def test_the_list_of_datasets_says_size_licence_and_whether_it_is_here(files, mo
 
 
 @pytest.mark.slow
-def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(files):
+def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(process, files):
     grid = ("grid", "grid.toml", "--limit", 20, "--jobs")
-    done = clvl(*grid, 2, cwd=files)
+    done = process.finished(*grid, 2, cwd=files)
     assert done.returncode == 1, done.stderr
     folders = {folder.name.split("-")[1]: folder for folder in files.glob("results/runs/*")}
     states = {
@@ -225,7 +225,7 @@ def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(files):
     shutil.rmtree(folders["big"])
     finished = list(files.glob("results/runs/*/result.json"))
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in finished}
-    again = clvl(*grid, 1, cwd=files)
+    again = process.finished(*grid, 1, cwd=files)
     assert again.returncode == 1, again.stderr
     assert "4 runs, 2 finished before, 2 to do" in again.stdout
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in finished} == before
