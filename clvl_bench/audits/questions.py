@@ -126,13 +126,7 @@ def kept_uncounted(heard: Heard) -> list[str]:
 
 
 def swayed_by_neighbours(heard: Heard) -> list[str]:
-    """Samples whose scores or prediction change when they are evaluated seven at a time; and a
-    record that is not marked where the method is transductive (its samples are evaluated together,
-    however many one asks for), or is marked elsewhere.
-    """
-    marked = any(record.metric == "transductive" for record in heard.result.records)
-    if heard.strategy.adapter.config.transductive != marked:
-        return [f"the record is marked as transductive: {marked}"]
+    """Samples whose scores or prediction change when they are evaluated seven at a time."""
     again = evaluate_again(heard, batch=7)
     last = {key for key in heard.evaluated if key[0].trained == heard.strategy.n_experiences}
     return [
@@ -142,6 +136,13 @@ def swayed_by_neighbours(heard: Heard) -> list[str]:
         for at, sample in sorted(last & again.keys(), key=str)
         if _differ(again[at, sample], heard.evaluated[at, sample])
     ]
+
+
+def not_marked_as_transductive(heard: Heard) -> list[str]:
+    """Whether the record of a method that predicts samples together does not say so."""
+    records = () if heard.result is None else heard.result.records
+    marked = any(record.metric == "transductive" for record in records)
+    return [] if marked else ["the record has no row 'transductive'"]
 
 
 def _differ(one: Tensor, other: Tensor) -> bool:
