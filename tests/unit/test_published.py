@@ -180,3 +180,11 @@ def test_the_tables_of_whu_rs19_hold_each_prompt_and_model_once(name):
     assert average["last"].round(1).tolist() == list(WHU[name])
     images = table["last"] / 100 * 1005
     assert (images - images.round()).abs().max() < 1e-3, "each is a number of 1,005 images"
+
+
+@pytest.mark.parametrize("name", WHU)
+def test_the_committed_accuracies_are_the_published_ones_of_every_model_and_prompt(name):
+    ours = pd.read_csv(TABLE.parent.parent / "whu_rs19_published" / "summary.csv")
+    found = beside(ours, read_published(TABLE.parent / f"{name}.csv"))
+    assert set(found["runs"]) == {1}
+    assert found["difference"].abs().max() < 1e-3
