@@ -271,6 +271,32 @@ class Results:
             rows += [{"run": each.origin.run, **vars(record)} for record in each.records]
         return pd.DataFrame(rows, columns=["run", *COLUMNS])
 
+    def predictions(self, *, stream: str = "test", all_evaluations: bool = False) -> "pd.DataFrame":
+        """What was predicted for each sample: one row a sample, run and evaluation.
+
+        The columns are `run`, `strategy`, `seed`, `class_order`, `trained` (the experiences learned
+        before), `sample` (its id in the benchmark), `predicted` and `true` (class ids; a prediction
+        is -1 where there was none, the truth -2 where it is no candidate), and `predicted_class`
+        and `true_class`, their names where the run's configuration says them.
+
+        Args:
+            stream: test, valid, or zeroshot.
+            all_evaluations: those after each experience as well, not the last alone.
+
+        Raises:
+            Mistake: none of the runs has predictions: they stand in run folders, not in committed
+                records.
+
+        Example:
+            >>> import clvl_bench as cb
+            >>> frame = cb.load_results("results/runs").predictions()  # doctest: +SKIP
+            >>> right = frame["predicted"] == frame["true"]  # doctest: +SKIP
+            >>> accuracy_of_classes = right.groupby(frame["true_class"]).mean()  # doctest: +SKIP
+        """
+        from clvl_bench.report.predictions import predictions_frame
+
+        return predictions_frame(self.runs, stream=stream, all_evaluations=all_evaluations)
+
     def summary(self) -> "pd.DataFrame":
         """One row a strategy: mean and standard deviation of each metric and cost over runs."""
         from clvl_bench.report.summary import summary

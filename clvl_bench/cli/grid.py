@@ -1,5 +1,6 @@
 """The verb `grid`: what is missing of an experiment."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,11 +23,13 @@ def grid(
     methods: options.Methods = [],  # noqa: B006 (typer's form)
     results: options.Results = options.RESULTS,
     dry_run: options.DryRun = False,
+    page: options.Page = True,
+    pictures: options.Pictures = False,
 ) -> None:
     """Run what is missing of a grid. An experiment crosses benchmarks, strategies, backbones, seeds
     and class orders.
     """
-    from clvl_bench.cli.show import show_grid, show_plan
+    from clvl_bench.cli.show import show_grid, show_page_of_grid, show_plan
     from clvl_bench.runs.files import runs_of
 
     config = load_experiment(experiment)
@@ -43,5 +46,8 @@ def grid(
     chosen = choose_device(device, config.precision)
     outcomes = run_grid(runs, results=results, jobs=jobs or default_jobs(), device=chosen)
     failed = show_grid(runs, outcomes, results, sweep=bool(config.sweep))
+    # A sweep is for choosing settings: nothing of the test stream is shown of it.
+    if page and not config.sweep:
+        show_page_of_grid(runs, results, name=Path(experiment).stem, pictures=pictures)
     if failed:
         raise typer.Exit(1)

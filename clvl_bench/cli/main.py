@@ -89,7 +89,10 @@ def _run_app() -> int | None:
     except ClvlError as error:
         print(f"clvl-bench: {error}", file=sys.stderr)
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort) as error:
+        # Typer takes the end of a file for the end of its input: it is a fault of ours.
+        if isinstance(error.__cause__, EOFError):
+            raise error.__cause__ from None
         return INTERRUPTED
     except Exception as error:
         # Typer's own complaints about arguments have this method; what else comes is our fault.

@@ -41,7 +41,25 @@ Methods = Annotated[
         callback=_load_methods,
     ),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Decode every image again, even where size and time of its file are as they were.",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")]
+
+Page = Annotated[
+    bool, typer.Option("--page/--no-page", help="Write index.html, all of it as one file.")
+]
+Pictures = Annotated[
+    bool,
+    typer.Option(
+        "--pictures",
+        help="Let the page show pictures, questions and file names of your own data.",
+    ),
+]
 
 RESULTS = Path("results")
 """Where results go if nothing else is said."""

@@ -7,6 +7,7 @@ import typer
 
 from clvl_bench.cli import options
 from clvl_bench.cli.preparing import result_folders
+from clvl_bench.core.errors import Mistake, unknown
 
 if TYPE_CHECKING:
     from clvl_bench.report.runs import Run
@@ -25,20 +26,59 @@ def report(
         Path | None,
         typer.Option(help="A table of published numbers that ours are laid beside, in beside.md."),
     ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(help="Sort rows by a metric, best first, as last or forgetting."),
+    ] = None,
+    format_: Annotated[
+        str, typer.Option("--format", help="Of the plots: png, pdf, svg, or several of them.")
+    ] = "png",
+    page: options.Page = True,
+    pictures: options.Pictures = False,
 ) -> None:
     """Make tables and plots of records."""
     from clvl_bench.cli.show import show_table
     from clvl_bench.report.committed import seal, write_committed
+    from clvl_bench.report.report_data import ReportData
     from clvl_bench.report.runs import load
     from clvl_bench.report.writing import write_report
+    from clvl_bench.runs.recorded import configuration_of
 
     found = load(result_folders(runs, results))
+    data = ReportData(
+        found,
+        published=beside,
+        sort=sort,
+        formats=_formats(format_),
+        private_pictures=pictures,
+        recorded=configuration_of,
+    )
+    # A sort that is not there is refused before anything is written.
+    assert len(data.sorted)
     _say_what_is_not_checked(found)
     write_committed(found, out)
-    write_report(found, out, plots=plots, published=beside)
+    written = write_report(data, out, plots=plots, page=page)
     seal(out)
-    show_table(found)
+    show_table(found, sort=sort)
     print(f"Tables and plots: {out}")
+    if written is not None:
+        print(f"Page: {written}")
+
+
+FORMATS = ("png", "pdf", "svg")
+
+
+def _formats(told: str) -> tuple[str, ...]:
+    """The formats of the plots, each once.
+
+    Raises:
+        Mistake: one of them is none that plots have.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in told.split(",")))
+    for name in names:
+        if name not in FORMATS:
+            raise Mistake(f"--format: {unknown('format', name, FORMATS)}")
+    return names
 
 
 def _say_what_is_not_checked(found: "list[Run]") -> None:

@@ -2,25 +2,23 @@
 with a manifest of their hashes; and how they travel to a machine without network, as one archive.
 
 An archive is an uncompressed tar whose first member is its manifest. Nothing in it is trusted but
-what the manifest's hashes confirm: names that leave the cache, links, devices and files that the
-manifest does not list are refused.
+what the manifest's hashes confirm: names that leave the cache, links, devices, files that the
+manifest does not list and repositories that this version does not declare are refused.
 """
 
-import hashlib
 import io
 import json
 import os
-import re
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from clvl_bench.backbones.answerers.catalog import ANSWERERS
 from clvl_bench.backbones.catalog import BACKBONES, folder_of
-from clvl_bench.core.errors import Damage, Missing, Mistake, unknown
+from clvl_bench.core.errors import Missing, Mistake, unknown
 from clvl_bench.core.files import file_sha256, to_json, write_atomically
 from clvl_bench.data.catalog.listing import DATASETS
 from clvl_bench.data.catalog.sources import HubSource, OwnCopySource
@@ -28,9 +26,6 @@ from clvl_bench.data.readers.hub import snapshot
 from clvl_bench.data.readers.own_copy import as_written
 
 MANIFEST = "manifest.json"
-_INSIDE = re.compile(r"(datasets|models)--[\w.-]+--[\w.-]+/snapshots/[0-9a-f]{40}/[^/].*")
-"""What a file of an archive is called: a repository's folder in the hub cache, a commit, a path."""
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -134,7 +129,7 @@ def find(name: str, *, verb: str) -> Holding:
 
 def record(holding: Holding) -> None:
     """Write down the hashes of a holding's files, as they are now."""
-    files = {path.as_posix(): _sha256(holding.folder / path) for path in holding.files}
+    files = {path.as_posix(): sha256_of(holding.folder / path) for path in holding.files}
     write_atomically(holding.manifest, to_json(files))
 
 
@@ -150,7 +145,7 @@ def damaged(holding: Holding) -> list[str]:
     recorded |= holding.pinned
     wrong = []
     for name, expected in recorded.items():
-        if _sha256(holding.folder / name) != expected:
+        if sha256_of(holding.folder / name) != expected:
             wrong.append(name)
     return wrong
 
@@ -168,7 +163,7 @@ def pack(names: Sequence[str], archive: Path) -> int:
     for holding in wanted:
         inside |= _members(holding)
         about[holding.name] = {"repository": holding.repository, "licence": holding.licence}
-    hashes = {name: _sha256(path) for name, path in inside.items()}
+    hashes = {name: sha256_of(path) for name, path in inside.items()}
     _write_archive(archive, {"files": hashes, "holdings": about}, inside)
     return len(inside)
 
@@ -202,91 +197,6 @@ def _write_archive(archive: Path, manifest: dict[str, Any], inside: dict[str, Pa
         temporary.unlink(missing_ok=True)
 
 
-def unpack(archive: Path, cache: Path) -> list[str]:
-    """Put the files of an archive into the hub cache; returns what it holds. Files that are there
-    already are left alone.
-
-    Raises:
-        Damage: the archive is not what `pack` wrote; names the member. What was written before it
-            is whole.
-    """
-    try:
-        with tarfile.open(archive, "r:") as tar:
-            members = iter(tar)
-            manifest = _read_manifest(tar, next(members, None), archive)
-            left = dict(manifest["files"])
-            for member in members:
-                _put(tar, member, left, archive, cache)
-            if left:
-                raise Damage(
-                    f"{archive}: {len(left)} of its files are missing, for example {min(left)}; "
-                    f"pack it again"
-                )
-    except (tarfile.TarError, EOFError) as error:
-        raise Damage(
-            f"{archive}: cannot be read as an archive ({str(error).splitlines()[0]}); pack it again"
-        ) from None
-    for holding in holdings():
-        if holding.name in manifest["holdings"]:
-            record(holding)
-    return list(manifest["holdings"])
-
-
-def _read_manifest(
-    tar: tarfile.TarFile, member: tarfile.TarInfo | None, archive: Path
-) -> dict[str, Any]:
-    try:
-        if member is None or member.name != MANIFEST or not member.isreg():
-            raise ValueError("it does not begin with a manifest")
-        file = tar.extractfile(member)
-        assert file is not None
-        manifest: dict[str, Any] = json.loads(file.read())
-        for name in manifest["files"]:
-            if not _INSIDE.fullmatch(name) or ".." in PurePosixPath(name).parts:
-                raise ValueError(f"'{name}' would leave the cache")
-        return {"files": manifest["files"], "holdings": dict(manifest["holdings"])}
-    except (ValueError, KeyError, TypeError) as error:
-        raise Damage(
-            f"{archive}: is no archive of clvl-bench pack: {str(error).splitlines()[0]}"
-        ) from None
-
-
-def _put(
-    tar: tarfile.TarFile, member: tarfile.TarInfo, left: dict[str, str], archive: Path, cache: Path
-) -> None:
-    """One file to its place, if it is the one that the manifest lists."""
-    expected = left.pop(member.name, None)
-    if expected is None or not member.isreg():
-        raise Damage(
-            f"{archive}: '{member.name}' is not in its manifest, or is no plain file; it was not "
-            f"written"
-        )
-    path = cache / member.name
-    if path.is_file() and _sha256(path) == expected:
-        return
-    source = tar.extractfile(member)
-    assert source is not None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        digest = hashlib.sha256()
-        with open(temporary, "wb") as file:
-            for block in _blocks(source):
-                digest.update(block)
-                file.write(block)
-            file.flush()
-            os.fsync(file.fileno())
-        if digest.hexdigest() != expected:
-            got = digest.hexdigest()[:8]
-            raise Damage(
-                f"{archive}: {member.name}: sha256 is {got}, recorded {expected[:8]}; pack it again"
-            )
-        # Only now does the file get its name: what is read under it has the recorded hash.
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _member(name: str, size: int) -> tarfile.TarInfo:
     """A member without owner or date: the same files make the same archive."""
     member = tarfile.TarInfo(name)
@@ -295,14 +205,9 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
     return member
 
 
-def _sha256(path: Path) -> str | None:
+def sha256_of(path: Path) -> str | None:
     """The hash of a file, or None where there is none."""
     try:
         return file_sha256(path)
     except OSError:
         return None
-
-
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    while block := file.read(_BLOCK):
-        yield block

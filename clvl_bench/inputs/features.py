@@ -304,12 +304,13 @@ def precomputed_backbone(name: str, data: Data) -> PrecomputedBackbone:
     """The backbone of that name as its features tell of it.
 
     Raises:
-        Mistake: its features of two datasets have different widths or scales.
+        Mistake: its features of images or texts have different widths, or its scales differ.
     """
     text: dict[str, ClassTexts] = {}
     images_sha256: dict[str, str] = {}
     unit = []
-    shapes: set[tuple[int, float]] = set()
+    widths: dict[int, str] = {}
+    scales = set()
     of_datasets = {dataset.name: (dataset, split) for dataset, split in data}
     for dataset, split in of_datasets.values():
         assert isinstance(dataset, ImageDataset)  # questions have no precomputed features
@@ -321,25 +322,44 @@ def precomputed_backbone(name: str, data: Data) -> PrecomputedBackbone:
         if features is None:
             continue
         unit.append(split.unit)
-        shapes.add((features.shape[1], source.logit_scale))
-        rows = read_text(dataset, name)
-        by_template = isinstance(source, BackboneFeaturesSource)
-        if rows is not None:
-            templates = dataset.templates if by_template else None
-            text[dataset.name] = ClassTexts(dataset.classes, _unit(rows), templates)
-        if by_template:
+        scales.add(source.logit_scale)
+        widths.setdefault(features.shape[1], dataset.name)
+        texts = _class_texts(dataset, name, features.shape[1])
+        if texts is not None:
+            text[dataset.name] = texts
+        if isinstance(source, BackboneFeaturesSource):
             images_sha256[dataset.name] = digest_of(dataset, name)
-    if len(shapes) > 1:
+    if len(widths) > 1:
+        told = ", ".join(f"{width} numbers ({dataset})" for width, dataset in widths.items())
+        raise Mistake(f"datasets: image features of one backbone have one width; got {told}")
+    if len(scales) > 1:
         raise Mistake(
-            f"datasets: features of {name} have the widths and logit scales {sorted(shapes)}; all "
-            f"of a benchmark share one of each"
+            f"datasets: features of {name} have the logit scales {sorted(scales)}; all of a "
+            "benchmark share one"
         )
-    (width, logit_scale) = shapes.pop()
     return PrecomputedBackbone(
         name=name,
-        logit_scale=logit_scale,
-        width=width,
+        logit_scale=scales.pop(),
+        width=next(iter(widths)),
         text=text,
         images_sha256=images_sha256,
         gives_unit_images=all(unit),
     )
+
+
+def _class_texts(dataset: ImageDataset, backbone: str, width: int) -> ClassTexts | None:
+    """The text features of a dataset's classes; None where there are none.
+
+    Raises:
+        Mistake: they are of another width than the images' features.
+    """
+    rows = read_text(dataset, backbone)
+    if rows is None:
+        return None
+    if rows.shape[-1] != width:
+        raise Mistake(
+            f"dataset.{dataset.name}: text features are {rows.shape[-1]} numbers wide, image "
+            f"features {width}; give both of one backbone"
+        )
+    by_template = isinstance(dataset.source, BackboneFeaturesSource)
+    return ClassTexts(dataset.classes, _unit(rows), dataset.templates if by_template else None)

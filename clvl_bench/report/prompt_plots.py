@@ -1,26 +1,26 @@
 """Plots of prompts: every prompt a point, for each backbone and strategy."""
 
-from collections.abc import Iterator
 from itertools import product
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from clvl_bench.core.rng import rng
-from clvl_bench.report.figures import colour, file_name, legend, mark, new_axes, png
+from clvl_bench.report.figures import Pictures, colour, file_name, legend, mark, new_axes
 
 WIDTH = 0.3
 """Of the cloud of a strategy's prompts, in units of the distance between two backbones."""
 
 
-def prompt_pictures(prompts: pd.DataFrame, spread: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
+def prompt_pictures(prompts: pd.DataFrame, spread: pd.DataFrame) -> Pictures:
     """A picture for each benchmark and label space that was run in several prompts."""
     for (benchmark, label_space), part in prompts.groupby(["benchmark", "label_space"]):
         here = (spread["benchmark"] == benchmark) & (spread["label_space"] == label_space)
         name = file_name(f"{benchmark}-{label_space}")
-        yield f"{name}_prompts.png", _picture(part, spread[here & (spread["over"] == "prompts")])
+        yield f"{name}_prompts", _picture(part, spread[here & (spread["over"] == "prompts")])
 
 
-def _picture(prompts: pd.DataFrame, spread: pd.DataFrame) -> bytes:
+def _picture(prompts: pd.DataFrame, spread: pd.DataFrame) -> Figure:
     benchmark, label_space = prompts[["benchmark", "label_space"]].iloc[0]
     number = prompts["template"].nunique()
     below = f"{benchmark}, label space {label_space}; {number} prompts, a dot each"
@@ -45,4 +45,4 @@ def _picture(prompts: pd.DataFrame, spread: pd.DataFrame) -> bytes:
     axes.set_xticks(range(len(backbones)), [name.replace("-vit-", "\nViT-") for name in backbones])
     axes.set_ylabel("accuracy, percent")
     legend(axes)
-    return png(figure)
+    return figure

@@ -162,6 +162,7 @@ def of_result(result: Result) -> Run:
         tuple(result.records),
         _correct(result),
         answered(result),
+        result=result,
     )
 
 

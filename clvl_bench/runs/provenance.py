@@ -69,6 +69,7 @@ def provenance(
                 "fingerprint": part.data.fingerprint,
                 "samples": len(part.data),
                 "skipped": part.data.skipped,
+                **({"unanswered": part.unanswered} if part.unanswered else {}),
                 **({"left_out_in_training": part.left_out} if part.left_out else {}),
                 "version": part.dataset.version,
                 **_captions(config, part),

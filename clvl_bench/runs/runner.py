@@ -256,10 +256,12 @@ def _write_questions(prepared: Prepared, folder: RunFolder) -> dict[str, str]:
     shown = vqa_samples(plan, prepared.parts, prepared.config.benchmark_config.questions)
     if shown is None:
         return {}
-    return {
-        QUESTIONS: folder.write(QUESTIONS, to_json(shown.questions)),
-        PICTURES: folder.write(PICTURES, save({"pictures": shown.pictures})),
-    }
+    written = {QUESTIONS: folder.write(QUESTIONS, to_json(shown.questions))}
+    # Pictures of somebody's data stay where they lie: a report reads them there if it is asked to.
+    if prepared.config.benchmark_config.is_painted:
+        pictures = save({"pictures": shown.pictures})
+        written[PICTURES] = folder.write(PICTURES, pictures)
+    return written
 
 
 def _timing(watch: Stopwatch) -> dict[str, Any]:

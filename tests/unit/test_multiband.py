@@ -72,6 +72,7 @@ def test_every_band_of_every_pixel_is_read(order, rows):
         (b"\x89PNG", "is no TIFF file"),
         (tiff(TILES)[:60], "cut off"),
         (tiff(TILES, tag279=(90, 90, 28)), "cut off"),
+        (tiff(TILES, tag256=(65535,), tag257=(65535,)), "larger than"),
         (tiff(TILES, tag259=(8,)), "uncompressed"),
         (tiff(TILES, tag284=(2,)), "pixel by pixel"),
         (tiff(TILES, tag258=(8,) * 6), "16-bit"),

@@ -5,6 +5,7 @@ counted, never dropped.
 import io
 import os
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -171,6 +172,15 @@ def test_damage_stops_by_default_and_is_named_and_counted(folder, name):
     assert message.startswith("birds: 1 of 3 images cannot be decoded: train/wren/" + name)
     assert message.endswith(HELPS.get(name, 'or set on_damage = "skip" in its source'))
     assert ("mend or remove" in message) == (name not in HELPS)
+
+
+def test_a_bomb_of_169_megapixels_is_refused_by_its_header():
+    """Pillow only warns of it, and takes 1.8 GB."""
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="13000 x 13000 pixels; the limit is 89,478,485"):
+        decode(rgb_png(13000, 8, b"\0" * 100))
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("name", DAMAGED)

@@ -5,6 +5,7 @@ import pytest
 
 from clvl_bench.records.rows import Record
 from clvl_bench.report.prompts import base_name, prompt_frame, spread_frame
+from clvl_bench.report.report_data import ReportData
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.writing import write_report
 
@@ -76,7 +77,7 @@ def test_a_strategy_is_named_without_its_template(name, base):
 
 def test_the_report_has_a_table_and_a_picture_of_prompts_and_marks_what_is_transductive(tmp_path):
     runs = [*swept("zeroshot"), run_of("transclip", 0.8, transductive=True)]
-    write_report(runs, tmp_path)
+    write_report(ReportData(runs), tmp_path)
     assert "3 prompts | 60.0 ± 10.0 | 50.0 | 70.0" in (tmp_path / "prompts.md").read_text()
     assert (tmp_path / "plots" / "b-dataset_prompts.png").read_bytes().startswith(b"\x89PNG")
     summary = (tmp_path / "summary.md").read_text()

@@ -6,7 +6,6 @@ these: the same one for every backbone.
 """
 
 import hashlib
-import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,14 +21,11 @@ from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.prompts import prompts_of
 from clvl_bench.data.catalog.sources import BackboneFeaturesSource
 from clvl_bench.data.readers.features import WITHOUT_DIRECTION, first_without_direction
-from clvl_bench.data.readers.npz import split_names
+from clvl_bench.data.readers.npz import UNREADABLE, split_names
 from clvl_bench.data.readers.split import Features, Split
 
 Arrays = dict[str, NDArray[Any]]
 """`images` [n, width] and `texts` [templates, classes, width] of a backbone, and `labels` [n]."""
-
-UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile)
-"""What numpy raises of files that hold no array."""
 
 
 def read(dataset: ImageDataset, split: str) -> Split:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import FeaturesSource
-from clvl_bench.data.readers.npz import load_arrays, split_names
+from clvl_bench.data.readers.npz import UNREADABLE, load_arrays, split_names
 from clvl_bench.data.readers.split import Features, Split
 
 WITHOUT_DIRECTION = "is zero or holds a value that is no number, so that it has no direction"
@@ -45,6 +45,12 @@ def read(dataset: ImageDataset, split: str) -> Split:
         features_of_parts.append(part_features)
         labels_of_parts.append(part_labels)
         keys += [f"{x}/{row}" for row in range(len(part_labels))]
+    widths = [features.shape[1] for features in features_of_parts]
+    if len(set(widths)) > 1:
+        raise Mistake(
+            f"dataset.{dataset.name}: {source.path.name}: the parts of {split} are {widths} "
+            f"numbers wide; features of one backbone have one width"
+        )
     features = np.concatenate(features_of_parts)
     labels = np.concatenate(labels_of_parts)
     digest = hashlib.sha256("\n".join((source.backbone, *dataset.classes)).encode())
@@ -75,9 +81,13 @@ def read_text(dataset: ImageDataset, backbone: str) -> NDArray[np.float32] | Non
         return None
     try:
         text = np.load(source.text, allow_pickle=False)
-    except (ValueError, OSError) as error:
+        if not isinstance(text, np.ndarray):  # an archive of arrays
+            raise ValueError("it is an archive of arrays")
+    except UNREADABLE as error:
+        why = (str(error) or "it is empty").splitlines()[0]
         raise Damage(
-            f"dataset.{dataset.name}: {source.text.name}: cannot be read as .npy ({error})"
+            f"dataset.{dataset.name}: {source.text.name}: cannot be read as .npy ({why}); make it "
+            f"again"
         ) from None
     if text.ndim != 2 or len(text) != len(dataset.classes):
         raise Mistake(

@@ -8,6 +8,7 @@ second field of their own line.
 from pathlib import Path
 
 from clvl_bench.core.errors import Damage, Missing
+from clvl_bench.core.files import read_text
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.catalog.vqa_sources import VqaMedSource
 from clvl_bench.data.readers.question_split import (
@@ -40,13 +41,15 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
     assert isinstance(source, VqaMedSource)
     assert source.path is not None
     if split == "test":
-        found = _test_questions(dataset.name, source.path / TEST)
+        told = _test_questions(dataset.name, source.path / TEST)
         folder = source.path / TEST / "VQAMed2019_Test_Images"
     else:
-        found = _training_questions(dataset.name, source.path / TRAIN)
+        told = _training_questions(dataset.name, source.path / TRAIN)
         folder = source.path / TRAIN / "Train_images"
+    found = [each for each in told if each.answer]
     names = sorted({each.image for each in found})
-    return question_split(found, image_files(dataset.name, folder, names, policy=source.on_damage))
+    images = image_files(dataset.name, folder, names, policy=source.on_damage)
+    return question_split(found, images, unanswered=len(told) - len(found))
 
 
 def _test_questions(name: str, top: Path) -> list[Question]:
@@ -71,7 +74,7 @@ def _training_questions(name: str, top: Path) -> list[Question]:
 def _lines(name: str, file: Path, *, fields: int) -> list[list[str]]:
     if not file.is_file():
         raise Missing(f"{name}: {file} is not there; unpack the organisers' archives side by side")
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_text(file, errors="replace").splitlines()
     rows = [line.split("|") for line in lines if line.strip()]
     for number, row in enumerate(rows, start=1):
         if len(row) < fields:
