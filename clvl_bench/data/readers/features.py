@@ -60,7 +60,7 @@ def read_text(dataset: ImageDataset) -> NDArray[np.float32] | None:
         return None
     try:
         text = np.load(source.text, allow_pickle=False)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, EOFError) as error:
         raise Damage(
             f"dataset.{dataset.name}: {source.text.name}: cannot be read as .npy ({error})"
         ) from None
