@@ -14,7 +14,7 @@ A ?= $(RESULTS)/ci
 B ?= results/toy_landcover
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench bench-ci grid report compare test test-all lint type perf tiny-clip contact-sheet clean
+.PHONY: help setup bench bench-ci grid report compare test test-all test-sweep lint type perf tiny-clip contact-sheet clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,10 +48,13 @@ compare: setup ## compare two sets of runs: make compare A=results/ci B=results/
 	$(BIN)/clvl-bench compare $(A) $(B)
 
 test: setup ## all tests but the slow ones
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" tests
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not sweep" tests
 
 test-all: setup ## all tests
-	$(BIN)/python -m pytest -n $(JOBS) tests
+	$(BIN)/python -m pytest -n $(JOBS) -m "not sweep" tests
+
+test-sweep: setup ## every case of what other tests sample: minutes each
+	$(BIN)/python -m pytest -n $(JOBS) -m sweep tests
 
 lint: setup ## style and layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

@@ -124,8 +124,9 @@ def _failures_recorded(folder: RunFolder, config: RunConfig) -> Iterator[None]:
         failure = error if isinstance(error, RunFailed) else as_failure(error)
         if failure is None:
             raise
-        with suppress(OSError):  # of a disk that cannot be written
-            folder.set_failed(config.coordinates, str(failure))
+        if not folder.finished:  # behind the result only the closing failed
+            with suppress(OSError):  # of a disk that cannot be written
+                folder.set_failed(config.coordinates, str(failure))
         raise failure from None
 
 
