@@ -7,6 +7,7 @@ import typer
 
 from clvl_bench.cli import options
 from clvl_bench.cli.preparing import result_folders
+from clvl_bench.core.exit_codes import ExitCode
 
 
 def report(
@@ -23,15 +24,17 @@ def report(
         typer.Option(help="A table of published numbers that ours are laid beside, in beside.md."),
     ] = None,
 ) -> None:
-    """Make tables and plots of records."""
+    """Make tables and plots of records. A damaged run is named and left out; the exit code is 4."""
     from clvl_bench.cli.show import show_table
     from clvl_bench.report.committed import seal, write_committed
-    from clvl_bench.report.runs import load
+    from clvl_bench.report.runs import find_runs
     from clvl_bench.report.writing import write_report
 
-    found = load(result_folders(runs, results))
-    write_committed(found, out)
-    write_report(found, out, plots=plots, published=beside)
+    found = find_runs(result_folders(runs, results))
+    write_committed(found.runs, out)
+    write_report(found.runs, out, plots=plots, published=beside)
     seal(out)
-    show_table(found)
+    show_table(found.runs)
     print(f"Tables and plots: {out}")
+    if found.damage is not None:
+        raise typer.Exit(ExitCode.DAMAGE)

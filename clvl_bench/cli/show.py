@@ -19,7 +19,7 @@ from clvl_bench.records.result import Result
 from clvl_bench.records.run_folder import RESULT
 from clvl_bench.records.segment import SEGMENTS
 from clvl_bench.report.committed import is_committed
-from clvl_bench.report.runs import Run, load, of_result
+from clvl_bench.report.runs import Run, find_runs, load, of_result
 from clvl_bench.report.selection import Setting, select
 from clvl_bench.report.summary import mixture, summary
 from clvl_bench.report.tables import terminal_table
@@ -203,7 +203,7 @@ def show_finished(runs: Sequence[RunConfig], results: Path, *, sweep: bool) -> N
 
 
 def _show_finished(folders: Sequence[Path], *, sweep: bool) -> None:
-    runs = load(folders)
+    runs = find_runs(folders).runs
     if sweep:
         show_settings(select(runs))
     else:

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clvl_bench.core.errors import Mistake, warn
+from clvl_bench.core.errors import Damage, Mistake, warn
 from clvl_bench.core.files import sha256, to_json
 from clvl_bench.records.result import Result
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.records.run_id import digest, is_named_by
 from clvl_bench.report.answers import answered
 from clvl_bench.report.committed import is_committed, read_committed
+from clvl_bench.report.matrices import of_records
 from clvl_bench.report.origin import Key as Key
 from clvl_bench.report.origin import Origin as Origin
 from clvl_bench.report.origin import Run as Run
@@ -27,37 +28,79 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A finished run folder whose configuration is not the one that its id names."""
+    """A finished run folder that is not shown, and why.
+
+    Args:
+        damage: what is not as it was written, if that is why.
+    """
 
     folder: Path
+    reason: str
+    damage: Damage | None = None
+
+
+OTHER_SETTINGS = (
+    "the recorded configuration is not the one that the run's id names (an older version wrote it, "
+    "or it was changed); run it again"
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The runs at some paths, and those that cannot be shown."""
+
+    runs: list[Run]
+    left_out: list[LeftOut]
+
+    @property
+    def damage(self) -> Damage | None:
+        """The first damage that was met."""
+        return next((each.damage for each in self.left_out if each.damage is not None), None)
 
 
 def load(paths: Iterable[Path]) -> list[Run]:
     """The runs found at these paths: run folders, folders of run folders, or committed folders.
 
-    A run of a grid that has no result yet is left out. So is one whose recorded configuration is
-    not the one that its id names, as in what older versions wrote: a line says so.
+    A run of a grid that has no result yet is left out. So is one that cannot be shown, as its
+    recorded configuration is not the one that its id names: a line says so.
 
     Raises:
         Mistake: nothing is there, or two runs with different settings bear one name.
         Damage: a result is not what was written.
     """
+    found = find_runs(paths)
+    if found.damage is not None:
+        raise found.damage
+    return found.runs
+
+
+def find_runs(paths: Iterable[Path]) -> Found:
+    """As `load`, but a run that is damaged is named and left out beside others: one run never
+    stops a report.
+
+    Raises:
+        Mistake: nothing is there, or two runs with different settings bear one name.
+        Damage: nothing else is there.
+    """
     found: dict[tuple[Key, str], Run] = {}
-    left_out: list[Path] = []
+    left_out: list[LeftOut] = []
     looked_at = list(paths)
     for path in looked_at:
         for run in _load(path):
             if isinstance(run, LeftOut):
-                left_out.append(run.folder)
+                left_out.append(run)
             else:
                 found[run.origin.key, run.origin.run] = run
+    runs = [found[key] for key in sorted(found)]
+    result = Found(runs, left_out)
+    if not runs and result.damage is not None:
+        raise result.damage
     _warn_of(left_out)
-    if not found:
+    if not runs:
         where = looked_at[0] if looked_at else "report"
         raise Mistake(f"{where}: no results are there; run something first, for example make bench")
-    runs = [found[key] for key in sorted(found)]
     _refuse_two_of_one_name(runs)
-    return runs
+    return result
 
 
 def _refuse_two_of_one_name(runs: Iterable[Run]) -> None:
@@ -77,15 +120,13 @@ def _refuse_two_of_one_name(runs: Iterable[Run]) -> None:
             )
 
 
-def _warn_of(left_out: list[Path]) -> None:
-    if not left_out:
-        return
-    named = ", ".join(str(folder) for folder in left_out[:NAMED])
-    more = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
-    warn(
-        f"{named}{more}: left out, since the recorded configuration is not the one that the run's "
-        f"id names (an older version wrote it, or it was changed); run it again"
-    )
+def _warn_of(left_out: list[LeftOut]) -> None:
+    """A line for each reason, with the folders that it is told of."""
+    for reason in dict.fromkeys(each.reason for each in left_out):
+        folders = [each.folder for each in left_out if each.reason == reason]
+        named = ", ".join(str(folder) for folder in folders[:NAMED])
+        more = f" and {len(folders) - NAMED} more" if len(folders) > NAMED else ""
+        warn(f"{named}{more}: left out, since {reason}")
 
 
 def _load(path: Path) -> list[Run | LeftOut]:
@@ -165,10 +206,7 @@ def _run_folder(path: Path) -> Run | LeftOut | None:
     """A finished or failed run; None for one that is still on its way."""
     folder = RunFolder(path)
     if folder.finished:
-        result = folder.result()
-        hashed = result.provenance.get("hashed")
-        named = hashed is not None and is_named_by(result.provenance["run"], hashed)
-        return of_result(result) if named else LeftOut(path)
+        return _finished(folder)
     failure = folder.failure()
     if failure is None:
         return None
@@ -176,3 +214,20 @@ def _run_folder(path: Path) -> Run | LeftOut | None:
         return Run(Origin(state="failed", reason=failure.reason, **failure.coordinates), ())
     except TypeError:  # a status with other coordinates, written by another version
         return None
+
+
+def _finished(folder: RunFolder) -> Run | LeftOut:
+    try:
+        result = folder.result()
+        hashed = result.provenance.get("hashed")
+        if hashed is None or not is_named_by(result.provenance["run"], hashed):
+            return LeftOut(folder.path, OTHER_SETTINGS)
+        run = of_result(result)
+        of_records(run.records).per_run()
+    except Damage as damage:
+        return LeftOut(folder.path, str(damage), damage)
+    except Exception as error:
+        # Whatever is odd about one run, recorded by whichever version, is no reason to show none.
+        said = (str(error).splitlines() or [""])[0]
+        return LeftOut(folder.path, f"it cannot be shown ({type(error).__name__}: {said})")
+    return run

@@ -30,11 +30,13 @@ from clvl_bench.runs.run_state import RunState, build_learner
 from clvl_bench.runs.setup import Prepared, Sources, prepare
 from clvl_bench.streams.benchmark import Benchmark
 from clvl_bench.streams.learner_view import LearnerView
+from clvl_bench.streams.plan import Plan
 from clvl_bench.streams.scenario import Experience
 from clvl_bench.streams.vqa.samples import vqa_samples
 from clvl_bench.training.evaluation import Measured, Predictions, RecordLogger, plugin_metrics
 from clvl_bench.training.progress import Progress
 from clvl_bench.training.strategy import AdaptationStrategy, build_strategy
+from clvl_bench.training.time_left import Work
 
 
 def run(
@@ -145,7 +147,7 @@ def _execute(
     config = prepared.config
     experiences = list(prepared.benchmark.scenario.train_stream)
     title = f"{config.benchmark} {config.strategy} seed {config.seed}"
-    with Progress(title, len(experiences), silent=not progress) as bars:
+    with Progress(title, _work(prepared.benchmark), silent=not progress) as bars:
         log = RecordLogger(config.coordinates)
         predictions: list[Predictions] = []
         metrics = plugin_metrics(keep=predictions.append)
@@ -220,8 +222,7 @@ def evaluate(strategy: AdaptationStrategy, benchmark: Benchmark) -> None:
     """
     plan = benchmark.view.plan
     done = strategy.n_experiences
-    is_last = done == len(plan.streams["test"])
-    for name in ("valid", "test", "zeroshot") if is_last else ("test", "zeroshot"):
+    for name in _evaluated_after(plan, done):
         stream = benchmark.scenario.streams[name]
         scorable = [each for each in stream if plan.scorable(each.spec, done)]
         if not scorable:
@@ -229,6 +230,27 @@ def evaluate(strategy: AdaptationStrategy, benchmark: Benchmark) -> None:
         ids = np.concatenate([each.spec.ids for each in scorable])
         with benchmark.label_store.temporarily_visible(ids):
             strategy.eval(scorable)
+
+
+def _evaluated_after(plan: Plan, done: int) -> tuple[str, ...]:
+    is_last = done == len(plan.streams["test"])
+    return ("valid", "test", "zeroshot") if is_last else ("test", "zeroshot")
+
+
+def _work(benchmark: Benchmark) -> list[Work]:
+    """What each experience takes, for the time that is left."""
+    plan = benchmark.view.plan
+    work = []
+    done = 0
+    for spec in plan.streams["train"]:
+        done += spec.covers
+        train = len(spec.ids) if spec.epoch_samples is None else spec.epoch_samples
+        evaluated = 0
+        for name in _evaluated_after(plan, done):
+            scorable = [each for each in plan.streams[name] if plan.scorable(each, done)]
+            evaluated += sum(len(each.ids) for each in scorable)
+        work.append(Work(train, evaluated))
+    return work
 
 
 def _refuse_nan(state: RunState) -> None:
