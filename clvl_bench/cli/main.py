@@ -101,9 +101,9 @@ def _run_app() -> int | None:
     """The exit code; what a user did wrong is said here."""
     try:
         code: int | None = app(standalone_mode=False)
-    except RunFailed as failure:
-        _say(f"failed: {failure}")
-        return failure.exit_code
+    except RunFailed as failed:
+        _say(f"failed: {failed}")
+        return failed.exit_code
     except ClvlError as error:
         _say(str(error))
         return error.exit_code
