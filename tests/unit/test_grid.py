@@ -201,6 +201,25 @@ def test_a_run_that_another_process_holds_is_not_prepared(tmp_path, monkeypatch)
         run(FIRST, results=tmp_path)
 
 
+def test_a_run_that_is_overtaken_behind_its_rows_keeps_no_state(tmp_path, monkeypatch):
+    """Not even an empty folder of a state appears beside what the successor left."""
+    append = RunFolder.append
+
+    def append_and_be_overtaken(folder, number, **content):
+        segment = append(folder, number, **content)
+        if number == 1:
+            for path in (*folder.path.glob("claim.*"), folder.state):
+                shutil.rmtree(path)
+        return segment
+
+    monkeypatch.setattr(RunFolder, "append", append_and_be_overtaken)
+    with pytest.raises(Busy, match="taken over by another process"):
+        run(FIRST, results=tmp_path, progress=False)
+    assert sorted(path.name for path in path_of(tmp_path, FIRST).iterdir()) == [
+        "predictions", "segments", "status.json",
+    ]  # fmt: skip
+
+
 def row(**changes):
     told = dict.fromkeys(COLUMNS, "") | {"stream": "test", "metric": "accuracy", "value": 0.0}
     return Record(**{**told, **changes})
