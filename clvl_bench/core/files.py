@@ -102,15 +102,9 @@ class Changes:
     def _make_folder(self, folder: Path) -> None:
         if folder.is_dir():
             return
-        if self.workshop is None:
-            before_change(folder)
-            folder.mkdir(parents=True, exist_ok=True)
-            return
-        # Made in the workshop as well: not even an empty folder appears late.
-        with self._temporary(folder) as temporary:
-            before_change(temporary)
-            temporary.mkdir()
-            _rename(temporary, folder)
+        before_change(folder)
+        # A folder that somebody removed with the workshop in it does not come back.
+        folder.mkdir(parents=self.workshop is None, exist_ok=True)
 
     @contextmanager
     def _temporary(self, path: Path) -> Iterator[Path]:
@@ -122,7 +116,7 @@ class Changes:
         try:
             yield temporary
         finally:
-            _discard(temporary)
+            discard(temporary)
 
     @contextmanager
     def _allowed(self) -> Iterator[None]:
@@ -159,7 +153,7 @@ def remove_strays(folder: Path, *, older_than: float = STRAY_SECONDS) -> None:
     with suppress(OSError):  # strays do no harm: where they cannot be removed, they stay
         for stray in folder.glob(".*.tmp"):
             if time.time() - stray.stat().st_mtime >= older_than:
-                _discard(stray)
+                discard(stray)
 
 
 def read_folder(path: Path) -> dict[str, bytes] | None:
@@ -190,7 +184,7 @@ def _rename(path: Path, to: Path) -> None:
     os.replace(path, to)
 
 
-def _discard(path: Path) -> None:
+def discard(path: Path) -> None:
     """Remove a file or a folder under a temporary name, if it is there and can be removed."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)

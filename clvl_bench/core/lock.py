@@ -38,7 +38,8 @@ BEATS = 20
 """Heartbeats in that time."""
 POLL_SECONDS = 0.5
 
-OWNER, HEARTBEAT = "owner.json", "heartbeat"
+OWNER = "owner.json"
+"""Its time of change is the heartbeat."""
 
 
 class Life(Enum):
@@ -104,13 +105,13 @@ class Watch:
         told = _told_by_the_system(owner)
         if told is not Life.UNKNOWN:
             return told
-        return self._beats(_path(folder, highest) / owner.token / HEARTBEAT, owner)
+        return self._beats(_path(folder, highest) / OWNER, owner)
 
     def _beats(self, heartbeat: Path, owner: Owner) -> Life:
         changed, now = _changed(heartbeat), time.monotonic()
         if changed is None:
             return Life.DEAD
-        key = str(heartbeat)
+        key = f"{heartbeat} {owner.token}"
         last, since, beating = self._seen.setdefault(key, (changed, now, False))
         if changed != last:
             self._seen[key] = (changed, now, True)
@@ -163,21 +164,21 @@ class Lock:
         """Show from time to time that the holder lives."""
         while not done.wait(every):
             try:
-                os.utime(self._workshop / HEARTBEAT)
-            except FileNotFoundError:  # taken over
-                return
+                if not self._workshop.is_dir():  # taken over
+                    return
+                os.utime(_path(self._folder, self.number) / OWNER)
             except OSError:  # of a network: it may come back
                 continue
 
     def release(self) -> None:
-        """Leave the folder to others, and nothing of the claim behind."""
-        try:
-            # Its name was never used before: what is taken away here is this lock's and no other's.
-            _take_away(self._workshop, self._folder)
-        except OSError:
+        """Leave the folder to others, and nothing of this claim or of dead ones behind."""
+        if not self._workshop.is_dir():  # what is there is not of this lock
             return
-        with suppress(OSError):
-            _take_away(_path(self._folder, self.number), self._folder)
+        # The claim goes last: as long as anything is left to be removed, it is there to be seen.
+        for stray in self._folder.glob(".*.tmp"):
+            files.discard(stray)
+        shutil.rmtree(self._workshop, ignore_errors=True)
+        shutil.rmtree(_path(self._folder, self.number), ignore_errors=True)
 
 
 @contextmanager
@@ -273,7 +274,7 @@ def stale_seconds() -> float:
 
 
 def _take(folder: Path, watch: Watch) -> Lock:
-    """Claim a folder, and remove the claims of the dead."""
+    """Claim a folder, and take the claims of the dead away."""
     highest = _highest(folder)
     # Judged on the one that was read: a newer one makes the rename fail.
     if highest and watch.life(folder) in (Life.ALIVE, Life.UNKNOWN):
@@ -291,9 +292,10 @@ def _take(folder: Path, watch: Watch) -> Lock:
         if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOENT):
             raise
         raise Busy(f"{folder.name}: is already running by {owner_of(folder)}") from None
+    # Dead claims lose their names at one blow; what was in them is removed on release.
     for lower in range(1, number):
         with suppress(OSError):
-            _take_away(_path(folder, lower), folder)
+            _path(folder, lower).rename(folder / temporary_name())
     return Lock(folder, number, owner.token)
 
 
@@ -302,15 +304,6 @@ def _prepare(claim: Path, owner: Owner) -> None:
     (claim / owner.token).mkdir(parents=True)
     files.before_change(claim)
     (claim / OWNER).write_bytes(to_json(asdict(owner)))
-    files.before_change(claim)
-    (claim / owner.token / HEARTBEAT).touch()
-
-
-def _take_away(path: Path, folder: Path) -> None:
-    """Remove a folder at one blow: it first loses its name."""
-    removed = folder / temporary_name()
-    path.rename(removed)
-    shutil.rmtree(removed, ignore_errors=True)
 
 
 # --- reading ---

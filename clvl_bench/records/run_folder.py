@@ -62,7 +62,7 @@ class RunFolder:
     @property
     def closed(self) -> bool:
         """Finished, said so, and nothing is left beside it: nobody was killed behind the result."""
-        if not self.finished or self.state.exists() or any(self.path.glob("claim.*")):
+        if not self.finished or any(self.path.glob("claim.*")) or any(self.state.glob("*")):
             return False
         return bool(self._status().get("state") == "done")
 

@@ -84,7 +84,7 @@ def run(
         if held.finished:  # by another process, since we looked
             _close(held)
             return _verified(held, prepared())
-        _clean(held.path)
+        remove_strays(held.path)
         with _failures_recorded(held, config):
             return _execute(prepared(), held, watch, observer, progress=progress)
 

@@ -163,8 +163,7 @@ def claim_of(folder, **owner):
     claim = folder / "claim.1"
     (claim / told["token"]).mkdir(parents=True)
     (claim / "owner.json").write_text(json.dumps(told))
-    (claim / told["token"] / "heartbeat").touch()
-    return claim / told["token"] / "heartbeat"
+    return claim / "owner.json"
 
 
 ELSEWHERE = {"another container": {"namespace": "1"}, "another machine": {"boot": "1"}}
@@ -189,7 +188,8 @@ def test_a_process_of_that_number_here_does_not_keep_a_silent_claim_alive(tmp_pa
     assert watch.life(tmp_path / "run") is Life.DEAD
     with locked(tmp_path / "run", watch=watch) as claim:
         assert claim.number == 2
-        assert [path.name for path in (tmp_path / "run").iterdir()] == ["claim.2"]
+        assert [path.name for path in (tmp_path / "run").glob("claim.*")] == ["claim.2"]
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_stopped_process_is_judged_by_its_heartbeat(tmp_path):

@@ -81,13 +81,12 @@ def finished_by_another(results, config):
 
 
 def claimed(results, config, **owner):
-    """A claim of a process elsewhere; gives its heartbeat."""
+    """A claim of a process elsewhere; gives what its heartbeat changes."""
     told = {**vars(_this_process()), "boot": "another machine", "pid": 1, **owner}
     claim = path_of(results, config) / "claim.1"
     (claim / told["token"]).mkdir(parents=True)
     (claim / "owner.json").write_text(json.dumps(told))
-    (claim / told["token"] / "heartbeat").touch()
-    return claim / told["token"] / "heartbeat"
+    return claim / "owner.json"
 
 
 def ended(outcomes):
