@@ -293,15 +293,17 @@ def _take(folder: Path, watch: Watch) -> Lock:
             raise
         raise Busy(f"{folder.name}: is already running by {owner_of(folder)}") from None
     # Dead claims lose their names at one blow; what was in them is removed on release.
-    for lower in range(1, number):
-        with suppress(OSError):
-            _path(folder, lower).rename(folder / temporary_name())
+    for lower in _numbers(folder):
+        if lower < number:
+            with suppress(OSError):
+                _path(folder, lower).rename(folder / temporary_name())
     return Lock(folder, number, owner.token)
 
 
 def _prepare(claim: Path, owner: Owner) -> None:
     files.before_change(claim)
-    (claim / owner.token).mkdir(parents=True)
+    claim.mkdir(parents=True)
+    (claim / owner.token).mkdir()
     files.before_change(claim)
     (claim / OWNER).write_bytes(to_json(asdict(owner)))
 
@@ -314,8 +316,12 @@ def _path(folder: Path, number: int) -> Path:
 
 
 def _highest(folder: Path) -> int:
-    numbers = [int(path.suffix[1:]) for path in folder.glob("claim.*") if path.suffix[1:].isdigit()]
-    return max(numbers, default=0)
+    return max(_numbers(folder), default=0)
+
+
+def _numbers(folder: Path) -> list[int]:
+    suffixes = [path.suffix[1:] for path in folder.glob("claim.*")]
+    return [int(suffix) for suffix in suffixes if suffix.isdigit()]
 
 
 def _owner(folder: Path) -> Owner | None:
