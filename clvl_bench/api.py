@@ -21,6 +21,7 @@ from clvl_bench.training.config import StrategyConfig
 if TYPE_CHECKING:
     import pandas as pd
 
+    from clvl_bench.audits.verdict import Finding
     from clvl_bench.backbones.base import Backbone, TowerBackbone
     from clvl_bench.records.result import Result
     from clvl_bench.report.runs import Run
@@ -155,6 +156,40 @@ def run_grid(
     return list(grid(runs, results=Path(results), jobs=jobs or default_jobs(), device=where))
 
 
+def audit(
+    strategy: str | StrategyConfig, benchmark: str | None = None, *, backbone: str = "tiny"
+) -> "list[Finding]":
+    """Whether a strategy leaks: a small run is listened to, and each audit says what it found.
+
+    The same as `clvl-bench audit`; `strategy` may be a `Strategy` whose parts are classes of this
+    session. Results of a run that leaks are not worth reading.
+
+    Args:
+        strategy: name or path of a strategy's TOML file, or a `Strategy` made here.
+        benchmark: name or path of a benchmark's TOML file, of which 30 samples a split are taken;
+            a toy one with few or late labels if left out.
+        backbone: a name of `clvl-bench list backbones`, or a folder of weights.
+
+    Returns:
+        A finding for each audit, with its `name` and what it `found` wrong: nothing, where all is
+        well.
+
+    Raises:
+        Mistake, Missing, Damage: configuration, data or weights are not as they should be.
+        RunFailed: the run cannot go on.
+
+    Example:
+        >>> import clvl_bench as cb
+        >>> findings = cb.audit("zeroshot")
+        >>> [finding.name for finding in findings if finding.found]
+        []
+    """
+    from clvl_bench.audits.audit import audit as audit_one
+    from clvl_bench.audits.small import small_config
+
+    return list(audit_one(small_config(strategy, benchmark, backbone=backbone)))
+
+
 def load_backbone(name: str = "tiny", *, device: str = "cpu") -> "TowerBackbone":
     """A frozen vision-language model by name or folder: towers, tokenizer, preprocessing.
 
@@ -235,6 +270,32 @@ class Results:
         for each in self.runs:
             rows += [{"run": each.origin.run, **vars(record)} for record in each.records]
         return pd.DataFrame(rows, columns=["run", *COLUMNS])
+
+    def predictions(self, *, stream: str = "test", all_evaluations: bool = False) -> "pd.DataFrame":
+        """What was predicted for each sample: one row a sample, run and evaluation.
+
+        The columns are `run`, `strategy`, `seed`, `class_order`, `trained` (the experiences learned
+        before), `sample` (its id in the benchmark), `predicted` and `true` (class ids; a prediction
+        is -1 where there was none, the truth -2 where it is no candidate), and `predicted_class`
+        and `true_class`, their names where the run's configuration says them.
+
+        Args:
+            stream: test, valid, or zeroshot.
+            all_evaluations: those after each experience as well, not the last alone.
+
+        Raises:
+            Mistake: none of the runs has predictions: they stand in run folders, not in committed
+                records.
+
+        Example:
+            >>> import clvl_bench as cb
+            >>> frame = cb.load_results("results/runs").predictions()  # doctest: +SKIP
+            >>> right = frame["predicted"] == frame["true"]  # doctest: +SKIP
+            >>> accuracy_of_classes = right.groupby(frame["true_class"]).mean()  # doctest: +SKIP
+        """
+        from clvl_bench.report.predictions import predictions_frame
+
+        return predictions_frame(self.runs, stream=stream, all_evaluations=all_evaluations)
 
     def summary(self) -> "pd.DataFrame":
         """One row a strategy: mean and standard deviation of each metric and cost over runs."""

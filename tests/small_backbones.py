@@ -4,6 +4,7 @@ published.
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +236,7 @@ BERT = {
     "num_hidden_layers": 2,
     "num_attention_heads": 1,
     "intermediate_size": 128,
-    "vocab_size": 120,
+    "vocab_size": 90,
     "max_position_embeddings": 32,
     "type_vocab_size": 2,
 }
@@ -287,6 +288,109 @@ def _write_word_pieces(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
+LITE_STAGES = [
+    ["ds_r1_k3_s1_e1_c16"],
+    ["ir_r2_k3_s2_e6_c24"],
+    ["ir_r2_k5_s2_e6_c40"],
+    ["ir_r3_k3_s2_e6_c80"],
+    ["ir_r3_k5_s1_e6_c112"],
+    ["ir_r4_k5_s2_e6_c192"],
+    ["ir_r1_k3_s1_e6_c320"],
+]
+"""EfficientNet-Lite0 in timm's words: repeats, kernel, stride, expansion, width."""
+
+
+def lite_model() -> Any:
+    """A narrow EfficientNet-Lite0 of timm's: random weights, norms that have seen random pixels.
+    (Statistics that fit no activations let rounding grow from layer to layer.)
+    """
+    timm = pytest.importorskip("timm", reason="timm is not installed: the extra 'open-clip'")
+    import torch
+    from timm.models._efficientnet_builder import decode_arch_def, round_channels
+
+    torch.manual_seed(0)
+    model = timm.models.EfficientNet(
+        decode_arch_def(LITE_STAGES),
+        num_features=48,
+        stem_size=8,
+        fix_stem=True,
+        pad_type="same",
+        act_layer=torch.nn.ReLU6,
+        norm_layer=partial(torch.nn.BatchNorm2d, eps=1e-3),
+        round_chs_fn=partial(round_channels, multiplier=0.1),
+    )
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        model.train()(torch.randn(8, 3, 64, 64))
+    return model.eval()
+
+
+LITE_NAMES = {
+    "depthwise": {"conv_dw": "_depthwise_conv", "bn1": "_bn1", "conv_pw": "_project_conv"},
+    "inverted": {
+        "conv_pw": "_expand_conv",
+        "bn1": "_bn0",
+        "conv_dw": "_depthwise_conv",
+        "bn2": "_bn1",
+        "conv_pwl": "_project_conv",
+        "bn3": "_bn2",
+    },
+    "root": {
+        "conv_stem": "_conv_stem",
+        "bn1": "_bn0",
+        "conv_head": "_conv_head",
+        "bn2": "_bn1",
+        "classifier": "_fc",
+    },
+}
+"""timm's names of what the published file calls otherwise; a norm of the first block is `_bn2` in
+both."""
+
+
+def lite_weights(model: Any) -> dict[str, Any]:
+    """The weights of timm's model under the names of the published file, which counts its blocks
+    through.
+    """
+    blocks = [
+        f"{stage}.{number}" for stage, of in enumerate(model.blocks) for number in range(len(of))
+    ]
+    weights = {}
+    for name, tensor in model.state_dict().items():
+        parts = name.split(".")
+        if parts[0] != "blocks":
+            weights[".".join([LITE_NAMES["root"][parts[0]], *parts[1:]])] = tensor
+            continue
+        number = blocks.index(".".join(parts[1:3]))
+        names = LITE_NAMES["inverted" if number else "depthwise"]
+        layer = names.get(parts[3], f"_{parts[3]}")
+        weights[".".join(["_blocks", str(number), layer, *parts[4:]])] = tensor
+    return weights
+
+
+def write_photo(folder: Path) -> Path:
+    """photo: the classifier's state dict as its package has it, beside a sentence encoder as
+    sentence-transformers publishes it.
+    """
+    import torch
+    from transformers import BertConfig, BertModel
+
+    folder.mkdir(exist_ok=True)
+    torch.save(lite_weights(lite_model()), folder / "efficientnet-lite0-57934424.pth")
+    torch.manual_seed(1)
+    BertModel(BertConfig(**BERT)).save_pretrained(folder)
+    _write_word_pieces(folder)
+    pixels = {
+        "crop_size": 64,
+        "size": 64,
+        "image_mean": [127 / 255] * 3,
+        "image_std": [128 / 255] * 3,
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(pixels))
+    return folder
+
+
 FAMILIES: dict[str, Callable[[Path], Path]] = {
     "clip": write_clip,
     "legacy_clip": write_legacy_clip,
@@ -296,6 +400,7 @@ FAMILIES: dict[str, Callable[[Path], Path]] = {
     "mobileclip": lambda folder: write_open_clip(
         folder, MOBILE, mean=[0, 0, 0], std=[1, 1, 1], interpolation="bilinear"
     ),
+    "photo": write_photo,
     "closed_text": lambda folder: write_open_clip(folder, COCA_TEXT),
 }
 """The last has a text tower that cannot be asked about embeddings: it puts a token of its own

@@ -1,5 +1,5 @@
-"""Runs that are killed: each in a process of its own, forked from one that has everything imported,
-so that it starts at once.
+"""Commands and runs, each in a process of its own, forked from one that has everything imported, so
+that it starts at once; and may be killed.
 
 A run dies by a signal from outside at any moment, or by its own hand at its k-th change of the file
 system: just before it, or, where a file is opened to be written, just behind it, so that the file
@@ -12,35 +12,23 @@ codes on its output.
 
 import json
 import os
+import runpy
 import select
 import signal
 import subprocess
 import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clvl_bench.runs.setup import Sources
-
-
-def results_of(folder: Path) -> dict[str, bytes]:
-    """Every result file of a run; of result.json what stands before its last block, `timing`."""
-    whole = (folder / "result.json").read_bytes()
-    body, timing, _ = whole.partition(b'\n "timing": {')
-    assert timing
-    files = [*folder.glob("segments/*"), *folder.glob("predictions/*"), *folder.glob("*.json")]
-    beside = {"result.json", "status.json"}
-    found = {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in files
-        if path.name not in beside
-    }
-    return {"result.json": body, **found}
 
 
 class Victim:
@@ -67,14 +55,35 @@ class Victim:
 
 
 class Victims:
-    """Starts them, one at a time."""
+    """Starts them, one at a time.
 
-    def __init__(self, server: "subprocess.Popen[str]") -> None:
-        self._server = server
+    Args:
+        home: the cache of whatever is not given another; the workers of all grids have it.
+    """
 
-    def command(self, *arguments: object, home: Path) -> Victim:
-        """The command line with these arguments."""
-        return self._start(arguments=list(map(str, arguments)), home=str(home))
+    def __init__(self, server: "subprocess.Popen[str]", home: Path) -> None:
+        self._server, self.home = server, home
+
+    def command(self, *arguments: object, home: Path | None = None) -> Victim:
+        """The command line with these arguments; what it says is lost."""
+        return self._start(arguments=list(map(str, arguments)), home=str(home or self.home))
+
+    def finished(
+        self, *arguments: object, cwd: Path, **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """The command line, or a script if its name ends so, in a folder and to its end."""
+        words = list(map(str, arguments))
+        with tempfile.TemporaryDirectory() as folder:
+            said = [Path(folder, "out"), Path(folder, "err")]
+            code = self._start(
+                arguments=words,
+                home=str(self.home),
+                cwd=str(cwd),
+                environment=environment,
+                said=[str(path) for path in said],
+            ).exit_code()
+            out, err = (path.read_text(encoding="utf-8") for path in said)
+        return subprocess.CompletedProcess(words, code, out, err)
 
     def run(self, config: str, *, results: Path, home: Path, dies_at: int | None = None) -> Victim:
         """A run, given as JSON, without the command line's table and plots."""
@@ -89,13 +98,22 @@ class Victims:
 
 
 @contextmanager
-def victims() -> Iterator[Victims]:
-    """The process that forks them, which ends when its input does."""
+def victims(home: Path) -> Iterator[Victims]:
+    """The process that forks them, which ends when its input does.
+
+    It finds no git, so that an edited file changes no provenance.
+    """
     command = [sys.executable, __file__]
+    environment = {**os.environ, "CLVL_HOME": str(home), "PATH": str(home)}
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
+        bufsize=1,
     ) as server:
-        yield Victims(server)
+        yield Victims(server, home)
 
 
 EVERYTHING = (
@@ -118,12 +136,13 @@ def serve() -> None:
     warnings.filterwarnings("ignore")
     for module in EVERYTHING:
         import_module(f"clvl_bench.{module}")
-    from helpers.sources import KeptSources
-
+    from clvl_bench.audits.kept_sources import KeptSources
     from clvl_bench.backbones.loading import load_backbone
 
     # Loaded once for all runs: it is frozen, and loading it writes nothing.
     sources = KeptSources(load_backbone("tiny"))
+    _warm_up(sources)
+    forkserver.ensure_running()
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
@@ -132,15 +151,39 @@ def serve() -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
 
-def _live(sources: "Sources", *, home: str, **request: Any) -> None:
-    """A life of its own: another home, nothing on the screen, and no git, so that an edited file
-    changes no provenance.
+def _warm_up(sources: "Sources") -> None:
+    """A first run: torch and Avalanche import a part of themselves when they are first used."""
+    from clvl_bench.runs.files import run_config
+    from clvl_bench.runs.runner import run
+
+    config = run_config("toy_landcover", "prompt_replay", limit=20, overrides=["train.epochs=1"])
+    with tempfile.TemporaryDirectory() as results:
+        run(config, results=Path(results), progress=False, sources=sources)
+
+
+def _live(
+    sources: "Sources",
+    *,
+    home: str,
+    cwd: str | None = None,
+    environment: dict[str, str] | None = None,
+    said: list[str] | None = None,
+    **request: Any,
+) -> None:
+    """A life of its own: another home and folder, and its own screen, which nobody sees if `said`
+    names no files for it.
     """
-    os.environ |= {"CLVL_HOME": home, "PATH": home}
+    os.environ |= {"COLUMNS": "80", "NO_COLOR": "1", **(environment or {}), "CLVL_HOME": home}
+    os.environ["PATH"] = home
+    os.chdir(cwd or Path.cwd())
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-    silence = os.open(os.devnull, os.O_RDWR)
-    os.dup2(silence, 0)
-    os.dup2(silence, 1)
+    # The workers of a grid are forked by the one server that the parent has started. (The library
+    # would look after it as after a child of this process, which it is not.)
+    forkserver._forkserver.ensure_running = _nothing
+    out, err = said or [os.devnull, None]
+    for descriptor, path in enumerate((os.devnull, out, err)):
+        if path is not None:
+            os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), descriptor)
     code: Any = 1
     try:
         _work(sources, **request)
@@ -150,7 +193,13 @@ def _live(sources: "Sources", *, home: str, **request: Any) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        os._exit(code)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code or 0)
+
+
+def _nothing() -> None:
+    """In the place of a function that has nothing to do here."""
 
 
 def _work(
@@ -166,8 +215,11 @@ def _work(
     from clvl_bench.runs.runner import run
 
     if arguments is not None:
-        sys.argv = ["clvl-bench", *arguments]
-        main()
+        sys.path[:0] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+        first = arguments[0]
+        sys.argv = arguments if first.endswith(".py") else ["clvl-bench", *arguments]
+        runpy.run_path(first, run_name="__main__") if first.endswith(".py") else main()
+        return
     if dies_at is not None:
         sys.addaudithook(_death(dies_at))
     run(

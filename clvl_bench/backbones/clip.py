@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Tokens, TowerBackbone
+from clvl_bench.backbones.base import TowerBackbone
 from clvl_bench.backbones.layers import Insert, LayeredTowers, run_layers
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes, read_preprocessing
-from clvl_bench.backbones.weights import read_model, read_tokenizer
+from clvl_bench.backbones.weights import read_model, read_tokenizer, refuse_lost_merges
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 """The weights, in the order in which transformers looks for them."""
@@ -138,18 +138,9 @@ class ClipBackbone(TowerBackbone):
             **identity,
         )
 
-    def tokenize(self, texts: Sequence[str]) -> Tokens:
-        encoded = self._tokenizer(
-            list(texts),
-            padding=True,
-            truncation=True,
-            max_length=self.context_length,
-            return_tensors="pt",
-        )
-        ids: Tensor = encoded["input_ids"].to(self.device)
-        # The tokenizer pads with the end of text itself: the first one is the end.
-        ends = (ids == self._tokenizer.eos_token_id).int().argmax(dim=-1)
-        return Tokens(ids[:, : int(ends.max()) + 1], ends)
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        ids: list[list[int]] = self._tokenizer(list(texts), verbose=False)["input_ids"]
+        return ids
 
 
 def load(folder: Path, **identity: Any) -> ClipBackbone:
@@ -164,5 +155,6 @@ def load(folder: Path, **identity: Any) -> ClipBackbone:
     clip = read_model(CLIPModel, folder, "CLIP", identity["name"])
     rows = clip.config.text_config.vocab_size
     tokenizer = read_tokenizer(CLIPTokenizer, folder, "CLIP", identity["name"], rows=rows)
+    refuse_lost_merges(tokenizer, folder, identity["name"])
     preprocessing = read_preprocessing(folder / "preprocessor_config.json")
     return ClipBackbone(clip, tokenizer, preprocessing, **identity)

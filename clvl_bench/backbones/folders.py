@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clvl_bench.backbones.catalog import BackboneDeclaration
+from clvl_bench.backbones.catalog import BACKBONES, LITE0, BackboneDeclaration, folder_of
 from clvl_bench.core.errors import Damage
 from clvl_bench.core.files import file_sha256, sha256, to_json
 
@@ -20,6 +20,8 @@ WEIGHTS = (
 )
 """What a folder's weights may be called; the module that reads it says in `FILES` which of them it
 reads first."""
+SECOND_TOWERS = (LITE0,)
+"""Weights of another tower, which lie beside those or in a package of their own."""
 CONFIG = "config.json"
 OPEN_CLIP_CONFIG = "open_clip_config.json"
 OTHERS = (CONFIG, OPEN_CLIP_CONFIG, "preprocessor_config.json", "processor_config.json")
@@ -47,14 +49,17 @@ class Opened:
     family: str
 
     def weights_sha256(self, files: Sequence[str], *, what: str) -> str:
-        """The hash of the first of these files that is there.
+        """The hash of the first of these files that is there; where a second tower has weights of
+        its own, one hash of both.
 
         Raises:
             Damage: none is; `what` is whose they are.
         """
+        second = {name: self.hashes[name] for name in SECOND_TOWERS if name in self.hashes}
         for name in files:
             if name in self.hashes:
-                return self.hashes[name]
+                first = self.hashes[name]
+                return sha256(to_json({name: first, **second})) if second else first
         raise Damage(f"{what}: {self.folder} has none of {', '.join(files)}")
 
     def files_sha256(self, weights_sha256: str) -> str:
@@ -76,6 +81,7 @@ def opened(folder: Path, declared: BackboneDeclaration | None) -> Opened:
     _compare(hashes, manifest.get("files", {}), folder)
     if declared is None:
         return Opened(folder, hashes, manifest.get("family", "local folder"))
+    _compare(hashes, {file.name: file.sha256 for file in declared.packaged}, folder)
     if declared.sha256 is not None:
         _compare(hashes, {declared.weights: declared.sha256}, folder)
     return Opened(folder, hashes, declared.family)
@@ -84,10 +90,22 @@ def opened(folder: Path, declared: BackboneDeclaration | None) -> Opened:
 def file_hashes(folder: Path) -> dict[str, str]:
     """sha256 of every file of a backbone that decides its numbers."""
     hashes = {}
-    for name in (*WEIGHTS, *OTHERS, *TOKENIZERS):
-        if (folder / name).is_file():
-            hashes[name] = file_sha256(folder / name)
+    for name in (*WEIGHTS, *SECOND_TOWERS, *OTHERS, *TOKENIZERS):
+        path = path_of(folder, name)
+        if path.is_file():
+            hashes[name] = file_sha256(path)
     return hashes
+
+
+def path_of(folder: Path, name: str) -> Path:
+    """Where a file of a backbone lies: in its folder, or, where that is a package's, perhaps in
+    another package.
+    """
+    for declared in BACKBONES:
+        for file in declared.packaged:
+            if file.name == name and file.location is not None and folder == folder_of(declared):
+                return file.location
+    return folder / name
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -119,6 +137,6 @@ def _compare(actual: Mapping[str, str], recorded: Mapping[str, str], folder: Pat
         if actual.get(name) != expected:
             got = actual.get(name, "nothing")[:8]
             raise Damage(
-                f"{folder / name}: sha256 is {got}, recorded {expected[:8]}; install, fetch or "
-                f"import it again"
+                f"{path_of(folder, name)}: sha256 is {got}, recorded {expected[:8]}; install, "
+                f"fetch or import it again"
             )

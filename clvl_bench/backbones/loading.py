@@ -8,11 +8,17 @@ from pathlib import Path
 import torch
 
 from clvl_bench.backbones.base import TowerBackbone
-from clvl_bench.backbones.catalog import BackboneDeclaration, Precision, find, folder_of
+from clvl_bench.backbones.catalog import (
+    BackboneDeclaration,
+    Precision,
+    find,
+    folder_of,
+    is_here,
+)
 from clvl_bench.backbones.folders import CONFIG, OPEN_CLIP_CONFIG, opened, read_json
 from clvl_bench.core.errors import Damage, Missing, Mistake
 
-LAYOUTS = {"clip": "clip", "siglip": "siglip"}
+LAYOUTS = {"clip": "clip", "siglip": "siglip", "bert": "photo"}
 """Which module reads a folder, by the `model_type` of its config.json."""
 
 
@@ -29,6 +35,9 @@ def load_backbone(
     found = find(name)
     declared = found if isinstance(found, BackboneDeclaration) else None
     folder = found if isinstance(found, Path) else folder_of(found)
+    if declared is not None and declared.packaged and not is_here(declared):
+        packages = " or ".join(declared.packages)
+        raise Missing(f"backbone {name}: {packages} is not installed; {declared.how_to_get}")
     if not any((folder / config).is_file() for config in (CONFIG, OPEN_CLIP_CONFIG)):
         if declared is None:
             raise Damage(

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Tokens, TowerBackbone, Towers
+from clvl_bench.backbones.base import TowerBackbone, Towers
 from clvl_bench.backbones.padding import padded
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes
 from clvl_bench.backbones.weights import first_line, read_tensors, read_tokenizer
@@ -206,18 +206,14 @@ class OpenClipBackbone(TowerBackbone):
     def __init__(
         self,
         towers: OpenClipTowers,
-        tokenize: Callable[[Sequence[str]], Tensor],
-        end: int,
+        token_ids: Callable[[Sequence[str]], list[list[int]]],
         **identity: Any,
     ) -> None:
-        self._tokenize = tokenize
-        self._end = end
+        self._token_ids = token_ids
         super().__init__(towers=towers, **identity)
 
-    def tokenize(self, texts: Sequence[str]) -> Tokens:
-        ids = self._tokenize(list(texts)).to(self.device)
-        ends = (ids == self._end).int().argmax(dim=-1)
-        return Tokens(ids[:, : int(ends.max()) + 1], ends)
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return self._token_ids(texts)
 
 
 def load(folder: Path, **identity: Any) -> OpenClipBackbone:
@@ -241,14 +237,14 @@ def load(folder: Path, **identity: Any) -> OpenClipBackbone:
         ) from None
     tensors = read_tensors(next(folder / file for file in FILES if (folder / file).is_file()))
     model = build(config, tensors, name=name)
-    tokenize, end, pad = _tokenizer(config["text_cfg"], context, folder, name)
+    rows = _rows_of_words(tensors)
+    token_ids, pad = _tokenizer(config["text_cfg"], folder, name, rows=rows)
     preprocessing = _preprocessing(config["vision_cfg"], pixels, folder)
     words = _kind_of_words(model.text)(model.text, context=context, pad=pad)
     bias = getattr(model, "logit_bias", None)
     return OpenClipBackbone(
         OpenClipTowers(model.visual, words, mean=preprocessing.mean, std=preprocessing.std),
-        tokenize,
-        end,
+        token_ids,
         logit_scale=float(model.logit_scale.detach().float().exp()),
         logit_bias=0.0 if bias is None else float(bias.detach().float()),
         preprocessing=preprocessing,
@@ -315,33 +311,35 @@ def _kind_of_words(tower: Any) -> type[Words]:
     return TransformerWords if plain else Words
 
 
+def _rows_of_words(tensors: Mapping[str, Tensor]) -> int | None:
+    """How many words the text tower has embeddings of; None where it calls them otherwise."""
+    for name, tensor in tensors.items():
+        if name.endswith(("word_embeddings.weight", "token_embedding.weight")):
+            return len(tensor)
+    return None
+
+
 def _tokenizer(
-    text: Mapping[str, Any], context: int, folder: Path, name: str
-) -> tuple[Callable[[Sequence[str]], Tensor], int, int]:
-    """The function that makes ids [texts, length] of texts; the id that ends a text, and the one
-    that pads it.
-    """
+    text: Mapping[str, Any], folder: Path, name: str, *, rows: int | None
+) -> tuple[Callable[[Sequence[str]], list[list[int]]], int]:
+    """The function that makes ids of texts, start and end included; and the id that pads a text."""
     if "hf_tokenizer_name" not in text:
-        clip = open_clip().SimpleTokenizer(context_length=context)
-        return clip, clip.eot_token_id, 0
+        clip = open_clip().SimpleTokenizer()
+
+        def of_clip(texts: Sequence[str]) -> list[list[int]]:
+            return [[clip.sot_token_id, *clip.encode(text), clip.eot_token_id] for text in texts]
+
+        return of_clip, 0
     from transformers import AutoTokenizer
 
-    tokenizer = read_tokenizer(
-        AutoTokenizer, folder, "tokenizer", name, rows=text.get("vocab_size")
-    )
+    tokenizer = read_tokenizer(AutoTokenizer, folder, "tokenizer", name, rows=rows)
 
-    def tokenize(texts: Sequence[str]) -> Tensor:
+    def of_folder(texts: Sequence[str]) -> list[list[int]]:
         clean = [" ".join(text.split()) for text in texts]
-        encoded = tokenizer(
-            clean, padding=True, truncation=True, max_length=context, return_tensors="pt"
-        )
-        ids: Tensor = encoded["input_ids"]
+        ids: list[list[int]] = tokenizer(clean, verbose=False)["input_ids"]
         return ids
 
-    end = tokenizer.sep_token_id
-    if end is None:
-        end = tokenizer.eos_token_id
-    return tokenize, int(end), int(tokenizer.pad_token_id)
+    return of_folder, int(tokenizer.pad_token_id)
 
 
 def _preprocessing(

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from clvl_bench.backbones.base import Tokens, TowerBackbone, Towers
+from clvl_bench.backbones.base import TowerBackbone, Towers
 from clvl_bench.backbones.padding import padded
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes, read_preprocessing
 from clvl_bench.backbones.weights import read_model, read_tokenizer
@@ -73,7 +73,6 @@ class SiglipBackbone(TowerBackbone):
         self, siglip: Any, tokenizer: Any, preprocessing: Preprocessing, **identity: Any
     ) -> None:
         self._tokenizer = tokenizer
-        self._context = int(siglip.config.text_config.max_position_embeddings)
         towers = SiglipTowers(
             siglip, pad=tokenizer.pad_token_id, mean=preprocessing.mean, std=preprocessing.std
         )
@@ -82,22 +81,13 @@ class SiglipBackbone(TowerBackbone):
             logit_scale=float(siglip.logit_scale.detach().float().exp()),
             logit_bias=float(siglip.logit_bias.detach().float()),
             preprocessing=preprocessing,
-            context_length=self._context,
+            context_length=int(siglip.config.text_config.max_position_embeddings),
             **identity,
         )
 
-    def tokenize(self, texts: Sequence[str]) -> Tokens:
-        encoded = self._tokenizer(
-            list(texts),
-            padding=True,
-            truncation=True,
-            max_length=self._context,
-            return_tensors="pt",
-        )
-        ids: Tensor = encoded["input_ids"].to(self.device)
-        # The tokenizer pads with the end of text itself: the first one is the end.
-        ends = (ids == self._tokenizer.eos_token_id).int().argmax(dim=-1)
-        return Tokens(ids[:, : int(ends.max()) + 1], ends)
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        ids: list[list[int]] = self._tokenizer(list(texts), verbose=False)["input_ids"]
+        return ids
 
 
 def load(folder: Path, **identity: Any) -> SiglipBackbone:

@@ -5,6 +5,7 @@ torch's own files (.bin, .pt) are pickles: they go through its restricted reader
 tensors and nothing else.
 """
 
+import json
 from pathlib import Path
 from pickle import UnpicklingError  # what torch's restricted reader raises; nothing here unpickles
 from typing import Any
@@ -14,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from clvl_bench.core.errors import Damage
+from clvl_bench.core.errors import ClvlError, Damage
 
 _WRAPPERS = ("state_dict", "model")
 """Under which names training scripts put the weights, beside their optimiser and clock."""
@@ -92,6 +93,10 @@ def read_part(
 
 
 PROBES = ("a", "water", "forest", "the left lung", "a photo of a river", "0", "yes", "no")
+FEWEST = 0.9
+"""Share of the embedding's rows that a tokenizer at least has words for: makers round the number of
+rows up, and no further."""
+END_OF_WORD = "</w>"
 SPECIAL = 3
 """Start, end and unknown: all that an empty tokenizer makes of any text."""
 
@@ -108,7 +113,15 @@ def read_tokenizer(
     Raises:
         Damage: the folder has no tokenizer, or that of another model.
     """
-    tokenizer = read_part(kind, folder, what, name, role=role)
+    try:
+        tokenizer = read_part(kind, folder, what, name, role=role)
+    except ClvlError:
+        raise
+    except Exception as error:  # its Rust half raises nothing more special
+        raise Damage(
+            f"{role} {name}: {folder} holds no tokenizer that fits together ({first_line(error)}); "
+            f"get its files from where the weights are from"
+        ) from None
     ids = tokenizer(list(PROBES))["input_ids"]
     if len({one for of_text in ids for one in of_text}) <= SPECIAL:
         raise Damage(
@@ -116,12 +129,35 @@ def read_tokenizer(
             f"it; add tokenizer.json, or the vocabulary files, from where the weights are from"
         )
     highest = max(max(of_text) for of_text in ids if of_text)
-    if rows is not None and max(highest, len(tokenizer) - 1) >= rows:
+    if rows is None:
+        return tokenizer
+    too_many = max(highest, len(tokenizer) - 1) >= rows
+    if too_many or len(tokenizer) < FEWEST * rows:
         raise Damage(
             f"{role} {name}: the tokenizer in {folder} knows {len(tokenizer)} words, the weights "
             f"{rows}; it is that of another model"
         )
     return tokenizer
+
+
+def refuse_lost_merges(tokenizer: Any, folder: Path, name: str) -> None:
+    """Raises:
+    Damage: words of a vocabulary of byte pairs are made by no merge: the merges were cut, or are
+        of another model, and words fall into pieces that no text was trained with.
+    """
+    model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    # Older files write a merge as `left right`, newer ones as a pair.
+    pairs = [pair.split() if isinstance(pair, str) else pair for pair in model["merges"]]
+    made = {"".join(pair) for pair in pairs}
+    special = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}
+    rest = set(model["vocab"]) - made - special
+    lost = sorted(word for word in rest if len(word.removesuffix(END_OF_WORD)) > 1)
+    if lost:
+        raise Damage(
+            f"backbone {name}: {len(lost)} words of the vocabulary in {folder} are made by none of "
+            f"its merges, for example '{lost[0]}'; get tokenizer.json, or vocab.json and "
+            f"merges.txt, from where the weights are from"
+        )
 
 
 def first_line(error: Exception) -> str:

@@ -91,7 +91,8 @@ def _disk(runs: Sequence[RunConfig]) -> str:
 
 
 SplitSizes = dict[tuple[str, str], int | None]
-"""(dataset, split) -> images that are read of it; None where the size is not declared."""
+"""(dataset, split or views) -> images that are encoded of it; None where the size is not declared.
+"""
 
 
 def _images_and_widths(runs: Sequence[RunConfig]) -> tuple[SplitSizes, set[int | None]]:
@@ -106,7 +107,23 @@ def _images_and_widths(runs: Sequence[RunConfig]) -> tuple[SplitSizes, set[int |
             known = [size for size in (_size(dataset, split), config.limit) if size is not None]
             images[name, split] = min(known, default=None)
             widths.add(_width(config.backbone))
+            views = _views(config, name, split)
+            if views:
+                kept = images[name, split]
+                images[name, f"{views} views"] = None if kept is None else views * kept
     return images, widths
+
+
+def _views(config: RunConfig, name: str, split: str) -> int:
+    """How many views of each image of a split are kept: of what is trained on, where features are
+    read.
+    """
+    strategy = config.strategy_config
+    augmentation = strategy.train.augmentation
+    trained = split == "train" and name in config.benchmark_config.datasets
+    if augmentation is None or not trained or strategy.input_kind == "pixels":
+        return 0
+    return augmentation.views
 
 
 def _size(dataset: ImageDataset | VqaDataset, split: str) -> int | None:

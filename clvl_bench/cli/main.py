@@ -4,15 +4,15 @@ A verb is a file of its own. It parses, calls and prints, and imports what is he
 function, so that `--help` and a mistake cost no more than a moment.
 """
 
-import functools
 import os
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import clvl_bench
+from clvl_bench.cli.audit import audit
 from clvl_bench.cli.check import check
 from clvl_bench.cli.compare import compare
 from clvl_bench.cli.doctor import doctor
@@ -36,6 +36,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "select": select,
     "compare": compare,
     "check": check,
+    "audit": audit,
     "list": list_,
     "doctor": doctor,
     "fetch": fetch,
@@ -54,24 +55,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-
-def _telling_ends_apart(verb: Callable[..., None]) -> Callable[..., None]:
-    """Typer takes the end of a file for the end of the keyboard's input, and says "aborted"; no
-    verb reads the keyboard.
-    """
-
-    @functools.wraps(verb)
-    def told(*arguments: Any, **options: Any) -> None:
-        try:
-            verb(*arguments, **options)
-        except EOFError as error:
-            raise RuntimeError("a file ends before its content does") from error
-
-    return told
-
-
 for name, verb in VERBS.items():
-    app.command(name)(_telling_ends_apart(verb))
+    app.command(name)(verb)
 
 
 @app.callback(invoke_without_command=True)
@@ -110,7 +95,10 @@ def _run_app() -> int | None:
     except Stopped as stopped:
         _say(f"stopped ({stopped}); the state is kept, and the same command goes on")
         return ExitCode.AGAIN
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort) as error:
+        # Typer takes the end of a file for the end of its input: it is a fault of ours.
+        if isinstance(error.__cause__, EOFError):
+            raise error.__cause__ from None
         return ExitCode.INTERRUPTED
     except Exception as error:
         failure = as_failure(error)

@@ -46,6 +46,13 @@ Methods = Annotated[
         callback=_load_methods,
     ),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Decode every image again, even where size and time of its file are as they were.",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")]
 
 
@@ -112,6 +119,17 @@ def _member_of_array(environment: Mapping[str, str]) -> tuple[int, int]:
         return 0, 1
     return (task - first) // max(1, step) % max(1, members), max(1, members)
 
+
+Page = Annotated[
+    bool, typer.Option("--page/--no-page", help="Write index.html, all of it as one file.")
+]
+Pictures = Annotated[
+    bool,
+    typer.Option(
+        "--pictures",
+        help="Let the page show pictures, questions and file names of your own data.",
+    ),
+]
 
 RESULTS = Path("results")
 """Where results go if nothing else is said."""

@@ -31,8 +31,11 @@ def run(
     ] = "fp32",
     methods: options.Methods = [],  # noqa: B006 (typer's form)
     time_limit: options.TimeLimit = None,
+    verify: options.Verify = False,
     results: options.Results = options.RESULTS,
     dry_run: options.DryRun = False,
+    page: options.Page = True,
+    pictures: options.Pictures = False,
 ) -> None:
     """Run one strategy on one benchmark. Its row stands beside those of the committed results."""
     from clvl_bench.runs.files import run_config
@@ -60,11 +63,14 @@ def run(
     # Signals count from here on: importing takes seconds.
     with stopping.listening(time_limit=time_limit):
         from clvl_bench.cli.show import show_result
+        from clvl_bench.data.readers.scan import reading_anew
         from clvl_bench.runs import runner
         from clvl_bench.runs.devices import choose_device
 
         chosen = choose_device(device, config.precision)
-        show_result(runner.run(config, results=results, device=chosen), results)
+        with reading_anew(verify):
+            result = runner.run(config, results=results, device=chosen)
+        show_result(result, results, page=page, pictures=pictures)
 
 
 def _refuse_damage(path: Path) -> None:

@@ -19,11 +19,12 @@ from clvl_bench.records.result import Result
 from clvl_bench.records.run_folder import RESULT
 from clvl_bench.records.segment import SEGMENTS
 from clvl_bench.report.committed import is_committed
+from clvl_bench.report.report_data import ReportData
 from clvl_bench.report.runs import Run, find_runs, load, of_result
 from clvl_bench.report.selection import Setting, select
-from clvl_bench.report.summary import mixture, summary
+from clvl_bench.report.summary import mixture, sorted_by, summary
 from clvl_bench.report.tables import terminal_table
-from clvl_bench.report.writing import write_report
+from clvl_bench.report.writing import write_page, write_report
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.toml_files import shipped
 
@@ -31,14 +32,18 @@ if TYPE_CHECKING:
     from clvl_bench.runs.grid import Outcome
 
 
-def show_result(result: Result, results: Path) -> None:
-    """The new run beside the committed runs on the same data and weights, the plots, and six lines
+def show_result(result: Result, results: Path, *, page: bool, pictures: bool) -> None:
+    """The new run beside the committed runs on the same data and weights, the plots, and some lines
     to go on from.
+
+    Args:
+        page: write the page of this run, too.
+        pictures: show pictures of the user's data in it.
     """
     run = of_result(result)
     beside = reference(run, results)
     out = result.folder / "report"
-    write_report([run], out)
+    written = write_report(ReportData([run], private_pictures=pictures), out, page=page)
     show_table([run, *beside], new=run)
     timing = result.timing
     train = f"train {timing.get('train_seconds', 0):.1f} s"
@@ -54,6 +59,8 @@ def show_result(result: Result, results: Path) -> None:
     print(f"Records   {result.folder / SEGMENTS}/*.csv")
     print(f"Report    {out / 'summary.md'}")
     print(f"Plots     {out / 'plots'}")
+    if written is not None:
+        print(f"Page      {written}")
 
 
 MUST_AGREE = (
@@ -89,11 +96,11 @@ NEW = "> "
 """What the name of a new run begins with in a table."""
 
 
-def show_table(runs: Sequence[Run], *, new: Run | None = None) -> None:
-    """The short table of each benchmark, label space and backbone; a new run has a row of its
-    own.
+def show_table(runs: Sequence[Run], *, new: Run | None = None, sort: str | None = None) -> None:
+    """The short table of each benchmark, label space and backbone, sorted by a metric; a new run
+    has a row of its own.
     """
-    frame = summary(runs) if new is None else _with_new_row(runs, new)
+    frame = sorted_by(summary(runs), sort) if new is None else _with_new_row(runs, new)
     console = Console()
     for where, part in frame.groupby(["benchmark", "label_space", "backbone"], sort=False):
         benchmark, label_space, backbone = where
@@ -146,6 +153,9 @@ def show_settings(settings: Sequence[Setting]) -> None:
             benchmark, label_space, _ = setting.table
             where = f"{setting.strategy} on {benchmark}, label space {label_space}"
             print(f"{where}, validation accuracy")
+            # The best stands first: where that one is not kept, none is.
+            if not setting.kept:
+                print("   no setting is kept: of each, a run has failed or measured nothing")
         print(_setting_line(setting))
 
 
@@ -200,6 +210,21 @@ def show_finished(runs: Sequence[RunConfig], results: Path, *, sweep: bool) -> N
     except ClvlError as error:
         # The runs are done whether or not they can stand in one table.
         print(printable(str(error)))
+
+
+def show_page_of_grid(
+    runs: Sequence[RunConfig], results: Path, *, name: str, pictures: bool
+) -> None:
+    """Write the page of what is finished of a grid, and say where it is."""
+    finished = [_run_folder(config, results) for config in runs if _is_finished(config, results)]
+    if not finished:
+        return
+    try:
+        data = ReportData(find_runs(finished).runs, private_pictures=pictures)
+        print(f"Page: {write_page(data, results / 'report' / name)}")
+    except ClvlError as error:
+        # The runs are done whether or not they can stand in one table.
+        print(error)
 
 
 def _show_finished(folders: Sequence[Path], *, sweep: bool) -> None:

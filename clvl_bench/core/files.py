@@ -28,6 +28,28 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def read_text(path: Path, *, errors: str = "strict") -> str:
+    """The text of a user's file, without the byte-order mark that programs on Windows put before
+    it.
+
+    Raises:
+        OSError, UnicodeDecodeError: it cannot be read, or is no text.
+    """
+    return path.read_text(encoding="utf-8-sig", errors=errors)
+
+
+def read_json(path: Path) -> Any:
+    """The content of a user's JSON file.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(read_text(path))
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+
+
 def to_json(value: Any) -> bytes:
     """Canonical JSON: sorted keys, no NaN, one trailing newline."""
     text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)

@@ -81,19 +81,38 @@ def _encoded(
 ) -> Tensor:
     """All chunks of a split, each from the cache or encoded by the tower."""
     assert split.image is not None
+    compute = partial(_encode_rows, tower, split.image, towers)
+    title = f"encoding images with {towers.name}"
+    return encode_chunks(split, towers, compute, key, title=title)
+
+
+def encode_chunks(
+    split: Split,
+    towers: TowerBackbone,
+    compute: Callable[[range], Tensor],
+    key: str,
+    *,
+    title: str,
+) -> Tensor:
+    """What the towers make of a split's images [n, ...], chunk by chunk: from the cache under that
+    key, or computed for a range of rows and then kept.
+
+    Raises:
+        Damage, RunFailed: an image's row is no feature.
+    """
     folder = cache_dir() / "features" / key
-    what = f"encoding images with {towers.name}"
-    tick = Ticker(what, len(split))
+    tick = Ticker(title, len(split))
     chunks = []
     starts = range(0, len(split), CHUNK)
     names = [f"{number:05d}" for number in range(len(starts))]
-    with encoded_by_one(folder, names, what):
+    with encoded_by_one(folder, names, title):
         # Chunks begin at multiples of CHUNK, whatever is asked for: an image is always encoded
         # beside the same neighbours, so its features have the same bits in every run.
         for name, start in zip(names, starts, strict=True):
             rows = range(start, min(start + CHUNK, len(split)))
-            compute = partial(_encode_rows, tower, split.image, towers, rows)
-            chunks.append(load_or_compute(folder, name, len(rows), compute))
+            chunk = load_or_compute(folder, name, len(rows), partial(compute, rows))
+            towers.refuse_no_numbers(chunk, split.keys[start : rows.stop], what="image")
+            chunks.append(chunk)
             tick(rows.stop)
             stopping.stop_if_asked()
     return torch.cat(chunks)
@@ -201,14 +220,14 @@ class Inputs:
             self._in_memory = torch.cat(features).to(device)
             return
         towers = with_towers(backbone, wanted_by="a strategy that reads pixels")
-        self._preprocessing = towers.preprocessing
+        self.preprocessing = towers.preprocessing
         # Only the images are taken from a split: code that reaches these inputs must not reach the
         # labels through them.
         self._images = [split.image for split in splits if split.image is not None]
-        if self._preprocessing.crop <= SMALL:
+        if self.preprocessing.crop <= SMALL:
             pixels = []
             for image, split in zip(self._images, splits, strict=True):
-                pixels.append(pixels_of(image, self._preprocessing, range(len(split))))
+                pixels.append(pixels_of(image, self.preprocessing, range(len(split))))
             self._in_memory = torch.cat(pixels).to(device)
 
     def __call__(self, ids: Tensor) -> Tensor:
@@ -225,12 +244,17 @@ class Inputs:
         """
         return self(ids)
 
-    def _decoded(self, sample: int) -> Tensor:
-        """The pixels [1, 3, size, size] of one sample."""
+    def image(self, sample: int) -> Image:
+        """RGB pixels [height, width, 3] of one sample, before any preprocessing; of inputs that are
+        pixels.
+        """
         # The split whose first id is the last one not behind the sample.
         split = int(np.searchsorted(self._starts, sample, side="right")) - 1
-        row = sample - int(self._starts[split])
-        return pixels_of(self._images[split], self._preprocessing, [row])
+        return self._images[split](sample - int(self._starts[split]))
+
+    def _decoded(self, sample: int) -> Tensor:
+        """The pixels [1, 3, size, size] of one sample."""
+        return pixels_of(self.image, self.preprocessing, [sample])
 
 
 def backbone_for(
@@ -256,32 +280,51 @@ def backbone_for(
         raise Mistake(
             f"datasets: precomputed features of {names} cannot be mixed with others or with images"
         )
+    width = _width(data)
     return PrecomputedBackbone(
         name=of_features[0].backbone,
         logit_scale=of_features[0].logit_scale,
-        width=_width([split for _, split in data]),
-        text=_precomputed_text([dataset for dataset, _ in data]),
+        width=width,
+        text=_precomputed_text([dataset for dataset, _ in data], width),
     )
 
 
-def _width(splits: Sequence[Split | QuestionSplit]) -> int:
-    """The width of precomputed features, which all splits share."""
-    for split in splits:
+def _width(data: Sequence[tuple[ImageDataset | VqaDataset, Split | QuestionSplit]]) -> int:
+    """The width of precomputed features, which all splits share.
+
+    Raises:
+        Mistake: they do not.
+    """
+    widths: dict[int, str] = {}
+    for dataset, split in data:
         if isinstance(split, Split) and split.features is not None:
-            return int(split.features.shape[1])
-    raise AssertionError("a split of precomputed features holds features")
+            widths.setdefault(int(split.features.shape[1]), dataset.name)
+    if len(widths) > 1:
+        told = ", ".join(f"{width} numbers ({name})" for width, name in widths.items())
+        raise Mistake(f"datasets: image features of one backbone have one width; got {told}")
+    (width,) = widths
+    return width
 
 
 def _precomputed_text(
-    datasets: Sequence[ImageDataset | VqaDataset],
+    datasets: Sequence[ImageDataset | VqaDataset], width: int
 ) -> dict[str, tuple[Sequence[str], Tensor] | None]:
-    """The classes of each dataset and their text features; None where there are none."""
+    """The classes of each dataset and their text features; None where there are none.
+
+    Raises:
+        Mistake: they are of another width than the images' features.
+    """
     text: dict[str, tuple[Sequence[str], Tensor] | None] = {}
     for dataset in datasets:
         assert isinstance(dataset, ImageDataset)  # questions have no precomputed features
         rows = read_text(dataset)
         if rows is None:
             text[dataset.name] = None
+        elif rows.shape[1] != width:
+            raise Mistake(
+                f"dataset.{dataset.name}: text features are {rows.shape[1]} numbers wide, image "
+                f"features {width}; give both of one backbone"
+            )
         else:
             text[dataset.name] = (dataset.classes, torch.from_numpy(rows))
     return text

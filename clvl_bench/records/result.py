@@ -51,7 +51,9 @@ class Result:
         content: dict[str, Any] = json.loads(file.read_bytes())
         return content
 
-    def pictures(self) -> NDArray[np.uint8]:
-        """The pictures of the questions that are shown [shown, side, side, 3]."""
-        pictures: NDArray[np.uint8] = load_arrays((self.folder / PICTURES).read_bytes())["pictures"]
-        return pictures
+    def pictures(self) -> NDArray[np.uint8] | None:
+        """The pictures of the questions that are shown [shown, side, side, 3]; None where none are
+        kept, as of a user's data.
+        """
+        file = self.folder / PICTURES
+        return load_arrays(file.read_bytes())["pictures"] if file.is_file() else None

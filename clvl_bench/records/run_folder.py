@@ -15,6 +15,7 @@ from clvl_bench.core.errors import Damage
 from clvl_bench.core.files import PLAIN, Changes, sha256, to_json
 from clvl_bench.records.result import Result
 from clvl_bench.records.rows import Record, from_csv, to_csv
+from clvl_bench.records.run_id import SCHEMA, is_named_by
 from clvl_bench.records.segment import PREDICTIONS, SEGMENTS, Segment
 
 RESULT, STATUS, STATE = "result.json", "status.json", "state"
@@ -25,10 +26,13 @@ segments."""
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that ended without a result: why, and which run it was."""
+    """A run that ended without a result: why, which run it was, and of which schema its id is (0
+    where an older version wrote it).
+    """
 
     reason: str
     coordinates: Mapping[str, Any]
+    schema: int
 
 
 class RunFolder:
@@ -66,13 +70,25 @@ class RunFolder:
             return False
         return bool(self._status().get("state") == "done")
 
+    @property
+    def is_of_its_id(self) -> bool:
+        """Whether its result is of the configuration that the folder's name says, and not of
+        another one whose folder was copied or renamed.
+        """
+        try:
+            hashed = self._summary()["provenance"]["hashed"]
+        except (Damage, OSError, KeyError, TypeError):
+            return False
+        return is_named_by(self.path.name, hashed)
+
     def failure(self) -> Failure | None:
         """Why the run failed; None where it did not, or where its status cannot be read."""
         status = self._status()
         if status.get("state") != "failed":
             return None
         try:
-            return Failure(str(status["reason"]), dict(status["coordinates"]))
+            told = dict(status["coordinates"])
+            return Failure(str(status["reason"]), told, int(status.get("schema", 0)))
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -99,7 +115,8 @@ class RunFolder:
 
     def set_failed(self, coordinates: dict[str, Any], reason: str) -> None:
         """The run ended without a result; tables show it as failed, with this reason."""
-        self.set_status("failed", reason=reason, coordinates={"run": self.path.name, **coordinates})
+        named = {"run": self.path.name, **coordinates}
+        self.set_status("failed", reason=reason, coordinates=named, schema=SCHEMA)
 
     def append(
         self, number: int, *, trained: int, records: Iterable[Record], predictions: bytes | None

@@ -73,7 +73,9 @@ def answered(result: Result) -> Answered | None:
         scores += _scores(trained, content["questions"], predictions)
     first = by_step[min(by_step)]
     last = by_step[max(by_step)]
-    return Answered(tuple(scores), tuple(_gallery(content, result.pictures(), first, last)))
+    pictures = result.pictures()
+    shown = () if pictures is None else tuple(_gallery(content, pictures, first, last))
+    return Answered(tuple(scores), shown)
 
 
 def _gallery(

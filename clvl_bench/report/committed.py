@@ -7,9 +7,9 @@ closed and by type. manifest.json holds the hashes.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, fields
+from dataclasses import MISSING, Field, astuple, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from clvl_bench.core.errors import Damage, warn
 from clvl_bench.core.files import MANIFEST
 from clvl_bench.records.committed import (
+    RESTORE,
     SUFFIX,
     check_summaries,
     read_manifest,
@@ -30,6 +31,9 @@ from clvl_bench.report.answers import Answered, Score
 from clvl_bench.report.origin import Origin, Run
 
 RECORDS, RUNS, ANSWERS = "records", "runs", "answers"
+NAMED = 3
+"""How many runs a line names before it counts the rest."""
+Row = TypeVar("Row", Record, Origin, Score)
 SUMMARIES = ("*.csv", "*.md", "gallery*.html")
 """What a report makes of the tables beside them; its pictures lie in a folder of their own."""
 
@@ -96,18 +100,21 @@ def read_committed(folder: Path) -> list[Run]:
     rows = _table(folder, RECORDS, manifest)
     runs = _table(folder, RUNS, manifest)
     scores = read_table(folder, ANSWERS, manifest)
-    answered = {} if scores is None else _answered(scores)
-    records = _records(rows)
+    records = _records(rows, folder / f"{RECORDS}{SUFFIX}")
+    found = _origins(runs, folder / f"{RUNS}{SUFFIX}")
+    _name_unlisted(records, runs["run"], folder / f"{RECORDS}{SUFFIX}")
+    answered = {}
+    if scores is not None:
+        answered = _answered(scores, folder / f"{ANSWERS}{SUFFIX}")
     return [
         Run(
             origin,
             tuple(records.get(origin.run, ())),
             _correct(samples, bits),
             answered.get(origin.run),
+            is_committed=True,
         )
-        for origin, samples, bits in zip(
-            _origins(runs), runs["samples"], runs["correct"], strict=True
-        )
+        for origin, samples, bits in zip(found, runs["samples"], runs["correct"], strict=True)
     ]
 
 
@@ -119,7 +126,8 @@ def origins(folder: Path) -> list[Origin]:
     """
     if not _has_tables(folder):
         return committed_csv.origins(folder)
-    return _origins(_table(folder, RUNS, read_manifest(folder)))
+    table = _table(folder, RUNS, read_manifest(folder))
+    return _origins(table, folder / f"{RUNS}{SUFFIX}")
 
 
 def _table(folder: Path, name: str, manifest: dict[str, Any]) -> dict[str, list[Any]]:
@@ -135,26 +143,67 @@ def _columns(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str,
     return dict(zip(names, columns, strict=True))
 
 
-def _records(table: dict[str, list[Any]]) -> dict[str, list[Record]]:
+def _records(table: dict[str, list[Any]], path: Path) -> dict[str, list[Record]]:
     """The rows of each run."""
     found: dict[str, list[Record]] = {}
-    columns = [table[name] for name in COLUMNS]
-    for run, *values in zip(table["run"], *columns, strict=True):
-        found.setdefault(run, []).append(Record(*values))
+    rows = _rows_of(Record, table, path, beside=("run",))
+    for run, record in zip(table["run"], rows, strict=True):
+        found.setdefault(run, []).append(record)
     return found
 
 
-def _origins(table: dict[str, list[Any]]) -> list[Origin]:
-    columns = [table[name] for name in ORIGIN]
-    return [Origin(*values) for values in zip(*columns, strict=True)]
+def _origins(table: dict[str, list[Any]], path: Path) -> list[Origin]:
+    return _rows_of(Origin, table, path, beside=("samples", "correct"))
 
 
-def _answered(table: dict[str, list[Any]]) -> dict[str, Answered]:
+def _rows_of(
+    kind: type[Row], table: dict[str, list[Any]], path: Path, *, beside: Sequence[str]
+) -> list[Row]:
+    """A table's rows as dataclasses; `beside` are its other columns.
+
+    A column that is not there takes its default, and one that this version does not know is left
+    out, which a line says.
+
+    Raises:
+        Damage: a column without a default is not there.
+    """
+    known: tuple[Field[Any], ...] = fields(kind)
+    needed = [*beside, *(each.name for each in known if each.default is MISSING)]
+    lacking = [name for name in needed if name not in table]
+    if lacking:
+        raise Damage(
+            f"{path}: has no column {', '.join(lacking)}, which this version needs; install the "
+            f"version that wrote it"
+        )
+    unknown = sorted(set(table) - {each.name for each in known} - set(beside))
+    if unknown:
+        warn(
+            f"{path}: a newer version wrote it; its columns {', '.join(unknown)} are not known "
+            f"here, and left out"
+        )
+    count = len(table[beside[0]])
+    columns = [table.get(each.name, [each.default] * count) for each in known]
+    return [kind(*values) for values in zip(*columns, strict=True)]
+
+
+def _answered(table: dict[str, list[Any]], path: Path) -> dict[str, Answered]:
     found: dict[str, list[Score]] = {}
-    columns = [table[name] for name in SCORE]
-    for run, *values in zip(table["run"], *columns, strict=True):
-        found.setdefault(run, []).append(Score(*values))
+    rows = _rows_of(Score, table, path, beside=("run",))
+    for run, score in zip(table["run"], rows, strict=True):
+        found.setdefault(run, []).append(score)
     return {run: Answered(tuple(scores)) for run, scores in found.items()}
+
+
+def _name_unlisted(found: Iterable[str], listed: Iterable[str], path: Path) -> None:
+    """Tell of rows whose run is not in the table of runs: nobody knows where they come from."""
+    unlisted = sorted(set(found) - set(listed))
+    if unlisted:
+        named = ", ".join(unlisted[:NAMED])
+        more = f" and {len(unlisted) - NAMED} more" if len(unlisted) > NAMED else ""
+        warn(
+            f"{path}: has rows of {named}{more}, which {RUNS}{SUFFIX} does not list; they are left "
+            f"out; {RESTORE}"
+        )
 
 
 def _bits(correct: NDArray[np.bool_] | None) -> tuple[int, str]:

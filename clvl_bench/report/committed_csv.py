@@ -74,7 +74,13 @@ def read(path: Path) -> list[Run]:
     file = path / ANSWERS
     told = _read_answers(file.read_bytes(), name=str(file)) if file.is_file() else {}
     return [
-        Run(origin, tuple(of_key[origin.key]), correct.get(origin.run), told.get(origin.run))
+        Run(
+            origin,
+            tuple(of_key[origin.key]),
+            correct.get(origin.run),
+            told.get(origin.run),
+            is_committed=True,
+        )
         for origin in found
     ]
 

@@ -6,40 +6,76 @@ Each picture states its benchmark, label space, backbone and number of runs, and
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib
+import numpy as np
+from numpy.typing import NDArray
 
 matplotlib.use("Agg")  # pictures are written, never shown: no display is needed
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from clvl_bench.report.ceilings import JOINT
+from clvl_bench.report.design import RunAt
 from clvl_bench.report.matrices import Matrices, of_records
 from clvl_bench.report.order import Place, by_value
+from clvl_bench.report.overrides import parts_of, shared_overrides, without
 from clvl_bench.report.runs import Run, Table
 from clvl_bench.report.streams import Line, lines
 
 # Okabe & Ito 2008: told apart by readers with any colour vision; marks differ as well.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8B6914")
 MARKS = "osD^vP*X"
+BLUE, RED, GREY = COLOURS[0], COLOURS[1], "#767676"
+"""What is to be looked at, what measures the others, and what is behind; all readable on white."""
+
+matplotlib.rcParams["svg.hashsalt"] = "clvl_bench"  # equal data give equal ids, so equal bytes
+matplotlib.rcParams["svg.fonttype"] = "none"  # words stay words: small files, and searchable
 
 
 @dataclass(frozen=True)
 class PlottedTable:
     """What is drawn of one table: the matrices and the streams of its finished runs, by
     strategy.
+
+    `places` says where each of these runs stands in the design; without it each is a stream of its
+    own. `at_once` are the strategies that learned the whole stream in one training, `references`
+    these and others that train on more than the experience at hand. `experience_names` are the
+    classes of each experience, where all runs meet the same ones.
     """
 
     table: Table
     runs: Mapping[str, Sequence[Matrices]]
     streams: Mapping[str, Sequence[Mapping[str, Line]]] = field(default_factory=dict)
+    places: Mapping[str, Sequence[RunAt]] = field(default_factory=dict)
+    at_once: frozenset[str] = frozenset()
+    references: frozenset[str] = frozenset()
+    experience_names: tuple[str, ...] = ()
 
     @property
     def subtitle(self) -> str:
-        return subtitle(self.table, map(len, self.runs.values()))
+        told = subtitle(self.table, map(len, self.runs.values()))
+        return f"{told}; all with {', '.join(self.shared)}" if self.shared else told
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The overrides that all strategies have: said once, and not behind every name."""
+        return shared_overrides((*self.runs, *self.streams))
+
+    def label(self, strategy: str) -> str:
+        """The name of a strategy, without what all have."""
+        return without(strategy, self.shared)
+
+    def places_of(self, strategy: str) -> Sequence[RunAt]:
+        """Where each run of a strategy stands."""
+        known = self.places.get(strategy)
+        if known is not None:
+            return known
+        return [RunAt(number, number) for number in range(len(self.runs[strategy]))]
 
 
 def subtitle(table: Table, repetitions: Iterable[int]) -> str:
@@ -68,42 +104,129 @@ def table_names(tables: Iterable[Table], parts: int) -> dict[Table, str]:
 
 def plotted_tables(runs: Sequence[Run]) -> list[PlottedTable]:
     """Finished runs by table and strategy, swept values in their order."""
-    matrices: dict[Table, dict[str, list[Matrices]]] = {}
-    streams: dict[Table, dict[str, list[Mapping[str, Line]]]] = {}
+    by_table: dict[Table, list[Run]] = {}
     for run in sorted(runs, key=_place):
-        if not run.records:
-            continue
-        table = run.origin.table
+        if run.records:
+            by_table.setdefault(run.origin.table, []).append(run)
+    return [_plotted(table, by_table[table]) for table in sorted(by_table)]
+
+
+def _plotted(table: Table, runs: Sequence[Run]) -> PlottedTable:
+    """One table, whose runs stand in their order."""
+    matrices: dict[str, list[Matrices]] = {}
+    streams: dict[str, list[Mapping[str, Line]]] = {}
+    places: dict[str, list[RunAt]] = {}
+    trained_on: dict[str, str] = {}
+    for run in runs:
         strategy = run.origin.strategy
-        of_table = matrices.setdefault(table, {})
-        of_table.setdefault(strategy, []).append(of_records(run.records))
+        matrices.setdefault(strategy, []).append(of_records(run.records))
+        places.setdefault(strategy, []).append(RunAt(run.origin.class_order, run.origin.seed))
+        trained_on[strategy] = run.origin.train_data
         over_time = lines(run.records)
         if over_time:
-            streams.setdefault(table, {}).setdefault(strategy, []).append(over_time)
-    return [
-        PlottedTable(table, matrices[table], streams.get(table, {})) for table in sorted(matrices)
-    ]
+            streams.setdefault(strategy, []).append(over_time)
+    at_once = {name for name, data in trained_on.items() if data == JOINT}
+    more = {name for name, data in trained_on.items() if data not in ("", "experience")}
+    return PlottedTable(
+        table, matrices, streams, places, at_once=frozenset(at_once), references=frozenset(more)
+    )
 
 
 def _place(run: Run) -> Place:
     return by_value(run.origin.strategy)
 
 
-def png(figure: Figure) -> bytes:
-    """The picture, without a date in it, so that equal data give equal bytes."""
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=130, metadata={"Software": None})
+Pictures = Iterator[tuple[str, Figure]]
+"""Figures and the names of their files, without a suffix. Whoever takes one closes it."""
+
+METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+}
+"""The formats that pictures may have, and what is left out of each: a date or a version in it would
+make other bytes of equal data."""
+
+
+def drawn(figure: Figure, formats: Iterable[str]) -> dict[str, bytes]:
+    """The picture in each format; the figure is closed: one that is open keeps its memory."""
+    pictures = {}
+    for name in formats:
+        data = io.BytesIO()
+        figure.savefig(data, format=name, dpi=130, metadata=METADATA[name])
+        pictures[name] = data.getvalue()
     plt.close(figure)
-    return data.getvalue()
+    return pictures
 
 
 def new_axes(title: str, below: str) -> tuple[Figure, Axes]:
     """The axes of a picture, with a title and a subtitle."""
     figure, axes = plt.subplots(figsize=(7.2, 4.4), layout="constrained")
     axes.set_title(title, fontsize=12, loc="left")
-    figure.supxlabel(below, fontsize=8, color="#555555")
+    figure.supxlabel(wrapped(below, 7.2), fontsize=8, color="#555555")
     tidy(axes)
     return figure, axes
+
+
+PART_OF_AXIS = "axis does not begin at 0"
+"""What an axis says of itself that shows a part of its range."""
+
+
+SHORT_LABEL = 24
+"""Letters of a label behind which there is room for more on the same line."""
+
+
+def percent_label(text: str, lowest: float) -> str:
+    """The label of an axis of percentages, which says so where it does not begin at zero."""
+    if lowest <= 0:
+        return text
+    between = " " if len(text) <= SHORT_LABEL else "\n"
+    return f"{text}{between}({PART_OF_AXIS})"
+
+
+LETTERS_AN_INCH = 15
+"""Of a subtitle."""
+
+
+def wrapped(told: str, inches: float) -> str:
+    """A subtitle in lines that a picture of this width has room for, cut behind semicolons."""
+    lines = [""]
+    for part in told.split("; "):
+        longer = f"{lines[-1]}; {part}" if lines[-1] else part
+        if len(longer) > LETTERS_AN_INCH * inches and lines[-1]:
+            lines[-1] += ";"
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
+
+
+def layers(values: Sequence[NDArray[np.float64]]) -> list[int]:
+    """For each line how many later ones run exactly on it.
+
+    Such lines would vanish below the last of them. Drawn so many steps wider, each shows as a rim.
+    """
+    found = []
+    for place, line in enumerate(values):
+        later = values[place + 1 :]
+        found.append(sum(_coincide(line, other) for other in later))
+    return found
+
+
+def _coincide(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    if one.shape != other.shape:
+        return False
+    span = max(float(np.ptp(one)), 1e-12)
+    return bool(np.allclose(one, other, rtol=0.002, atol=0.002 * span, equal_nan=True))
+
+
+def widened(style: Mapping[str, Any], layer: int) -> dict[str, Any]:
+    """A line's style with room for so many lines on top of it."""
+    wide = dict(style)
+    wide["linewidth"] = style.get("linewidth", 1.4) + 1.8 * layer
+    if "markersize" in style:
+        wide["markersize"] = style["markersize"] + 2.4 * layer
+    return wide
 
 
 def tidy(axes: Axes) -> None:
@@ -153,8 +276,7 @@ def stacked(strategy: str) -> str:
     """A name with each override on a line of its own; that a plugin is one goes without saying
     there.
     """
-    name, _, inside = strategy.partition("[")
-    overrides = [each for each in inside.rstrip("]").split(",") if each]
+    name, overrides = parts_of(strategy)
     return "\n".join([name, *(each.removeprefix("plugins.") for each in overrides)])
 
 

@@ -16,6 +16,12 @@ class Matrices(Accuracies):
     test_names: tuple[str, ...] = ()
     heldout_names: tuple[str, ...] = ()
 
+    @property
+    def experience_names(self) -> tuple[str, ...]:
+        """The dataset or group of each experience, where that tells them apart."""
+        several = len(set(self.test_names)) == len(self.test_names) > 1
+        return self.test_names if several and all(self.test_names) else ()
+
     def per_run(self) -> dict[str, float]:
         """Every metric of the table."""
         return {name: metric.of(self) for name, metric in METRICS.items()}

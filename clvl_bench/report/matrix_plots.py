@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from clvl_bench.metrics.continual import Matrix
-from clvl_bench.report.figures import PlottedTable, stacked
+from clvl_bench.report.figures import PlottedTable, stacked, wrapped
 from clvl_bench.report.matrices import Matrices
 
+UNDEFINED = "#DDDDDD"
 DARK_ABOVE = 55
 """Percent above which a cell is so light that its number is written in black."""
 
@@ -24,7 +25,10 @@ def matrix(table: PlottedTable, strategy: str, runs: Sequence[Matrices]) -> Figu
     heldout = 100 * np.mean([run.heldout for run in runs], axis=0)
     cells = np.concatenate([test, heldout], axis=1)
     n_experiences = test.shape[1]
-    size = (2.4 + 0.62 * cells.shape[1], 2.0 + 0.42 * len(cells))
+    names = _column_names(table, n_experiences, runs[0])
+    # Turned names need height; they share the picture with the rows.
+    longest = max(map(len, names), default=0)
+    size = (2.4 + 0.62 * cells.shape[1], 2.0 + 0.42 * len(cells) + 0.035 * max(0, longest - 12))
     figure, axes = plt.subplots(figsize=size, layout="constrained")
     _paint(axes, cells)
     # White lines set the untouched backbone apart, and the held-out datasets.
@@ -32,20 +36,30 @@ def matrix(table: PlottedTable, strategy: str, runs: Sequence[Matrices]) -> Figu
     axes.axvline(n_experiences - 0.5, color="white", linewidth=3)
     steps = [f"after {t}" for t in range(1, len(cells))]
     axes.set_yticks(range(len(cells)), ["untouched", *steps])
-    _name_columns(axes, n_experiences, runs[0].heldout_names)
-    _write_title(axes, strategy)
-    below = table.subtitle.replace("; ", ";\n")
-    figure.supxlabel(below, fontsize=8, color="#555555")
+    turned = longest > 3
+    axes.set_xticks(
+        range(len(names)),
+        names,
+        rotation=30 if turned else 0,
+        ha="right" if turned else "center",
+        fontsize=8 if turned else 10,
+    )
+    heldout_too = ", then on held-out datasets" if runs[0].heldout_names else ""
+    axes.set_xlabel(f"tested on experience{heldout_too}; – is undefined")
+    _write_title(axes, table.label(strategy))
+    figure.supxlabel(wrapped(table.subtitle, size[0]), fontsize=8, color="#555555")
     return figure
 
 
 def _paint(axes: Axes, cells: Matrix) -> None:
     """Colours, numbers, and a frame around each cell whose experience was just learned."""
+    axes.set_facecolor(UNDEFINED)
     axes.imshow(cells, vmin=0, vmax=100, cmap="viridis", aspect="auto")
     for row, column in np.ndindex(cells.shape):
         value = cells[row, column]
-        text = "" if np.isnan(value) else f"{value:.0f}"
-        dark = "black" if value > DARK_ABOVE else "white"
+        text = "–" if np.isnan(value) else f"{value:.0f}"
+        # Undefined cells have no colour of the scale: grey, which no value is.
+        dark = "black" if value > DARK_ABOVE or np.isnan(value) else "white"
         axes.text(column, row, text, ha="center", va="center", color=dark, fontsize=9)
     for t in range(1, len(cells)):
         if not np.isnan(cells[t, t - 1]):
@@ -54,15 +68,15 @@ def _paint(axes: Axes, cells: Matrix) -> None:
             axes.add_patch(frame)
 
 
-def _name_columns(axes: Axes, n_experiences: int, heldout_names: Sequence[str]) -> None:
+def _column_names(table: PlottedTable, n_experiences: int, run: Matrices) -> list[str]:
+    """The number of each experience, and what it is about where that is known; then the held-out
+    datasets.
+    """
     numbers = [str(number) for number in range(1, n_experiences + 1)]
-    places = range(n_experiences + len(heldout_names))
-    if heldout_names:
-        axes.set_xticks(places, [*numbers, *heldout_names], rotation=30, ha="right")
-        axes.set_xlabel("tested on experience, then on held-out datasets")
-    else:
-        axes.set_xticks(places, numbers, rotation=0, ha="center")
-        axes.set_xlabel("tested on experience")
+    about = table.experience_names or run.experience_names
+    if len(about) == n_experiences:
+        numbers = [f"{number} {text}" for number, text in zip(numbers, about, strict=True)]
+    return [*numbers, *run.heldout_names]
 
 
 def _write_title(axes: Axes, strategy: str) -> None:

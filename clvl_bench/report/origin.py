@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from clvl_bench.records.result import Result
 from clvl_bench.records.rows import Record
 from clvl_bench.report.answers import Answered
 
@@ -71,10 +72,14 @@ class Run:
     """A run and its rows; a failed run has none.
 
     `correct` is whether each test sample, in the order of ids, was right after the last experience
-    [samples]; None where that is not known.
+    [samples]; None where that is not known. `is_committed` is whether it was read from committed
+    records, of which data and weights cannot be looked at; `result` the run folder that any other
+    was read from.
     """
 
     origin: Origin
     records: tuple[Record, ...]
     correct: NDArray[np.bool_] | None = field(default=None, compare=False)
     answered: Answered | None = field(default=None, compare=False)
+    is_committed: bool = field(default=False, compare=False)
+    result: Result | None = field(default=None, compare=False, repr=False)

@@ -2,7 +2,7 @@
 the rest, the matrices.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,43 +11,88 @@ from matplotlib.figure import Figure
 
 from clvl_bench.metrics.continual import Matrix, forgetting_so_far, seen_accuracy
 from clvl_bench.report.curve_plots import curves
-from clvl_bench.report.figures import PlottedTable, colour, file_name, legend, mark, new_axes, png
+from clvl_bench.report.figures import Pictures, PlottedTable, file_name, new_axes, percent_label
 from clvl_bench.report.matrices import Matrices
 from clvl_bench.report.matrix_plots import matrix
+from clvl_bench.report.point_plots import Point, draw_points
+from clvl_bench.report.series import over_runs
 from clvl_bench.report.stream_plots import STREAM_FIGURES
 
 TableFigure = Callable[[PlottedTable], Figure | None]
 
 
 def accuracy_curves(table: PlottedTable) -> Figure | None:
-    return curves(table, seen_accuracy, "Accuracy on the experiences learned so far")
+    title = "Accuracy on the experiences learned so far"
+    return curves(table, seen_accuracy, title, (0.0, 100.0))
 
 
 def forgetting_curves(table: PlottedTable) -> Figure | None:
-    return curves(table, forgetting_so_far, "Forgetting of the experiences learned so far")
+    title = "Forgetting of the experiences learned so far"
+    return curves(table, forgetting_so_far, title, (-100.0, 100.0))
 
 
 def domain_and_heldout(table: PlottedTable) -> Figure | None:
-    """What was won on the domain against what was kept of the held-out zero-shot accuracy, from the
-    untouched backbone on.
+    """What was won on the domain against what was kept of the held-out zero-shot accuracy, and
+    where the untouched backbone stands.
     """
     first = next(iter(table.runs.values()))[0]
     if not first.heldout.size:
         return None
-    figure, axes = new_axes("Learned on the domain, kept of zero-shot", table.subtitle)
+    points = [_end(table, strategy) for strategy in table.runs]
+    known = [point for point in points if not np.isnan(point.at).any()]
+    if not known:
+        return None
+    below = (
+        f"{table.subtitle}; lines: one standard deviation of a run; dotted: Pareto front; "
+        f"grey: beaten in both by another"
+    )
+    if table.references:
+        below += "; diamonds: trained on more than the experience at hand"
+    figure, axes = new_axes("Learned on the domain, kept of zero-shot", below)
     start = _untouched(first)
-    for number, (strategy, runs) in enumerate(table.runs.items()):
-        ends = [(run.test[-1].mean(), run.heldout[-1].mean()) for run in runs]
-        _point(axes, number, strategy, 100 * np.array(ends), start)
+    ends = [
+        np.add(point.at, np.multiply(sign, point.spread)) for point in known for sign in (-1, 1)
+    ]
+    lowest = _limits(axes, np.array([*ends, start]))
+    axes.set_xlabel(percent_label("final accuracy on the stream's test sets, percent", lowest[0]))
+    axes.set_ylabel(percent_label("final accuracy on held-out datasets, percent", lowest[1]))
     if not np.isnan(start).any():
-        grey = "#555555"
-        name = "untouched backbone"
-        axes.plot(*start, marker="+", color=grey, markersize=12, linestyle="", label=name)
-    axes.margins(0.12)
-    axes.set_xlabel("final accuracy on the stream's test sets, percent")
-    axes.set_ylabel("final accuracy on held-out datasets, percent")
-    legend(axes)
+        axes.axvline(start[0], color="#AAAAAA", linewidth=0.8, zorder=0)
+        axes.axhline(start[1], color="#AAAAAA", linewidth=0.8, zorder=0)
+        axes.plot(*start, marker="+", color="#141414", markersize=13, linestyle="", zorder=4)
+    draw_points(axes, known, (+1, +1))
     return figure
+
+
+def _end(table: PlottedTable, strategy: str) -> Point:
+    """Where a strategy ends on the domain and on held-out datasets, in percent."""
+    runs = table.runs[strategy]
+    ends = 100 * np.array([(run.test[-1].mean(), run.heldout[-1].mean()) for run in runs])
+    mean, std = over_runs(ends, table.places_of(strategy))
+    return Point(
+        table.label(strategy),
+        (float(mean[0]), float(mean[1])),
+        (float(std[0]), float(std[1])),
+        reference=strategy in table.references,
+    )
+
+
+def _ends(points: Sequence[Point]) -> Iterator[Matrix]:
+    """The two ends of each point's lines."""
+    for point in points:
+        yield np.subtract(point.at, point.spread)
+        yield np.add(point.at, point.spread)
+
+
+def _limits(axes: Axes, at: Matrix) -> tuple[float, float]:
+    """Room around all points, and for names; gives the lower ends."""
+    low, high = np.nanmin(at, axis=0), np.nanmax(at, axis=0)
+    margin = np.maximum(1.0, 0.06 * (high - low))
+    lowest = np.maximum(low - margin, -2.0)
+    highest = high + margin
+    axes.set_xlim(lowest[0], highest[0])
+    axes.set_ylim(lowest[1], highest[1])
+    return float(lowest[0]), float(lowest[1])
 
 
 def _untouched(run: Matrices) -> tuple[float, float]:
@@ -60,46 +105,30 @@ def _untouched(run: Matrices) -> tuple[float, float]:
     return float(on_domain), float(100 * np.mean(run.heldout[0]))
 
 
-def _point(
-    axes: Axes, number: int, strategy: str, ends: Matrix, start: tuple[float, float]
-) -> None:
-    """A strategy's mean over runs [runs, 2], one deviation either way, and an arrow to it."""
-    x, y = ends.mean(axis=0)
-    spread = ends.std(axis=0, ddof=1) if len(ends) > 1 else np.zeros(2)
-    painted = colour(number)
-    # An arrow shorter than half a percent point would be all head.
-    if not np.isnan(start).any() and np.hypot(x - start[0], y - start[1]) > 0.5:
-        arrow = {"arrowstyle": "->", "color": painted, "alpha": 0.5}
-        axes.annotate("", (x, y), start, arrowprops=arrow)
-    axes.errorbar(
-        x, y, xerr=spread[0], yerr=spread[1], fmt="none", color=painted, capsize=2, linewidth=1
-    )
-    sign = mark(number)
-    axes.plot(x, y, marker=sign, color=painted, markersize=7, linestyle="", label=strategy)
-
-
 TABLE_FIGURES: dict[str, TableFigure] = {
-    "seen_accuracy.png": accuracy_curves,
-    "forgetting.png": forgetting_curves,
-    "domain_and_heldout.png": domain_and_heldout,
+    "seen_accuracy": accuracy_curves,
+    "forgetting": forgetting_curves,
+    "domain_and_heldout": domain_and_heldout,
     **STREAM_FIGURES,
 }
 """The pictures of a table, by the names of their files. A new one is a function and a line here."""
 
 
-def draw(table: PlottedTable, *, matrices: bool = True) -> Iterator[tuple[str, bytes]]:
-    """All plots of a table, as PNG files with their names; with or without a picture of each
-    strategy's accuracy matrix.
+def draw(table: PlottedTable, *, matrices: bool = True) -> Pictures:
+    """All plots of a table with their names; with or without a picture of each strategy's accuracy
+    matrix.
 
     One figure is open at a time: a figure that is open keeps its memory.
     """
     figures = dict(TABLE_FIGURES)
     if matrices:
         for strategy, runs in table.runs.items():
-            figures[f"matrix_{file_name(strategy)}.png"] = partial(
-                matrix, strategy=strategy, runs=runs
-            )
+            figures[f"matrix_{file_name(strategy)}"] = partial(matrix, strategy=strategy, runs=runs)
+    yield from _made(table, figures)
+
+
+def _made(table: PlottedTable, figures: dict[str, TableFigure]) -> Iterator[tuple[str, Figure]]:
     for name, make in figures.items():
         figure = make(table)
         if figure is not None:
-            yield name, png(figure)
+            yield name, figure

@@ -13,7 +13,7 @@ from clvl_bench.core.errors import Damage, Mistake, warn
 from clvl_bench.core.files import sha256, to_json
 from clvl_bench.records.result import Result
 from clvl_bench.records.run_folder import RunFolder
-from clvl_bench.records.run_id import digest, is_named_by
+from clvl_bench.records.run_id import SCHEMA, digest, is_named_by
 from clvl_bench.report.answers import answered
 from clvl_bench.report.committed import is_committed, read_committed
 from clvl_bench.report.matrices import of_records
@@ -26,23 +26,27 @@ NAMED = 3
 """How many run folders that are left out a line names."""
 
 
+OTHER_ID = (
+    "the recorded configuration is not the one that the run's id names (an older version wrote it, "
+    "or it was changed); run it again"
+)
+OLDER_FAILURE = (
+    "it failed, and another version wrote of it what this one does not read; run it again"
+)
+FINISHED_SINCE = "it failed, and a run of the same name has finished since"
+
+
 @dataclass(frozen=True)
 class LeftOut:
-    """A finished run folder that is not shown, and why.
+    """A run folder that is not shown, and why.
 
     Args:
         damage: what is not as it was written, if that is why.
     """
 
     folder: Path
-    reason: str
+    why: str
     damage: Damage | None = None
-
-
-OTHER_SETTINGS = (
-    "the recorded configuration is not the one that the run's id names (an older version wrote it, "
-    "or it was changed); run it again"
-)
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,9 @@ class Found:
 def load(paths: Iterable[Path]) -> list[Run]:
     """The runs found at these paths: run folders, folders of run folders, or committed folders.
 
-    A run of a grid that has no result yet is left out. So is one that cannot be shown, as its
-    recorded configuration is not the one that its id names: a line says so.
+    A run of a grid that has no result yet is left out. Lines name what else is: runs that cannot be
+    shown, as their recorded configuration is not the one that their id names; failed runs of older
+    versions, and those of a name under which another has finished.
 
     Raises:
         Mistake: nothing is there, or two runs with different settings bear one name.
@@ -91,15 +96,16 @@ def find_runs(paths: Iterable[Path]) -> Found:
                 left_out.append(run)
             else:
                 found[run.origin.key, run.origin.run] = run
-    runs = [found[key] for key in sorted(found)]
-    result = Found(runs, left_out)
-    if not runs and result.damage is not None:
+    left_out += _drop_outdated_failures(found)
+    result = Found([found[key] for key in sorted(found)], left_out)
+    if not found and result.damage is not None:
         raise result.damage
-    _warn_of(left_out)
-    if not runs:
+    for why in dict.fromkeys(each.why for each in left_out):
+        _warn_of([each.folder for each in left_out if each.why == why], why)
+    if not found:
         where = looked_at[0] if looked_at else "report"
         raise Mistake(f"{where}: no results are there; run something first, for example make bench")
-    _refuse_two_of_one_name(runs)
+    _refuse_two_of_one_name(result.runs)
     return result
 
 
@@ -120,13 +126,23 @@ def _refuse_two_of_one_name(runs: Iterable[Run]) -> None:
             )
 
 
-def _warn_of(left_out: list[LeftOut]) -> None:
-    """A line for each reason, with the folders that it is told of."""
-    for reason in dict.fromkeys(each.reason for each in left_out):
-        folders = [each.folder for each in left_out if each.reason == reason]
-        named = ", ".join(str(folder) for folder in folders[:NAMED])
-        more = f" and {len(folders) - NAMED} more" if len(folders) > NAMED else ""
-        warn(f"{named}{more}: left out, since {reason}")
+def _drop_outdated_failures(found: dict[tuple[Key, str], Run]) -> list[LeftOut]:
+    """Take away each failed run whose name a finished one bears as well: a file changed since, and
+    with it the run's id.
+    """
+    finished = {key for (key, _), run in found.items() if run.origin.state == "done"}
+    dropped = []
+    for (key, name), run in list(found.items()):
+        if run.origin.state == "failed" and key in finished:
+            del found[key, name]
+            dropped.append(LeftOut(Path(name), FINISHED_SINCE))
+    return dropped
+
+
+def _warn_of(folders: list[Path], why: str) -> None:
+    named = ", ".join(str(folder) for folder in folders[:NAMED])
+    more = f" and {len(folders) - NAMED} more" if len(folders) > NAMED else ""
+    warn(f"{named}{more}: left out, since {why}")
 
 
 def _load(path: Path) -> list[Run | LeftOut]:
@@ -181,6 +197,7 @@ def of_result(result: Result) -> Run:
         tuple(result.records),
         _correct(result),
         answered(result),
+        result=result,
     )
 
 
@@ -210,10 +227,12 @@ def _run_folder(path: Path) -> Run | LeftOut | None:
     failure = folder.failure()
     if failure is None:
         return None
+    if failure.schema != SCHEMA:
+        return LeftOut(path, OLDER_FAILURE)
     try:
         return Run(Origin(state="failed", reason=failure.reason, **failure.coordinates), ())
-    except TypeError:  # a status with other coordinates, written by another version
-        return None
+    except TypeError:  # other coordinates, written by another version
+        return LeftOut(path, OLDER_FAILURE)
 
 
 def _finished(folder: RunFolder) -> Run | LeftOut:
@@ -221,7 +240,7 @@ def _finished(folder: RunFolder) -> Run | LeftOut:
         result = folder.result()
         hashed = result.provenance.get("hashed")
         if hashed is None or not is_named_by(result.provenance["run"], hashed):
-            return LeftOut(folder.path, OTHER_SETTINGS)
+            return LeftOut(folder.path, OTHER_ID)
         run = of_result(result)
         of_records(run.records).per_run()
     except Damage as damage:

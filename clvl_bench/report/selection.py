@@ -27,13 +27,19 @@ class Setting:
 
 
 def select(runs: Sequence[Run]) -> list[Setting]:
-    """The settings of each strategy, best first; the first is the one to keep.
+    """The settings of each strategy, best first; the first is the one to keep, if it may be.
 
     A setting with a failed run is never kept. Of equals, the first by name is.
 
     Raises:
-        Mistake: no run has validation rows.
+        Mistake: no run has finished, or none has validation rows.
     """
+    if all(run.origin.state != "done" for run in runs):
+        reasons = [run.origin.reason for run in runs]
+        raise Mistake(
+            f"select: none of these {len(runs)} runs has finished, so no setting can be kept; the "
+            f"first: {next(filter(None, reasons), 'no reason is known')}"
+        )
     by_setting: dict[tuple[Table, str, str], list[Run]] = {}
     for run in runs:
         strategy, _, overrides = run.origin.strategy.partition("[")
@@ -53,12 +59,14 @@ def select(runs: Sequence[Run]) -> list[Setting]:
 
 
 def _keep_the_first(ordered: Sequence[Setting]) -> list[Setting]:
-    """The same settings, the first of each strategy marked as the one to keep."""
+    """The same settings, the first of each strategy marked as the one to keep, if all its runs
+    have finished.
+    """
     seen: set[tuple[Table, str]] = set()
     marked = []
     for setting in ordered:
         strategy = (setting.table, setting.strategy)
-        marked.append(replace(setting, kept=strategy not in seen))
+        marked.append(replace(setting, kept=strategy not in seen and not _unusable(setting)))
         seen.add(strategy)
     return marked
 
@@ -81,6 +89,10 @@ def _rank(setting: Setting) -> tuple[Table, str, bool, float, str]:
     last.
     """
     undefined = math.isnan(setting.accuracy.mean)
-    unusable = setting.failed > 0 or undefined
     value = 0.0 if undefined else -setting.accuracy.mean
-    return setting.table, setting.strategy, unusable, value, setting.overrides
+    return setting.table, setting.strategy, _unusable(setting), value, setting.overrides
+
+
+def _unusable(setting: Setting) -> bool:
+    """Whether it is never kept: a run of it has failed, or nothing was measured on validation."""
+    return setting.failed > 0 or math.isnan(setting.accuracy.mean)

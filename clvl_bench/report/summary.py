@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clvl_bench.core.errors import Mistake
+from clvl_bench.core.errors import Mistake, unknown
 from clvl_bench.core.files import sha256
 from clvl_bench.metrics.continual import METRICS
 from clvl_bench.metrics.online import STREAM, recovered
@@ -132,6 +132,35 @@ def _beside_joint(frame: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     frame["of_joint"] = [recovered(*numbers) for numbers in zip(*columns, strict=True)]
     rows = {(run.origin.table, run.origin.strategy) for run in shown(runs)}
     return frame[[group in rows for group in groups]].reset_index(drop=True)
+
+
+def sorted_by(frame: pd.DataFrame, metric: str | None) -> pd.DataFrame:
+    """The rows of each table by a metric or a cost, the best first and the undefined last; as they
+    are without one.
+
+    Raises:
+        Mistake: no column is of that name.
+    """
+    if metric is None:
+        return frame
+    column = f"{metric}_mean"
+    if column not in frame:
+        columns = map(str, frame.columns)
+        known = [name.removesuffix("_mean") for name in columns if name.endswith("_mean")]
+        raise Mistake(unknown("metric", metric, known))
+    order = frame[column].sort_values(
+        ascending=_better(metric) < 0, kind="stable", na_position="last"
+    )
+    tables = list(GROUP[:-1])
+    ranked = frame.loc[order.index]
+    return ranked.sort_values(tables, key=by_values, kind="stable").reset_index(drop=True)
+
+
+def _better(metric: str) -> int:
+    """Which way is better; of costs less is."""
+    if metric in METRICS:
+        return METRICS[metric].better
+    return STREAM[metric].better if metric in STREAM else -1
 
 
 def over_runs(values: Sequence[float], runs: Sequence[RunAt] | None = None) -> Cell:

@@ -1,13 +1,14 @@
 """Tables: the summary as people read it, on a terminal and in Markdown."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 import pandas as pd
 
 from clvl_bench.metrics.continual import METRICS
 from clvl_bench.metrics.online import STREAM
+from clvl_bench.report.best import Best
 from clvl_bench.report.paired import Compared
 from clvl_bench.report.runs import Table
 from clvl_bench.report.statistics import LEVEL, Interval
@@ -44,7 +45,8 @@ def terminal_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
             for name in shown
         ]
         n = str(row["n"]) if not row["failed"] else f"{row['n']}/{row['runs']}"
-        rows.append([row["strategy"], *cells, count(row["kept_bytes_mean"]), n])
+        kept = size(row["kept_bytes_mean"]).replace(" ", "")
+        rows.append([row["strategy"], *cells, kept, n])
     return titles, rows
 
 
@@ -83,11 +85,11 @@ def short_table(
             else f"{row['n']}/{row['runs']} ({row['failed']} failed{why})"
         )
         costs = [
-            f"{row['train_seconds_mean']:.1f}",
+            plain(row["train_seconds_mean"], decimals=1),
             count(row["trained_parameters_mean"]),
             size(row["kept_bytes_mean"]),
             count(row["memory_samples_mean"]),
-            f"{row['peak_memory_mib_mean']:.0f}",
+            plain(row["peak_memory_mib_mean"], decimals=0),
         ]
         rows.append(
             [
@@ -162,6 +164,10 @@ def percent(cell: Cell) -> str:
     )
 
 
+def plain(number: float, *, decimals: int) -> str:
+    return "–" if math.isnan(number) else f"{number:.{decimals}f}"
+
+
 def count(number: float) -> str:
     """1234567 -> 1.2M"""
     if math.isnan(number):
@@ -182,40 +188,74 @@ def size(number: float) -> str:
     return f"{number:.0f} B"
 
 
-def markdown(frame: pd.DataFrame, compared: Mapping[Table, Compared]) -> str:
-    """One table for each benchmark, label space and backbone; no two of these ever share one."""
+BEST, ALIKE = "best", "alike"
+
+Marks = Mapping[tuple[str, str], str]
+"""How a cell is marked, by strategy and column title: `best`, or `alike` where it cannot be told
+apart from the best."""
+
+
+def marks_of(best: Mapping[str, Best]) -> Marks:
+    """The marks of a table, from the best of each metric."""
+    found = {}
+    for metric, each in best.items():
+        title = METRICS[metric].title if metric in METRICS else STREAM[metric].title
+        found[each.strategy, title] = BEST
+        for strategy in each.alike:
+            found[strategy, title] = ALIKE
+    return found
+
+
+def markdown(
+    frame: pd.DataFrame,
+    compared: Mapping[Table, Compared],
+    *,
+    best: Mapping[Table, Mapping[str, Best]] | None = None,
+    notes: Mapping[Table, str] | None = None,
+    plots: Sequence[str] = (),
+) -> str:
+    """One table for each benchmark, label space and backbone; no two of these ever share one.
+
+    Args:
+        best: marks the best of each metric, and what cannot be told apart from it.
+        notes: a sentence above each table.
+        plots: the pictures beside the file, which it links.
+    """
     parts = []
     for (benchmark, label_space, backbone), part in frame.groupby(
         ["benchmark", "label_space", "backbone"], sort=False
     ):
-        toy = (
-            "**Toy world, toy backbone: effects are real, their sizes say nothing about real "
-            "CLIP.**\n\n"
-            if backbone == "tiny"
-            else ""
-        )
-        found = compared.get((str(benchmark), str(label_space), str(backbone)))
+        key = (str(benchmark), str(label_space), str(backbone))
+        note = (notes or {}).get(key, "")
+        found = compared.get(key)
+        marks = marks_of((best or {}).get(key, {}))
         titles, rows = (
             short_table(part)
             if found is None
             else short_table(part, found.letters, found.intervals)
         )
-        table = _markdown_table(titles, rows)
+        table = _markdown_table(titles, rows, marks)
         stream = stream_table(part)
         if len(stream[0]) > 1:
-            table += f"\n\nThe stream, sample by sample:\n\n{_markdown_table(*stream)}"
+            streamed = _markdown_table(*stream, marks)
+            table += f"\n\nThe stream, sample by sample:\n\n{streamed}"
         if found is not None:
             table += f"\n\n{told_apart(found)}"
-        parts.append(
-            f"## {escaped(str(benchmark))}, label space `{label_space}`, backbone "
-            f"`{escaped(str(backbone))}`\n\n{toy}{table}\n"
-        )
-    return (
-        "\n".join(parts)
-        + "\n"
-        + NOTES
-        + (STREAM_NOTES if any(f"{name}_mean" in frame for name in STREAM) else "")
-    )
+        heading = f"## {escaped(key[0])}, label space `{label_space}`, backbone `{escaped(key[2])}`"
+        parts.append("\n\n".join(filter(None, [heading, note and f"**{note}**", table])) + "\n")
+    more = STREAM_NOTES if any(f"{name}_mean" in frame for name in STREAM) else ""
+    return "\n".join(parts) + _linked(plots) + "\n" + NOTES + more
+
+
+def _linked(plots: Sequence[str]) -> str:
+    """A line of links to pictures, which lie beside the file once a report has drawn them."""
+    if not plots:
+        return ""
+    links = []
+    for path in plots:
+        name = path.removeprefix("plots/").rpartition(".")[0]
+        links.append(f"[{escaped(name)}]({path})")
+    return f"\nPlots, drawn by `clvl-bench report` and not committed: {', '.join(links)}.\n"
 
 
 def told_apart(found: Compared) -> str:
@@ -237,12 +277,29 @@ def told_apart(found: Compared) -> str:
     )
 
 
-def _markdown_table(titles: list[str], rows: list[list[str]]) -> str:
-    lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
-    return "\n".join("| " + " | ".join(escaped(cell) for cell in line) + " |" for line in lines)
+def _markdown_table(titles: list[str], rows: list[list[str]], marks: Marks) -> str:
+    lines = [_line(titles), _line(["---", *["---:"] * (len(titles) - 1)])]
+    for row in rows:
+        cells = [
+            _marked(escaped(cell), marks.get((row[0], title)))
+            for title, cell in zip(titles, row, strict=True)
+        ]
+        lines.append(_line(cells))
+    return "\n".join(lines)
 
 
-NOTES = """Accuracies in percent, mean ± standard deviation of one run, taken from runs that share neither seed nor class
+def _marked(cell: str, mark: str | None) -> str:
+    if mark == BEST:
+        return f"**{cell}**"
+    return f"{cell} ≈" if mark == ALIKE else cell
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+NOTES = """Bold is the best of a column, ≈ what cannot be told apart from it; training on more than the experience at hand (joint,
+cumulative) is there to be measured against and is never called the best. Accuracies in percent, mean ± standard deviation of one run, taken from runs that share neither seed nor class
 order; every class order counts alike, however many seeds it was run with. – is undefined, never zero: forgetting needs two
 learned experiences, and joint training has no rows between the first and the last.
 Last is the mean accuracy over all experiences at the end; Avg incr. the accuracy on those learned so far, averaged over the

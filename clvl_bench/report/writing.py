@@ -3,61 +3,24 @@
 Reads rows and run folders, knows nothing of how they came about.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from clvl_bench.core.files import write_atomically
 from clvl_bench.report import answer_tables, gallery
-from clvl_bench.report.ceilings import shown
-from clvl_bench.report.paired import Compared, differences_frame, paired
-from clvl_bench.report.pseudo_labels import pseudo_frame
-from clvl_bench.report.published import beside, beside_markdown, read_published
-from clvl_bench.report.runs import Run, Table
-from clvl_bench.report.summary import mixture, summary
-from clvl_bench.report.supervision import over_repetitions, regret_over_time, supervision_frame
+from clvl_bench.report.latex import latex
+from clvl_bench.report.paired import differences_frame
+from clvl_bench.report.published import beside_markdown
+from clvl_bench.report.report_data import ReportData
+from clvl_bench.report.summary import mixture
+from clvl_bench.report.supervision import over_repetitions, regret_over_time
 from clvl_bench.report.tables import escaped, markdown
 
-
-@dataclass(frozen=True)
-class ReportData:
-    """The runs of a report, and what several artefacts need of them, computed when first asked
-    for.
-    """
-
-    runs: Sequence[Run]
-    published: Path | None = None
-
-    @cached_property
-    def summary(self) -> pd.DataFrame:
-        return summary(self.runs)
-
-    @cached_property
-    def shown_runs(self) -> list[Run]:
-        """All but those that only measure others."""
-        return shown(self.runs)
-
-    @cached_property
-    def compared(self) -> dict[Table, Compared]:
-        return paired(self.shown_runs)
-
-    @cached_property
-    def beside(self) -> pd.DataFrame | None:
-        """Ours beside published numbers; None without a file of those."""
-        if self.published is None:
-            return None
-        return beside(self.summary, read_published(self.published))
-
-    @cached_property
-    def supervision(self) -> pd.DataFrame:
-        return supervision_frame(self.runs)
-
-    @cached_property
-    def pseudo_labels(self) -> pd.DataFrame:
-        return pseudo_frame(self.runs)
+if TYPE_CHECKING:
+    from clvl_bench.report.figures import Pictures
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
@@ -101,12 +64,19 @@ def summary_md(data: ReportData) -> bytes:
     """Which weights are behind the numbers, the tables, and those of answers."""
     note = mixture(data.runs)
     answers = answer_tables.markdown(data.runs)
-    text = markdown(data.summary, data.compared)
+    text = markdown(
+        data.sorted, data.compared, best=data.best, notes=data.toy_notes, plots=data.plots
+    )
     if note:
         text = f"{escaped(note)}\n\n{text}"
     if answers:
         text = f"{text}\n{answers}"
     return text.encode()
+
+
+def summary_tex(data: ReportData) -> bytes:
+    """The tables for a paper."""
+    return latex(data.sorted, data.best).encode()
 
 
 def supervision_csv(data: ReportData) -> bytes | None:
@@ -127,6 +97,7 @@ ARTEFACTS: dict[str, Callable[[ReportData], bytes | None]] = {
     "beside.md": beside_md,
     "differences.csv": differences_csv,
     "summary.md": summary_md,
+    "summary.tex": summary_tex,
     "supervision.csv": supervision_csv,
     "pseudo_labels.csv": pseudo_labels_csv,
 }
@@ -141,11 +112,11 @@ NamedFiles = Iterable[tuple[str, bytes]]
 
 
 def gallery_pages(data: ReportData) -> NamedFiles:
-    """Questions with their pictures and answers."""
-    return gallery.pages(data.runs).items()
+    """Questions with their pictures and answers, of whom they may be shown."""
+    return gallery.pages([run for run in data.runs if data.may_show_pictures(run)]).items()
 
 
-def supervision_pictures(data: ReportData) -> Iterator[tuple[str, bytes]]:
+def supervision_pictures(data: ReportData) -> "Pictures":
     from clvl_bench.report.supervision_plots import regret_pictures, sweep_pictures
 
     if not data.supervision.empty:
@@ -153,15 +124,14 @@ def supervision_pictures(data: ReportData) -> Iterator[tuple[str, bytes]]:
         yield from regret_pictures(regret_over_time(data.runs))
 
 
-def pseudo_label_pictures(data: ReportData) -> NamedFiles:
+def pseudo_label_pictures(data: ReportData) -> "Pictures":
     from clvl_bench.report import supervision_plots
 
-    if data.pseudo_labels.empty:
-        return ()
-    return supervision_plots.pseudo_label_pictures(data.pseudo_labels)
+    if not data.pseudo_labels.empty:
+        yield from supervision_plots.pseudo_label_pictures(data.pseudo_labels)
 
 
-def table_pictures(data: ReportData) -> Iterator[tuple[str, bytes]]:
+def table_pictures(data: ReportData) -> "Pictures":
     """The plots of each table, in a folder for each where there are several."""
     from clvl_bench.report.figures import plotted_tables, table_names
     from clvl_bench.report.plots import draw
@@ -172,12 +142,12 @@ def table_pictures(data: ReportData) -> Iterator[tuple[str, bytes]]:
     matrices = data.supervision.empty
     for plotted in tables:
         inside = "" if len(tables) == 1 else f"{folders[plotted.table]}/"
-        for name, picture in draw(plotted, matrices=matrices):
-            yield f"{inside}{name}", picture
+        for name, figure in draw(plotted, matrices=matrices):
+            yield f"{inside}{name}", figure
 
 
 PAGES: tuple[Callable[[ReportData], NamedFiles], ...] = (gallery_pages,)
-PICTURES: tuple[Callable[[ReportData], NamedFiles], ...] = (
+PICTURES: "tuple[Callable[[ReportData], Pictures], ...]" = (
     supervision_pictures,
     pseudo_label_pictures,
     table_pictures,
@@ -186,18 +156,21 @@ PICTURES: tuple[Callable[[ReportData], NamedFiles], ...] = (
 
 
 def write_report(
-    runs: Sequence[Run], out: Path, *, plots: bool = True, published: Path | None = None
-) -> None:
-    """Write every artefact that these runs have into a folder.
+    data: ReportData, out: Path, *, plots: bool = True, page: bool = False
+) -> Path | None:
+    """Write every artefact that these runs have into a folder; gives the page, where there is one.
 
     Args:
         plots: draw the pictures, too.
-        published: a file of published numbers that ours are laid beside.
+        page: write all of it as one page, too.
 
     Raises:
-        Mistake: the runs cannot stand in one table, or the file is no such table.
+        Mistake: the runs cannot stand in one table, or a file of published numbers is none.
     """
-    data = ReportData(runs, published)
+    # The numbers are refused, where they cannot stand in one table, before anything is drawn.
+    assert not data.summary.empty
+    if plots:
+        _write_pictures(data, out, page=page)
     for name, make in ARTEFACTS.items():
         content = make(data)
         if content is not None:
@@ -205,6 +178,48 @@ def write_report(
     for make_files in PAGES:
         for name, content in make_files(data):
             write_atomically(out / name, content)
-    for make_pictures in PICTURES if plots else ():
-        for name, content in make_pictures(data):
-            write_atomically(out / PLOTS / name, content)
+    return write_page(data, out) if page else None
+
+
+def write_page(data: ReportData, out: Path) -> Path:
+    """Write the page alone.
+
+    Raises:
+        Mistake: the runs cannot stand in one table.
+    """
+    from clvl_bench.report.page.writing import PAGE, page
+
+    write_atomically(out / PAGE, page(data))
+    return out / PAGE
+
+
+def _write_pictures(data: ReportData, out: Path, *, page: bool) -> None:
+    """Each picture in every format that was asked for; what the page shows as it is, for it."""
+    from clvl_bench.report.figures import drawn
+
+    for make_pictures in PICTURES:
+        for name, figure in make_pictures(data):
+            for_page = page and _is_fixed(name) and len(data.fixed) < MOST_FIXED
+            formats = dict.fromkeys([*data.formats, *(["svg"] if for_page else [])])
+            pictures = drawn(figure, formats)
+            for suffix in data.formats:
+                path = f"{PLOTS}/{name}.{suffix}"
+                write_atomically(out / path, pictures[suffix])
+                data.plots.append(path)
+            if for_page:
+                data.fixed[name] = pictures["svg"]
+
+
+MOST_FIXED = 24
+"""Pictures that a page shows as they are; all of them lie beside it."""
+
+
+def _is_fixed(name: str) -> bool:
+    """Whether the page has nothing of its own that shows the same: it draws what every run has,
+    and takes pictures of streams and sweeps as they are.
+    """
+    last = name.rpartition("/")[2]
+    return last not in DRAWN_BY_PAGE and not last.startswith("matrix_")
+
+
+DRAWN_BY_PAGE = ("seen_accuracy", "forgetting", "domain_and_heldout", "accuracy_bytes")

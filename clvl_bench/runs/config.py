@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from clvl_bench.backbones.catalog import Precision
 from clvl_bench.core.schema import Schema
+from clvl_bench.data.catalog.sources import FeaturesSource
 from clvl_bench.inputs.kinds import QUESTION_INPUTS
 from clvl_bench.methods.answer_ranking.config import RankingConfig
 from clvl_bench.methods.none.config import NoneConfig
@@ -67,6 +68,24 @@ class RunConfig(Schema):
                 f"{wants}; "
                 "clvl-bench list strategies shows what each does"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _augmentation_has_pixels(self) -> Self:
+        if self.strategy_config.train.augmentation is None:
+            return self
+        stream = self.benchmark_config
+        if stream.online is not None:
+            raise ValueError(
+                f"train.augmentation: got one, and {self.benchmark} is online: there a sample is "
+                "learned from as it was predicted; set train.augmentation=none"
+            )
+        for name in stream.datasets:
+            if isinstance(stream.declared(name).source, FeaturesSource):
+                raise ValueError(
+                    f"train.augmentation: got one, and {name} has precomputed features, no pixels "
+                    "that a view could be cut from; set train.augmentation=none"
+                )
         return self
 
     @model_validator(mode="after")

@@ -38,11 +38,12 @@ class Outcome:
 
 
 def missing(runs: Sequence[RunConfig], results: Path) -> list[RunConfig]:
-    """The runs of a grid that have no result yet, or whose process died behind its result, before
-    it said so.
+    """The runs of a grid that have no result yet, whose process died behind its result, before it
+    said so, or whose folder holds the result of another: to run that one is refused by name.
     """
-    folder = results / "runs"
-    return [config for config in runs if not RunFolder(folder / config.id).closed]
+    folders = {config.id: RunFolder(results / "runs" / config.id) for config in runs}
+    done = {run for run, folder in folders.items() if folder.closed and folder.is_of_its_id}
+    return [config for config in runs if config.id not in done]
 
 
 def grid(
@@ -186,7 +187,7 @@ class _Queue:
     def _told_by_others(self, config: RunConfig) -> Outcome | None:
         """How another process ended it; None where none has."""
         folder = RunFolder(self._path(config))
-        if folder.closed:
+        if folder.closed and folder.is_of_its_id:
             return Outcome(config, "elsewhere", "by another process")
         failure = folder.failure()
         # A failure from before this start is tried again; one that others met since is not.

@@ -10,11 +10,12 @@ from typing import Any
 
 import clvl_bench
 from clvl_bench.backbones.answerers.base import Answerer
-from clvl_bench.backbones.base import Backbone
+from clvl_bench.backbones.base import Backbone, TowerBackbone
 from clvl_bench.core.files import file_sha256, sha256, to_json
 from clvl_bench.core.versions import versions_of
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.inputs.questions import texts_of
 from clvl_bench.methods.outside import origin_of
 from clvl_bench.records.run_id import SCHEMA
 from clvl_bench.runs.config import RunConfig
@@ -68,6 +69,7 @@ def provenance(
                 "fingerprint": part.data.fingerprint,
                 "samples": len(part.data),
                 "skipped": part.data.skipped,
+                **({"unanswered": part.unanswered} if part.unanswered else {}),
                 **({"left_out_in_training": part.left_out} if part.left_out else {}),
                 "version": part.dataset.version,
                 **_captions(config, part),
@@ -77,11 +79,29 @@ def provenance(
         "prompts": {part.dataset.name: part.dataset.prompts for part in parts},
         "images_in_train_and_test": shared_images(parts),
         "prompts_sha256": sha256(to_json([candidate.prompts for candidate in classes])),
+        **_texts_cut(models["backbone"], parts, classes),
         **{role: identity(model) for role, model in models.items() if model is not None},
         **_outside_methods(config),
         "versions": versions(),
         "device": {"type": device, "name": device_name(device), "machine": platform.machine()},
     }
+
+
+def _texts_cut(
+    backbone: Backbone | Answerer | None, parts: Sequence[SplitSlice], classes: Sequence[Candidate]
+) -> dict[str, Any]:
+    """How many sentences of classes and how many questions were longer than the backbone reads;
+    nothing where none was.
+    """
+    if not isinstance(backbone, TowerBackbone):
+        return {}
+    sentences = {prompt for candidate in classes for prompt in candidate.prompts}
+    questions = {question for part in parts for question in texts_of(part.data)}
+    counts = {
+        "class_sentences": backbone.cut_texts.count(sentences),
+        "questions": backbone.cut_texts.count(questions),
+    }
+    return {"texts_cut": counts} if any(counts.values()) else {}
 
 
 def _outside_methods(config: RunConfig) -> dict[str, Any]:

@@ -193,6 +193,7 @@ def _resume_or_begin(state: RunState, evaluator: EvaluationPlugin) -> int:
     )
     state.observer.strategy_built(untouched, prepared, untouched=True)
     _evaluate(untouched, state)
+    _refuse_nan(untouched, state)
     state.keep()
     stopping.safe_point()
     return 0
@@ -205,7 +206,7 @@ def _learn_and_evaluate(state: RunState, experience: Experience, number: int) ->
         state.learn(experience, number)
     observer.after_training(strategy, experience)
     _evaluate(strategy, state)
-    _refuse_nan(state)
+    _refuse_nan(strategy, state)
     _record_costs(state)
 
 
@@ -253,18 +254,16 @@ def _work(benchmark: Benchmark) -> list[Work]:
     return work
 
 
-def _refuse_nan(state: RunState) -> None:
+def _refuse_nan(strategy: AdaptationStrategy, state: RunState) -> None:
     """An accuracy is undefined where classes have no text; anywhere else it means that the model is
     broken.
     """
     if not state.prepared.text_known:
         return
-    learned = state.strategy.n_experiences
+    learned = strategy.n_experiences
     values = [record.value for record in state.log.records if record.trained == learned]
     if any(math.isnan(value) for value in values):
-        raise RunFailed(
-            f"nan: scores are not numbers after experience {learned}; a smaller train.lr may help"
-        )
+        raise strategy.broken(f"scores are not numbers after experience {learned}")
 
 
 def _record_costs(state: RunState) -> None:
@@ -313,10 +312,12 @@ def _write_questions(prepared: Prepared, folder: RunFolder) -> dict[str, str]:
     shown = vqa_samples(plan, prepared.parts, prepared.config.benchmark_config.questions)
     if shown is None:
         return {}
-    return {
-        QUESTIONS: folder.write(QUESTIONS, to_json(shown.questions)),
-        PICTURES: folder.write(PICTURES, save({"pictures": shown.pictures})),
-    }
+    written = {QUESTIONS: folder.write(QUESTIONS, to_json(shown.questions))}
+    # Pictures of somebody's data stay where they lie: a report reads them there if it is asked to.
+    if prepared.config.benchmark_config.is_painted:
+        pictures = save({"pictures": shown.pictures})
+        written[PICTURES] = folder.write(PICTURES, pictures)
+    return written
 
 
 def _timing(watch: Stopwatch) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from clvl_bench.backbones.teacher import Teacher
 from clvl_bench.core.errors import warn
 from clvl_bench.inputs.features import Inputs, backbone_for
 from clvl_bench.inputs.questions import QuestionInputs
+from clvl_bench.inputs.views import Views
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.provenance import provenance
-from clvl_bench.streams.benchmark import Benchmark, build_benchmark, inputs_of
+from clvl_bench.streams.benchmark import Benchmark, build_benchmark, inputs_of, views_of
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.learner_view import AnyInputs
 from clvl_bench.streams.reading import read_slices
@@ -79,7 +80,11 @@ def prepare(config: RunConfig, *, device: str = "cpu", sources: Sources | None =
     features = inputs_of(config.untouched.input_kind, parts, backbone, device=device)
     inputs = _inputs(config, parts, backbone, features, answerer)
     benchmark = build_benchmark(
-        config.benchmark_config, parts, inputs, train=config.strategy_config.train.data
+        config.benchmark_config,
+        parts,
+        inputs,
+        train=config.strategy_config.train.data,
+        views=_views(config, parts, inputs, backbone),
     )
     classes = benchmark.view.plan.classes
     text_known = bool(torch.isfinite(backbone.class_features(classes)).all())
@@ -128,6 +133,16 @@ def _inputs(
         if input_kind == features.input_kind
         else inputs_of(input_kind, parts, backbone, device=features.device)
     )
+
+
+def _views(
+    config: RunConfig, parts: Sequence[SplitSlice], inputs: AnyInputs, backbone: Backbone
+) -> Views | None:
+    """What training reads in the place of `inputs`, where the strategy augments."""
+    augmentation = config.strategy_config.train.augmentation
+    if augmentation is None:
+        return None
+    return views_of(augmentation, config.benchmark_config, parts, inputs, backbone)
 
 
 def _teacher(

@@ -1,5 +1,6 @@
 """TOML files: found by name or path, and read."""
 
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +8,21 @@ from typing import Any
 
 import clvl_bench
 from clvl_bench.core.errors import Mistake, some, unknown
+from clvl_bench.core.files import read_text
 
 FOLDERS: dict[str, str] = {
     "benchmark": "benchmarks", "strategy": "experiments/strategies", "experiment": "experiments",
 }  # fmt: skip
 """Where the files of each sort live, here and in an installed package."""
+
+
+LONGEST = 4_000_000
+"""Characters of a file: the class names of a hundred thousand classes."""
+KEY_PARTS = 50
+"""Parts of a dotted key. The time that the standard library takes grows with their square."""
+
+_KEY_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')\s*+\.\s*+"""
+_LONG_KEY = re.compile(rf"(?<![\w.-])(?:{_KEY_PART}){{{KEY_PARTS}}}")
 
 
 def shipped() -> Path:
@@ -77,11 +88,27 @@ def read_toml(path: Path) -> dict[str, Any]:
         Mistake: it is not TOML, or not text.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise Mistake(f"{shown(path)}: is not valid TOML: {error}; strings need quotes") from None
+        return parse_toml(read_text(path))
     except (OSError, UnicodeDecodeError) as error:
         raise Mistake(f"{shown(path)}: cannot be read: {error}") from None
+    except ValueError as error:
+        raise Mistake(f"{shown(path)}: is not valid TOML: {error}; strings need quotes") from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The content of TOML, if it is of a size that somebody could have written.
+
+    Raises:
+        ValueError: it is not TOML, or is larger, nested deeper or has longer keys.
+    """
+    if len(text) > LONGEST:
+        raise ValueError(f"it has {len(text):,} characters, allowed are {LONGEST:,}")
+    if _LONG_KEY.search(text):
+        raise ValueError(f"a key has more than {KEY_PARTS} parts")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def shown(path: Path) -> str:

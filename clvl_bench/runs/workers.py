@@ -201,7 +201,8 @@ def _told_of(
     """Run it, and say how it ended."""
     from clvl_bench.runs.runner import record_failure, run
 
-    if RunFolder(results / "runs" / config.id).closed:
+    folder = RunFolder(results / "runs" / config.id)
+    if folder.closed and folder.is_of_its_id:
         return Told("elsewhere", "by another process")
     try:
         result = run(

@@ -37,7 +37,7 @@ def make_class_plan(config: BenchmarkConfig, slices: Sequence[SplitSlice]) -> tu
     """The plan of a benchmark of images with classes, and the label of every sample [samples]."""
     classes, classes_of = number_classes(config)
     labels = _labels(slices, classes_of)
-    groups = _class_groups(config, classes_of)
+    groups = class_groups(config, classes_of)
     streams = _cut_streams(config, slices, groups, labels)
     if config.scenario == "joint":
         streams = {name: [merged(specs)] for name, specs in streams.items()}
@@ -86,7 +86,7 @@ def _labels(slices: Sequence[SplitSlice], classes_of: dict[str, ClassIds]) -> La
     return np.concatenate(found)
 
 
-def _class_groups(config: BenchmarkConfig, classes_of: dict[str, ClassIds]) -> list[ClassGroup]:
+def class_groups(config: BenchmarkConfig, classes_of: dict[str, ClassIds]) -> list[ClassGroup]:
     """The groups in the order of the experiences: in a turn every class of a dataset comes exactly
     once.
     """

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.core.errors import unknown
+from clvl_bench.core.errors import ClvlError, unknown
 from clvl_bench.core.schema import Schema
 from clvl_bench.data.catalog import listing as datasets
 from clvl_bench.data.catalog.declaration import ImageDataset
@@ -18,6 +18,9 @@ from clvl_bench.data.catalog.vqa import Property, VqaDataset, overlaid_questions
 from clvl_bench.streams.online_config import Online
 from clvl_bench.streams.supervision import Supervision
 from clvl_bench.streams.vqa.config import QuestionsConfig
+
+PAINTED = ("toy", "toy_questions")
+"""The kinds of sources whose pictures a program paints."""
 
 LabelSpace = Literal["seen", "dataset", "all"]
 
@@ -307,6 +310,14 @@ class BenchmarkConfig(Schema):
             return declared
         return ImageDataset.model_validate(overlaid(declared, {"prompts": self.prompts}))
 
+    @property
+    def is_painted(self) -> bool:
+        """Whether everything that is tested on was painted by the suite, so that its pictures are
+        nobody's. A name alone is not enough: a user may lay a copy of his own below any name.
+        """
+        tested = (*self.datasets, *self.zeroshot)
+        return all(self.declared(name).source.kind in PAINTED for name in tested)
+
     def images(self, name: str) -> ImageDataset:
         """The declaration behind the name of a dataset of images with classes."""
         declared = self.declared(name)
@@ -332,6 +343,8 @@ def localised(content: Any, *, base: Path) -> Any:
             own[name] = localised_dataset(table, base=base, declared=name in datasets.NAMES)
         except ValueError as error:
             raise ValueError(f"dataset.{name}.{error}") from None
+        except ClvlError as error:  # of data whose classes were looked for
+            raise type(error)(f"dataset.{name}.{error}") from None
     return {**content, "dataset": own}
 
 
@@ -379,13 +392,14 @@ def _split_fits(dataset: VqaDataset, questions: QuestionsConfig) -> None:
         raise ValueError(f"questions.split: {says}")
     if questions.by == "dataset" or questions.by == "answer":
         return
-    values = dataset.values.get(questions.by, ())
-    if not values:
+    if not dataset.says(questions.by):
         raise ValueError(
             f"questions.by: {dataset.name} does not say the {questions.by} of its questions"
         )
+    # Where none are declared, those of the data count, which are not read yet.
+    values = dataset.values.get(questions.by, ())
     for value in itertools.chain.from_iterable(questions.groups):
-        if value not in values:
+        if values and value not in values:
             raise ValueError(f"questions.groups: {unknown(questions.by, value, values)}")
     if questions.concept is not None:
         _combinations_fit(dataset, questions.concept, questions, values)
@@ -396,15 +410,15 @@ def _combinations_fit(
 ) -> None:
     """The held-out combinations are of values that the dataset has."""
     concepts = dataset.values.get(concept, ())
-    if not concepts:
+    if not dataset.says(concept):
         raise ValueError(
             f"questions.concept: {dataset.name} does not say the {concept} of its questions"
         )
     for held_out_skill, held_out_concept in questions.held_out:
-        if held_out_skill not in skills:
+        if skills and held_out_skill not in skills:
             says = unknown(questions.by, held_out_skill, skills)
             raise ValueError(f"questions.held_out: {says}")
-        if held_out_concept not in concepts:
+        if concepts and held_out_concept not in concepts:
             says = unknown(concept, held_out_concept, concepts)
             raise ValueError(f"questions.held_out: {says}")
 

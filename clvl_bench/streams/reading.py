@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 
 from clvl_bench.core.errors import Damage, Missing
+from clvl_bench.core.files import read_text
 from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.listing import NAMES
 from clvl_bench.data.catalog.sources import HubSource
 from clvl_bench.data.catalog.vqa import VqaDataset
+from clvl_bench.data.catalog.vqa_sources import QuestionHubSource
+from clvl_bench.data.readers.hub_card import how_to_download
 from clvl_bench.data.readers.question_split import QuestionSplit
 from clvl_bench.data.readers.reading import is_here, read_split
 from clvl_bench.data.readers.split import Split
@@ -54,9 +58,16 @@ def _refuse_missing(config: BenchmarkConfig) -> None:
     missing = [dataset for dataset in declared if not is_here(dataset)]
     if len(missing) < 2:  # about a single one its reader says more
         return
-    to_fetch = [each.name for each in missing if isinstance(each.source, HubSource)]
-    to_copy = [each.name for each in missing if not isinstance(each.source, HubSource)]
+    to_fetch = []
+    to_copy = []
     ways = []
+    for each in missing:
+        if isinstance(each.source, HubSource) and each.name in NAMES:
+            to_fetch.append(each.name)
+        elif isinstance(each.source, HubSource | QuestionHubSource):
+            ways.append(how_to_download(each.source))
+        else:
+            to_copy.append(each.name)
     if to_copy:
         ways.append(
             f"get copies of {', '.join(to_copy)} and name each in datasets.toml, in a table such "
@@ -79,7 +90,7 @@ def captions_of(dataset: ImageDataset | VqaDataset) -> tuple[str, ...]:
     if isinstance(dataset, VqaDataset) or dataset.captions is None:
         return ()
     try:
-        lines = dataset.captions.read_text(encoding="utf-8").splitlines()
+        lines = read_text(dataset.captions).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise Damage(
             f"dataset.{dataset.name}.captions: {dataset.captions} cannot be read as text ({error})"

@@ -50,3 +50,8 @@ class SplitSlice:
     def left_out(self) -> int:
         """How many images of a test split were left out since training has them as well."""
         return self.data.in_training if isinstance(self.data, Split) else 0
+
+    @property
+    def unanswered(self) -> int:
+        """How many questions were left out, since the data have no answer to them."""
+        return self.data.unanswered if isinstance(self.data, QuestionSplit) else 0

@@ -3,21 +3,27 @@ training settings.
 """
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from clvl_bench.core.schema import Schema, Since
-from clvl_bench.inputs.kinds import InputKind, most_demanding
+from clvl_bench.inputs.augmentation_config import AugmentationConfig
+from clvl_bench.inputs.kinds import QUESTION_INPUTS, InputKind, most_demanding
 from clvl_bench.methods.registry import AnyAdapter, AnyPlugin
+
+
+def _none_is_off(augmentation: Any) -> Any:
+    """A file has no other word for nothing, and a strategy may be laid over one that augments."""
+    return None if augmentation == "none" else augmentation
 
 
 class TrainConfig(Schema):
     """How gradients are followed. The optimiser is made anew for each experience, as the papers do.
 
-    In an online stream the benchmark says how many updates a step has, `epochs`, `batch_size` and
-    `schedule` nothing: each sample comes once, batches are what has arrived, and the rate stays as
-    it is.
+    In an online stream the benchmark says how many updates a step has, `epochs`, `batch_size`,
+    `schedule` and `warmup_epochs` nothing: each sample comes once, batches are what has arrived,
+    and the rate stays as it is.
     """
 
     data: Literal["experience", "cumulative", "joint"] = Field(
@@ -50,16 +56,45 @@ class TrainConfig(Schema):
         description="of adamw: what is added to the size of a gradient before dividing by it",
     )
     weight_decay: float = Field(0.0, ge=0)
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "constant", "cosine_by_epoch", "quarter_cosine_by_epoch"] = Field(
+        "cosine",
+        description="of the rate in an experience: half a cosine, step by step; constant; or by "
+        "epoch half a cosine, as CoOp's and its kin, or a quarter of one, as CODA-Prompt's",
+    )
     warmup_steps: int = Field(
         0, ge=0, description="linear rise to lr at the start of each experience"
     )
+    warmup_epochs: Annotated[int, Since(before=0)] = Field(
+        0,
+        ge=0,
+        description="in the place of warmup_steps: epochs at the rate warmup_lr, as CoOp and its "
+        "kin begin",
+    )
+    warmup_lr: Annotated[float, Since(before=1e-5)] = Field(
+        1e-5, gt=0, description="of warmup_epochs"
+    )
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    augmentation: Annotated[
+        AugmentationConfig | None, BeforeValidator(_none_is_off), Since(before=None)
+    ] = Field(
+        None,
+        description='training sees views of the images in their place, testing never; "none" '
+        "switches it off where a strategy extends one that has it",
+    )
     pending_size: int = Field(
         4096,
         ge=1,
         description="online: samples that are kept until their label comes, the latest ones",
     )
+
+    @model_validator(mode="after")
+    def _one_warmup(self) -> Self:
+        if self.warmup_steps and self.warmup_epochs:
+            raise ValueError(
+                f"warmup_epochs: got {self.warmup_epochs} beside warmup_steps = "
+                f"{self.warmup_steps}; set one of them to 0"
+            )
+        return self
 
 
 class StrategyConfig(Schema):
@@ -166,6 +201,28 @@ class StrategyConfig(Schema):
                 "update is merged and begun anew before the plugin sees what was learned; use the "
                 "adapter 'lora', or for WiSE-FT adapter.share alone"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _augmentation_has_images(self) -> Self:
+        if self.train.augmentation is None:
+            return self
+        what = None
+        if self.adapter.input_kind in QUESTION_INPUTS:
+            what = "answers questions; only images that are classified are augmented"
+        elif not self.adapter.trains:
+            what = "does not train"
+        if what is not None:
+            raise ValueError(
+                f"train.augmentation: got one beside the adapter '{self.adapter.kind}', which "
+                f"{what}; leave it out"
+            )
+        for plugin in self.plugins:
+            if plugin.trains_on_memory_alone:
+                raise ValueError(
+                    f"train.augmentation: got one beside the plugin '{plugin.kind}', which trains "
+                    "on what its memory holds, images as they are; leave it out"
+                )
         return self
 
     @model_validator(mode="after")

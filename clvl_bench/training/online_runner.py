@@ -120,9 +120,7 @@ class OnlineRunner:
     def _predict(self, step: OnlineStep) -> None:
         seen = self._strategy.predict_step(step)
         if bool(torch.isnan(seen.scores).any()) and self._strategy.has_texts(step):
-            raise RunFailed(
-                f"nan: scores are not numbers at step {step.number}; a smaller train.lr may help"
-            )
+            raise self._strategy.broken(f"scores are not numbers at step {step.number}")
         self.scores.scored(
             seen.predicted.cpu().numpy(),
             seen.actions.cpu().numpy(),

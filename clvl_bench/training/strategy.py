@@ -32,6 +32,7 @@ from clvl_bench.methods.registry import build_adapter, build_plugin
 from clvl_bench.streams.learner_view import LearnerView
 from clvl_bench.streams.plan import Plan
 from clvl_bench.training.config import StrategyConfig, TrainConfig
+from clvl_bench.training.schedules import Position, learning_rate
 
 EVAL_BATCH = {
     "image_features": 1024,
@@ -42,6 +43,13 @@ EVAL_BATCH = {
 }
 """Samples scored together, by what is read. Predictions do not depend on it; time and memory do."""
 
+_HELPS = {
+    "gradient": "a smaller train.lr may help",
+    "closed_form": "it follows no gradient: a stronger regularisation in adapter may help",
+    "nothing": "it trains nothing: look at what it reads, and at the settings of adapter",
+}
+"""What may help a model that gives what is no number, by how it learns."""
+
 _CLOCK = ("train_iterations", "train_exp_counter", "total_iterations")
 
 
@@ -50,6 +58,7 @@ class IndexLoader:
 
     Args:
         ids: the samples, in the order in which they are read if there is no other.
+        inputs: gives what is read of some samples, where that is not the view's own inputs.
         order: gives the rows of `ids` that a pass reads, anew for each pass.
         samples: how many rows a whole pass has, where these are not all.
     """
@@ -60,10 +69,12 @@ class IndexLoader:
         ids: Tensor,
         *,
         batch_size: int,
+        inputs: Callable[[Tensor], Tensor] | None = None,
         order: Callable[[], Tensor] | None = None,
         samples: int | None = None,
     ) -> None:
         self._view = view
+        self._inputs = inputs or view.inputs
         self._ids = ids
         self._batch_size = batch_size
         self._order = order
@@ -77,7 +88,7 @@ class IndexLoader:
         labels = torch.from_numpy(self._view.visible_labels)
         tasks = torch.from_numpy(self._view.plan.tasks)
         for batch in ids.split(self._batch_size):
-            yield [self._view.inputs(batch), labels[batch], batch, tasks[batch]]
+            yield [self._inputs(batch), labels[batch], batch, tasks[batch]]
 
 
 class AdaptationStrategy(SupervisedTemplate):
@@ -130,6 +141,7 @@ class AdaptationStrategy(SupervisedTemplate):
             self._view,
             torch.from_numpy(spec.ids),
             batch_size=self.train_mb_size,
+            inputs=self._train_inputs,
             order=self._train_order,
             samples=spec.epoch_samples,
         )
@@ -151,6 +163,15 @@ class AdaptationStrategy(SupervisedTemplate):
             left = iterations - clock.train_exp_iterations
             rows = rows[: left * self.train_mb_size]
         return torch.from_numpy(rows)
+
+    def _train_inputs(self, ids: Tensor) -> Tensor:
+        """What the epoch under way reads of some samples: views of its own, where training is
+        augmented.
+        """
+        views, clock = self._view.views, self.clock
+        if views is None:
+            return self._view.inputs(ids)
+        return views(ids, self.seed, clock.train_exp_counter, clock.train_exp_epochs)
 
     def make_eval_dataloader(self, **kwargs: Any) -> None:
         self.dataloader = IndexLoader(
@@ -203,12 +224,15 @@ class AdaptationStrategy(SupervisedTemplate):
         loss = self.loss.item()
         if not math.isfinite(loss):
             clock = self.clock
-            raise RunFailed(
-                f"nan: the loss is {loss} in experience {clock.train_exp_counter + 1}, epoch "
-                f"{clock.train_exp_epochs + 1}, step {clock.train_epoch_iterations + 1}; a smaller "
-                f"train.lr may help"
+            raise self.broken(
+                f"the loss is {loss} in experience {clock.train_exp_counter + 1}, epoch "
+                f"{clock.train_exp_epochs + 1}, step {clock.train_epoch_iterations + 1}"
             )
         super().backward()
+
+    def broken(self, said: str) -> RunFailed:
+        """The end of a run whose model gives what is no number, with what may help."""
+        return RunFailed(f"nan: {said}; {_HELPS[self.adapter.learns]}")
 
     def _after_training_exp(self, **kwargs: Any) -> None:
         super()._after_training_exp(**kwargs)
@@ -281,18 +305,11 @@ class AdaptationStrategy(SupervisedTemplate):
                 self.adapter.observe(inputs, labels.to(inputs.device))
 
     def _learning_rate(self, step: int) -> float:
-        """Linear warm-up, then constant or half a cosine down to 0, over the steps of an
-        experience.
-        """
+        """The rate of a step of the experience in hand, counted from 0."""
         train = self.train_config
         steps = train.iterations or self.train_epochs * len(self.dataloader)
-        rate = train.lr_of.get(self.experience.spec.dataset, train.lr)
-        if step < train.warmup_steps:
-            return rate * (step + 1) / train.warmup_steps
-        if train.schedule == "constant":
-            return rate
-        angle = math.pi * (step - train.warmup_steps) / max(1, steps - train.warmup_steps)
-        return rate * 0.5 * (1 + math.cos(angle))
+        at = Position(step, steps, self.clock.train_exp_epochs, self.train_epochs)
+        return learning_rate(train, train.lr_of.get(self.experience.spec.dataset, train.lr), at)
 
 
 def _epochs(train: TrainConfig, adapter: Adapter) -> int:

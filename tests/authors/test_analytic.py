@@ -1,12 +1,16 @@
-"""Learners in closed form: RanPAC, SLDA and RAIL in both forms, beside the code that their authors
-released.
+"""Learners in closed form: RanPAC, SLDA, FeCAM, GDA and RAIL in both forms, beside the code that
+their authors released.
 """
+
+import math
 
 import pytest
 import torch
 from authors.released import assert_equal, candidates, read
 
 from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.methods.fecam.config import FecamConfig
+from clvl_bench.methods.gda.config import GdaConfig
 from clvl_bench.methods.rail.config import RailConfig
 from clvl_bench.methods.rail_dual.config import RailDualConfig
 from clvl_bench.methods.ranpac.config import RanPacConfig
@@ -83,6 +87,27 @@ def test_slda_in_its_exact_form_differs_from_the_released_one_in_the_covariance_
     order = [adapter.seen_classes.index(place) for place in range(len(released.settings["names"]))]
     assert_equal(adapter.means[order], released["means"], 1e-5, "means")
     assert float((adapter.covariance() - released["covariance"]).abs().max()) > 1e-5
+
+
+def test_fecam_has_the_released_distances_of_each_class():
+    released = read("fecam")
+    settings = released.settings
+    config = FecamConfig(diagonal=settings["alpha1"], off_diagonal=settings["alpha2"])
+    adapter = build(config, released)
+    for experience, classes in learned(adapter, released):
+        distances = -own_scores(adapter, released["test.features"], classes)
+        assert_equal(distances, experience["distances"], 1e-5, f"{len(classes)} classes")
+
+
+def test_gda_adds_the_released_discriminant_of_all_data_so_far_to_zero_shot():
+    """Theirs is fitted on all data at once, and adds the log of equal priors to every class."""
+    released = read("gda")
+    alpha = released.settings["alpha"]
+    adapter = build(GdaConfig(alpha=alpha), released)
+    for experience, classes in learned(adapter, released):
+        logits = adapter.logits(released["test.features"], classes)
+        prior = math.log(1 / len(classes))
+        assert_equal(logits + alpha * prior, experience["logits"], 1e-5, f"{len(classes)} classes")
 
 
 def rail_primal(released):

@@ -9,7 +9,8 @@ import torch
 from authors.released import Released, assert_equal, candidates
 from torch import Tensor
 
-from clvl_bench.backbones.base import Tokens, TowerBackbone
+from clvl_bench.backbones.base import TowerBackbone
+from clvl_bench.backbones.tokens import Tokens
 from clvl_bench.methods._base.adapter import Adapter
 from clvl_bench.methods._base.losses import masked_cross_entropy
 from clvl_bench.methods._base.plugin import Plugin

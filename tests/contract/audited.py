@@ -94,8 +94,13 @@ def sizes(strategy: Path) -> list[str]:
     """Overrides that cut what is larger than a test can wait for."""
     (adapter,) = written(strategy, "adapter")
     cut = [f"adapter.{name}={size}" for name, size in small(adapter).items()]
+    seen = [
+        f"plugins.{plugin['kind']}.samples=4"  # whose gradients are taken one by one
+        for plugin in written(strategy, "plugins")
+        if "samples" in plugins()[plugin["kind"]].model_fields
+    ]
     tables = written(strategy, "train")
-    return [*cut, *("train.iterations=3" for train in tables if "iterations" in train)]
+    return [*cut, *seen, *("train.iterations=3" for train in tables if "iterations" in train)]
 
 
 def whole_config(strategy: Path, space: str, supervision: str) -> RunConfig:
@@ -137,6 +142,7 @@ def online_config(strategy: Path, space: str, supervision: str, *overrides: str)
     return run_config(benchmark, str(strategy), limit=60, overrides=whole)
 
 
+@cache
 def kinds_of(strategy: Path) -> tuple[str, ...]:
     """The kinds of its adapter and plugins."""
     tables = [*written(strategy, "adapter"), *written(strategy, "plugins")]

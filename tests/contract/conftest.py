@@ -1,16 +1,18 @@
 """Fixtures of the contract tests that run strategies: data and backbone are read once a process."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from helpers.sources import KeptSources
 from small_answerers import WRITERS
 from small_backbones import FAMILIES
 
+from clvl_bench.audits.kept_sources import KeptSources
 from clvl_bench.backbones.answerers.base import Answerer
 from clvl_bench.backbones.answerers.loading import load_answerer
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.runs.provenance import code
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +42,14 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Backbone
     return load
 
 
+@pytest.fixture(scope="session")
+def commit() -> dict[str, Any]:
+    """The code's commit, asked of git once."""
+    return code()
+
+
 @pytest.fixture
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs do not wait for the disk: nothing of them outlives the machine."""
+def no_waiting(monkeypatch: pytest.MonkeyPatch, commit: dict[str, Any]) -> None:
+    """Runs do not wait for the disk, nothing of them outlives the machine; nor each for git."""
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
+    monkeypatch.setattr("clvl_bench.runs.provenance.code", lambda: dict(commit))

@@ -22,7 +22,9 @@ def backbone(random_clip):
     return load_backbone(str(random_clip()))
 
 
-@pytest.fixture(params=CONFIGURATIONS, ids=[label(config) for config in CONFIGURATIONS])
+@pytest.fixture(
+    scope="module", params=CONFIGURATIONS, ids=[label(config) for config in CONFIGURATIONS]
+)
 def config(request):
     return request.param
 
@@ -32,16 +34,17 @@ def adapter(config, backbone):
     return build_adapter(config, backbone, table_of(config.input_kind), seed=0).eval()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def inputs(config, backbone):
     return pictures(backbone, config.input_kind)
 
 
-@pytest.fixture
-def learned(adapter, inputs):
+@pytest.fixture(scope="module")
+def learned(config, backbone, inputs):
     """After an experience with some of the classes; the others are still scored where the label
-    space says so.
+    space says so. Only looked at: many tests share it.
     """
+    adapter = build_adapter(config, backbone, table_of(config.input_kind), seed=0).eval()
     learn(adapter, inputs, FIRST)
     return adapter
 
@@ -102,16 +105,17 @@ def test_permuted_candidates_have_permuted_logits(learned, inputs):
 
 
 def test_what_it_learned_goes_through_a_checkpoint_and_on(
-    learned, backbone, config, inputs, tmp_path
+    adapter, backbone, config, inputs, tmp_path
 ):
-    checkpoint.write(tmp_path, checkpoint.Checkpoint(1, {"adapter": learned.state()}, {}))
+    learn(adapter, inputs, FIRST)
+    checkpoint.write(tmp_path, checkpoint.Checkpoint(1, {"adapter": adapter.state()}, {}))
     other = build_adapter(config, backbone, table_of(config.input_kind), seed=0).eval()
     logits(other, inputs)
     other.load(checkpoint.latest(tmp_path).state["adapter"])
-    assert torch.equal(logits(other, inputs), logits(learned, inputs))
-    for each in (learned, other):
+    assert torch.equal(logits(other, inputs), logits(adapter, inputs))
+    for each in (adapter, other):
         learn(each, pictures(backbone, config.input_kind, seed=1), SECOND, key="second")
-    assert torch.equal(logits(other, inputs), logits(learned, inputs))
+    assert torch.equal(logits(other, inputs), logits(adapter, inputs))
 
 
 def test_it_keeps_the_bytes_of_its_state(learned):
@@ -159,8 +163,8 @@ def test_its_start_and_what_it_learns_depend_on_the_seed_alone(adapter, backbone
     assert torch.equal(logits(adapter, inputs), logits(again, inputs))
 
 
-def test_forward_scores_the_scored_classes_and_no_other(learned, inputs):
-    learned.scored = (4, 1)
+def test_forward_scores_the_scored_classes_and_no_other(learned, inputs, monkeypatch):
+    monkeypatch.setattr(learned, "scored", (4, 1))
     with torch.no_grad():
         scores = learned(inputs)
     assert scores.shape == (len(inputs), len(TABLE))

@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 import torch
 from contract.audited import Audited
-from contract.audits import moved_undeclared, read_elsewhere
-from contract.listening import listen
-from contract.reach import differing, facts
-from contract.second_runs import (
+from contract.tables import ROOT
+from torch import nn
+
+from clvl_bench.audits.listening import listen
+from clvl_bench.audits.questions import kept_uncounted, moved_undeclared, read_elsewhere
+from clvl_bench.audits.reach import differing, facts, reachable
+from clvl_bench.audits.second_runs import (
     SECOND_RUNS,
     deaf_to_the_seed,
     leaned_on_labels_to_come,
 )
-from contract.tables import ROOT
-from contract.verdict import WHOLE, verdict
-from torch import nn
+from clvl_bench.audits.verdict import WHOLE, verdict
 
 PROMPT = ROOT / "experiments" / "strategies" / "prompt.toml"
 
@@ -130,7 +131,7 @@ _ALIVE = []
 @pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS)
 def test_the_walk_finds_labels_wherever_they_are_held(holder):
     one, same, other = (
-        facts(Holder(within=holder(held)), name="it")
+        facts(reachable(Holder(within=holder(held)), name="it"))
         for held in ([1, 0, 2, 5], [1, 0, 2, 5], [1, 0, 2, 4])
     )
     assert differing(one, same) == []
@@ -140,7 +141,7 @@ def test_the_walk_finds_labels_wherever_they_are_held(holder):
 def test_the_walk_ends_where_objects_hold_each_other():
     one, two = Holder(), Holder()
     one.other, two.other = two, [one]
-    assert list(facts(one, name="it")) == []
+    assert list(facts(reachable(one, name="it"))) == []
 
 
 @pytest.mark.parametrize(
@@ -203,6 +204,23 @@ def test_a_read_of_test_samples_in_training_is_found(hear):
         strategy.adapter.penalty = reading
 
     assert accused(hear(cheat)) == ["read_elsewhere"]
+
+
+def test_a_past_sample_that_is_kept_and_not_counted_is_found(hear):
+    def cheat(strategy, prepared):
+        penalty, noted = strategy.adapter.penalty, []
+
+        def noting(inputs):
+            noted.append(inputs.clone())
+            return penalty(inputs)
+
+        strategy.adapter.penalty = noting
+
+    heard = hear(cheat)
+    first = heard.prepared.benchmark.view.plan.streams["train"][0]
+    (found,) = kept_uncounted(heard)
+    assert found.startswith(f"{len(first.ids)} past samples, 0 are counted: ")
+    assert accused(heard) == ["kept_uncounted"]
 
 
 def test_a_score_for_a_class_to_come_is_found(hear):
@@ -282,7 +300,7 @@ def test_a_verdict_names_every_question_that_found_something_and_what_it_found(h
         strategy.adapter.image = lambda inputs: image(inputs) - image(inputs).mean(dim=0)
 
     moved, swayed = verdict(hear(cheat), WHOLE).splitlines()
-    assert moved.startswith("moved_undeclared: Moment(training=True, stream='train', index=0")
+    assert moved.startswith("moved_undeclared: training on train 0 with 0 learned: moved extra")
     assert moved.count("moved extra") == 3
-    assert swayed.startswith("swayed_by_neighbours: Moment(training=False")
+    assert swayed.startswith("swayed_by_neighbours: evaluating test 0 with 3 learned: ")
     assert swayed.endswith(" more)")

@@ -4,9 +4,10 @@ moves what it may. A run is audited as a whole, and the verdict names what was f
 
 import pytest
 from contract.audited import whole_runs
-from contract.listening import listen
-from contract.second_runs import SECOND_RUNS
-from contract.verdict import WHOLE, verdict
+
+from clvl_bench.audits.listening import listen
+from clvl_bench.audits.second_runs import SECOND_RUNS
+from clvl_bench.audits.verdict import WHOLE, verdict
 
 RUNS = [
     pytest.param(run, id=str(run), marks=[] if run.first else [pytest.mark.slow])

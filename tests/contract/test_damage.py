@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from command import clvl, clvl_here
-from victim import results_of
+from command import clvl_here
 
+from clvl_bench.audits.result_files import result_files
 from clvl_bench.backbones.catalog import assets
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.cli.main import main
@@ -73,16 +73,6 @@ def test_a_finished_run_with_a_flipped_byte_is_refused_by_name(results, name, mo
     assert line.startswith(f"clvl-bench: {damaged}: ")
     assert "run it again" in line
     assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
-
-
-@pytest.mark.slow
-def test_the_command_itself_answers_with_4(results):
-    (damaged,) = results.glob("runs/*/segments/0003.csv")
-    flip(damaged)
-    done = clvl("run", *CHOSEN, "--results", results)
-    assert (done.returncode, done.stdout) == (4, "")
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(f"clvl-bench: {damaged}: ")
 
 
 def without_last_test(folder: Path) -> None:
@@ -201,7 +191,7 @@ def interrupted(shared_home, tmp_path_factory):
         results = tmp_path_factory.mktemp("interrupted")
         with pytest.raises(KeyboardInterrupt):
             run(config, results=results, progress=False, observer=StopAfter(3))
-    return config, results, results_of(undisturbed.folder)
+    return config, results, result_files(undisturbed.folder)
 
 
 @pytest.mark.parametrize("damage", [flip, cut, Path.unlink], ids=["flipped", "cut", "deleted"])
@@ -225,7 +215,7 @@ def test_what_an_interrupted_run_stands_on_is_made_again_where_it_is_damaged(
     observer = StopAfter(None)
     result = run(config, results=results, progress=False, observer=observer)
     assert observer.went_on == goes_on
-    assert results_of(result.folder) == undisturbed
+    assert result_files(result.folder) == undisturbed
     found = "is missing" if damage is Path.unlink else "is not what was written"
     mended = "begins anew" if goes_on is None else "goes on from the state before it"
     assert caplog.messages == [f"clvl-bench: {damaged}: {found}; the run {mended}"]
@@ -240,7 +230,7 @@ def test_an_interrupted_run_whose_files_are_whole_goes_on_in_silence(interrupted
     observer = StopAfter(None)
     result = run(config, results=results, progress=False, observer=observer)
     assert (observer.went_on, caplog.messages) == (3, [])
-    assert results_of(result.folder) == undisturbed
+    assert result_files(result.folder) == undisturbed
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "nothing is written anew"
 
 

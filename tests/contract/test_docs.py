@@ -64,7 +64,9 @@ def test_every_dataset_that_the_page_declares_is_valid():
         ("imagenet", "folder"),
         ("scenes", "folder"),
         ("tiles", "arrays"),
+        ("fields", "table"),
         ("inspection", "features"),
+        ("tiles_of_hub", "hub"),
     ]
 
 

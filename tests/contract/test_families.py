@@ -4,10 +4,10 @@ in one line why it cannot.
 
 import pytest
 from contract.audited import Audited, family_runs
-from contract.listening import listen
 from contract.tables import written
-from contract.verdict import ONE_EXPERIENCE, verdict
 
+from clvl_bench.audits.listening import listen
+from clvl_bench.audits.verdict import ONE_EXPERIENCE, verdict
 from clvl_bench.backbones.base import TowerBackbone
 from clvl_bench.backbones.layers import LayeredTowers
 from clvl_bench.core.errors import Mistake

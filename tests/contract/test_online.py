@@ -5,12 +5,12 @@ it arrives, nothing else is read.
 import pytest
 import torch
 from contract.audited import STREAMING, online_config, online_runs
-from contract.listening import listen
-from contract.second_runs import leaned_on_labels_to_come
 from contract.tables import STRATEGIES
-from contract.verdict import IN_STEPS, verdict
-from victim import results_of
 
+from clvl_bench.audits.listening import listen
+from clvl_bench.audits.result_files import result_files
+from clvl_bench.audits.second_runs import leaned_on_labels_to_come
+from clvl_bench.audits.verdict import IN_STEPS, verdict
 from clvl_bench.runs import runner
 from clvl_bench.runs.observer import RunObserver
 
@@ -110,4 +110,4 @@ def test_killed_at_a_step_it_goes_on_to_the_same_bytes_and_the_same_state(
     states = [whole.kept, resumed.kept]
     assert any(place.startswith("strategy/pending/ids") for place in states[0])
     assert states[0] == states[1]
-    assert results_of(again.folder) == results_of(undisturbed.folder)
+    assert result_files(again.folder) == result_files(undisturbed.folder)

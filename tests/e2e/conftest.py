@@ -2,10 +2,11 @@
 encoded yet.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from victim import Victims, victims
 
 from clvl_bench.runs.files import load
 from clvl_bench.streams.reading import read_slices
@@ -38,17 +39,29 @@ def painted(_home: None) -> Callable[[str | Path], None]:
     return paint
 
 
+def with_pictures_of(shared_home: Path, home: Path) -> Path:
+    """A home that holds the pictures painted so far, and no features."""
+    home.mkdir()
+    (shared_home / "toy").mkdir(parents=True, exist_ok=True)
+    (home / "toy").symlink_to(shared_home / "toy")
+    return home
+
+
+@pytest.fixture(scope="session")
+def process(shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
+    """Starts commands and runs in processes of their own, without the seconds that imports take."""
+    home = with_pictures_of(shared_home, tmp_path_factory.mktemp("process") / "home")
+    with victims(home) as process:
+        yield process
+
+
 @pytest.fixture
 def new_home(shared_home: Path, tmp_path: Path) -> Callable[[], Path]:
     """Makes homes that hold the pictures painted so far, and no features."""
     made: list[Path] = []
 
     def make() -> Path:
-        home = tmp_path / f"home{len(made)}"
-        home.mkdir()
-        (shared_home / "toy").mkdir(parents=True, exist_ok=True)
-        (home / "toy").symlink_to(shared_home / "toy")
-        made.append(home)
-        return home
+        made.append(with_pictures_of(shared_home, tmp_path / f"home{len(made)}"))
+        return made[-1]
 
     return make

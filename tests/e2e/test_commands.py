@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from command import clvl, clvl_here
+from command import clvl_here
 
 from clvl_bench.report.committed import write_committed
 from clvl_bench.report.runs import load
@@ -59,7 +59,13 @@ def test_plan_then_run_then_report_then_compare(files):
     report = clvl_here("report", "results", "--out", "table", cwd=files)
     assert report.returncode == 0, report.stderr
     made = {"manifest.json", "records.parquet", "runs.parquet", "summary.csv", "summary.md"}
-    assert made | {"plots/seen_accuracy.png"} <= set(written(files / "table"))
+    made |= {"summary.tex", "index.html", "plots/seen_accuracy.png"}
+    assert made <= set(written(files / "table"))
+    page = files / "results" / "runs" / planned / "report" / "index.html"
+    assert f"Page      {page.relative_to(files)}" in done.stdout
+    text = page.read_text()
+    assert "data:image/jpeg" in text, "a painted picture may be shown to anybody"
+    assert str(files) not in text
     same = clvl_here("compare", "results", "table", cwd=files)
     assert (same.returncode, same.stdout) == (
         0,
@@ -205,9 +211,9 @@ def test_the_list_of_datasets_says_size_licence_and_whether_it_is_here(files, mo
 
 
 @pytest.mark.slow
-def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(files):
+def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(process, files):
     grid = ("grid", "grid.toml", "--limit", 20, "--jobs")
-    done = clvl(*grid, 2, cwd=files)
+    done = process.finished(*grid, 2, cwd=files)
     assert done.returncode == 1, done.stderr
     folders = {folder.name.split("-")[1]: folder for folder in files.glob("results/runs/*")}
     states = {
@@ -218,6 +224,8 @@ def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(files):
     }  # fmt: skip
     assert states["broken"]["reason"].startswith("nan: ")
     assert f"failed {folders['broken'].name}: {states['broken']['reason']}" in done.stdout
+    assert "Page: results/report/grid/index.html" in done.stdout
+    assert (files / "results" / "report" / "grid" / "index.html").is_file()
     report = clvl_here("report", "results", "--out", "table", "--no-plots", cwd=files)
     assert report.returncode == 0, report.stderr
     assert "0/1 (1 failed: nan)" in (files / "table" / "summary.md").read_text(encoding="utf-8")
@@ -225,7 +233,7 @@ def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(files):
     shutil.rmtree(folders["big"])
     finished = list(files.glob("results/runs/*/result.json"))
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in finished}
-    again = clvl(*grid, 1, cwd=files)
+    again = process.finished(*grid, 1, cwd=files)
     assert again.returncode == 1, again.stderr
     assert "4 runs, 2 finished before, 2 to do" in again.stdout
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in finished} == before

@@ -4,13 +4,11 @@ they say they write.
 
 import csv
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from victim import Victims
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 WRITES = {
@@ -22,24 +20,14 @@ Matrix = dict[tuple[int, int], float]
 
 
 @pytest.fixture(scope="module")
-def folder_of(tmp_path_factory: pytest.TempPathFactory, shared_home: Path) -> Callable[[str], Path]:
+def folder_of(tmp_path_factory: pytest.TempPathFactory, process: Victims) -> Callable[[str], Path]:
     """Runs an example once, in a folder of its own; gives the folder."""
     ran: dict[str, Path] = {}
 
     def run(example: str) -> Path:
         if example not in ran:
             ran[example] = tmp_path_factory.mktemp(example)
-            command = [sys.executable, str(EXAMPLES / f"{example}.py")]
-            env = {**os.environ, "CLVL_HOME": str(shared_home)}
-            done = subprocess.run(
-                command,
-                cwd=ran[example],
-                env=env,
-                capture_output=True,
-                text=True,
-                timeout=300,
-                check=False,
-            )
+            done = process.finished(EXAMPLES / f"{example}.py", cwd=ran[example])
             assert done.returncode == 0, done.stderr
         return ran[example]
 

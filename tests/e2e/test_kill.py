@@ -6,13 +6,14 @@ import itertools
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from victim import Victim, Victims, results_of, victims
+from victim import Victim
 
+from clvl_bench.audits.result_files import result_files
 from clvl_bench.runs.files import run_config
 
 pytestmark = pytest.mark.slow
@@ -22,6 +23,7 @@ RESULTS = {"result.json", "segments", "predictions"}
 SENSITIVE = ["train.batch_size=4", "train.lr=0.1"]
 """Small steps far apart: whoever goes on with another order of samples, memory or context predicts
 something else."""
+STEPS = ["benchmark.online.checkpoint_steps=3", "benchmark.online.step_size=4"]
 
 
 @pytest.fixture
@@ -35,16 +37,10 @@ def short(small: Path, painted: Callable[[Path], None]) -> str:
     ).model_dump_json()
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator[Victims]:
-    with victims() as process:
-        yield process
-
-
 def outcome(results: Path) -> dict[str, bytes]:
     """The result files of the one run in a folder."""
     (folder,) = results.glob("runs/*/")
-    return results_of(folder)
+    return result_files(folder)
 
 
 def assert_tidy(results: Path) -> None:
@@ -55,14 +51,21 @@ def assert_tidy(results: Path) -> None:
     assert json.loads((folder / "status.json").read_bytes()) == {"state": "done"}
 
 
-def test_killed_before_any_change_of_the_file_system_it_ends_with_the_same_bytes(
-    process, tmp_path, new_home, short
+@pytest.mark.parametrize(
+    "stride",
+    [
+        pytest.param(7, id="every seventh"),  # temporary files come in twos and threes
+        pytest.param(1, id="every one", marks=pytest.mark.sweep),
+    ],
+)
+def test_killed_before_a_change_of_the_file_system_it_ends_with_the_same_bytes(
+    process, tmp_path, new_home, short, stride
 ):
     undisturbed = tmp_path / "undisturbed"
     assert process.run(short, results=undisturbed, home=new_home()).exit_code() == 0
     expected = outcome(undisturbed)
     assert_tidy(undisturbed)
-    for k in itertools.count(1):
+    for k in itertools.count(1, stride):
         results, home = tmp_path / f"killed{k}", new_home()
         code = process.run(short, results=results, home=home, dies_at=k).exit_code()
         if code == 0:
@@ -89,15 +92,14 @@ def test_killed_again_and_again_it_gets_to_the_same_end(process, tmp_path, new_h
 @pytest.mark.parametrize(
     ("benchmark", "strategy", "limit", "overrides", "kills"),
     [
-        ("toy_landcover", "prompt_replay", 100, ["train.epochs=1", *SENSITIVE], 10),
-        ("toy_landcover", "finetune", 100, ["train.epochs=1", "train.batch_size=8"], 3),
-        (
-            "toy_delay",
-            "naive",
-            400,
-            ["benchmark.online.checkpoint_steps=3", "benchmark.online.step_size=4"],
-            10,
+        ("toy_landcover", "prompt_replay", 100, ["train.epochs=1", *SENSITIVE], 3),
+        ("toy_landcover", "finetune", 100, ["train.epochs=1", "train.batch_size=8"], 2),
+        ("toy_delay", "naive", 200, STEPS, 3),
+        pytest.param(
+            *("toy_landcover", "prompt_replay", 100, ["train.epochs=1", *SENSITIVE], 20),
+            marks=pytest.mark.sweep,
         ),
+        pytest.param("toy_delay", "naive", 400, STEPS, 20, marks=pytest.mark.sweep),
     ],
 )
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(

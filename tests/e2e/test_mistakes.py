@@ -2,7 +2,7 @@
 nothing is written.
 """
 
-import time
+import resource
 
 import pytest
 from command import clvl, clvl_here
@@ -88,12 +88,18 @@ def test_a_broken_file_is_one_line(tmp_path, what, file, old, new, says):
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
+def processor_seconds():
+    """Of the processes that were started here, and have ended; whoever else is busy counts not."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
 def test_a_broken_file_is_refused_within_two_seconds_from_the_start(tmp_path):
     (tmp_path / "b.toml").write_text(BENCHMARK)
     (tmp_path / "s.toml").write_text(STRATEGY.replace("epochs", "epoch"))
-    start = time.monotonic()
+    start = processor_seconds()
     done = clvl("run", "b.toml", "s.toml", cwd=tmp_path)
-    seconds = time.monotonic() - start
+    seconds = processor_seconds() - start
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
     assert seconds < 2, "a wrong file must be refused before anything heavy is imported"
@@ -162,17 +168,20 @@ def test_missing_data_is_one_line_with_the_command_to_get_it(tmp_path):
     assert line.endswith("clvl-bench fetch eurosat cifar10 resisc45")
 
 
-def test_a_single_missing_dataset_is_said_with_its_repository(tmp_path):
-    done = clvl("run", "cifar100_10_steps", "zeroshot", cwd=tmp_path, HF_HOME=str(tmp_path / "hub"))
+@pytest.fixture
+def empty_hub(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+def test_a_single_missing_dataset_is_said_with_its_repository(tmp_path, empty_hub):
+    done = clvl_here("run", "cifar100_10_steps", "zeroshot", cwd=tmp_path)
     assert done.returncode == 3
     (line,) = done.stderr.splitlines()
     assert line.endswith("clvl-bench fetch cifar100")
 
 
-def test_copies_to_bring_and_data_to_fetch_are_named_in_one_line(tmp_path):
-    done = clvl(
-        "run", "satellite_sequence", "zeroshot", cwd=tmp_path, HF_HOME=str(tmp_path / "hub")
-    )
+def test_copies_to_bring_and_data_to_fetch_are_named_in_one_line(tmp_path, empty_hub):
+    done = clvl_here("run", "satellite_sequence", "zeroshot", cwd=tmp_path)
     assert done.returncode == 3
     (line,) = done.stderr.splitlines()
     assert (
@@ -186,7 +195,7 @@ def test_a_dataset_that_one_must_bring_is_one_line_with_the_table_to_write(tmp_p
     (tmp_path / "b.toml").write_text(
         BENCHMARK.replace("toy_landcover", "aid").replace("[5, 5]", "[15, 15]")
     )
-    done = clvl("run", "b.toml", "zeroshot", cwd=tmp_path)
+    done = clvl_here("run", "b.toml", "zeroshot", cwd=tmp_path)
     assert done.returncode == 3
     (line,) = done.stderr.splitlines()
     assert line.endswith(
@@ -194,15 +203,14 @@ def test_a_dataset_that_one_must_bring_is_one_line_with_the_table_to_write(tmp_p
     )
 
 
-def test_missing_weights_are_one_line_with_the_command_to_get_them(tmp_path):
-    done = clvl(
+def test_missing_weights_are_one_line_with_the_command_to_get_them(tmp_path, empty_hub):
+    done = clvl_here(
         "run",
         "toy_landcover",
         "zeroshot",
         "--backbone",
         "clip-vit-base-patch32",
         cwd=tmp_path,
-        HF_HOME=str(tmp_path / "hub"),
     )
     assert done.returncode == 3
     (line,) = done.stderr.splitlines()

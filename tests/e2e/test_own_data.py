@@ -89,7 +89,10 @@ def test_every_step_works_on_photographs_in_folders_with_arrays_held_out(tmp_pat
     assert all(0 <= record.value <= 1 for record in measured.values())
     report = folder / "report"
     made = [path for path in report.rglob("*") if path.is_file()]
-    assert {path.suffix for path in made} == {".csv", ".md", ".png"}
+    assert {path.suffix for path in made} == {".csv", ".md", ".tex", ".png", ".html"}
+    page = (report / "index.html").read_text(encoding="utf-8")
+    assert "data:image/jpeg" not in page, "no picture of a user's leaves his data unasked"
+    assert str(tmp_path) not in page
     assert all(path.stat().st_size > 100 for path in made)
     assert "prompt_replay" in (report / "summary.md").read_text(encoding="utf-8")
     assert f"{report.relative_to(tmp_path)}/summary.md" in done.stdout

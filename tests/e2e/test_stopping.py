@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from victim import Victims, results_of, victims
+from victim import Victims, victims
+
+from clvl_bench.audits.result_files import result_files
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +43,7 @@ def wait_for(condition, victim) -> None:
 
 def outcome(results: Path) -> dict[str, bytes]:
     (folder,) = results.glob("runs/*/")
-    return results_of(folder)
+    return result_files(folder)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from clvl_bench.records.rows import Record
+from clvl_bench.report.report_data import ReportData
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.writing import write_report
 
@@ -62,7 +63,7 @@ def main() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     start = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        write_report(runs, Path(folder), plots=asked.plots)
+        write_report(ReportData(runs), Path(folder), plots=asked.plots)
         pairs = len((Path(folder) / "differences.csv").read_text().splitlines()) - 1
     seconds = time.process_time() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

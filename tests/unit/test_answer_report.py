@@ -9,9 +9,10 @@ import pytest
 from safetensors.numpy import save
 
 from clvl_bench.records.result import PICTURES, QUESTIONS, Result
-from clvl_bench.report import answer_tables, gallery
+from clvl_bench.report import answer_tables, gallery, writing
 from clvl_bench.report.answers import Answered, Score, answered
 from clvl_bench.report.committed import read_committed, write_committed
+from clvl_bench.report.report_data import ReportData
 from clvl_bench.report.runs import Origin, Run
 
 QUESTION_INPUTS = [
@@ -148,3 +149,18 @@ def test_the_gallery_shows_what_changed_and_no_more(result):
     assert page.count("before: ") == 2  # no -> yes, no -> normal
     assert '<span class="right">yes</span>' in page
     assert '<span class="wrong">normal</span>' in page
+
+
+def test_a_run_of_a_users_data_keeps_no_pictures_and_has_scores_all_the_same(result):
+    (result.folder / PICTURES).unlink()
+    found = answered(result)
+    assert found.gallery == ()
+    assert {score.group for score in found.scores} >= {"overall", "type"}
+
+
+def test_the_gallery_of_a_users_pictures_is_written_only_where_it_was_asked_for(result):
+    """The run has pictures, as those of older versions do, and nothing says that they are toys."""
+    run = run_of(answered(result))
+    assert list(writing.gallery_pages(ReportData([run]))) == []
+    names = [name for name, _ in writing.gallery_pages(ReportData([run], private_pictures=True))]
+    assert names == ["gallery.html"]

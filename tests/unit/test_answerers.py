@@ -9,10 +9,10 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from helpers.sources import KeptSources
 from PIL import Image
 from small_answerers import ANSWERS, PIECES, WRITERS, write_blip, write_vilt
 
+from clvl_bench.audits.kept_sources import KeptSources
 from clvl_bench.backbones.answerers.catalog import ANSWERERS
 from clvl_bench.backbones.answerers.loading import load_answerer
 from clvl_bench.backbones.folders import file_hashes

@@ -13,17 +13,31 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_backbones import BIOMED, COCA_TEXT, FAMILIES, MOBILE, VIT, open_clip_model, siglip_model
+from small_backbones import (
+    BIOMED,
+    COCA_TEXT,
+    FAMILIES,
+    MOBILE,
+    VIT,
+    lite_model,
+    open_clip_model,
+    siglip_model,
+)
 from torch import Tensor
 
 from clvl_bench.backbones.base import l2_normalize, sentence_features
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.backbones.padding import padded
+from clvl_bench.backbones.photo import LOGIT_SCALE
 from clvl_bench.backbones.siglip import SiglipTowers
 from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.data.catalog.prompts import prompts_of
 from clvl_bench.methods.kgcoop.config import KgCoOpConfig
 from clvl_bench.methods.lora.config import LoraConfig
+from clvl_bench.methods.lora_merged.config import LoraMergedConfig
+from clvl_bench.methods.lora_per_experience.config import LoraPerExperienceConfig
+from clvl_bench.methods.olora.config import OLoraConfig
 from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
 
@@ -92,13 +106,15 @@ def normal(backbone, pixels):
 
 @torch.no_grad()
 def library(name, folder, backbone, pixels, how="sdpa"):
-    """Through transformers or open_clip alone; texts padded as each publishes it."""
+    """Through transformers, open_clip or timm alone; texts padded as each publishes it."""
     inputs = normal(backbone, pixels)
+    if name == "photo":
+        return assembled(folder, inputs)
     if name in CONFIGS:
         import open_clip
 
         model = open_clip_model(CONFIGS[name], folder.with_name("bert_config"))
-        if hasattr(backbone, "_tokenize") and "hf_tokenizer_name" in CONFIGS[name]["text_cfg"]:
+        if hasattr(backbone, "_token_ids") and "hf_tokenizer_name" in CONFIGS[name]["text_cfg"]:
             from transformers import AutoTokenizer
 
             context = CONFIGS[name]["text_cfg"]["context_length"]
@@ -126,6 +142,32 @@ def library(name, folder, backbone, pixels, how="sdpa"):
         model.get_text_features(input_ids=ids).pooler_output,
         model(input_ids=ids, pixel_values=inputs).logits_per_image,
     )
+
+
+def assembled(folder, inputs):
+    """photo by its formula, from timm's map before pooling and what transformers says of the
+    sentences and of ImageNet's names.
+    """
+    from transformers import BertModel, BertTokenizer
+
+    bert = BertModel.from_pretrained(folder).eval()
+    tokenizer = BertTokenizer.from_pretrained(folder)
+
+    def sentences(texts):
+        words = tokenizer(texts, padding=True, truncation=True, max_length=32, return_tensors="pt")
+        seen = words.attention_mask[..., None]
+        return l2_normalize((bert(**words).last_hidden_state * seen).sum(1) / seen.sum(1))
+
+    model = lite_model()
+    images = model.forward_features(inputs).mean(dim=(2, 3))
+    anchors = sentences(list(prompts_of("clip_benchmark", "imagenet").classes.values()))
+    middle = anchors.mean(dim=0)
+    cosines = torch.nn.functional.cosine_similarity(
+        (sentences(TEXTS) - middle)[:, None], (anchors - middle)[None], dim=-1
+    )
+    rows = model.classifier.weight
+    texts = l2_normalize((cosines / 0.1).softmax(dim=-1) @ (rows - rows.mean(dim=0)))
+    return PseudoLabels(images, texts, LOGIT_SCALE * l2_normalize(images) @ texts.T)
 
 
 def near(ours, theirs):
@@ -211,8 +253,9 @@ def test_clips_patches_go_through_the_last_norm_and_the_projection(written):
 
 
 @torch.no_grad()
-def test_an_averaged_map_is_the_mean_of_its_patches(written):
-    backbone = load_backbone(str(written("mobileclip")))
+@pytest.mark.parametrize("name", ["mobileclip", "photo"])
+def test_an_averaged_map_is_the_mean_of_its_patches(name, written):
+    backbone = load_backbone(str(written(name)))
     patches, pooled = backbone.towers.patches(pixels_for(backbone))
     assert near(patches.mean(dim=1), pooled)
 
@@ -267,15 +310,23 @@ def test_who_learns_words_refuses_a_tower_that_reads_none_in_one_line(config, wr
 
 @pytest.mark.parametrize(
     ("name", "allowed"),
-    [("biomedclip", None), ("mobileclip", "none; use another"), ("siglip", None)],
+    [
+        ("biomedclip", None),
+        ("mobileclip", "none; use another"),
+        ("siglip", None),
+        ("photo", "text"),
+    ],
 )
 def test_lora_finds_the_projections_of_each_tower_or_says_which_have_none(name, allowed, written):
     backbone = load_backbone(str(written(name)))
     if allowed is not None:
-        with pytest.raises(
-            Mistake, match=f"has none of its own; allowed there: adapter.towers = {allowed}"
-        ):
-            build_adapter(LoraConfig(), backbone, TABLE, seed=0)
+        for config in (LoraConfig(), LoraMergedConfig(), OLoraConfig(), LoraPerExperienceConfig()):
+            said = (
+                f"the adapter '{config.kind}' needs query and value projections, .* has none of "
+                f"its own; allowed there: adapter.towers = {allowed}"
+            )
+            with pytest.raises(Mistake, match=said):
+                build_adapter(config, backbone, TABLE, seed=0)
         return
     for towers, inside in (("image", r"vis"), ("text", r"text_model|words")):
         adapter = build_adapter(LoraConfig(towers=towers), backbone, TABLE, seed=0)

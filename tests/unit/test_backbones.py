@@ -70,6 +70,50 @@ def test_a_tokenizer_of_more_words_than_the_weights_is_refused(folder, tmp_path)
         load_backbone(str(copy))
 
 
+def fewer_words(model: dict) -> None:
+    """A smaller vocabulary of the same making: its first words, start and end."""
+    kept = list(model["vocab"])[:600]
+    ends = ["<|startoftext|>", "<|endoftext|>"]
+    words = [*(word for word in kept if word not in ends), *ends]
+    model["vocab"] = {word: number for number, word in enumerate(words)}
+    model["merges"] = [pair for pair in model["merges"] if "".join(pair) in model["vocab"]]
+
+
+def half_the_merges(model: dict) -> None:
+    del model["merges"][len(model["merges"]) // 2 :]
+
+
+def foreign_merges(model: dict) -> None:
+    model["merges"].insert(0, ["x", "y</w>"])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (fewer_words, "it is that of another model"),
+        (half_the_merges, "are made by none of its merges"),
+        (foreign_merges, "holds no tokenizer that fits together"),
+    ],
+)
+@pytest.mark.parametrize("files", ["one", "two"])
+def test_a_tokenizer_that_is_cut_or_of_another_model_is_refused(
+    folder, tmp_path, change, said, files
+):
+    """As one tokenizer.json, or as the older vocab.json and merges.txt."""
+    table = json.loads((folder / "tokenizer.json").read_text())
+    change(table["model"])
+    copy = edited_copy(folder, tmp_path, "tokenizer.json", json.dumps(table))
+    if files == "two":
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            (copy / name).unlink()
+        (copy / "vocab.json").write_text(json.dumps(table["model"]["vocab"]))
+        merges = ["#version: 0.2", *(" ".join(pair) for pair in table["model"]["merges"]), ""]
+        (copy / "merges.txt").write_text("\n".join(merges))
+    with pytest.raises(Damage, match=said) as refused:
+        load_backbone(str(copy))
+    assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "preprocessor_config.json"])
 def test_the_same_weights_beside_another_file_are_another_model(folder, tmp_path, name):
     """So that neither its cached features nor a finished run are taken for those of now."""

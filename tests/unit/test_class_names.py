@@ -123,3 +123,43 @@ def test_labels_that_are_no_class_numbers_are_refused(tmp_path, empty_home, labe
     write_parquet(tmp_path / "train.parquet", labels, ["river", "forest"])
     with pytest.raises(Mistake, match=told):
         read_split(parquet(tmp_path, ["river", "forest"]), "train")
+
+
+def test_a_list_that_contradicts_the_folders_is_refused_by_both_names(tmp_path, empty_home):
+    listed = tmp_path / "split.json"
+    listed.write_text(json.dumps({"train": [["a/0.png", 1, "b"]], "test": [["b/0.png", 1, "b"]]}))
+    for name in "ab":
+        (tmp_path / "data" / name).mkdir(parents=True)
+        picture = Image.fromarray(np.zeros((8, 8, 3), np.uint8))
+        picture.save(tmp_path / "data" / name / "0.png")
+    dataset = declared("ab", FolderSource(path=tmp_path / "data", split_file=listed))
+    assert read_split(dataset, "test").labels.tolist() == [1]
+    with pytest.raises(Mistake, match="'b' in the list and lies in the folder of the class 'a'"):
+        read_split(dataset, "train")
+
+
+def test_a_class_folder_is_found_in_whatever_unicode_form_it_is_kept(tmp_path, empty_home):
+    """Archives from another system bring names in decomposed letters."""
+    for number, name in enumerate((unicodedata.normalize("NFD", "forêt"), "champ")):
+        for split in ("train", "test"):
+            (tmp_path / split / name).mkdir(parents=True)
+            colour = np.full((8, 8, 3), 90 * number + len(split), np.uint8)
+            Image.fromarray(colour).save(tmp_path / split / name / "0.png")
+    dataset = declared(["champ", "forêt"], FolderSource(path=tmp_path))
+    split = read_split(dataset, "test")
+    assert [int(split.image(row).mean()) - 4 for row in range(2)] == [90, 0]
+    assert split.labels.tolist() == [0, 1]
+
+
+def test_files_of_which_one_names_its_classes_and_one_does_not_are_refused(tmp_path, empty_home):
+    write_parquet(tmp_path / "train-0.parquet", [0, 1], ["b", "a"])
+    write_parquet(tmp_path / "train-1.parquet", [0, 1], None, first=2)
+    said = r"train-0\.parquet names the classes .* train-1\.parquet only numbers them"
+    with pytest.raises(Mistake, match=said):
+        read_split(parquet(tmp_path, ["a", "b"]), "train")
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u3000"])
+def test_a_class_without_a_name_is_refused(name):
+    with pytest.raises(ValueError, match="one has no name"):
+        declared([name, "b"])

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.discriminant_analysis import (
+    LinearDiscriminantAnalysis,
+    QuadraticDiscriminantAnalysis,
+)
 from sklearn.neighbors import NearestCentroid
 
 from clvl_bench.backbones.base import l2_normalize
@@ -11,6 +14,8 @@ from clvl_bench.backbones.precomputed import PrecomputedBackbone
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.ridge import solve_ridge
+from clvl_bench.methods.fecam.config import FecamConfig
+from clvl_bench.methods.gda.config import GdaConfig
 from clvl_bench.methods.ncm.config import NcmConfig
 from clvl_bench.methods.rail.config import RailConfig
 from clvl_bench.methods.rail_dual.config import RailDualConfig
@@ -19,6 +24,7 @@ from clvl_bench.methods.registry import build_adapter
 from clvl_bench.methods.slda.config import SldaConfig
 
 WIDTH, CLASSES = 12, 5
+METRICS = ("cosine", "euclidean")
 TABLE = tuple(Candidate(f"c{number}", "d", ("{}",)) for number in range(CLASSES))
 ALL = tuple(range(CLASSES))
 
@@ -217,6 +223,80 @@ def test_the_nearest_class_mean_is_scikit_learns_on_unit_features(backbone):
     assert ncm.logits(fresh, ALL).argmax(dim=1).tolist() == expected.tolist()
 
 
+def test_simplecil_is_the_largest_cosine_to_the_mean_of_unit_features(backbone):
+    """By hand in numpy; it is not the nearest mean, since means differ in length."""
+    features, labels = data()
+    built = [build_adapter(NcmConfig(metric=m), backbone, TABLE, seed=0) for m in METRICS]
+    cosine, euclidean = (learn(a, features, labels, order=range(200), sizes=(16,)) for a in built)
+    x = l2_normalize(features.double()).numpy()
+    means = np.stack([x[labels.numpy() == class_id].mean(axis=0) for class_id in ALL])
+    fresh = data(seed=8)[0]
+    lengths = np.linalg.norm(means, axis=1)
+    expected = (l2_normalize(fresh.double()).numpy() @ means.T / lengths).argmax(axis=1)
+    assert cosine.logits(fresh, ALL).argmax(dim=1).tolist() == expected.tolist()
+    assert not torch.equal(cosine.logits(fresh, ALL), euclidean.logits(fresh, ALL))
+
+
+def turned_classes(seed: int = 3, n: int = 40):
+    """Classes whose covariances are turned copies of one: their determinants are equal."""
+    generator = np.random.default_rng(seed)
+    noise = generator.normal(size=(n, WIDTH))
+    noise = noise - noise.mean(axis=0)
+    white = noise @ np.linalg.inv(np.linalg.cholesky(np.cov(noise.T)).T)
+    spread = white * np.linspace(0.2, 1.5, WIDTH)
+    parts = []
+    for _ in ALL:
+        turn, _ = np.linalg.qr(generator.normal(size=(WIDTH, WIDTH)))
+        parts.append(spread @ turn + generator.normal(size=WIDTH))
+    return np.concatenate(parts), np.repeat(np.arange(CLASSES), n)
+
+
+def test_fecam_is_scikit_learns_quadratic_discriminant_where_determinants_are_equal(backbone):
+    """There its log-determinants and priors tell no class from another, and distances are left."""
+    features, labels = turned_classes()
+    fecam = build_adapter(FecamConfig(diagonal=0, correlations=False), backbone, TABLE, seed=0)
+    fecam.grow(CLASSES)
+    for batch in np.random.default_rng(0).permutation(len(features)).reshape(-1, 8):
+        fecam.accumulate(torch.from_numpy(features[batch]), torch.from_numpy(labels[batch]))
+    qda = QuadraticDiscriminantAnalysis(priors=[1 / CLASSES] * CLASSES).fit(features, labels)
+    fresh = turned_classes(seed=4)[0]
+    n = len(features) // CLASSES
+    theirs = 2 * (n - 1) / n * qda.decision_function(fresh)  # it divides a scatter by n
+    away = theirs - fecam.scores(torch.from_numpy(fresh)).numpy()
+    assert np.allclose(away, away[:, :1], atol=1e-8)
+
+
+def test_fecam_shrunk_without_end_is_the_nearest_class_mean(backbone):
+    features, labels = data()
+    fresh = data(seed=8)[0]
+    predicted = []
+    for config in (FecamConfig(diagonal=1e9), NcmConfig()):
+        adapter = build_adapter(config, backbone, TABLE, seed=0)
+        learn(adapter, features, labels, order=range(200), sizes=(16,))
+        predicted.append(adapter.logits(fresh, ALL).argmax(dim=1).tolist())
+    assert predicted[0] == predicted[1]
+
+
+def test_gda_with_almost_no_weight_is_zero_shot_and_with_much_the_discriminant(backbone):
+    features, labels = data()
+    fresh = data(seed=8)[0]
+    slight, strong = (
+        learn(
+            build_adapter(GdaConfig(alpha=alpha), backbone, TABLE, seed=0),
+            features,
+            labels,
+            order=range(200),
+            sizes=(16,),
+        )
+        for alpha in (1e-9, 1e6)
+    )
+    zeroshot = build_adapter(NcmConfig(), backbone, TABLE, seed=0).logits(fresh, ALL)
+    assert torch.allclose(slight.logits(fresh, ALL), zeroshot, atol=1e-5)
+    by_class = [strong.seen_classes.index(class_id) for class_id in ALL]
+    own = strong.scores(l2_normalize(fresh.double()))[:, by_class].argmax(dim=1)
+    assert strong.logits(fresh, ALL).argmax(dim=1).tolist() == own.tolist()
+
+
 @pytest.mark.parametrize(("order", "sizes", "groups"), ORDERS)
 def test_rail_is_joint_ridge_regression_on_its_random_features(backbone, order, sizes, groups):
     features, labels = data()
@@ -266,6 +346,8 @@ def test_the_dual_is_scikit_learns_kernel_ridge(backbone):
 EXACT = [
     SldaConfig(),
     NcmConfig(),
+    FecamConfig(),
+    GdaConfig(),
     RanPacConfig(random_features=40, ridge=0.3),
     RailConfig(random_features=40),
     RailDualConfig(),

@@ -11,11 +11,12 @@ from command import clvl_here
 
 from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.core.files import write_atomically
-from clvl_bench.records.committed import canonical, from_parquet, to_parquet
+from clvl_bench.records.committed import canonical, from_parquet, to_parquet, write_tables
 from clvl_bench.records.rows import COLUMNS, Record, to_csv
 from clvl_bench.report.answers import Answered, Score
 from clvl_bench.report.committed import origins, read_committed, seal, write_committed
 from clvl_bench.report.origin import Origin, Run
+from clvl_bench.report.report_data import ReportData
 from clvl_bench.report.runs import load
 from clvl_bench.report.writing import write_report
 
@@ -54,7 +55,7 @@ def committed(tmp_path):
     """A folder as `clvl-bench report --no-plots` writes it."""
     folder = tmp_path / "committed"
     write_committed(RUNS, folder)
-    write_report(RUNS, folder, plots=False)
+    write_report(ReportData(RUNS), folder, plots=False)
     seal(folder)
     return folder
 
@@ -194,9 +195,8 @@ def test_a_folder_of_csv_is_read_with_one_line_and_written_anew(tmp_path, caplog
 
 def test_a_report_into_its_own_folder_changes_no_byte(committed):
     before = {path.name: path.read_bytes() for path in committed.iterdir()}
-    done = clvl_here(
-        "report", "committed", "--out", "committed", "--no-plots", cwd=committed.parent
-    )
+    into_itself = ("report", "committed", "--out", "committed")
+    done = clvl_here(*into_itself, "--no-plots", "--no-page", cwd=committed.parent)
     assert done.returncode == 0, done.stderr
     assert {path.name: path.read_bytes() for path in committed.iterdir()} == before
 
@@ -210,3 +210,62 @@ def test_two_settings_under_one_name_are_refused_and_one_run_in_two_folders_is_o
     write_committed([other], tmp_path / "two")
     with pytest.raises(Mistake, match="have one name and different settings"):
         load([tmp_path / "one", tmp_path / "two"])
+
+
+def rewritten(folder, name: str, change) -> None:
+    """The same folder with another table, sealed as whoever wrote that one would seal it."""
+    tables = {
+        path.stem: from_parquet(path.read_bytes()) for path in sorted(folder.glob("*.parquet"))
+    }
+    change(tables[name])
+    write_tables(folder, tables)
+
+
+@pytest.mark.parametrize("name", ["runs", "records", "answers"])
+def test_columns_of_a_newer_version_are_left_out_with_a_line(committed, caplog, name):
+    before = [shown(run) for run in load([committed])]
+
+    def add(table):
+        table["watts"] = [1.5] * len(table["run"])
+
+    rewritten(committed, name, add)
+    assert [shown(run) for run in load([committed])] == before
+    (line,) = caplog.messages
+    assert f"{name}.parquet: a newer version wrote it; its columns watts are not known" in line
+
+
+def test_a_column_that_an_older_version_did_not_write_has_its_default(committed, caplog):
+    rewritten(committed, "runs", lambda table: table.pop("answerer"))
+    assert {run.origin.answerer for run in load([committed])} == {""}
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(("name", "column"), [("runs", "seed"), ("records", "value")])
+def test_a_table_without_a_column_that_is_needed_is_refused(committed, name, column):
+    rewritten(committed, name, lambda table: table.pop(column))
+    with pytest.raises(Damage, match=rf"{name}\.parquet: has no column {column}"):
+        load([committed])
+
+
+def test_rows_of_a_run_that_is_not_listed_are_named(committed, caplog):
+    def drop_one(table):
+        place = table["run"].index("b-other-tiny-s1-0123")
+        for column in table.values():
+            del column[place]
+
+    rewritten(committed, "runs", drop_one)
+    assert len(load([committed])) == len(RUNS) - 1
+    (line,) = caplog.messages
+    assert "has rows of b-other-tiny-s1-0123, which runs.parquet does not list" in line
+
+
+def test_a_report_of_committed_records_says_once_what_was_not_checked(committed, caplog):
+    shutil.copytree(committed, committed.parent / "copy")
+    done = clvl_here(
+        "report", "committed", "copy", "--out", "out", "--no-plots", cwd=committed.parent
+    )
+    assert done.returncode == 0, done.stderr
+    assert caplog.messages == [
+        f"clvl-bench: {len(RUNS)} runs come from committed records, which are as their manifest "
+        f"says; data and weights are not here, and were not checked"
+    ]

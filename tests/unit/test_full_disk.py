@@ -9,8 +9,8 @@ import os
 import re
 
 import pytest
-from victim import results_of
 
+from clvl_bench.audits.result_files import result_files
 from clvl_bench.cli import main as command
 from clvl_bench.core import files
 from clvl_bench.core.faults import as_failure
@@ -51,7 +51,7 @@ def run(tmp_path, tiny, monkeypatch, capsys, shared_home):
     read_split(find("toy_landcover"), "test")  # painted once for all
     read_split(find("toy_landcover"), "train")
     monkeypatch.setattr(Sources, "backbone", lambda *_, **__: tiny)
-    monkeypatch.setattr("clvl_bench.cli.show.show_result", lambda *_: None)
+    monkeypatch.setattr("clvl_bench.cli.show.show_result", lambda *_, **__: None)
     monkeypatch.setattr("clvl_bench.runs.provenance._git", lambda *_: None)
 
     def go(name, disk=None):
@@ -75,7 +75,7 @@ def run(tmp_path, tiny, monkeypatch, capsys, shared_home):
 def undisturbed(run, tmp_path):
     assert run("undisturbed") == (0, [])
     (folder,) = tmp_path.glob("undisturbed/results/runs/*")
-    return results_of(folder)
+    return result_files(folder)
 
 
 def fails_and_is_mended(run, tmp_path, undisturbed, k, name, *, lasting):
@@ -96,7 +96,7 @@ def fails_and_is_mended(run, tmp_path, undisturbed, k, name, *, lasting):
             assert (told["state"], told["reason"][:5]) == ("failed", "disk:")
     assert run(place) == (0, [])
     (folder,) = tmp_path.glob(f"{place}/results/runs/*")
-    assert results_of(folder) == undisturbed
+    assert result_files(folder) == undisturbed
     assert {path.name for path in folder.iterdir()} == {
         "predictions", "result.json", "segments", "status.json",
     }  # fmt: skip

@@ -66,6 +66,8 @@ def play(monkeypatch):
     monkeypatch.setattr(grids, "Workers", Played)
     monkeypatch.setattr(Played, "ends", {})
     monkeypatch.setattr(Played, "given", [])
+    # A played result has no configuration that could be asked.
+    monkeypatch.setattr(RunFolder, "is_of_its_id", True)
     return Played
 
 

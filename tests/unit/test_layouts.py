@@ -22,6 +22,7 @@ from clvl_bench.data.catalog.sources import (
     OwnCopySource,
     ParquetSource,
     Source,
+    TableSource,
 )
 from clvl_bench.data.readers.reading import is_here, read_split
 
@@ -161,6 +162,46 @@ def as_hub(top: Path, world) -> HubSource:
     return HubSource(repository="me/tiles", revision=revision, files=FILES)
 
 
+def as_text_table(top: Path, world, *, write, suffix: str) -> dict[str, str]:
+    """Pictures in one folder, and for each split a file of rows that names them."""
+    (top / "pictures").mkdir(parents=True)
+    for split, images in world.items():
+        rows = []
+        for row, (label, pixels) in enumerate(images):
+            (top / "pictures" / f"{split}{row}.png").write_bytes(png(pixels))
+            rows.append({"file": f"pictures/{split}{row}.png", "label": label})
+        write(rows, top / f"{split}{suffix}")
+    return {ours: f"{name.removesuffix('-*.parquet')}{suffix}" for ours, name in FILES.items()}
+
+
+def write_csv(rows: list[dict[str, str]], file: Path) -> None:
+    lines = ["file,label", *(",".join(row.values()) for row in rows)]
+    file.write_text("\r\n".join(lines), encoding="utf-8-sig")
+
+
+def write_lines(rows: list[dict[str, str]], file: Path) -> None:
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+
+def as_csv(top: Path, world) -> TableSource:
+    files = as_text_table(top, world, write=write_csv, suffix=".csv")
+    return TableSource(path=top, files=files, image="file")
+
+
+def as_lines(top: Path, world) -> TableSource:
+    files = as_text_table(top, world, write=write_lines, suffix=".jsonl")
+    return TableSource(path=top, files=files, image="file")
+
+
+def as_json(top: Path, world) -> TableSource:
+    def write(rows: list[dict[str, str]], file: Path) -> None:
+        numbered = [{**row, "label": LABELS.index(row["label"])} for row in rows]
+        file.write_text(json.dumps(numbered))
+
+    files = as_text_table(top, world, write=write, suffix=".json")
+    return TableSource(path=top, files=files, image="file")
+
+
 def as_arrays(top: Path, world) -> ArraysSource:
     """MedMNIST's layout: labels stand in a column."""
     top.mkdir(parents=True)
@@ -178,7 +219,18 @@ def as_arrays(top: Path, world) -> ArraysSource:
     )
 
 
-LAYOUTS = [as_split_folders, as_coop, as_text_lists, as_flat_coop, as_parquet, as_hub, as_arrays]
+LAYOUTS = [
+    as_split_folders,
+    as_coop,
+    as_text_lists,
+    as_flat_coop,
+    as_parquet,
+    as_csv,
+    as_lines,
+    as_json,
+    as_hub,
+    as_arrays,
+]
 
 
 @pytest.mark.parametrize("split", ["train", "valid", "test"])

@@ -72,6 +72,7 @@ def test_every_band_of_every_pixel_is_read(order, rows):
         (b"\x89PNG", "is no TIFF file"),
         (tiff(TILES)[:60], "cut off"),
         (tiff(TILES, tag279=(90, 90, 28)), "cut off"),
+        (tiff(TILES, tag256=(65535,), tag257=(65535,)), "larger than"),
         (tiff(TILES, tag259=(8,)), "uncompressed"),
         (tiff(TILES, tag284=(2,)), "pixel by pixel"),
         (tiff(TILES, tag258=(8,) * 6), "16-bit"),
@@ -145,7 +146,7 @@ def test_tiles_without_a_rendering_are_refused_in_one_line(real_data, empty_home
     classes = tuple(sorted(folder.name for folder in source.path.iterdir()))
     with pytest.raises(
         Damage,
-        match=r"100 of 100 images cannot be decoded: .*has 13 bands; set render in its source",
+        match=r"100 of 100 images cannot be decoded: .*has 13 bands.*; set render = { bands =",
     ):
         read_split(ImageDataset(source=source, classes=classes), "train")
     assert not caplog.messages

@@ -5,6 +5,7 @@ counted, never dropped.
 import io
 import os
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -42,6 +43,35 @@ def deep_colours() -> bytes:
     return rgb_png(1, 16, b"\0" + struct.pack(">HHH", 300, 2000, 2750))
 
 
+def tiff(layout: list[tuple[int, int, int]], pixels: bytes) -> bytes:
+    """A TIFF of pixels that begin at byte 8, from its tags, types and values (TIFF 6.0)."""
+    entries = [
+        struct.pack("<HHI", tag, kind, 1) + struct.pack("<I", value) for tag, kind, value in layout
+    ]
+    directory = struct.pack("<H", len(entries)) + b"".join(entries) + struct.pack("<I", 0)
+    return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + directory
+
+
+def packed_tiff(grey: np.ndarray, *, bits: int) -> bytes:
+    """One band of so many bits a value, packed, as radiographs of 12 bits are."""
+    digits = "".join(f"{value:0{bits}b}" for value in grey.ravel().tolist())
+    pixels = int(digits, 2).to_bytes(len(digits) // 8, "big")
+    height, width = grey.shape
+    layout = [(256, 4, width), (257, 4, height), (258, 3, bits), (259, 3, 1), (262, 3, 1)]
+    layout += [(273, 4, 8), (277, 3, 1), (278, 4, height), (279, 4, len(pixels))]
+    return tiff(layout, pixels)
+
+
+def tiled_tiff(grey: np.ndarray) -> bytes:
+    """One band of 8 bits in a single tile, which is larger than the picture."""
+    height, width = grey.shape
+    tile = np.zeros((16, 16), np.uint8)
+    tile[:height, :width] = grey
+    layout = [(256, 4, width), (257, 4, height), (258, 3, 8), (259, 3, 1), (262, 3, 1)]
+    layout += [(277, 3, 1), (322, 4, 16), (323, 4, 16), (324, 4, 8), (325, 4, 256)]
+    return tiff(layout, tile.tobytes())
+
+
 def bomb() -> bytes:
     """A PNG of 20,000 x 20,000 pixels in a few hundred bytes: its header is all that there is."""
     return rgb_png(20000, 8, b"\0" * 100)
@@ -60,10 +90,21 @@ DAMAGED = {
     "deep.png": saved(Image.fromarray(DEEP), "PNG"),
     "deep_grey.tif": saved(Image.fromarray(DEEP), "TIFF"),
     "deep_int32.tif": saved(Image.fromarray(DEEP.astype(np.int32)), "TIFF"),
+    "deep_12.tif": packed_tiff(DEEP, bits=12),
     "deep_colours.png": deep_colours(),
     "postscript.jpg": POSTSCRIPT,
     "float.tif": saved(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"),
 }
+WHITE = "; set render = { white = 4095 }, or the white that they have, in its source"
+HELPS = {
+    "deep.png": WHITE,
+    "deep_grey.tif": WHITE,
+    "deep_int32.tif": WHITE,
+    "deep_12.tif": WHITE,
+    "deep_colours.png": "; convert them to 8, or (TIFF without compression) set bands in render",
+    "float.tif": "; convert them to 8 bits, with a white that is right for them",
+}
+"""What helps where a picture is whole."""
 READ = {
     "a_png_called.jpg": (saved(RGB, "PNG"), PIXELS),
     "cmyk.tif": (
@@ -75,6 +116,15 @@ READ = {
     "grey.png": (
         saved(RGB.convert("L"), "PNG"),
         np.asarray(RGB.convert("L"))[..., None].repeat(3, axis=2),
+    ),
+    "tiled.tif": (tiled_tiff(PIXELS[..., 0]), PIXELS[..., :1].repeat(3, axis=2)),
+    "palette_and_transparent.png": (
+        saved(RGB.quantize(16), "PNG", transparency=0),
+        np.asarray(RGB.quantize(16).convert("RGB")),
+    ),
+    "white_is_stated.ppm": (
+        b"P5 2 1 4095\n" + struct.pack(">HH", 4095, 2048),
+        np.array([[[255] * 3, [128] * 3]], np.uint8),
     ),
     "one_pixel.png": (saved(Image.fromarray(PIXELS[:1, :1]), "PNG"), PIXELS[:1, :1]),
     "turned.png": (
@@ -120,7 +170,17 @@ def test_damage_stops_by_default_and_is_named_and_counted(folder, name):
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith("birds: 1 of 3 images cannot be decoded: train/wren/" + name)
-    assert 'on_damage = "skip"' in message
+    assert message.endswith(HELPS.get(name, 'or set on_damage = "skip" in its source'))
+    assert ("mend or remove" in message) == (name not in HELPS)
+
+
+def test_a_bomb_of_169_megapixels_is_refused_by_its_header():
+    """Pillow only warns of it, and takes 1.8 GB."""
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="13000 x 13000 pixels; the limit is 89,478,485"):
+        decode(rgb_png(13000, 8, b"\0" * 100))
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("name", DAMAGED)

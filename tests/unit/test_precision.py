@@ -4,7 +4,7 @@ what is refused.
 
 import pytest
 import torch
-from command import clvl
+from command import clvl_here
 
 from clvl_bench.backbones.base import in_memory
 from clvl_bench.backbones.loading import load_backbone
@@ -59,7 +59,7 @@ def test_a_precision_that_nobody_has_is_refused():
     torch.cuda.is_available(), reason="there is a GPU, on which half precision is welcome"
 )
 def test_on_a_cpu_half_precision_is_refused_unless_one_insists(tmp_path):
-    done = clvl(
+    done = clvl_here(
         "run", "toy_landcover", "zeroshot", "--precision", "bf16", "--limit", "10", cwd=tmp_path
     )
     assert done.returncode == 2

@@ -9,6 +9,7 @@ import pytest
 from clvl_bench.core.errors import Mistake
 from clvl_bench.records.rows import Record
 from clvl_bench.report.published import beside, beside_markdown, read_published
+from clvl_bench.report.report_data import ReportData
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.writing import write_report
 
@@ -131,7 +132,7 @@ def test_the_report_gives_the_papers_transfer_average_and_last_of_the_papers_acc
         f"benchmark,strategy,source,{','.join(names)}\n"
         f"mtil_order_1,s,paper,{','.join(map(str, expected))}\n"
     )
-    write_report([run], tmp_path, plots=False, published=published)
+    write_report(ReportData([run], published=published), tmp_path, plots=False)
     (row,) = pd.read_csv(tmp_path / "summary.csv").to_dict("records")
     assert [100 * row[f"{name}_mean"] for name in names] == pytest.approx(expected, abs=0.06)
     told = [

@@ -179,7 +179,7 @@ def test_each_skill_draws_an_order_of_its_concepts():
         stream = load(
             "benchmark", "toy_scans_vqa_concepts", [f"class_order_seed={seed}", "zeroshot=[]"]
         )
-        return [group.name for group in question_groups(stream, stream.questions, {})]
+        return [group.name for group in question_groups(stream, stream.questions, {}, {})]
 
     drawn = order(0)[-3:]
     assert sorted(name.rsplit(" ", 1)[1] for name in drawn) == sorted(

@@ -2,21 +2,26 @@
 where there is a number.
 """
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from clvl_bench.core.errors import Mistake
 from clvl_bench.metrics.continual import NAN, Accuracies, average, transfer
 from clvl_bench.records.rows import Record
 from clvl_bench.report import writing
 from clvl_bench.report.figures import plotted_tables, table_names
+from clvl_bench.report.latex import latex
 from clvl_bench.report.order import by_value
 from clvl_bench.report.paired import differences_frame, paired
+from clvl_bench.report.report_data import ReportData
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.summary import summary
-from clvl_bench.report.tables import compact, markdown, short_table, streams
+from clvl_bench.report.tables import compact, markdown, short_table, streams, terminal_table
+from clvl_bench.report.toys import ALL_TOY, TOY_MODEL, TOY_WORLD, toy_note
 from clvl_bench.report.writing import write_report
 
 ZSCL = [[0.5, 0.2, 0.3], [0.9, 0.1, 0.4], [0.8, 0.7, 0.6], [0.7, 0.6, 0.8]]
@@ -133,11 +138,12 @@ def test_tables_that_share_a_benchmark_and_label_space_have_files_of_their_own()
 
 
 def test_a_report_has_the_files_that_its_runs_have_something_for(tmp_path, monkeypatch):
-    write_report([run("prompt")], tmp_path / "plain", plots=False)
+    write_report(ReportData([run("prompt")]), tmp_path / "plain", plots=False)
     written = {path.name for path in (tmp_path / "plain").iterdir()}
-    assert written == {"summary.csv", "summary.md"}, "one run: no pairs, no supervision, no answers"
+    made = {"summary.csv", "summary.md", "summary.tex"}
+    assert written == made, "one run: no pairs, no supervision, no answers"
     compared = [run(name, correct=[True, name == "a"]) for name in ("a", "b")]
-    write_report(compared, tmp_path / "pair", plots=False)
+    write_report(ReportData(compared), tmp_path / "pair", plots=False)
     assert (tmp_path / "pair" / "differences.csv").is_file()
 
 
@@ -146,7 +152,7 @@ def test_a_new_artefact_of_a_report_is_one_line_of_its_table(tmp_path, monkeypat
         return "\n".join(data.summary["strategy"]).encode()
 
     monkeypatch.setitem(writing.ARTEFACTS, "strategies.txt", strategies)
-    write_report([run("prompt"), run("lora")], tmp_path, plots=False)
+    write_report(ReportData([run("prompt"), run("lora")]), tmp_path, plots=False)
     assert (tmp_path / "strategies.txt").read_text() == "lora\nprompt"
 
 
@@ -157,7 +163,7 @@ def test_a_pair_of_backbones_in_one_report_overwrites_no_picture(tmp_path):
         origin=replace(one.origin, backbone="large", run="other"),
         records=tuple(replace(record, backbone="large") for record in one.records),
     )
-    write_report([one, other], tmp_path)
+    write_report(ReportData([one, other]), tmp_path)
     assert {path.parent.name for path in tmp_path.glob("plots/*/seen_accuracy.png")} == {
         "b-dataset-tiny",
         "b-dataset-large",
@@ -252,3 +258,102 @@ def test_letters_in_a_row_are_a_range():
         "a–c(26)(27)",
         "",
     ]
+
+
+def lasting(strategy, last, *, train_data="experience", order=0):
+    """A run whose final row is `last`."""
+    one = run(strategy, [*ZSCL[:3], [last] * 3])
+    where = {"class_order": order}
+    origin = replace(one.origin, run=f"{strategy}-{order}", train_data=train_data, **where)
+    return replace(
+        one, origin=origin, records=tuple(replace(record, **where) for record in one.records)
+    )
+
+
+def report_of(lasts):
+    runs = [
+        lasting(name, last, train_data=data, order=order)
+        for (name, data), values in lasts.items()
+        for order, last in enumerate(values)
+    ]
+    return ReportData(runs)
+
+
+LASTS = {
+    ("joint", "joint"): [0.99, 0.98, 0.99, 0.98],
+    ("best", "experience"): [0.91, 0.93, 0.92, 0.94],
+    ("near", "experience"): [0.90, 0.94, 0.91, 0.93],
+    ("a_far", "experience"): [0.50, 0.54, 0.51, 0.53],
+}
+
+
+def test_the_best_is_bold_its_like_are_marked_and_joint_training_is_never_the_best():
+    text = writing.summary_md(report_of(LASTS)).decode()
+    cells = {
+        line.split(" | ")[0].removeprefix("| "): line.split(" | ")[1] for line in lines_of(text)
+    }
+    assert cells == {
+        "a_far": "52.0 ± 1.8",
+        "best": "**92.5 ± 1.3**",
+        "joint": "98.5 ± 0.6",
+        "near": "92.0 ± 1.8 ≈",
+    }
+
+
+def lines_of(text):
+    """The rows of the first table."""
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    return rows[2:]
+
+
+def test_rows_are_sorted_by_a_metric_the_best_first():
+    data = replace(report_of(LASTS), sort="last")
+    named = [
+        line.split(" | ")[0].removeprefix("| ")
+        for line in lines_of(writing.summary_md(data).decode())
+    ]
+    assert named == ["joint", "best", "near", "a_far"]
+    assert list(data.summary["strategy"]) == ["a_far", "best", "joint", "near"], "the CSV stays"
+    with pytest.raises(Mistake, match="unknown metric 'lasst': did you mean 'last'"):
+        _ = replace(data, sort="lasst").sorted
+
+
+def test_a_table_for_a_paper_marks_the_same_and_escapes_every_name():
+    text = latex(report_of(LASTS).summary, report_of(LASTS).best)
+    assert r"best & \textbf{92.5 $\pm$ 1.3}" in text
+    assert r"near & \underline{92.0 $\pm$ 1.8}" in text
+    assert r"a\_far & 52.0 $\pm$ 1.8" in text
+    wild = report_of({(r"\input{x}%&_^~{", "experience"): [0.5]})
+    body = latex(wild.summary, wild.best)
+    assert r"\textbackslash{}input\{x\}\%\&\_\textasciicircum{}\textasciitilde{}\{ &" in body
+
+
+def test_real_photographs_are_called_no_toy_world():
+    toy = replace(
+        run("s"), records=tuple(replace(r, dataset="toy_landcover") for r in run("s").records)
+    )
+    mine = run("s")
+    real_backbone = replace(toy, origin=replace(toy.origin, backbone="large"))
+    questions = tuple(replace(r, dataset="toy_scans_vqa/side+comparison") for r in mine.records)
+    assert toy_note([toy]) == ALL_TOY
+    assert toy_note([mine]) == TOY_MODEL
+    assert toy_note([real_backbone]) == TOY_WORLD
+    assert toy_note([replace(mine, records=questions)]) == ALL_TOY
+    assert toy_note([replace(mine, origin=replace(mine.origin, backbone="large"))]) == ""
+    assert TOY_MODEL in writing.summary_md(ReportData([mine])).decode()
+
+
+def test_bytes_have_one_unit_on_the_screen_and_on_paper():
+    kept = replace(
+        run("s").records[0], metric="kept_bytes", stream="", experience=-1, value=30_000.0
+    )
+    frame = summary([replace(run("s"), records=(*run("s").records, kept))])
+    assert "29.3 KiB" in markdown(frame, {})
+    assert terminal_table(frame)[1][0][5] == "29.3KiB"
+
+
+def test_the_summary_links_the_plots_that_were_drawn(tmp_path):
+    write_report(ReportData([run("s[a=1]")]), tmp_path)
+    links = re.findall(r"\]\((plots/[^)]*)\)", (tmp_path / "summary.md").read_text())
+    assert sorted(links) == sorted(f"plots/{path.name}" for path in tmp_path.glob("plots/*"))
+    assert "plots/seen_accuracy.png" in links

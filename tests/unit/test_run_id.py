@@ -1,5 +1,6 @@
 """The run id names the run: nothing that decides a number can change under it."""
 
+import json
 import shutil
 from typing import Annotated, ClassVar
 
@@ -7,10 +8,12 @@ import pytest
 
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import Schema, Since, whole
+from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.records.run_id import digest, is_named_by
 from clvl_bench.report.runs import load
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.files import run_config
+from clvl_bench.runs.grid import missing
 from clvl_bench.runs.runner import run
 from clvl_bench.training.config import StrategyConfig, TrainConfig
 
@@ -125,12 +128,16 @@ def test_the_mark_holds_for_tables_and_lists():
     assert whole(Outer(names=("a",))) == {"inner": {"size": 5}, "names": ["a"]}
 
 
+CAME_LATER = {"eps": 1e-8, "warmup_epochs": 0, "warmup_lr": 1e-5, "augmentation": None}
+"""Settings of training, and the values that reproduce runs older than them."""
+
+
 @pytest.mark.parametrize("strategy", ["finetune_replay_distill", "student_distill", "l2p"])
 def test_but_for_fields_that_came_later_the_whole_is_what_json_says(strategy):
     config = run_config("toy_landcover", strategy)
     content = config.model_dump(mode="json")
-    came_later = content["strategy_config"]["train"].pop("eps")
-    assert came_later == 1e-8
+    train = content["strategy_config"]["train"]
+    assert {name: train.pop(name) for name in CAME_LATER} == CAME_LATER
     assert whole(config) == content
 
 
@@ -192,5 +199,53 @@ def test_a_finished_run_under_the_id_of_another_configuration_is_not_shown(tmp_p
     )
     run(first, results=tmp_path, progress=False)
     shutil.copytree(tmp_path / "runs" / first.id, tmp_path / "runs" / second.id)
+    assert missing([first, second], tmp_path) == [second], "a grid does not take it for finished"
     with pytest.raises(Mistake, match="is a finished run with other settings"):
         run(second, results=tmp_path, progress=False)
+
+
+def test_a_grid_does_not_take_a_damaged_result_for_finished(older, tmp_path):
+    shutil.copytree(older / "runs", tmp_path / "runs")
+    config = run_config("toy_landcover", "zeroshot", limit=10, seed=0)
+    assert missing([config], tmp_path) == []
+    result = tmp_path / "runs" / config.id / "result.json"
+    result.write_bytes(result.read_bytes().replace(b"toy_landcover", b"toy_landcovet", 1))
+    assert missing([config], tmp_path) == [config]
+
+
+def failed(results, name: str, **status: object) -> None:
+    """A run folder of seed 0 that failed."""
+    coordinates = {**run_config("toy_landcover", "zeroshot", limit=10).coordinates, "run": name}
+    content = {"state": "failed", "reason": "nan", "coordinates": coordinates, **status}
+    (results / "runs" / name).mkdir(parents=True)
+    (results / "runs" / name / "status.json").write_text(json.dumps(content))
+
+
+def test_a_run_that_fails_says_of_which_schema_its_id_is(tmp_path):
+    folder = RunFolder(tmp_path / "runs" / "a-s0-b")
+    folder.set_failed(run_config("toy_landcover", "zeroshot").coordinates, "nan")
+    (shown,) = load([tmp_path])
+    assert (shown.origin.run, shown.origin.state, shown.origin.reason) == (
+        "a-s0-b",
+        "failed",
+        "nan",
+    )
+
+
+@pytest.mark.parametrize("status", [{}, {"schema": 1}, {"schema": 2, "coordinates": {"epoch": 3}}])
+def test_a_failure_that_another_version_wrote_is_named_and_left_out(tmp_path, caplog, status):
+    failed(tmp_path, "older-s0-ab", **status)
+    with pytest.raises(Mistake, match="no results are there"):
+        load([tmp_path])
+    (line,) = caplog.messages
+    assert "older-s0-ab: left out, since it failed, and another version" in line
+
+
+def test_a_failure_under_an_old_id_is_left_out_once_a_run_of_its_name_has_finished(
+    older, tmp_path, caplog
+):
+    shutil.copytree(older / "runs", tmp_path / "runs")
+    failed(tmp_path, "changed-s0-ab", schema=2)
+    (left,) = load([tmp_path])
+    assert left.origin.state == "done"
+    assert any("changed-s0-ab: left out, since it failed, and a run" in x for x in caplog.messages)

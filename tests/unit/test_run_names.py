@@ -75,6 +75,20 @@ def test_a_dry_run_counts_the_images_of_datasets_without_a_published_split_once(
     assert disk.startswith(f"Disk      {images:,} images: ")
 
 
+def test_views_of_trained_images_are_counted_beside_the_images(tmp_path):
+    """Where features of them are kept; a run that reads pixels keeps none."""
+    on = ["train.augmentation.scale=[0.9, 1.0]", "train.augmentation.views=3"]
+    counts = []
+    for name, overrides in (("prompt", []), ("prompt", on), ("finetune", on)):
+        config = run_config("satellite_sequence", name, limit=10, overrides=overrides)
+        disk = estimate([config], tmp_path)[2]
+        counts.append(int(disk.split()[1].replace(",", "")))
+    plain, augmented, pixels = counts
+    trained = len(config.benchmark_config.datasets)
+    assert augmented - plain == 3 * 10 * trained
+    assert pixels == plain
+
+
 def test_an_experiment_finds_the_files_beside_it_from_wherever_it_is_started(tmp_path, monkeypatch):
     place = tmp_path / "study"
     place.mkdir()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from clvl_bench.cli.show import show_settings
 from clvl_bench.core.errors import Mistake
 from clvl_bench.records.rows import Record
 from clvl_bench.report.runs import Origin, Run
@@ -46,6 +47,21 @@ def test_a_setting_with_a_failed_run_is_shown_and_not_kept():
     shaky = [run("s[a=1]", row("valid", 0, 1.0)), run("s[a=1]", seed=1, state="failed")]
     assert kept(*shaky, run("s[a=2]", row("valid", 0, 0.2))) == {"s": "a=2"}
     assert [(setting.overrides, setting.failed) for setting in select(shaky)] == [("a=1", 1)]
+
+
+def test_where_no_run_has_finished_that_is_said_and_nothing_kept():
+    with pytest.raises(Mistake, match="none of these 2 runs has finished"):
+        select([run("s[a=1]", state="failed"), run("s[a=2]", state="failed")])
+
+
+def test_of_a_strategy_whose_settings_all_have_failed_runs_none_is_kept(capsys):
+    shaky = [run("s[a=1]", row("valid", 0, 1.0)), run("s[a=1]", seed=1, state="failed")]
+    sound = run("t[a=1]", row("valid", 0, 0.2))
+    assert kept(*shaky, sound) == {"t": "a=1"}
+    show_settings(select([*shaky, sound]))
+    _, none_kept, first, _, second = capsys.readouterr().out.splitlines()
+    assert "no setting is kept" in none_kept
+    assert (first.strip()[:3], second.strip()[:3]) == ("a=1", "* a")
 
 
 def test_without_validation_there_is_no_choice():

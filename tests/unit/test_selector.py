@@ -48,6 +48,32 @@ def test_the_start_spreads_over_separate_groups():
     assert torch.allclose(found[found.argmax(dim=1).argsort()], data.mean(dim=1), atol=1e-5)
 
 
+class Draws:
+    """A generator that draws given rows, and notes the chances that it was asked to draw with."""
+
+    def __init__(self, rows):
+        self._rows = iter(rows)
+        self.chances = []
+
+    def choice(self, count, p):
+        self.chances.append(p)
+        return next(self._rows)
+
+
+def test_a_start_is_drawn_by_the_squared_distance_to_the_nearest_before():
+    """D^2 weighting (Arthur & Vassilvitskii 2007), on a circle, where it is 2 - 2 cos(angle): up to
+    4 for unit features that point away from each other.
+    """
+    angles = np.deg2rad([0, 60, 90, 180, 270])
+    samples = torch.from_numpy(np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    draws = Draws([0, 3, 2])
+    kmeans(samples, 3, draws)
+    first, second, third = draws.chances
+    assert np.allclose(first, 1 / 5)
+    assert np.allclose(second, np.array([0, 1, 2, 4, 2]) / 9)
+    assert np.allclose(third, np.array([0, 1, 2, 0, 2]) / 5)
+
+
 def test_where_centroids_begin_depends_on_the_seed():
     samples, found = torch.randn(200, 6, generator=torch.Generator().manual_seed(0)), []
     for seed in (0, 0, 1):

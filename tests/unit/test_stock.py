@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clvl_bench.core.errors import Damage, Missing, Mistake
+from clvl_bench.core.errors import Damage, Missing, Mistake, RunFailed
 from clvl_bench.hub import bundle
 
 TEST = "data/test-00000-of-00001.parquet"
@@ -177,3 +177,123 @@ def test_what_is_not_here_or_unknown_is_one_line(cache, tmp_path):
     with pytest.raises(Mistake, match="nothing to fetch"):
         bundle.pack(["tiny"], tmp_path / "b.tar")
     assert not list(tmp_path.glob("*.tar"))
+
+
+def with_manifest(archive: Path, change) -> Path:
+    """The archive with its manifest changed."""
+
+    def changed(info, data):
+        if info.name != bundle.MANIFEST:
+            return [(info, data)]
+        return [(info, change(json.loads(data)))]
+
+    return rewritten(archive, changed)
+
+
+def undeclared(manifest):
+    manifest["files"][f"{INSIDE}/weights.safetensors"] = "0" * 64
+    return json.dumps(manifest).encode()
+
+
+def of_another_commit(manifest):
+    name = min(manifest["files"])
+    manifest["files"][name.replace(name.split("/")[2], "1" * 40)] = "0" * 64
+    return json.dumps(manifest).encode()
+
+
+def script_beside_weights(manifest):
+    name = next(each for each in manifest["files"] if each.endswith("config.json"))
+    manifest["files"][name.replace("config.json", "evil.py")] = "0" * 64
+    return json.dumps(manifest).encode()
+
+
+def long_name(manifest):
+    name = next(each for each in manifest["files"] if each.endswith("parquet"))
+    manifest["files"][name.replace("test-", "test-" + "x" * 300)] = "0" * 64
+    return json.dumps(manifest).encode()
+
+
+HOSTILE = {
+    "undeclared": (undeclared, "is no file of a dataset or model that this version declares"),
+    "another commit": (of_another_commit, "is no file of a dataset or model"),
+    "a script": (script_beside_weights, r"evil\.py' is no file of a dataset or model"),
+    "long name": (long_name, "is too long"),
+    "nested": (lambda _: b"[" * 100_000, "is nested too deeply"),
+    "digits": (lambda _: b'{"files": ' + b"9" * 5000 + b"}", "digits"),
+    "no table": (lambda _: b'{"files": [1], "holdings": {}}', "is no archive"),
+    "no hash": (lambda _: b'{"files": {"a": 1}, "holdings": {}}', "is no archive"),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_strangers_manifest_is_one_line_and_writes_nothing(archive, tmp_path, what):
+    change, told = HOSTILE[what]
+    with pytest.raises(Damage, match=told) as caught:
+        bundle.unpack(with_manifest(archive, change), tmp_path / "there")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+    assert not (tmp_path / "there").exists()
+
+
+def header(name: str, kind: bytes, size: int) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def extended(*records: str) -> bytes:
+    data = "".join(records).encode()
+    return header("x", tarfile.XHDTYPE, len(data)) + data.ljust(-(-len(data) // 512) * 512, b"\0")
+
+
+STRANGE = {
+    "sparse": (header("manifest.json", tarfile.GNUTYPE_SPARSE, 10), "does not begin with"),
+    "sparse by record": (extended("22 GNU.sparse.major=1\n"), "something else than a name"),
+    "long header": (header("x", tarfile.XHDTYPE, 3 * 10**9), "a header has 3,000,000,000 bytes"),
+    "large": (header("manifest.json", tarfile.REGTYPE, 3 * 10**9), "is cut off"),
+    "size of letters": (extended("12 size=1e9\n"), "a size is no number"),
+    "wrong length": (extended("99 path=a\n"), "something else than a name"),
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_a_strangers_header_is_refused_before_it_is_followed(tmp_path, what):
+    block, told = STRANGE[what]
+    file = tmp_path / "strange.tar"
+    file.write_bytes(block + bytes(10240))
+    with pytest.raises(Damage, match=told):
+        bundle.unpack(file, tmp_path / "there")
+
+
+def test_an_archive_with_holes_is_refused(archive, tmp_path):
+    with open(archive, "r+b") as file:
+        file.truncate(20 * 10**9)
+    with pytest.raises(Damage, match="claims 20,000,000,000 bytes"):
+        bundle.unpack(archive, tmp_path / "there")
+
+
+def test_a_large_manifest_and_many_files_are_refused(archive, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle, "MANIFEST_LIMIT", 100)
+    with pytest.raises(Damage, match="its manifest has"):
+        bundle.unpack(archive, tmp_path / "there")
+    monkeypatch.setattr("clvl_bench.hub.archive.MEMBER_LIMIT", 2)
+    with pytest.raises(Damage, match="it holds more than 2 files"):
+        bundle.unpack(archive, tmp_path / "there")
+
+
+def test_a_file_of_another_content_is_left_alone_and_nothing_is_written(archive, tmp_path):
+    there = tmp_path / "there"
+    with tarfile.open(archive) as tar:
+        last = tar.getnames()[-1]
+    (there / last).parent.mkdir(parents=True)
+    (there / last).write_bytes(b"fetched")
+    with pytest.raises(Damage, match="is here with another content; nothing was written"):
+        bundle.unpack(archive, there)
+    assert content(there) == {last: b"fetched"}
+
+
+def test_a_disk_without_room_is_one_line(archive, tmp_path, monkeypatch):
+    full = shutil._ntuple_diskusage(10, 10, 0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    with pytest.raises(RunFailed, match="let HF_HOME name a folder on a larger disk"):
+        bundle.unpack(archive, tmp_path / "there")

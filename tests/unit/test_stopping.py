@@ -6,8 +6,8 @@ import signal
 import time
 
 import pytest
-from victim import results_of
 
+from clvl_bench.audits.result_files import result_files
 from clvl_bench.cli import main as command
 from clvl_bench.cli import options
 from clvl_bench.core import errors, stopping
@@ -60,7 +60,7 @@ def test_a_signal_ends_a_run_at_its_next_kept_state_and_it_goes_on_from_there(
     }  # fmt: skip
     run(config, results=tmp_path, progress=False)
     (undisturbed,) = tmp_path.glob("undisturbed/runs/*")
-    assert results_of(folder) == results_of(undisturbed)
+    assert result_files(folder) == result_files(undisturbed)
 
 
 def test_behind_the_last_experience_a_run_is_finished_not_stopped(tmp_path):
@@ -159,7 +159,7 @@ def test_a_file_that_ends_too_early_is_a_fault_and_no_interruption(tmp_path, mon
     monkeypatch.setattr(runner, "run", ended)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["clvl-bench", "run", "toy_landcover", "zeroshot"])
-    with pytest.raises(RuntimeError, match="a file ends before its content does"):
+    with pytest.raises(EOFError, match="No data left"):
         command.main()
 
 

@@ -173,3 +173,51 @@ def test_a_loss_that_is_not_finite_stops_the_run_where_it_happens(strategy, monk
     )
     with pytest.raises(RunFailed, match=r"nan: the loss is nan in experience 1, epoch 1, step 2"):
         rates(built, prepared)
+
+
+def rates_of_epochs(strategy, *settings, epochs=5):
+    """The rate of each epoch; within an epoch it stays."""
+    prepared, built = strategy(
+        "train.lr=0.1", "train.batch_size=1", f"train.epochs={epochs}", *settings
+    )
+    seen = rates(built, prepared)
+    steps = len(seen) // epochs
+    for start in range(0, len(seen), steps):
+        assert len(set(seen[start : start + steps])) == 1
+    return seen[::steps]
+
+
+def test_half_a_cosine_by_epoch_is_torchs_behind_a_constant_warm_up(strategy):
+    """Dassl steps CosineAnnealingLR over all epochs once an epoch, from the end of the warm-up
+    on.
+    """
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 5)
+    expected = []
+    for _ in range(5):
+        expected += cosine.get_last_lr()
+        optimizer.step()
+        cosine.step()
+    by_epoch = "train.schedule=cosine_by_epoch"
+    assert rates_of_epochs(strategy, by_epoch) == pytest.approx(expected)
+    warm = ("train.warmup_epochs=1", "train.warmup_lr=1e-5")
+    assert rates_of_epochs(strategy, by_epoch, *warm) == pytest.approx([1e-5, *expected[:4]])
+
+
+def test_a_quarter_of_a_cosine_by_epoch_is_coda_prompts(strategy):
+    """cos(99 pi e / (200 (E - 1))) in epoch e of E."""
+    seen = rates_of_epochs(strategy, "train.schedule=quarter_cosine_by_epoch")
+    assert seen == pytest.approx(
+        [0.1 * math.cos(99 * math.pi * epoch / (200 * 4)) for epoch in range(5)]
+    )
+    alone = rates_of_epochs(strategy, "train.schedule=quarter_cosine_by_epoch", epochs=1)
+    assert alone == [0.1]
+
+
+def test_two_kinds_of_warm_up_are_refused():
+    from clvl_bench.core.errors import Mistake
+    from clvl_bench.runs.files import run_config
+
+    settings = ["train.warmup_steps=2", "train.warmup_epochs=1"]
+    with pytest.raises(Mistake, match="warmup_epochs: got 1 beside warmup_steps = 2"):
+        run_config("toy_landcover", "prompt", overrides=settings)

@@ -74,7 +74,7 @@ def test_regret_is_what_the_twin_had_right_and_this_run_had_not_summed_over_time
         pytest.approx([0, 0, 5]),
     ]
     assert list(dict(supervision_plots.regret_pictures(found))) == [
-        "b_supervision.kind_reward__regret.png"
+        "b_supervision.kind_reward__regret"
     ]
 
 
@@ -102,7 +102,7 @@ def test_pseudo_labels_of_several_runs_count_by_their_samples():
     assert math.isnan(frame.loc["sea", "precision"]), "nothing was said of it"
     assert frame.loc["sea", "coverage"] == 0.0
     assert list(dict(supervision_plots.pseudo_label_pictures(frame.reset_index()))) == [
-        "b_supervision.kind_full__pseudo_labels.png"
+        "b_supervision.kind_full__pseudo_labels"
     ]
     assert pseudo_frame([run_of("full", "one", 0, windows=[])]).empty
 

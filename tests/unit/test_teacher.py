@@ -4,9 +4,9 @@ gradient, and is on the record.
 
 import pytest
 import torch
-from helpers.sources import KeptSources
 from small_backbones import VIT, open_clip_model, write_clip
 
+from clvl_bench.audits.kept_sources import KeptSources
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.backbones.teacher import Projection, Teacher

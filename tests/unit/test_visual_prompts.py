@@ -5,6 +5,7 @@
 import pytest
 import torch
 from helpers.learning import ALL, FIRST, SECOND, TABLE, learn, logits
+from scipy.stats import kstest
 
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.core.errors import RunFailed
@@ -105,6 +106,14 @@ def test_keys_that_equal_the_queries_cost_nothing(backbone, pixels):
     for adapter in (l2p, dual):
         assert adapter.penalty(pixels[:1]).item() == pytest.approx(0.0, abs=1e-6)
         assert adapter.penalty(pixels).item() > 1e-4
+
+
+@pytest.mark.parametrize(("init", "low", "high"), [("uniform", 0, 1), ("symmetric", -1, 1)])
+def test_l2p_starts_uniformly_as_one_of_the_released_codes(backbone, init, low, high):
+    l2p = build(L2PConfig(init=init), backbone)
+    for drawn in (l2p.prompts, l2p.keys):
+        values = drawn.detach().flatten().numpy()
+        assert kstest(values, "uniform", args=(low, high - low)).pvalue > 0.01
 
 
 def test_l2p_takes_the_nearest_keys_whatever_the_length_of_a_query(backbone):

@@ -16,10 +16,12 @@ from clvl_bench.core.errors import Damage, Missing, Mistake
 from clvl_bench.data.catalog.listing import find_questions
 from clvl_bench.data.catalog.vqa_sources import (
     QuestionParquetSource,
+    QuestionTableSource,
     RsivqaSource,
     RsvqaSource,
     SlakeSource,
     VqaMedSource,
+    VqaRadSource,
 )
 from clvl_bench.data.readers.vqa.reading import read_questions
 from clvl_bench.data.readers.vqa.rsvqa import binned
@@ -105,14 +107,62 @@ def test_the_hubs_parquet_is_read_with_or_without_its_optional_columns(tmp_path)
         read_questions(dataset, "train")
 
 
+VOTES = ["no", "Yes", "no", "Yes", "maybe"]
+"""Of five annotators: `no` and `Yes` are equally frequent, and `no` came first."""
+
+
 @pytest.mark.parametrize(
-    "answers", [["yes", None], ["yes", ""], [["yes", "no"], ["yes"]], [0.5, 1.0]], ids=str
+    ("answers", "read", "unanswered"),
+    [
+        (["yes", None], ["yes"], 1),
+        (["  ", "a  b"], ["a b"], 1),
+        ([VOTES, ["Yes"]], ["Yes", "no"], 0),
+        ([[], ["yes", None]], ["yes"], 1),
+        ([[{"answer": "no"}, {"answer": "no"}], [{"answer": "yes"}]], ["no", "yes"], 0),
+        ([1, 2], ["1", "2"], 0),
+    ],
+    ids=str,
 )
-def test_what_is_no_single_answer_is_refused_and_never_made_one(tmp_path, answers):
+def test_answers_are_one_text_by_the_stated_rule_or_left_out_and_counted(
+    tmp_path, answers, read, unanswered
+):
+    """In every reader whose layout can say it."""
     cells = [{"bytes": picture(number), "path": None} for number in (1, 2)]
     table = pa.table({"image": cells, "question": ["is it?"] * 2, "answer": answers})
     pq.write_table(table, tmp_path / "train-00000-of-00001.parquet")
-    with pytest.raises(Mistake, match=r"the answer to 'is it\?' is .*; keep rows with one answer"):
+    slake = [
+        slake_row("1.png", "en", "is it?", answers[0]),
+        slake_row("2.png", "en", "is it?", answers[1]),
+    ]
+    put(tmp_path / "train.json", json.dumps(slake))
+    fields = {"phrase_type": "freeform", "question_type": "PRES", "image_organ": "HEAD"}
+    rad = []
+    for number, answer in enumerate(answers, start=1):
+        row = {"question": "is it?", "answer": answer, "answer_type": "OPEN", **fields}
+        rad.append({"image_name": f"{number}.png", **row})
+        for folder in ("imgs", "images"):
+            put(tmp_path / folder / f"{number}.png", picture(number))
+    put(tmp_path / "VQA_RAD_Dataset_Public.json", json.dumps(rad))
+    columns = {"image": "image_name"}
+    table = {"kind": "question_table", "images": "images", "columns": columns}
+    files = {"train": "VQA_RAD_Dataset_Public.json"}
+    for dataset in (
+        declared("path_vqa", QuestionParquetSource(path=tmp_path)),
+        declared("slake", SlakeSource(path=tmp_path)),
+        declared("vqa_rad", VqaRadSource(path=tmp_path)),
+        declared("path_vqa", QuestionTableSource(path=tmp_path, files=files, **table)),
+    ):
+        found = read_questions(dataset, "train")
+        assert sorted(each.answer for each in found.questions) == read
+        assert found.unanswered == unanswered
+
+
+@pytest.mark.parametrize("answer", [0.5, True, {"text": "yes"}], ids=str)
+def test_what_is_no_answer_is_refused_and_never_made_one(tmp_path, answer):
+    cells = [{"bytes": picture(1), "path": None}]
+    table = pa.table({"image": cells, "question": ["is it?"], "answer": [answer]})
+    pq.write_table(table, tmp_path / "train-00000-of-00001.parquet")
+    with pytest.raises(Mistake, match=r"the answer to 'is it\?' is .*; keep answers that are text"):
         read_questions(declared("path_vqa", QuestionParquetSource(path=tmp_path)), "train")
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
+from clvl_bench.backbones.tokens import CutTexts, within
 from clvl_bench.backbones.weights import read_model, read_part, read_tokenizer
 from clvl_bench.core.files import sha256, to_json
 
@@ -80,6 +81,7 @@ class Answerer(ABC):
         self._tokenizer = parts.tokenizer
         self._images = parts.images
         self._context_length = context_length
+        self.cut_texts = CutTexts(name, context_length)
 
     @abstractmethod
     def look(self, pixels: Mapping[str, Tensor]) -> Any:
@@ -100,8 +102,7 @@ class Answerer(ABC):
         """
         pixels = self._images(images=[Pillow.fromarray(image)], return_tensors="pt")
         seen = self.look(pixels.to(self.device))
-        encoded = self._tokenizer(list(questions), truncation=True, max_length=self._context_length)
-        ids_of_questions = encoded["input_ids"]
+        ids_of_questions = self._tokenize(questions)
         answers = [""] * len(ids_of_questions)
         # Questions of one length go together, so that none is padded.
         for length in sorted(set(map(len, ids_of_questions))):
@@ -110,6 +111,14 @@ class Answerer(ABC):
             for row, answer in zip(rows, self.say(seen, batch), strict=True):
                 answers[row] = answer
         return answers
+
+    def _tokenize(self, questions: Sequence[str]) -> list[list[int]]:
+        """Token ids of each question, with its start and end; those that are cut are told of."""
+        length = self._context_length
+        whole = self._tokenizer(list(questions), verbose=False)["input_ids"]
+        cut = [text for text, ids in zip(questions, whole, strict=True) if len(ids) > length]
+        self.cut_texts.tell(cut, of=len(questions))
+        return [within(ids, length) for ids in whole]
 
     def to(self, device: str) -> "Answerer":
         self._model.to(device)

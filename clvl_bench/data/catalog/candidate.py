@@ -27,6 +27,11 @@ class Candidate:
         )
 
     @property
+    def is_answer(self) -> bool:
+        """Whether it stands behind a question."""
+        return any("{question}" in template for template in self.templates)
+
+    @property
     def words(self) -> str:
         """The name as one would read it."""
         return self.name.replace("_", " ")

@@ -4,14 +4,14 @@ Class names, prompt templates, splits and revision decide a zero-shot number as 
 does, so they are data with a version. A declaration knows nothing of continual learning.
 """
 
-import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from clvl_bench.core.files import read_json
 from clvl_bench.core.schema import Schema
-from clvl_bench.data.catalog.prompts import OWN, prompts_of
+from clvl_bench.data.catalog.prompts import OWN, fields_of, prompts_of
 from clvl_bench.data.catalog.sources import Source
 
 Domain = Literal["toy", "satellite", "medical", "general", "unknown"]
@@ -100,10 +100,10 @@ class ImageDataset(Schema):
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
         for template in self.templates:
-            if template.count("{}") != 1:
+            if fields_of(template) != [""]:
                 raise ValueError(
                     f"templates: got '{template}'; each template holds {{}} once, where the class "
-                    f"name goes"
+                    f"name goes, and no other field"
                 )
         if self.labels and len(self.labels) != len(self.classes):
             raise ValueError(
@@ -115,6 +115,8 @@ class ImageDataset(Schema):
                 raise ValueError(
                     f"labels: '{name}' stands twice; give each class a label of its own"
                 )
+        if not all(name.strip() for name in (*self.classes, *self.labels)):
+            raise ValueError("classes: one has no name; give each class one")
         twice = sorted({name for name in self.classes if self.classes.count(name) > 1})
         if twice:
             raise ValueError(
@@ -151,10 +153,23 @@ def localised(content: Any, *, base: Path, declared: bool = False) -> Any:
                 name: _existing(f"source.{key}.{name}", path, base)
                 for name, path in source[key].items()
             }
-    is_folder = source.get("kind") == "folder" and isinstance(source.get("path"), Path)
-    if is_folder and not declared and "classes" not in content:
-        content["classes"] = folder_classes(source["path"])
+    if not declared and "classes" not in content:
+        found = _found_classes(source)
+        if found:
+            content["classes"] = found
     return {**content, "source": source}
+
+
+def _found_classes(source: dict[str, Any]) -> tuple[str, ...]:
+    """The names of the classes that the data say themselves; none where they do not."""
+    # Readers stand on declarations; only for data of the user's own one of them is asked here.
+    from clvl_bench.data.readers.stated_classes import KINDS, stated_classes
+
+    if source.get("kind") == "folder" and isinstance(source.get("path"), Path):
+        return folder_classes(source["path"])
+    if source.get("kind") in KINDS:
+        return stated_classes("source", source)
+    return ()
 
 
 def anchored(content: Any, *, base: Path) -> Any:
@@ -185,9 +200,25 @@ def _absolute(path: Any, base: Path) -> Any:
 
 def folder_classes(path: Path) -> tuple[str, ...]:
     """The class folders of an image folder, sorted: those of its train split where it has one."""
-    top = path / "train" if (path / "train").is_dir() else path
+    top = path / "train" if is_split_folder(path / "train") else path
     folders = [path for path in top.iterdir() if path.is_dir()]
-    return tuple(sorted(folder.name for folder in folders if not folder.name.startswith(".")))
+    names = sorted(folder.name for folder in folders if not folder.name.startswith("."))
+    for name in names:
+        if not name.isprintable():
+            raise ValueError(
+                f"source.path: the folder {name!r} has a name that cannot be shown; rename it, or "
+                f"declare classes and labels"
+            )
+    return tuple(names)
+
+
+def is_split_folder(path: Path) -> bool:
+    """Whether a folder called like a split holds class folders. One that does not is a class: of
+    `bus`, `car` and `train`, say.
+    """
+    if not path.is_dir():
+        return False
+    return any(child.is_dir() and not child.name.startswith(".") for child in path.iterdir())
 
 
 def _existing(key: str, written: Any, base: Path) -> Path:
@@ -201,7 +232,7 @@ def _existing(key: str, written: Any, base: Path) -> Path:
 
 def _read_names(key: str, path: Path, shown: str) -> tuple[str, ...]:
     try:
-        names = json.loads(path.read_text(encoding="utf-8"))
+        names = read_json(path)
     except FileNotFoundError:
         raise ValueError(
             f"{key}: '{shown}' does not exist; paths count from the file's own folder"

@@ -69,7 +69,8 @@ def _slake(name: str, title: str, source: SlakeSource, train: int, test: int) ->
         domain="medical",
         source=source,
         partitions={"official": {"train": train, "test": test}},
-        values={"type": _SLAKE_TYPES, "modality": ("MRI", "CT", "X-Ray")},
+        # The release's `location` is a free text: its values are those of the data.
+        values={"type": _SLAKE_TYPES, "organ": (), "modality": ("MRI", "CT", "X-Ray")},
         normaliser="med",
         answer_list="radiology",
         licence="CC BY 4.0",

@@ -9,7 +9,7 @@ from typing import Any
 
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.prompts import OWN
-from clvl_bench.data.catalog.sources import HubSource, OwnCopySource
+from clvl_bench.data.catalog.sources import HubSource, OwnCopySource, ParquetSource
 
 LAYOUT = ("files", "image", "label", "splits", "split_sha256")
 """What is published about a layout, wherever a copy of it lies."""
@@ -52,4 +52,6 @@ def _layout(declared: ImageDataset, kind: Any) -> dict[str, Any]:
     published = LAYOUT + (
         DRAW if getattr(source, "split_draw", "each_class") == "random_split" else ()
     )
+    if isinstance(source, HubSource):
+        published = tuple(name for name in published if name in ParquetSource.model_fields)
     return {name: value for name, value in source.model_dump().items() if name in published}

@@ -10,6 +10,7 @@ file each, and the name stands in the record of a run: `openai` (Radford et al. 
 import json
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any, NamedTuple
 
 from clvl_bench.core.errors import unknown
@@ -28,6 +29,24 @@ class Prompts(NamedTuple):
 
     classes: dict[str, str]
     templates: tuple[str, ...]
+
+
+def fields_of(template: str) -> list[str]:
+    """The names of a template's fields; that of `{}` is empty.
+
+    Raises:
+        ValueError: its braces do not fit, or a field says how to format it.
+    """
+    fields = []
+    try:
+        for _, name, form, conversion in Formatter().parse(template):
+            if form or conversion:
+                raise ValueError("a field holds no more than its name")
+            if name is not None:
+                fields.append(name)
+    except ValueError as error:
+        raise ValueError(f"templates: got '{template}'; {error}") from None
+    return fields
 
 
 def names() -> tuple[str, ...]:

@@ -2,21 +2,22 @@
 `kind` reads it.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from clvl_bench.core.schema import Schema
+from clvl_bench.core.schema import Schema, Since
 
 DamagePolicy = Literal["error", "skip"]
 """What to do about images that cannot be decoded: stop, or leave them out and say so in the
 record."""
 
 
-class _Parquet(Schema):
-    """Parquet files; `files` maps a split to a glob pattern. A cell of `image` holds an encoded
-    image, bare or as `bytes`.
+class _Tables(Schema):
+    """Tables with a row an image; `files` maps a split to a glob pattern. A cell of `image` holds
+    an encoded image, bare or as `bytes`, or the path of one inside the dataset's folder.
     """
 
     files: dict[str, str]
@@ -25,18 +26,51 @@ class _Parquet(Schema):
     on_damage: DamagePolicy = "error"
 
 
-class HubSource(_Parquet):
-    """Parquet files of a dataset repository on the hub, at one commit."""
+def pinned(revision: str) -> str:
+    """A commit, since branches and tags move.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not re.fullmatch("[0-9a-f]{40}", revision):
+        raise ValueError(
+            f"got '{revision}'; give the commit, 40 digits of 0 to 9 and a to f, as the hub shows "
+            f"it under 'Files and versions': branches and tags move"
+        )
+    return revision
+
+
+Commit = Annotated[str, AfterValidator(pinned)]
+HUB_SPLITS = {"train": "train", "valid": "validation", "test": "test"}
+
+
+class HubSource(_Tables):
+    """A dataset repository on the hub, at one commit: its parquet files by pattern, or without
+    `files` what its card says. `configuration` is one of the card's, where it has several, and
+    `splits` maps a split to what the repository calls it.
+    """
 
     kind: Literal["hub"] = "hub"
     repository: str
-    revision: str = Field(pattern="^[0-9a-f]{40}$")
+    revision: Commit
+    files: dict[str, str] = {}
+    configuration: Annotated[str | None, Since(before=None)] = None
+    splits: Annotated[dict[str, str], Since(before=HUB_SPLITS)] = HUB_SPLITS
 
 
-class ParquetSource(_Parquet):
+class ParquetSource(_Tables):
     """Parquet files in a folder of one's own."""
 
     kind: Literal["parquet"] = "parquet"
+    path: Path
+
+
+class TableSource(_Tables):
+    """Tables in a folder of one's own: CSV, JSON (a list of rows), JSON lines, or parquet. Paths of
+    images count from it.
+    """
+
+    kind: Literal["table"] = "table"
     path: Path
 
 
@@ -141,6 +175,7 @@ class OwnCopySource(Schema):
 Source = Annotated[
     HubSource
     | ParquetSource
+    | TableSource
     | ToySource
     | FolderSource
     | ArraysSource

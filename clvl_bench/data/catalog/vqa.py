@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from clvl_bench.core.schema import Schema
 from clvl_bench.data.catalog.declaration import Domain
-from clvl_bench.data.catalog.prompts import OWN
+from clvl_bench.data.catalog.prompts import OWN, fields_of
 from clvl_bench.data.catalog.vqa_sources import VqaSource
 
 Property = Literal["type", "organ", "modality"]
@@ -30,9 +30,10 @@ class VqaDataset(Schema):
 
     `partitions` are the named ways to split it, with the number of questions of each part as
     published or counted; the first is the official one. `values` are the values of each property,
-    in the order in which experiences take them. `template` turns a question and an answer into the
-    sentence that is ranked without training. `answer_list` names a shipped list of open candidates,
-    where `answers` are not written out.
+    in the order in which experiences take them; of a property that has none here, though the data
+    say it, those of the train part in the order of their names. `template` turns a question and an
+    answer into the sentence that is ranked without training. `answer_list` names a shipped list of
+    open candidates, where `answers` are not written out.
     """
 
     name: str = ""
@@ -56,12 +57,18 @@ class VqaDataset(Schema):
 
     @model_validator(mode="after")
     def _template_fits(self) -> Self:
-        if self.template.count("{}") != 1 or self.template.count("{question}") > 1:
+        fields = fields_of(self.template)
+        if sorted(fields) not in ([""], ["", "question"]):
             raise ValueError(
                 f"template: got '{self.template}'; it holds {{}} once, where the answer goes, and "
-                f"may hold {{question}}"
+                f"may hold {{question}}, and no other field"
             )
         return self
+
+    def says(self, name: Property) -> bool:
+        """Whether the data say this property of each question."""
+        columns = getattr(self.source, "columns", None)
+        return name in self.values or getattr(columns, name, None) is not None
 
     @property
     def open_answers(self) -> tuple[str, ...]:

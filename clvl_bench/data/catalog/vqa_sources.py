@@ -6,12 +6,12 @@ declaration whose data must not be pinned: a benchmark file names the copy.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from clvl_bench.core.schema import Schema
-from clvl_bench.data.catalog.sources import DamagePolicy, ToyPart
+from clvl_bench.data.catalog.sources import HUB_SPLITS, Commit, DamagePolicy, ToyPart
 
 
 class _Copy(Schema):
@@ -42,6 +42,60 @@ class QuestionParquetSource(_Copy):
 
     kind: Literal["question_parquet"] = "question_parquet"
     files: dict[str, str] = {"train": "**/train-*.parquet", "test": "**/test-*.parquet"}
+
+
+OPTIONAL_COLUMNS = {name: name for name in ("answer_type", "type", "organ", "modality")}
+"""Properties of a question, and what tables usually call them."""
+
+
+class QuestionColumns(Schema):
+    """What a table of questions calls its columns. Those that may be missing are read where a name
+    is given, or where the table has them under their usual name.
+    """
+
+    image: str = "image"
+    question: str = "question"
+    answer: str = "answer"
+    answer_type: str | None = None
+    type: str | None = None
+    organ: str | None = None
+    modality: str | None = None
+    split: str | None = None
+
+
+class QuestionTableSource(_Copy):
+    """Questions of one's own: JSON (a list of rows), JSON lines, CSV or parquet.
+
+    `files` maps a split to a pattern; or all rows lie in the files of one pattern, and the column
+    `split` says which split each belongs to. Paths of images count from `images`, a folder below
+    `path`. `columns` are the names of columns.
+    """
+
+    kind: Literal["question_table"] = "question_table"
+    files: str | dict[str, str]
+    images: str = "."
+    columns: QuestionColumns = QuestionColumns()
+
+    @model_validator(mode="after")
+    def _splits_are_told(self) -> Self:
+        if isinstance(self.files, str) != (self.columns.split is not None):
+            raise ValueError(
+                'files: name the files of each split, as in files = { train = "train.json", test = '
+                '"test.json" }; or one pattern, and in columns.split the column that says the split'
+            )
+        return self
+
+
+class QuestionHubSource(Schema):
+    """Questions of a dataset repository on the hub, at one commit, read as its card says."""
+
+    kind: Literal["question_hub"] = "question_hub"
+    repository: str
+    revision: Commit
+    configuration: str | None = None
+    splits: dict[str, str] = HUB_SPLITS
+    columns: QuestionColumns = QuestionColumns()
+    on_damage: DamagePolicy = "error"
 
 
 class SlakeSource(_Copy):
@@ -88,6 +142,8 @@ VqaSource = Annotated[
     ToyQuestionsSource
     | VqaRadSource
     | QuestionParquetSource
+    | QuestionTableSource
+    | QuestionHubSource
     | SlakeSource
     | VqaMedSource
     | RsvqaSource

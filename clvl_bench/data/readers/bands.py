@@ -28,6 +28,9 @@ PNG = b"\x89PNG\r\n\x1a\n"
 PNG_DEPTH = 24
 """Where a PNG file says its bits: behind its mark, a chunk's length and name, width and height."""
 
+BYTES_LIMIT = 2**29
+"""Bytes of the largest image of many bands that is read: 13 bands of 4,500 x 4,500 pixels."""
+
 _SIZES = {3: "H", 4: "I"}
 """TIFF's types of whole numbers (SHORT, LONG), as struct writes them."""
 
@@ -64,6 +67,10 @@ def read_bands(data: bytes) -> NDArray[np.uint16]:
         (width,) = tags[WIDTH]
         (height,) = tags[HEIGHT]
         (samples,) = tags[SAMPLES]
+        expected = width * height * samples * 2
+        # Strips may lie on each other: together they could be far more than the file.
+        if expected > BYTES_LIMIT or sum(tags[COUNTS]) != expected:
+            raise ValueError(f"is cut off, or larger than {BYTES_LIMIT:,} bytes")
         strips = zip(tags[OFFSETS], tags[COUNTS], strict=True)
         pixels = b"".join(data[start : start + size] for start, size in strips)
     except (struct.error, KeyError):
@@ -73,7 +80,7 @@ def read_bands(data: bytes) -> NDArray[np.uint16]:
     of_16_bits = set(tags.get(BITS, (1,))) == {16}
     if not (uncompressed and pixel_by_pixel and of_16_bits):
         raise ValueError("is not of uncompressed 16-bit bands, pixel by pixel")
-    if len(pixels) != width * height * samples * 2:
+    if len(pixels) != expected:
         raise ValueError("is cut off")
     values = np.frombuffer(pixels, dtype=f"{order}u2").astype(np.uint16)
     return values.reshape(height, width, samples)

@@ -2,6 +2,7 @@
 on demand.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,8 +14,32 @@ from clvl_bench.data.readers.decode import decode
 from clvl_bench.data.readers.scan import scan
 from clvl_bench.data.readers.split import Image, Split, canonical_order, fingerprint
 
+NOT_A_FILE = "is no plain file"
+
 Choice = Callable[[NDArray[np.int64], Sequence[str]], NDArray[np.bool_]]
 """From labels and hashes, which of the images belong to a split."""
+
+
+def file_bytes(file: Path) -> bytes:
+    """The content of an image file.
+
+    Raises:
+        OSError: it is a broken link, or cannot be read.
+        ValueError: it is a pipe or a device, which may never end.
+    """
+    if file.exists() and not file.is_file():
+        raise ValueError(NOT_A_FILE)
+    return file.read_bytes()
+
+
+def key_of(path: Path) -> str:
+    """A path as text. Names of files are bytes: what is no UTF-8 is written with escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def leaves(path: Path, folder: Path) -> bool:
+    """Whether a path leads out of a folder. Links are followed; circles of them lead nowhere."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def encoded_split(

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import FeaturesSource
-from clvl_bench.data.readers.npz import load_arrays, split_names
+from clvl_bench.data.readers.npz import UNREADABLE, load_arrays, split_names
 from clvl_bench.data.readers.split import Split
+
+_WRONG = "is zero or holds a value that is no number, so that it has no direction"
 
 
 def read(dataset: ImageDataset, split: str) -> Split:
@@ -20,7 +22,7 @@ def read(dataset: ImageDataset, split: str) -> Split:
 
     Raises:
         Mistake: the file has no such array, or its shape or labels do not fit.
-        Damage: the file cannot be read.
+        Damage: the file cannot be read, or a row of it is no feature.
     """
     source = dataset.source
     assert isinstance(source, FeaturesSource)
@@ -32,9 +34,22 @@ def read(dataset: ImageDataset, split: str) -> Split:
         part_features, part_labels = load_arrays(
             dataset, source.path, x, y, shape="[n, width]", fits=_are_features
         )
-        features_of_parts.append(part_features.astype(np.float32))
+        part_features = _as_features(part_features)
+        row = _first_without_direction(part_features)
+        if row is not None:
+            raise Damage(
+                f"dataset.{dataset.name}: {source.path.name}: row {row} of {x} {_WRONG}; mend it, "
+                f"or leave it out of {x} and {y}"
+            )
+        features_of_parts.append(part_features)
         labels_of_parts.append(part_labels)
         keys += [f"{x}/{row}" for row in range(len(part_labels))]
+    widths = [features.shape[1] for features in features_of_parts]
+    if len(set(widths)) > 1:
+        raise Mistake(
+            f"dataset.{dataset.name}: {source.path.name}: the parts of {split} are {widths} "
+            f"numbers wide; features of one backbone have one width"
+        )
     features = np.concatenate(features_of_parts)
     labels = np.concatenate(labels_of_parts)
     digest = hashlib.sha256("\n".join((source.backbone, *dataset.classes)).encode())
@@ -52,7 +67,7 @@ def read_text(dataset: ImageDataset) -> NDArray[np.float32] | None:
 
     Raises:
         Mistake: the rows do not fit the classes.
-        Damage: the file cannot be read.
+        Damage: the file cannot be read, or a row of it is no feature.
     """
     source = dataset.source
     assert isinstance(source, FeaturesSource)
@@ -60,16 +75,44 @@ def read_text(dataset: ImageDataset) -> NDArray[np.float32] | None:
         return None
     try:
         text = np.load(source.text, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        if not isinstance(text, np.ndarray):  # an archive of arrays
+            raise ValueError("it is an archive of arrays")
+    except UNREADABLE as error:
+        why = (str(error) or "it is empty").splitlines()[0]
         raise Damage(
-            f"dataset.{dataset.name}: {source.text.name}: cannot be read as .npy ({error})"
+            f"dataset.{dataset.name}: {source.text.name}: cannot be read as .npy ({why}); make it "
+            f"again"
         ) from None
     if text.ndim != 2 or len(text) != len(dataset.classes):
         raise Mistake(
             f"dataset.{dataset.name}: {source.text.name} has shape {list(text.shape)}; expected "
             f"one row for each of the {len(dataset.classes)} classes"
         )
-    return np.asarray(text, dtype=np.float32)
+    rows = _as_features(text)
+    row = _first_without_direction(rows)
+    if row is not None:
+        raise Damage(
+            f"dataset.{dataset.name}: {source.text.name}: row {row}, of the class "
+            f"'{dataset.classes[row]}', {_WRONG}; mend it, or leave text out: then "
+            f"no class has any"
+        )
+    return rows
+
+
+def _as_features(values: NDArray[Any]) -> NDArray[np.float32]:
+    # A number that is too large for fp32 becomes infinite, which is looked for behind this.
+    with np.errstate(over="ignore"):
+        return np.asarray(values, dtype=np.float32)
+
+
+def _first_without_direction(rows: NDArray[np.float32]) -> int | None:
+    """The first row [width] that fp32 cannot make a unit of: zero, too small or too large, or with
+    a value that is no number.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        lengths = np.linalg.norm(rows, axis=1)
+    wrong = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
+    return int(wrong[0]) if len(wrong) else None
 
 
 def _are_features(values: NDArray[Any]) -> bool:

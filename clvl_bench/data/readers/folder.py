@@ -3,6 +3,7 @@ list.
 """
 
 import itertools
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from clvl_bench.core.errors import Mistake, unknown
 from clvl_bench.core.rng import seed_of
-from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.declaration import ImageDataset, is_split_folder
 from clvl_bench.data.catalog.sources import FolderSource
-from clvl_bench.data.readers.encoded import Choice, encoded_split
+from clvl_bench.data.readers.encoded import Choice, encoded_split, file_bytes, key_of, leaves
 from clvl_bench.data.readers.split import Split
 from clvl_bench.data.readers.split_file import SPLIT_NAMES, chosen_files, entries
 
@@ -127,9 +128,9 @@ def _encoded(
     return encoded_split(
         dataset.name,
         dataset.classes,
-        [str(file.relative_to(source.path)) for file in files],
+        [key_of(file.relative_to(source.path)) for file in files],
         np.array(labels, dtype=np.int64),
-        lambda row: files[row].read_bytes(),
+        lambda row: file_bytes(files[row]),
         files=files,
         policy=source.on_damage,
         rendering=source.render,
@@ -153,15 +154,24 @@ def _images(dataset: ImageDataset, folder: Path, visible: Sequence[Path]) -> lis
 
     Raises:
         Mistake: one of them, or the folder, is a link that leaves the folder: the maker of a copy
-            must not choose which other files of this machine are read.
+            must not choose which other files of this machine are read. Or a folder in it is a
+            link, which is not followed.
     """
     assert isinstance(dataset.source, FolderSource)
     top = dataset.source.path
-    files = [file for file in visible if file.suffix.lower() in SUFFIXES]
-    for path in (folder, *files):
-        if path.is_symlink() and not path.resolve().is_relative_to(top.resolve()):
-            where = f"dataset.{dataset.name}.source: '{path.relative_to(top)}'"
+    files = []
+    for path in (folder, *visible):
+        where = f"dataset.{dataset.name}.source: '{key_of(path.relative_to(top))}'"
+        is_link = path.is_symlink()
+        if is_link and leaves(path, top):
             raise Mistake(f"{where} is a link that leaves the folder; put a copy in its place")
+        if is_link and path != folder and path.is_dir():
+            raise Mistake(
+                f"{where} is a link to a folder, whose images would be left out; put a copy in "
+                f"its place"
+            )
+        if path.suffix.lower() in SUFFIXES and not path.is_dir():
+            files.append(path)
     return files
 
 
@@ -183,14 +193,14 @@ def _split_folder(source: FolderSource, split: str) -> Path | None:
     """The folder of a split, where the dataset is published with one."""
     for name in SPLIT_NAMES[split]:
         folder = source.path / name
-        if folder.is_dir():
+        if is_split_folder(folder):
             return folder
     return None
 
 
 def _must_have_rule(name: str, source: FolderSource, split: str) -> None:
     known = itertools.chain.from_iterable(SPLIT_NAMES.values())
-    present = [folder for folder in known if (source.path / folder).is_dir()]
+    present = [folder for folder in known if is_split_folder(source.path / folder)]
     if present:
         raise Mistake(
             f"dataset.{name}.source: '{source.path}' has the splits {', '.join(present)}, but no "
@@ -207,15 +217,26 @@ def _class_folders(dataset: ImageDataset, top: Path) -> list[Path]:
     labels = dataset.labels or dataset.classes
     folders = [folder for folder in top.iterdir() if folder.is_dir()]
     present = sorted(folder.name for folder in folders if not folder.name.startswith("."))
-    for label in labels:
-        if label not in present:
+    # Some file systems keep names in another Unicode form than the one that was typed.
+    called = {label: _folder_called(label, present) for label in labels}
+    for label, folder in called.items():
+        if folder is None:
             raise Mistake(
                 f"dataset.{dataset.name}.classes: {unknown('class folder', label, present)}"
             )
-    extra = [name for name in present if name not in labels]
+    extra = [name for name in present if name not in called.values()]
     if extra:
         raise Mistake(
             f"dataset.{dataset.name}.classes: the folder '{extra[0]}' is not among them; add it or "
             f"move it away"
         )
-    return [top / label for label in labels]
+    return [top / str(called[label]) for label in labels]
+
+
+def _folder_called(label: str, present: Sequence[str]) -> str | None:
+    """The folder of this name, in whatever Unicode form; None where none or several are."""
+    if label in present:
+        return label
+    composed = unicodedata.normalize("NFC", label)
+    found = [name for name in present if unicodedata.normalize("NFC", name) == composed]
+    return found[0] if len(found) == 1 else None

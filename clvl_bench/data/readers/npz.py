@@ -3,6 +3,7 @@ fit.
 """
 
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +15,9 @@ from clvl_bench.core.errors import Damage, Mistake, unknown
 from clvl_bench.data.catalog.declaration import ImageDataset
 
 T = TypeVar("T")
+
+UNREADABLE = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What numpy raises about a file that is empty, cut off or something else."""
 
 
 def split_names(dataset: str, splits: Mapping[str, T], split: str, *, field: str = "splits") -> T:
@@ -51,8 +55,14 @@ def load_arrays(
                     raise Mistake(f"{where}: {unknown('array', name, file.files)}")
             x = file[values]
             y = file[labels]
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise Damage(f"{where}: cannot be read as .npz ({str(error).splitlines()[0]})") from None
+    except TypeError:  # numpy gives the one array of a .npy as it is
+        raise Mistake(
+            f"{where}: is a single array (.npy); expected an archive of arrays (.npz) that holds "
+            f"{values} and {labels}, as numpy.savez writes"
+        ) from None
+    except UNREADABLE as error:
+        why = (str(error) or "it is empty").splitlines()[0]
+        raise Damage(f"{where}: cannot be read as .npz ({why}); get or make it again") from None
     if not fits(x):
         raise Mistake(f"{where}: {values} is {x.dtype} {list(x.shape)}; expected {shape}")
     if y.ndim == 2 and y.shape[1] == 1:

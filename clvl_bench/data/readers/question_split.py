@@ -36,7 +36,8 @@ class QuestionSplit:
     its image [n].
 
     The fingerprint depends on questions, answers, properties and pixels alone, not on where or how
-    they are stored.
+    they are stored. `skipped` counts the questions whose image is damaged, `unanswered` those that
+    were left out since the data have no answer to them.
     """
 
     questions: tuple[Question, ...]
@@ -44,6 +45,7 @@ class QuestionSplit:
     image_rows: NDArray[np.int64]
     fingerprint: str
     skipped: int = 0
+    unanswered: int = 0
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -78,7 +80,9 @@ class QuestionSplit:
         )
 
 
-def question_split(questions: Sequence[Question], images: Split) -> QuestionSplit:
+def question_split(
+    questions: Sequence[Question], images: Split, *, unanswered: int = 0
+) -> QuestionSplit:
     """Questions in canonical order (by image content, then by their own words), with the images
     that they are about.
 
@@ -105,6 +109,7 @@ def question_split(questions: Sequence[Question], images: Split) -> QuestionSpli
         image_rows,
         fingerprint=_fingerprint(ordered, identity_of),
         skipped=len(questions) - len(undamaged),
+        unanswered=unanswered,
     )
 
 

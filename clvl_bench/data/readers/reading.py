@@ -6,6 +6,7 @@ from clvl_bench.core.errors import Damage
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import HubSource, OwnCopySource
 from clvl_bench.data.catalog.vqa import VqaDataset
+from clvl_bench.data.catalog.vqa_sources import QuestionHubSource
 from clvl_bench.data.readers.hub import snapshot
 from clvl_bench.data.readers.split import Split
 
@@ -35,8 +36,12 @@ def is_here(dataset: ImageDataset | VqaDataset) -> bool:
     fetched, own copies once they are named.
     """
     if isinstance(dataset, VqaDataset):
+        if isinstance(dataset.source, QuestionHubSource):
+            return snapshot(dataset.source).is_dir()
         return getattr(dataset.source, "path", dataset) is not None
     if isinstance(dataset.source, HubSource):
         folder = snapshot(dataset.source)
+        if not dataset.source.files:
+            return folder.is_dir()
         return all(any(folder.glob(pattern)) for pattern in dataset.source.files.values())
     return not isinstance(dataset.source, OwnCopySource)

@@ -7,7 +7,9 @@ by block, so that a scan that was killed goes on where it stopped.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +20,33 @@ from clvl_bench.core.errors import Damage
 from clvl_bench.core.files import sha256, to_json, write_atomically
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.catalog.sources import Rendering
-from clvl_bench.data.readers.decode import DECODING, decode
+from clvl_bench.data.readers.decode import DECODING, decode, mend_of
 from clvl_bench.data.readers.split import pixel_hash
 
 BLOCK = 2000
 """Images that are scanned between two writes."""
 SHOWN = 5
 """How many damaged images an error names before it counts the rest."""
+
+
+_anew: ContextVar[bool] = ContextVar("reading anew", default=False)
+
+
+@contextmanager
+def reading_anew(wanted: bool = True) -> Iterator[None]:
+    """Inside, nothing that was kept of images is believed: size and time of a file can stay while
+    its content changes. What is found is kept in its place.
+    """
+    token = _anew.set(wanted)
+    try:
+        yield
+    finally:
+        _anew.reset(token)
+
+
+def is_reading_anew() -> bool:
+    """Whether kept scans and copies are not to be believed now."""
+    return _anew.get()
 
 
 @dataclass(frozen=True)
@@ -41,10 +63,10 @@ class Scan:
         some = ", ".join(f"{key} ({why})" for key, why in list(self.damaged.items())[:SHOWN])
         rest = len(self.damaged) - SHOWN
         more = f", and {rest} more" if rest > 0 else ""
+        mends = "; ".join(dict.fromkeys(mend_of(why) for why in self.damaged.values()))
         raise Damage(
             f"{dataset}: {len(self.damaged)} of {len(self.hashes)} images cannot be decoded: "
-            f"{some}{more}; "
-            'mend or remove them, or set on_damage = "skip" in its source'
+            f"{some}{more}; {mends}"
         )
 
 
@@ -59,7 +81,7 @@ def scan(
     """Decode and hash every image of a dataset; `files` are what the images lie in, watched for
     changes.
     """
-    signature = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    signature = [_state(file) for file in files]
     # Kept scans are found by this tuple.
     key = repr((signature, list(keys), rendering, DECODING))
     folder = cache_dir() / "scans" / hashlib.sha256(key.encode()).hexdigest()[:32]
@@ -69,7 +91,7 @@ def scan(
     for start in range(0, len(keys), BLOCK):
         rows = range(start, min(start + BLOCK, len(keys)))
         kept = folder / f"{start:08d}.json"
-        found = _read_kept(kept)
+        found = None if _anew.get() else _read_kept(kept)
         if found is None:
             found = _scanned(rows, keys, read, rendering)
             body = {"hashes": found.hashes, "damaged": found.damaged}
@@ -79,6 +101,15 @@ def scan(
         damaged |= found.damaged
         tick(rows.stop)
     return Scan(tuple(hashes), damaged)
+
+
+def _state(file: Path) -> tuple[str, int | None, int | None]:
+    """What tells that a file is another one now: its size and time; none of a broken link."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return str(file), None, None
+    return str(file), stat.st_size, stat.st_mtime_ns
 
 
 def _scanned(
@@ -94,9 +125,15 @@ def _scanned(
             hashes.append(pixel_hash(decode(read(row), rendering)))
         except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
             hashes.append(None)
-            why = str(error) or type(error).__name__
-            damaged[keys[row]] = why.splitlines()[0][:60]
+            why = _reason(error)
+            damaged[keys[row]] = why
     return Scan(tuple(hashes), damaged)
+
+
+def _reason(error: Exception) -> str:
+    """Why an image cannot be decoded, in a few words and without the path, which is its name."""
+    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(told).splitlines()[0][:60]
 
 
 def _read_kept(path: Path) -> Scan | None:

@@ -43,6 +43,10 @@ class Split:
             return self.fingerprint
         return hashlib.sha256("\n".join(self.hashes).encode()).hexdigest()
 
+    def identity(self, row: int) -> str:
+        """What tells a row's image from all others: its own hash, where images were scanned."""
+        return self.hashes[row] if self.hashes else f"{self.fingerprint} {row}"
+
     def first(self, limit: int, classes: int) -> "Split":
         """About `limit` samples, the first ones of each class: for trying things out. Its
         fingerprint differs.

@@ -6,14 +6,13 @@ al. 2019, torchgeo). A name's suffix does not count: those lists name `AnnualCro
 folder may hold `AnnualCrop_1.tif`.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from clvl_bench.core.errors import Damage, Missing, Mistake, unknown
-from clvl_bench.core.files import file_sha256
+from clvl_bench.core.files import file_sha256, read_json, read_text
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.readers.class_names import KnownNames, known_names
 
@@ -75,7 +74,7 @@ def _of_text(where: str, file: Path, published: str | None) -> list[Entry]:
             f"{where}: '{file.name}' is not the published list: its sha256 is {got}, published is "
             f"{published}; get it again"
         )
-    lines = [line.strip() for line in file.read_text(encoding="utf-8").split("\n")]
+    lines = [line.strip() for line in read_text(file).split("\n")]
     return [Entry(line, None) for line in lines if line]
 
 
@@ -155,21 +154,32 @@ def _without_suffix(file: str | PurePath) -> str:
 
 
 def _label(where: str, entry: Entry, file: Path, known: KnownNames, *, top: Path) -> int:
-    """The class of an entry: its folder where that is a class, else the name in the list."""
+    """The class of an entry: its folder where that is a class, else the name in the list.
+
+    Raises:
+        Mistake: neither is a class, or they are two different ones.
+    """
     folder = None if file.parent == top else file.parent.name
-    for name in (folder, entry.name):
-        label = None if name is None else known.label(name)
-        if label is not None:
-            return label
-    raise Mistake(
-        f"{where}: '{entry.file}' is of the class '{entry.name or folder}', which is not declared; "
-        "declare it or take the line out"
-    )
+    of_folder = None if folder is None else known.label(folder)
+    of_name = None if entry.name is None else known.label(entry.name)
+    if of_folder is None and of_name is None:
+        raise Mistake(
+            f"{where}: '{entry.file}' is of the class '{entry.name or folder}', which is not "
+            f"declared; declare it or take the line out"
+        )
+    if None not in (of_folder, of_name) and of_folder != of_name:
+        raise Mistake(
+            f"{where}: '{entry.file}' is of the class '{entry.name}' in the list and lies in the "
+            f"folder of the class '{folder}'; correct one of them"
+        )
+    label = of_folder if of_folder is not None else of_name
+    assert label is not None
+    return label
 
 
 def _read_json(where: str, path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise Damage(f"{where}: '{path.name}' cannot be read as JSON ({error})") from None
     if not isinstance(content, dict):

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, Tokens, l2_normalize, sentence_features, with_towers
+from clvl_bench.backbones.base import Backbone, l2_normalize, sentence_features, with_towers
+from clvl_bench.backbones.tokens import Tokens
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.config import AdapterConfig
 from clvl_bench.methods._base.losses import TrainingBatch, masked_cross_entropy

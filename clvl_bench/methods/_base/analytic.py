@@ -22,7 +22,8 @@ from clvl_bench.methods._base.config import AdapterConfig
 
 
 class Analytic(Adapter):
-    """A learner in closed form: scores [batch, learned] are expanded features times solved weights.
+    """A learner in closed form: scores [batch, learned] come from what `solve` makes of statistics,
+    as a rule expanded features times solved weights.
 
     Statistics are float64 buffers; their class axis holds `seen_classes`, in order of arrival.
     """
@@ -54,18 +55,26 @@ class Analytic(Adapter):
         """
 
     @abstractmethod
-    def expand(self, features: Tensor) -> Tensor:
-        """What is linear in the weights [batch, M], of unit features in float64."""
-
-    @abstractmethod
     def solve(self) -> Tensor:
-        """The weights [M, learned] that the statistics amount to."""
+        """What the statistics amount to, as a rule weights [M, learned]. It is kept until they
+        change.
+        """
+
+    def expand(self, features: Tensor) -> Tensor:
+        """What is linear in the weights [batch, M], of unit features in float64: by default the
+        features and a one, for a bias.
+        """
+        return torch.cat([features, features.new_ones(len(features), 1)], dim=1)
+
+    def score(self, features: Tensor, solved: Tensor) -> Tensor:
+        """Scores [batch, learned] of unit features in float64 by what `solve` made."""
+        return self.expand(features) @ solved
 
     def scores(self, features: Tensor) -> Tensor:
         """Scores [batch, learned] of unit features in float64."""
         if self._solved is None:
             self._solved = self.solve()
-        return self.expand(features) @ self._solved
+        return self.score(features, self._solved)
 
     def combined(self, own: Tensor, zeroshot: Tensor) -> Tensor:
         """Scores [batch, candidates] where the statistics decide; `own` is minus infinity for
@@ -120,10 +129,3 @@ class Analytic(Adapter):
 def grown(statistic: Tensor, rows: int) -> Tensor:
     """The statistic with so many zero rows more."""
     return torch.cat([statistic, statistic.new_zeros(rows, *statistic.shape[1:])])
-
-
-def with_one(features: Tensor) -> Tensor:
-    """Features [batch, width + 1] with a one behind each: the weight of the last column is a
-    bias.
-    """
-    return torch.cat([features, features.new_ones(len(features), 1)], dim=1)

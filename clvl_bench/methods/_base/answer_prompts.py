@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from clvl_bench.backbones.base import TowerBackbone, Towers, l2_normalize
+from clvl_bench.backbones.tokens import shortened
+from clvl_bench.core.errors import warn
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.inputs.questions import QuestionBatch
 from clvl_bench.methods._base.adapter import ClassIds
@@ -43,6 +45,7 @@ class AnswerPrompts:
         self._classes = tuple(classes)
         self._room = backbone.context_length - reserved
         self._words: dict[str, Ids] = {}
+        self._told_of_cut = False
 
     def features(
         self,
@@ -81,8 +84,20 @@ class AnswerPrompts:
                 continue
             tail = self._ids(behind.format(candidate.words).strip())[first:]
             room = max(0, self._room - (len(head) - 1) - len(tail))
+            self._tell_if_cut(len(question), room, candidate)
             sentences.append(((*head[:-1], *question[:room]), tail))
         return sentences
+
+    def _tell_if_cut(self, length: int, room: int, candidate: Candidate) -> None:
+        """Warn, once, that a question of so many tokens loses its end before an answer."""
+        if length <= room or self._told_of_cut:
+            return
+        self._told_of_cut = True
+        warn(
+            f"{self._backbone.name} reads {self._backbone.context_length} tokens: questions lose "
+            f"their end where the answer behind them needs the room, for example {length - room} "
+            f"of the {length} tokens of one before '{shortened(candidate.name)}'"
+        )
 
     def _ids(self, text: str) -> Ids:
         if text not in self._words:

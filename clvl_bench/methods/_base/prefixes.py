@@ -5,7 +5,8 @@ sample by its query, the frozen image feature. Differs from the released codes o
 image tower instead of one trained on ImageNet's labels; classes are scored by their frozen texts
 instead of by a linear head, so that every class has a score; the query is the projected feature,
 which every backbone offers, instead of the one before the projection. Prefixes take attention from
-the image, zeros too, so that no start is zero-shot's.
+the image, zeros too, so that no start is zero-shot's. The shipped strategies do not augment
+(docs/recipes.md).
 """
 
 from abc import abstractmethod
@@ -76,7 +77,11 @@ class PrefixTuned(Adapter):
         super().train(mode)
         return self
 
-    def start(self, *shape: int, init: Literal["uniform", "normal"]) -> nn.Parameter:
-        """U(0, 1) as the released codes start keys and prompts, or noise of deviation 0.02."""
-        values = torch.rand(shape) if init == "uniform" else 0.02 * torch.randn(shape)
+    def start(self, *shape: int, init: Literal["uniform", "symmetric", "normal"]) -> nn.Parameter:
+        """U(0, 1) as the CODA-Prompt repository starts keys and prompts, U(-1, 1), or noise of
+        deviation 0.02.
+        """
+        values = 0.02 * torch.randn(shape) if init == "normal" else torch.rand(shape)
+        if init == "symmetric":
+            values = 2 * values - 1
         return nn.Parameter(values.to(self.device))

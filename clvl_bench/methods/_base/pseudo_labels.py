@@ -147,6 +147,19 @@ class Average:
         found: Tensor = functional_call(model, self.weights, (inputs,))
         return found
 
+    @torch.no_grad()
+    def exchange(self, model: torch.nn.Module) -> None:
+        """The model has the average, and the average what the model had; once more, and all is as
+        it was.
+        """
+        weights = dict(model.named_parameters())
+        for name, average in self.weights.items():
+            trained = weights[name].detach().clone()
+            weights[name].copy_(average)
+            average.copy_(trained)
+        if isinstance(model, Adapter):
+            model.forget_classifiers()
+
     def state(self) -> State:
         return {**self.weights, "steps": self.steps}
 

@@ -173,10 +173,11 @@ def _spread(samples: Tensor, count: int, generator: np.random.Generator) -> Iter
     """Samples drawn with a chance that grows with the squared distance to those drawn before
     (Arthur & Vassilvitskii 2007).
     """
-    away = np.full(len(samples), 1.0)
+    away = np.full(len(samples), np.inf)
     for _ in range(count):
+        # The first is any sample; so is a later one where all are copies of those drawn before.
         chances = np.full(len(samples), 1 / len(samples))
-        if away.sum() > 0:  # else every sample is a copy of one that was drawn, and any will do
+        if 0 < away.sum() < np.inf:
             chances = away / away.sum()
         centre = samples[int(generator.choice(len(samples), p=chances))]
         yield centre

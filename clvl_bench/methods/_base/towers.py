@@ -12,7 +12,8 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone, Tokens, TowerBackbone, l2_normalize, with_towers
+from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize, with_towers
+from clvl_bench.backbones.tokens import Tokens
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds
 from clvl_bench.methods._base.config import AdapterConfig

@@ -29,7 +29,11 @@ class AnswerLora(Lora):
     ) -> None:
         found = with_towers(backbone, wanted_by=config.title)
         settings = LoraConfig(
-            rank=config.rank, alpha=config.alpha, dropout=config.dropout, towers="text"
+            kind=config.kind,
+            rank=config.rank,
+            alpha=config.alpha,
+            dropout=config.dropout,
+            towers="text",
         )
         super().__init__(settings, found, classes)
         self.asking = AnswerPrompts(found, classes)

@@ -3,9 +3,10 @@
 Zhou et al. 2022, Conditional prompt learning for vision-language models (arXiv:2203.05557). A small
 net turns the unit image feature into one shift of all context words, so that every image has class
 texts of its own: batch x classes sentences a step. Differs from the released code: fp32 on cached
-features without augmentation; any batch (theirs is 1, a limit of memory), its sentences taken
-through the text tower `chunk` at a time; equal sentences encoded once, cut behind their last token;
-what stands behind the name stays each dataset's own, as in `prompt`.
+features; any batch (theirs is 1, a limit of memory), its sentences taken through the text tower
+`chunk` at a time; equal sentences encoded once, cut behind their last token; what stands behind the
+name stays each dataset's own, as in `prompt`; and as there, Dassl's decay, warm-up epoch, cosine by
+epoch and augmentation are settings that the shipped strategy leaves out (docs/recipes.md).
 """
 
 from collections.abc import Sequence

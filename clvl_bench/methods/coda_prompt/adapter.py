@@ -6,9 +6,9 @@ An experience adds components, orthogonal to those before at their start; earlie
 but still take part. Differs from the released code: a fixed number of components an experience, so
 that the number of experiences need not be known; new components are orthogonal to the span of the
 earlier ones (there to each in turn, which is the same only while these are orthogonal themselves);
-the published orthogonality loss, which a later version of the code switches off; the rate falls
-step by step along half a cosine, there epoch by epoch along a quarter of one. See
-`_base/prefixes.py` for the rest.
+the published orthogonality loss, which a later version of the code switches off; in the shipped
+strategy the rate falls step by step along half a cosine, there epoch by epoch along a quarter of
+one (`train.schedule`, docs/recipes.md). See `_base/prefixes.py` for the rest.
 """
 
 from collections.abc import Sequence

@@ -20,8 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clvl_bench.backbones.base import Tokens, l2_normalize, with_towers
+from clvl_bench.backbones.base import l2_normalize, with_towers
 from clvl_bench.backbones.teacher import Projection
+from clvl_bench.backbones.tokens import Tokens
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.rng import rng
 from clvl_bench.methods._base.plugin import Plugin, PluginContext, Reference

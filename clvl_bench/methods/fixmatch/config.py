@@ -1,9 +1,10 @@
 """Settings of `fixmatch`."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from clvl_bench.core.schema import Since
 from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import PluginConfig
 
@@ -26,4 +27,11 @@ class FixMatchConfig(PluginConfig):
     )
     count_momentum: float = Field(
         0.999, ge=0, lt=1, description="flexible: of the counts of confident predictions"
+    )
+    average_momentum: Annotated[float, Since(before=0.0)] = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="of the moving average of the weights that is tested in their place, 0.999 in "
+        "the released code; 0 tests the weights themselves",
     )

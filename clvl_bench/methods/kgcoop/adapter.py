@@ -4,6 +4,8 @@ Yao et al. 2023, Visual-language prompt tuning with knowledge-guided context opt
 (arXiv:2303.13283). The paper writes a squared distance between unit vectors, which is 2 (1 -
 cosine); the released code uses the weight 8 on 1 - cosine, and so does this. Differs: every class
 seen so far is held, not only those of the experience (text alone, no data are needed for it).
+Dassl's decay, warm-up epoch, cosine by epoch and augmentation are settings that the shipped
+strategy leaves out (docs/recipes.md).
 """
 
 from collections.abc import Sequence

@@ -4,8 +4,9 @@ Wang et al. 2022, Learning to prompt for continual learning (arXiv:2112.08654), 
 CODA-Prompt repository ("L2P++"): prefixes instead of tokens. Differs from that code: its key loss
 indexes [batch, batch, selected], every sample's keys against every other's queries; here a sample's
 own, as in l2p-pytorch (JH-LEE-KR), whose `reduce_sim` is the number of selected keys minus this
-loss. Prompts and keys start as U(0, 1) as in the CODA-Prompt repository; l2p-pytorch draws them
-from U(-1, 1). See `_base/prefixes.py` for what all three methods share.
+loss. Prompts and keys start as U(0, 1) as in the CODA-Prompt repository, or with `init =
+"symmetric"` as U(-1, 1), as in l2p-pytorch. See `_base/prefixes.py` for what all three methods
+share.
 """
 
 from collections.abc import Sequence

@@ -30,10 +30,10 @@ class L2PConfig(AdapterConfig):
         ge=1,
         description="layers with prefixes from the first on, as far as the tower has layers",
     )
-    init: Literal["uniform", "normal"] = Field(
+    init: Literal["uniform", "symmetric", "normal"] = Field(
         "uniform",
-        description="U(0, 1) as in the CODA-Prompt repository (l2p-pytorch: U(-1, 1)), or noise of "
-        "deviation 0.02",
+        description="U(0, 1) as in the CODA-Prompt repository, U(-1, 1) as in l2p-pytorch, or "
+        "noise of deviation 0.02",
     )
     key_weight: float = Field(
         1.0, ge=0, description="lambda, on 1 - cosine of a sample and its keys"

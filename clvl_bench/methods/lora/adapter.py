@@ -86,7 +86,7 @@ def _targets(config: LoraConfig, backbone: TowerBackbone) -> str:
         if tower not in known:
             allowed = " or ".join(known) or "none; use another adapter"
             raise Mistake(
-                f"the adapter 'lora' needs query and value projections, and the {tower} tower of "
+                f"{config.title} needs query and value projections, and the {tower} tower of "
                 f"{backbone.name} has none of its own; allowed there: adapter.towers = {allowed}"
             )
     return "|".join(known[tower] for tower in wanted)

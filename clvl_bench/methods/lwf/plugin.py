@@ -18,7 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Tokens, TowerBackbone, l2_normalize, with_towers
+from clvl_bench.backbones.base import TowerBackbone, l2_normalize, with_towers
+from clvl_bench.backbones.tokens import Tokens
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.rng import rng
 from clvl_bench.methods._base.adapter import Adapter

@@ -6,7 +6,9 @@ template are learned, the others stay; before each of the next layers the same p
 over with prompts of that layer's own; what their projections are in the image tower stands behind
 the patches. Differs from the released code: fp32; widths from the backbone; a tower with fewer
 layers than `depth` has a prompt in each; one set of prompts for all experiences. The tokens in the
-image tower take attention from the patches, so that no start is exactly zero-shot.
+image tower take attention from the patches, so that no start is exactly zero-shot. The warm-up
+epoch, cosine by epoch and augmentation are settings that the shipped strategy leaves out
+(docs/recipes.md).
 """
 
 import copy

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from clvl_bench.backbones.base import Backbone, Tokens
+from clvl_bench.backbones.base import Backbone
 from clvl_bench.backbones.layers import with_layers
+from clvl_bench.backbones.tokens import Tokens
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.towers import MovingTexts
 from clvl_bench.methods.moe_adapters.config import MoeAdaptersConfig

@@ -1,9 +1,10 @@
 """Settings of `ncm`."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from clvl_bench.core.schema import Since
 from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import AdapterConfig
 
@@ -13,6 +14,9 @@ class NcmConfig(AdapterConfig):
 
     input_kind: ClassVar[InputKind] = "image_features"
     kind: str = "ncm"
+    metric: Annotated[Literal["euclidean", "cosine"], Since(before="euclidean")] = Field(
+        "euclidean", description="distance to a class's mean; cosine is SimpleCIL"
+    )
     unseen: Literal["zeroshot", "never"] = Field(
         "zeroshot", description="who scores classes that were not learned yet"
     )

@@ -4,7 +4,8 @@ Zhou et al. 2022, Learning to prompt for vision-language models (arXiv:2109.0113
 shared by all classes and all experiences, or each class has its own. Differs from the released
 code: fp32, text cut behind its last token; the context starts by default as the words before the
 name in the first dataset's first template, so that it starts at zero-shot; what stands behind the
-name stays each dataset's own.
+name stays each dataset's own. The shipped strategy has neither Dassl's weight decay of 5e-4 nor its
+warm-up epoch, cosine by epoch and augmentation; docs/recipes.md has them as settings.
 """
 
 from collections.abc import Sequence

@@ -16,18 +16,14 @@ from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.analytic import Analytic, grown, with_one
+from clvl_bench.methods._base.gaussian import SharedCovariance, linear_discriminant
 from clvl_bench.methods.slda.config import SldaConfig
 
 
-class Slda(Analytic):
-    """Class means [learned, width], counts [learned], and the scatter within classes [width,
-    width].
+class Slda(SharedCovariance):
+    """Scores x' L m - m' L m / 2 for each class mean m, with L the inverse of the shrunken
+    covariance.
     """
-
-    means: Tensor
-    counts: Tensor
-    scatter: Tensor
 
     def __init__(
         self, config: SldaConfig, backbone: Backbone, classes: Sequence[Candidate]
@@ -35,36 +31,13 @@ class Slda(Analytic):
         super().__init__(config, backbone, classes, unseen=config.unseen)
         self._shrinkage = config.shrinkage
         self._form = config.form
-        self.register_buffer("means", torch.zeros(0, backbone.width, dtype=torch.float64))
-        self.register_buffer("counts", torch.zeros(0, dtype=torch.float64))
-        self.register_buffer(
-            "scatter", torch.zeros(backbone.width, backbone.width, dtype=torch.float64)
-        )
-
-    def grow(self, count: int) -> None:
-        self.means = grown(self.means, count)
-        self.counts = grown(self.counts, count)
 
     def accumulate(self, features: Tensor, labels: Tensor) -> None:
         if self._form == "exact":
-            for row in labels.unique().tolist():
-                self._join(row, features[labels == row])
+            super().accumulate(features, labels)
         else:
             for row, feature in zip(labels.tolist(), features, strict=True):
                 self._recur(row, feature)
-
-    def _join(self, row: int, new: Tensor) -> None:
-        """Chan, Golub & LeVeque 1983: means and scatter of two sets together, from those of
-        each.
-        """
-        count = self.counts[row]
-        mean = new.mean(dim=0)
-        away = mean - self.means[row]
-        centred = new - mean
-        between = count * len(new) / (count + len(new)) * torch.outer(away, away)
-        self.scatter += centred.T @ centred + between
-        self.means[row] += away * len(new) / (count + len(new))
-        self.counts[row] += len(new)
 
     def _recur(self, row: int, new: Tensor) -> None:
         """The released code's update by one sample [width], N being all samples so far."""
@@ -78,14 +51,7 @@ class Slda(Analytic):
         """Pooled covariance within classes [width, width], divided by the number of samples."""
         return self.scatter / self.counts.sum().clamp(min=1)
 
-    def expand(self, features: Tensor) -> Tensor:
-        return with_one(features)
-
     def solve(self) -> Tensor:
-        """x' L m - m' L m / 2 for each class mean m, with L the inverse of the shrunken
-        covariance.
-        """
         identity = torch.eye(len(self.scatter), dtype=torch.float64, device=self.scatter.device)
         shrunken = (1 - self._shrinkage) * self.covariance() + self._shrinkage * identity
-        weights = torch.linalg.solve(shrunken, self.means.T)  # [width, learned]
-        return torch.cat([weights, -0.5 * (self.means.T * weights).sum(dim=0, keepdim=True)])
+        return linear_discriminant(self.means, torch.linalg.solve(shrunken, self.means.T))

@@ -6,7 +6,8 @@ incremental learning (arXiv:2207.12819). Ten tokens beside the patches and a con
 words; after a domain, K-means centroids of its frozen features; a test sample takes the prompts of
 the nearest one. Differs from the released code: classes are compared as classes (there a domain's
 labels are offset, and compared modulo their count); K-means from a k-means++ start of its own;
-image tokens stand behind the patches, which is the same because they carry no position.
+image tokens stand behind the patches, which is the same because they carry no position. The
+shipped strategy does not augment (`train.augmentation`).
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clvl_bench.core.rng import rng, seed_of
-from clvl_bench.data.catalog.vqa import VqaDataset
+from clvl_bench.data.catalog.vqa import NONE, Property, VqaDataset
 from clvl_bench.data.readers.question_split import Question
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.vqa.config import QuestionsConfig
@@ -72,13 +72,17 @@ class AnswerGroup(QuestionGroup):
 
 
 def question_groups(
-    config: BenchmarkConfig, questions: QuestionsConfig, class_ids: Mapping[str, Mapping[str, int]]
+    config: BenchmarkConfig,
+    questions: QuestionsConfig,
+    class_ids: Mapping[str, Mapping[str, int]],
+    asked: Mapping[str, Sequence[Question]],
 ) -> list[QuestionGroup]:
     """The experiences in their order; with a class_order_seed other than 0 those of each dataset
     are shuffled.
 
     Args:
         class_ids: for each dataset the class id of each of its answers.
+        asked: for each dataset the questions of its train part.
     """
     seed = config.class_order_seed
     groups: list[QuestionGroup] = []
@@ -88,7 +92,8 @@ def question_groups(
         elif questions.by == "answer":
             groups += _by_answer(name, questions, seed, class_ids[name])
         else:
-            groups += _by_property(config.questions_of(name), questions, seed)
+            dataset = config.questions_of(name)
+            groups += _by_property(dataset, questions, seed, asked.get(name, ()))
     return groups
 
 
@@ -104,14 +109,14 @@ def is_held_out(question: Question, questions: QuestionsConfig) -> bool:
 
 
 def _by_property(
-    dataset: VqaDataset, questions: QuestionsConfig, seed: int
+    dataset: VqaDataset, questions: QuestionsConfig, seed: int, asked: Sequence[Question]
 ) -> Sequence[QuestionGroup]:
     """One experience for each group of values of `by`, or for each of its concepts."""
     assert questions.by != "dataset"
     assert questions.by != "answer"
     values_of_groups = questions.groups
     if not values_of_groups:
-        values_of_groups = tuple((value,) for value in dataset.values[questions.by])
+        values_of_groups = tuple((value,) for value in _values(dataset, questions.by, asked))
     skills = []
     for values in values_of_groups:
         name = f"{dataset.name}/{'+'.join(values)}"
@@ -122,9 +127,16 @@ def _by_property(
         return skills
     assert questions.concept is not None
     groups: list[QuestionGroup] = []
+    concepts = _values(dataset, questions.concept, asked)
     for skill in skills:
-        groups += _concept_by_concept(skill, dataset.values[questions.concept], questions, seed)
+        groups += _concept_by_concept(skill, concepts, questions, seed)
     return groups
+
+
+def _values(dataset: VqaDataset, name: Property, asked: Sequence[Question]) -> tuple[str, ...]:
+    """The values of a property as declared, or where none are, those of the questions."""
+    found = {str(getattr(each, name)) for each in asked} - {NONE}
+    return dataset.values.get(name) or tuple(sorted(found))
 
 
 def _concept_by_concept(

@@ -40,7 +40,11 @@ def make_question_plan(
     classes, class_ids = number_answers(config, questions, slices)
     labels = np.concatenate([_labels(each, class_ids[each.dataset.name]) for each in slices])
     streams: dict[str, list[ExperienceSpec]] = {"train": [], "valid": [], "test": []}
-    for index, group in enumerate(question_groups(config, questions, class_ids)):
+    asked = {}
+    for each in slices:
+        if each.split == "train" and isinstance(each.data, QuestionSplit):
+            asked[each.dataset.name] = each.data.questions
+    for index, group in enumerate(question_groups(config, questions, class_ids, asked)):
         ids_of = _cut_group(config, questions, slices, group, labels)
         learned = tuple(np.unique(labels[ids_of["train"]]).tolist())
         for stream, ids in ids_of.items():

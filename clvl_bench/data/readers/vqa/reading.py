@@ -29,9 +29,10 @@ def read_questions(
     reader = import_module(f"clvl_bench.data.readers.vqa.{source.kind}")
     data: QuestionSplit = reader.read(dataset, split, partition)
     published = dataset.partitions[partition].get(split)
-    if published is not None and len(data) + data.skipped != published:
+    count = len(data) + data.skipped + data.unanswered
+    if published is not None and count != published:
         raise Damage(
-            f"{dataset.name}: {split} of its split {partition} has {len(data) + data.skipped} "
+            f"{dataset.name}: {split} of its split {partition} has {count} "
             f"questions, published are {published}; where yours is another on purpose, set "
             f"partitions.{partition} = {{}} in [dataset.{dataset.name}]"
         )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from clvl_bench.core.errors import Damage, Missing
+from clvl_bench.core.files import read_text
 from clvl_bench.core.rng import seed_of
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.catalog.vqa_sources import RsivqaSource
@@ -64,7 +65,7 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
 
 
 def _questions(name: str, file: Path) -> list[Question]:
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_text(file, errors="replace").splitlines()
     written = [line for line in lines if line.strip()]
     return [_question(name, number, line) for number, line in enumerate(written, start=1)]
 

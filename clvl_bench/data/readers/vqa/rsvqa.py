@@ -6,12 +6,12 @@ bare, its words are in `all_questions.json` and `all_answers.json` (high resolut
 `USGSquestions.json`, `USGSanswers.json`), under the same id.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from clvl_bench.core.errors import Damage, Missing
+from clvl_bench.core.files import read_json
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.catalog.vqa_sources import RsvqaSource
 from clvl_bench.data.readers.question_split import (
@@ -110,7 +110,7 @@ def _entries(name: str, top: Path, file: str, key: str, whole: str) -> dict[int,
 
 def _load(name: str, file: Path, key: str) -> list[dict[str, Any]]:
     try:
-        entries: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))[key]
+        entries: list[dict[str, Any]] = read_json(file)[key]
         return entries
     except FileNotFoundError:
         raise Missing(

@@ -4,13 +4,14 @@ imgs/xmlab<n>/source.jpg.
 `language` "en" keeps the English questions, as the field's tables do; "all" keeps both languages.
 """
 
-import json
 from typing import Any
 
 from clvl_bench.core.errors import Damage, Missing
+from clvl_bench.core.files import read_json
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.catalog.vqa_sources import SlakeSource
 from clvl_bench.data.readers.question_split import Question, QuestionSplit, question_split
+from clvl_bench.data.readers.vqa.answers import one_answer
 from clvl_bench.data.readers.vqa.vqa_rad import image_files
 
 FILES = {
@@ -40,10 +41,15 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
     if folder is None:
         raise Missing(f"{dataset.name}: {source.path} has no {FOLDERS[0]} ({split})")
     try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
+        rows = read_json(file)
         if source.language != "all":
             rows = [row for row in rows if row["q_lang"] == source.language]
-        questions = [_question(row) for row in rows]
+        where = f"dataset.{dataset.name}: {file.name}"
+        answers = [one_answer(where, row["question"], row["answer"]) for row in rows]
+        questions = []
+        for row, answer in zip(rows, answers, strict=True):
+            if answer is not None:
+                questions.append(_question(row, answer))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damage(
             f"{dataset.name}: {file} is not SLAKE's JSON ({type(error).__name__}: {error}); get it "
@@ -51,14 +57,14 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
         ) from None
     names = sorted({each.image for each in questions})
     images = image_files(dataset.name, folder, names, policy=source.on_damage)
-    return question_split(questions, images)
+    return question_split(questions, images, unanswered=answers.count(None))
 
 
-def _question(row: dict[str, Any]) -> Question:
+def _question(row: dict[str, Any], answer: str) -> Question:
     return Question(
         image=row["img_name"],
         question=" ".join(row["question"].split()),
-        answer=" ".join(str(row["answer"]).split()),
+        answer=answer,
         answer_type=row["answer_type"].strip().upper(),
         type=row["content_type"].strip(),
         organ=row["location"].strip(),

@@ -8,6 +8,7 @@ second field of their own line.
 from pathlib import Path
 
 from clvl_bench.core.errors import Damage, Missing
+from clvl_bench.core.files import read_text
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.catalog.vqa_sources import VqaMedSource
 from clvl_bench.data.readers.question_split import (
@@ -71,7 +72,7 @@ def _training_questions(name: str, top: Path) -> list[Question]:
 def _lines(name: str, file: Path, *, fields: int) -> list[list[str]]:
     if not file.is_file():
         raise Missing(f"{name}: {file} is not there; unpack the organisers' archives side by side")
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_text(file, errors="replace").splitlines()
     rows = [line.split("|") for line in lines if line.strip()]
     for number, row in enumerate(rows, start=1):
         if len(row) < fields:

@@ -5,7 +5,6 @@ and the two misspellings below read as what they stand for. `phrase_type` says w
 test questions.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from clvl_bench.core.errors import Damage, Missing
+from clvl_bench.core.files import read_json
 from clvl_bench.core.rng import seed_of
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.catalog.vqa_sources import VqaRadSource
-from clvl_bench.data.readers.encoded import encoded_split
+from clvl_bench.data.readers.encoded import encoded_split, file_bytes, leaves
 from clvl_bench.data.readers.question_split import Question, QuestionSplit, question_split
 from clvl_bench.data.readers.split import Split
+from clvl_bench.data.readers.vqa.answers import one_answer
 
 JSON_NAMES = ("VQA_RAD_Dataset_Public.json", "VQA_RAD Dataset Public.json")
 IMAGE_FOLDERS = ("images", "VQA_RAD Image Folder")
@@ -52,12 +53,18 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
         chosen = [row for row in rows if (row["image_name"] in testing) == (split == "test")]
     else:
         chosen = [row for row in rows if _is_test(row) == (split == "test")]
-    questions = [_question(row, str(row["question"])) for row in chosen]
+    asked = [(row, str(row["question"])) for row in chosen]
     if split == "train" and partition in ("frames", "frames_train"):
         # `frames` trains on the frames of all questions, those of test questions included.
         framed = rows if partition == "frames" else chosen
-        questions += [_question(row, _frame(row)) for row in framed if _frame(row)]
-    return question_split(questions, images)
+        asked += [(row, _frame(row)) for row in framed if _frame(row)]
+    where = f"dataset.{dataset.name}.source"
+    questions = []
+    for row, text in asked:
+        answer = one_answer(where, text, row["answer"])
+        if answer is not None:
+            questions.append(_question(row, text, answer))
+    return question_split(questions, images, unanswered=len(asked) - len(questions))
 
 
 def question_type(written: str) -> str:
@@ -91,7 +98,7 @@ def _rows(name: str, path: Path) -> list[dict[str, Any]]:
             f"unpacked to"
         )
     try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
+        rows = read_json(file)
         for row in rows:
             for field in FIELDS:
                 row[field]  # a KeyError where it is missing
@@ -124,7 +131,7 @@ def image_files(name: str, folder: Path, names: Sequence[str], *, policy: str) -
     """
     files = [folder / each for each in names]
     for file in files:
-        if not file.resolve().is_relative_to(folder.resolve()):
+        if leaves(file, folder):
             raise Damage(
                 f"{name}: the image '{file.name}' lies outside {folder}; put a copy in its place"
             )
@@ -139,17 +146,17 @@ def image_files(name: str, folder: Path, names: Sequence[str], *, policy: str) -
         ("image",),
         names,
         labels,
-        lambda row: files[row].read_bytes(),
+        lambda row: file_bytes(files[row]),
         files=files,
         policy=policy,
     )
 
 
-def _question(row: dict[str, Any], text: str) -> Question:
+def _question(row: dict[str, Any], text: str, answer: str) -> Question:
     return Question(
         image=str(row["image_name"]),
         question=" ".join(text.split()),
-        answer=" ".join(str(row["answer"]).split()),
+        answer=answer,
         answer_type=str(row["answer_type"]).strip().upper(),
         type=question_type(str(row["question_type"])),
         organ=str(row["image_organ"]).strip().upper(),

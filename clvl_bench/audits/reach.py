@@ -10,32 +10,58 @@ import hashlib
 import types
 import weakref
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 Facts = dict[str, tuple[bytes, ...]]
 """Where something stands, as one would write it in Python -> a digest of the data there."""
+Found = Iterable[tuple[str, Any]]
+"""Objects, each with the way to it."""
+Copies = dict[str, set[bytes]]
+"""Where copies of samples stand -> which samples, as bytes."""
 
 _ATOMS = (int, str, bytes, complex, type(None), np.integer, np.bool_, np.str_)
+_DESCRIPTIONS = ("__annotations__", "__pydantic_", "_abc_impl")
+"""What Python and pydantic note of a class for themselves, a third of all that could be reached."""
 _CONTAINERS = (dict, types.MappingProxyType, list, tuple, deque, set, frozenset)
 
 
-def facts(root: Any, *, name: str, ignore: Collection[int] = ()) -> Facts:
-    """The data in everything reachable, but for single fractions: these are measured accuracies and
+def facts(found: Found) -> Facts:
+    """The data in what was found, but for single fractions: these are measured accuracies and
     seconds.
-
-    Args:
-        ignore: ids of objects that are not entered, as the auditor's own.
     """
-    found: dict[str, list[bytes]] = {}
-    for path, value in reachable(root, name=name, ignore=ignore):
+    told: dict[str, list[bytes]] = {}
+    for path, value in found:
         data = _data(value)
         if data is not None:
-            found.setdefault(path, []).append(data)
-    return {path: tuple(data) for path, data in found.items()}
+            told.setdefault(path, []).append(data)
+    return {path: tuple(data) for path, data in told.items()}
+
+
+def copies(found: Found, samples: Tensor) -> Copies:
+    """Exact copies of samples [n, ...], alone or as rows of something larger."""
+    known = {row.tobytes() for row in samples.detach().cpu().numpy()}
+    size = samples[0].numel()
+    held: Copies = {}
+    for path, value in found:
+        rows = _rows(value, size)
+        here = known.intersection(row.tobytes() for row in rows)
+        if here:
+            held.setdefault(path, set()).update(here)
+    return held
+
+
+def _rows(value: Any, size: int) -> NDArray[Any]:
+    """An array of fractions, so many in a row; no rows where they do not divide."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().numpy()
+    fits = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size % size == 0
+    return value.reshape(-1, size) if fits else np.empty((0, size))
 
 
 def differing(one: Facts, other: Facts) -> list[str]:
@@ -46,7 +72,8 @@ def differing(one: Facts, other: Facts) -> list[str]:
 def reachable(root: Any, *, name: str, ignore: Collection[int] = ()) -> Iterator[tuple[str, Any]]:
     """Each object that can be reached, once (data each time), nearest first, with the way to it.
 
-    Not entered: modules, the globals of functions, and classes of other packages.
+    Not entered: modules, the globals of functions, classes of other packages, and what Python and
+    pydantic note of a class.
     """
     seen: dict[int, Any] = {}  # holds what it has seen, so that no id is given away twice
     queue = deque([(name, root)])
@@ -85,7 +112,11 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
                 (f".__bases__[{place}]", base) for place, base in enumerate(value.__bases__)
             )
             if value.__module__.partition(".")[0] == "clvl_bench":
-                yield from ((f".{name}", part) for name, part in vars(value).items())
+                yield from (
+                    (f".{name}", part)
+                    for name, part in vars(value).items()
+                    if not name.startswith(_DESCRIPTIONS)
+                )
         case types.FunctionType():
             cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
             yield from ((f".closure[{name}]", cell) for name, cell in cells)

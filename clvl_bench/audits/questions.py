@@ -8,12 +8,13 @@ from itertools import product
 
 import numpy as np
 import torch
-from contract.heard import Heard, Moment, bits
-from contract.listening import evaluate_again
 from torch import Tensor
 
-from clvl_bench.backbones.base import l2_normalize
+from clvl_bench.audits.heard import Heard, Moment, bits
+from clvl_bench.audits.listening import evaluate_again
+from clvl_bench.backbones.base import TowerBackbone, l2_normalize
 from clvl_bench.data.catalog.normalisers import NORMALISERS
+from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.readers.question_split import QuestionSplit
 from clvl_bench.streams.benchmark import make_plan
 from clvl_bench.streams.plan import Plan
@@ -111,6 +112,19 @@ def read_elsewhere(heard: Heard) -> list[str]:
     return wrong
 
 
+def kept_uncounted(heard: Heard) -> list[str]:
+    """Places with exact copies of samples of an experience before, where more are kept than the
+    strategy counts among its samples.
+
+    What was computed from a sample, and is another number, is not found.
+    """
+    kept = set().union(*heard.copies.values())
+    if len(kept) <= heard.kept_samples:
+        return []
+    places = [f"{len(found)} at {path}" for path, found in sorted(heard.copies.items())]
+    return [f"{len(kept)} past samples, {heard.kept_samples} are counted: {', '.join(places)}"]
+
+
 def swayed_by_neighbours(heard: Heard) -> list[str]:
     """Samples whose scores or prediction change when they are evaluated seven at a time."""
     again = evaluate_again(heard, batch=7)
@@ -119,7 +133,7 @@ def swayed_by_neighbours(heard: Heard) -> list[str]:
         f"{at}: sample {sample} is evaluated once only" for at, sample in last ^ again.keys()
     ] + [
         f"{at}: sample {sample}"
-        for at, sample in last & again.keys()
+        for at, sample in sorted(last & again.keys(), key=str)
         if _differ(again[at, sample], heard.evaluated[at, sample])
     ]
 
@@ -157,6 +171,8 @@ def moved_the_backbone(heard: Heard) -> list[str]:
     the backbone no longer encodes as it did.
     """
     backbone = heard.prepared.backbone
+    if not isinstance(backbone, TowerBackbone):
+        return []  # there is none, but what it once said
     after = bits(backbone.towers)
     wrong = [f"moved {name}" for name in heard.towers if after.get(name) != heard.towers[name]]
     wrong += [
@@ -175,11 +191,14 @@ def moved_the_backbone(heard: Heard) -> list[str]:
 def read_otherwise(heard: Heard) -> list[str]:
     """Inputs of the first dataset that are not what its pixels, encoded here and now, give."""
     part, prepared = heard.prepared.parts[0], heard.prepared
+    if not isinstance(prepared.backbone, TowerBackbone):
+        return []  # features that somebody else computed
     backbone, view = prepared.backbone, prepared.benchmark.view.inputs
     ids = torch.arange(part.start, part.start + len(part.data))
-    asks = isinstance(part.data, QuestionSplit)
-    images = part.data.images if asks else part.data
-    rows = part.data.image_rows if asks else np.arange(len(part.data))
+    data = part.data
+    images = data.images if isinstance(data, QuestionSplit) else data
+    rows = data.image_rows if isinstance(data, QuestionSplit) else np.arange(len(data))
+    assert images.image is not None
     pictures = [backbone.preprocessing(images.image(row)) for row in range(len(images))]
     pixels = torch.from_numpy(np.stack(pictures))
     features = prepared.features(ids)
@@ -202,11 +221,15 @@ def _said(heard: Heard, ids: Tensor) -> Tensor:
     name = heard.config.strategy_config.answerer
     assert name is not None
     answerer = heard.sources.answerer(name, device="cpu")
+    data = part.data
+    assert isinstance(part.dataset, VqaDataset)
+    assert isinstance(data, QuestionSplit)
+    assert data.images.image is not None
     normaliser = NORMALISERS[part.dataset.normaliser]
     names = [each.name if each.dataset == part.dataset.name else None for each in table]
     right = []
-    for row, asked in zip(part.data.image_rows, part.data.questions, strict=True):
-        (answer,) = answerer.answers(part.data.images.image(row), [asked.question])
+    for row, asked in zip(data.image_rows, data.questions, strict=True):
+        (answer,) = answerer.answers(data.images.image(row), [asked.question])
         right.append([normaliser(answer) == name for name in names])
     return torch.where(torch.tensor(right), 0.0, -torch.inf)
 

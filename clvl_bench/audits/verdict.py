@@ -2,8 +2,13 @@
 named with what they found.
 """
 
-from contract.audits import (
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from clvl_bench.audits.heard import Heard
+from clvl_bench.audits.questions import (
     Question,
+    kept_uncounted,
     moved_the_backbone,
     moved_undeclared,
     plan_of,
@@ -15,23 +20,42 @@ from contract.audits import (
     swayed_by_neighbours,
     tested_too_early,
 )
-from contract.heard import Heard
-
+from clvl_bench.audits.second_runs import (
+    deaf_to_the_seed,
+    leaned_on_labels_to_come,
+    other_bytes_unheard,
+)
 from clvl_bench.streams.plan import steps_of
 
 SHOWN = 3
 """How many findings of a question a verdict quotes."""
 
 
-def verdict(heard: Heard, questions: tuple[Question, ...]) -> str:
-    """A line for each question that found something wrong; empty if the run is as it should be."""
-    lines = []
+@dataclass(frozen=True)
+class Finding:
+    """What a question found wrong in a run, best nothing."""
+
+    question: Question
+    found: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.question.__name__
+
+    def __str__(self) -> str:
+        more = f" (and {len(self.found) - SHOWN} more)" if len(self.found) > SHOWN else ""
+        return f"{self.name}: {'; '.join(self.found[:SHOWN])}{more}"
+
+
+def findings(heard: Heard, questions: Sequence[Question]) -> Iterator[Finding]:
+    """All questions, each with what it found."""
     for question in questions:
-        found = question(heard)
-        if found:
-            more = f" (and {len(found) - SHOWN} more)" if len(found) > SHOWN else ""
-            lines.append(f"{question.__name__}: {'; '.join(found[:SHOWN])}{more}")
-    return "\n".join(lines)
+        yield Finding(question, tuple(question(heard)))
+
+
+def verdict(heard: Heard, questions: Sequence[Question]) -> str:
+    """A line for each question that found something wrong; empty if the run is as it should be."""
+    return "\n".join(str(finding) for finding in findings(heard, questions) if finding.found)
 
 
 def moved_undeclared_in_steps(heard: Heard) -> list[str]:
@@ -81,6 +105,7 @@ WHOLE: tuple[Question, ...] = (
     read_otherwise,
     read_elsewhere,
     read_nothing_to_learn,
+    kept_uncounted,
     scored_no_number,
     swayed_by_neighbours,
 )
@@ -103,3 +128,21 @@ ONE_EXPERIENCE: tuple[Question, ...] = (
     swayed_by_neighbours,
 )
 """Of a run of one experience, on any backbone."""
+PROMISES: dict[Question, str] = {
+    scored_too_early: "no class is scored, or asked about, before the label space has it",
+    tested_too_early: "an experience is tested when it may be, and validated once",
+    moved_undeclared: "training moves the weights that are declared, and no other",
+    moved_undeclared_in_steps: "training moves the weights that are declared, and no other",
+    moved_the_backbone: "the frozen towers stay as they are",
+    read_otherwise: "what is read is what the towers say of the pixels",
+    read_elsewhere: "no sample is read but those of the experience in hand",
+    read_out_of_turn: "steps are read once, in their order",
+    read_nothing_to_learn: "who learns reads samples, who does not reads none",
+    kept_uncounted: "no sample of the past is kept that is not counted",
+    scored_no_number: "scores are numbers",
+    swayed_by_neighbours: "a sample's scores do not depend on the others of its batch",
+    leaned_on_labels_to_come: "labels that have not arrived change nothing within its reach",
+    other_bytes_unheard: "the same run has the same bytes, heard or not",
+    deaf_to_the_seed: "what is learned depends on the seed",
+}
+"""What an audited run keeps to where a question finds nothing."""

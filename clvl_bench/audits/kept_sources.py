@@ -27,9 +27,10 @@ class KeptSources(Sources):
     ) -> None:
         self._backbone, self._teacher, self._answerers = backbone, teacher, answerers
         self._parts: dict[str, tuple[SplitSlice, ...]] = {}
+        self._named: dict[str, Backbone] = {}
 
     def parts(self, config: BenchmarkConfig, *, limit: int | None) -> tuple[SplitSlice, ...]:
-        key = f"{config.model_dump_json()} {limit}"
+        key = f"{_read_of(config)} {limit}"
         if key not in self._parts:
             self._parts[key] = super().parts(config, limit=limit)
         return self._parts[key]
@@ -39,7 +40,10 @@ class KeptSources(Sources):
     ) -> Backbone:
         if self._backbone is not None:
             return self._backbone
-        return super().backbone(name, parts, device=device, precision=precision)
+        key = f"{name} {device} {precision}"
+        if key not in self._named:
+            self._named[key] = super().backbone(name, parts, device=device, precision=precision)
+        return self._named[key]
 
     def teacher(self, name: str, *, device: str, precision: Precision) -> Backbone:
         if self._teacher is not None:
@@ -56,3 +60,13 @@ class KeptSources(Sources):
         other = KeptSources(backbone, teacher=self._teacher, answerers=self._answerers)
         other._parts = self._parts
         return other
+
+
+def _read_of(config: BenchmarkConfig) -> str:
+    """What decides which samples are read: the splits of which datasets, declared how.
+
+    Label space, supervision and the cut into experiences decide only what is made of them.
+    """
+    declared = [config.declared(name).model_dump_json() for name in config.named]
+    questions = None if config.questions is None else config.questions.split
+    return repr((config.splits, declared, questions))

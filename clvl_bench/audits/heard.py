@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from contract.reach import Facts
 from numpy.typing import NDArray
 from torch import Tensor
 
+from clvl_bench.audits.reach import Copies, Facts
 from clvl_bench.records.result import Result
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.setup import Prepared, Sources
@@ -30,13 +30,18 @@ class Moment:
     trained: int
     covers: int
 
+    def __str__(self) -> str:
+        doing = "training on" if self.training else "evaluating"
+        return f"{doing} {self.stream} {self.index} with {self.trained} learned"
+
 
 @dataclass(repr=False)
 class Heard:
     """Everything noted of a run; a moment stands before each note.
 
     `towers` is the backbone before anybody trained; `reached` and `visible_labels` are as they were
-    where the walk was taken; `states` are those at the end of each training.
+    where the walk was taken; `copies` are the past samples found there, by the place of each copy;
+    `states` are those at the end of each training.
     """
 
     config: RunConfig
@@ -54,6 +59,8 @@ class Heard:
     moved: list[tuple[Moment, set[str]]] = field(default_factory=list)
     declared: list[tuple[Moment, set[str], set[int]]] = field(default_factory=list)
     reached: Facts = field(default_factory=dict)
+    copies: Copies = field(default_factory=dict)
+    kept_samples: int = 0
     visible_labels: Ids | None = None
     walked_after: int = 0
     states: list[dict[str, bytes]] = field(default_factory=list)

@@ -1,0 +1,38 @@
+"""Data check: what a run would find in the data of a benchmark, without a run."""
+
+from clvl_bench.data.catalog.sources import FeaturesSource
+from clvl_bench.inputs.features import backbone_for
+from clvl_bench.streams.benchmark import make_plan
+from clvl_bench.streams.config import BenchmarkConfig
+from clvl_bench.streams.reading import captions_of, read_slices
+from clvl_bench.streams.split_slice import SplitSlice
+
+
+def check_data(config: BenchmarkConfig) -> list[str]:
+    """Read all data of a benchmark and cut them into its streams; a line about each split.
+
+    Every image is decoded, and what was found is kept: a run does not decode them for it again.
+
+    Raises:
+        Missing, Mistake, Damage: as a run that begins.
+    """
+    slices = read_slices(config)
+    make_plan(config, slices)
+    for each in slices:
+        captions_of(each.dataset)
+    data = [(each.dataset, each.data) for each in slices]
+    if any(isinstance(dataset.source, FeaturesSource) for dataset, _ in data):
+        backbone_for("tiny", data)  # features say their own backbone
+    return [_told(each) for each in slices]
+
+
+def _told(part: SplitSlice) -> str:
+    what = "questions" if hasattr(part.data, "questions") else "samples"
+    told = [f"{len(part.data):,} {what}"]
+    counts = {
+        "damaged, left out": part.data.skipped,
+        "without an answer, left out": part.unanswered,
+        "in training as well, left out": part.left_out,
+    }
+    told += [f"{count} {why}" for why, count in counts.items() if count]
+    return f"{part.dataset.name} {part.split}: {', '.join(told)}"
