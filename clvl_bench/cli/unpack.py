@@ -14,7 +14,7 @@ def unpack(archive: Annotated[Path, typer.Argument(help="An archive that pack wr
         raise Mistake(f"{archive}: no such file")
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    from clvl_bench.hub import bundle
+    from clvl_bench.hub import unpacking
 
-    names = bundle.unpack(archive, Path(HF_HUB_CACHE))
+    names = unpacking.unpack(archive, Path(HF_HUB_CACHE))
     print(f"{archive}: {', '.join(names)} are here now")

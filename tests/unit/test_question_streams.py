@@ -3,6 +3,7 @@ answer.
 """
 
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,12 +15,15 @@ from clvl_bench.data.catalog.vqa_sources import VqaRadSource
 from clvl_bench.data.readers.question_split import Question, question_split
 from clvl_bench.data.readers.split import Split
 from clvl_bench.data.readers.vqa.reading import read_questions
+from clvl_bench.records.result import PICTURES, QUESTIONS
+from clvl_bench.records.run_folder import RunFolder
+from clvl_bench.runs import runner
 from clvl_bench.runs.files import load, run_config
 from clvl_bench.streams.benchmark import make_plan
 from clvl_bench.streams.label_store import OUTSIDE
 from clvl_bench.streams.split_slice import SplitSlice
 from clvl_bench.streams.vqa.groups import question_groups
-from clvl_bench.streams.vqa.samples import vqa_samples
+from clvl_bench.streams.vqa.samples import VqaSamples, vqa_samples
 
 TRAIN = [
     ("i0", "is it left?", "Yes", "CLOSED", "POS", "HEAD"),
@@ -319,3 +323,19 @@ def test_a_mistake_is_one_line(overrides, says):
 def test_who_classifies_is_not_asked_questions(stream, strategy):
     with pytest.raises(Mistake, match="answers questions"):
         run_config(stream, strategy)
+
+
+@pytest.mark.parametrize("painted", [True, False])
+def test_only_painted_pictures_are_copied_into_a_runs_folder(tmp_path, monkeypatch, painted):
+    """Those of a user's data stay where they lie, whatever a report is asked for later."""
+    shown = VqaSamples({"questions": [], "shown": []}, np.zeros((1, 8, 8, 3), dtype=np.uint8))
+    monkeypatch.setattr(runner, "vqa_samples", lambda *_: shown)
+    stream = SimpleNamespace(questions=None, is_painted=painted)
+    prepared = SimpleNamespace(
+        benchmark=SimpleNamespace(view=SimpleNamespace(plan=None)),
+        parts=(),
+        config=SimpleNamespace(benchmark_config=stream),
+    )
+    runner._write_questions(prepared, RunFolder(tmp_path))
+    kept = {QUESTIONS, PICTURES} if painted else {QUESTIONS}
+    assert {path.name for path in tmp_path.iterdir()} == kept

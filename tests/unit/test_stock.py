@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clvl_bench.core.errors import Damage, Missing, Mistake, RunFailed
-from clvl_bench.hub import bundle
+from clvl_bench.hub import bundle, unpacking
 
 TEST = "data/test-00000-of-00001.parquet"
 
@@ -65,7 +65,10 @@ def rewritten(archive: Path, change) -> Path:
 
 def test_what_was_packed_arrives_as_it_was(archive, cache, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "there"))
-    assert set(bundle.unpack(archive, tmp_path / "there")) == {"eurosat", "clip-vit-large-patch14"}
+    assert set(unpacking.unpack(archive, tmp_path / "there")) == {
+        "eurosat",
+        "clip-vit-large-patch14",
+    }
     for name, files in (
         ("eurosat", [TEST]),
         ("clip-vit-large-patch14", ["config.json", "model.safetensors"]),
@@ -77,7 +80,7 @@ def test_what_was_packed_arrives_as_it_was(archive, cache, tmp_path, monkeypatch
         )
         assert bundle.damaged(held) == []
     before = content(tmp_path / "there")
-    bundle.unpack(archive, tmp_path / "there")
+    unpacking.unpack(archive, tmp_path / "there")
     assert content(tmp_path / "there") == before
 
 
@@ -92,7 +95,7 @@ def test_a_flipped_byte_is_named_and_stays_outside(archive, tmp_path):
     data[place] ^= 1
     archive.write_bytes(data)
     with pytest.raises(Damage, match=rf"{TEST}: sha256 is [0-9a-f]{{8}}, recorded"):
-        bundle.unpack(archive, tmp_path / "there")
+        unpacking.unpack(archive, tmp_path / "there")
     assert content(tmp_path / "there") == {}
 
 
@@ -100,7 +103,7 @@ def test_a_flipped_byte_is_named_and_stays_outside(archive, tmp_path):
 def test_a_cut_archive_is_refused(archive, tmp_path, cut):
     archive.write_bytes(archive.read_bytes()[:cut])
     with pytest.raises(Damage, match=r"bundle\.tar"):
-        bundle.unpack(archive, tmp_path / "there")
+        unpacking.unpack(archive, tmp_path / "there")
 
 
 INSIDE = f"datasets--a--b/snapshots/{'0' * 40}"
@@ -126,7 +129,7 @@ def test_a_file_that_would_leave_the_cache_is_refused_even_if_the_manifest_lists
         return [(info, data)]
 
     with pytest.raises(Damage, match="would leave the cache"):
-        bundle.unpack(rewritten(archive, change), tmp_path / "there")
+        unpacking.unpack(rewritten(archive, change), tmp_path / "there")
     assert not (tmp_path / "there").exists()
 
 
@@ -140,7 +143,7 @@ def test_links_devices_and_folders_are_refused(archive, tmp_path, kind):
         return [(info, data)]
 
     with pytest.raises(Damage, match=f"{TEST}' is not in its manifest, or is no plain file"):
-        bundle.unpack(rewritten(archive, change), tmp_path / "there")
+        unpacking.unpack(rewritten(archive, change), tmp_path / "there")
     assert content(tmp_path / "there") == {}
 
 
@@ -155,7 +158,7 @@ def test_a_file_that_the_manifest_does_not_list_is_refused(archive, tmp_path):
         )
 
     with pytest.raises(Damage, match=r"evil\.py' is not in its manifest"):
-        bundle.unpack(rewritten(archive, change), tmp_path / "there")
+        unpacking.unpack(rewritten(archive, change), tmp_path / "there")
 
 
 def test_a_changed_or_lost_file_is_found_later(cache):
@@ -229,7 +232,7 @@ HOSTILE = {
 def test_a_strangers_manifest_is_one_line_and_writes_nothing(archive, tmp_path, what):
     change, told = HOSTILE[what]
     with pytest.raises(Damage, match=told) as caught:
-        bundle.unpack(with_manifest(archive, change), tmp_path / "there")
+        unpacking.unpack(with_manifest(archive, change), tmp_path / "there")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
     assert not (tmp_path / "there").exists()
@@ -262,23 +265,23 @@ def test_a_strangers_header_is_refused_before_it_is_followed(tmp_path, what):
     file = tmp_path / "strange.tar"
     file.write_bytes(block + bytes(10240))
     with pytest.raises(Damage, match=told):
-        bundle.unpack(file, tmp_path / "there")
+        unpacking.unpack(file, tmp_path / "there")
 
 
 def test_an_archive_with_holes_is_refused(archive, tmp_path):
     with open(archive, "r+b") as file:
         file.truncate(20 * 10**9)
     with pytest.raises(Damage, match="claims 20,000,000,000 bytes"):
-        bundle.unpack(archive, tmp_path / "there")
+        unpacking.unpack(archive, tmp_path / "there")
 
 
 def test_a_large_manifest_and_many_files_are_refused(archive, tmp_path, monkeypatch):
-    monkeypatch.setattr(bundle, "MANIFEST_LIMIT", 100)
+    monkeypatch.setattr(unpacking, "MANIFEST_LIMIT", 100)
     with pytest.raises(Damage, match="its manifest has"):
-        bundle.unpack(archive, tmp_path / "there")
+        unpacking.unpack(archive, tmp_path / "there")
     monkeypatch.setattr("clvl_bench.hub.archive.MEMBER_LIMIT", 2)
     with pytest.raises(Damage, match="it holds more than 2 files"):
-        bundle.unpack(archive, tmp_path / "there")
+        unpacking.unpack(archive, tmp_path / "there")
 
 
 def test_a_file_of_another_content_is_left_alone_and_nothing_is_written(archive, tmp_path):
@@ -288,7 +291,7 @@ def test_a_file_of_another_content_is_left_alone_and_nothing_is_written(archive,
     (there / last).parent.mkdir(parents=True)
     (there / last).write_bytes(b"fetched")
     with pytest.raises(Damage, match="is here with another content; nothing was written"):
-        bundle.unpack(archive, there)
+        unpacking.unpack(archive, there)
     assert content(there) == {last: b"fetched"}
 
 
@@ -296,4 +299,4 @@ def test_a_disk_without_room_is_one_line(archive, tmp_path, monkeypatch):
     full = shutil._ntuple_diskusage(10, 10, 0)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
     with pytest.raises(RunFailed, match="let HF_HOME name a folder on a larger disk"):
-        bundle.unpack(archive, tmp_path / "there")
+        unpacking.unpack(archive, tmp_path / "there")

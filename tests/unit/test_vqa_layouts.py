@@ -240,6 +240,25 @@ def test_rsvqa_reads_active_entries_wherever_their_words_lie(tmp_path, bare):
     assert [answer for _, answer, _, _ in seen(exact, "train")] == ["37", "0", "yes"]
 
 
+def test_rsvqa_and_vqa_med_leave_out_what_has_no_answer(tmp_path):
+    rsvqa(tmp_path, bare=False)
+    file = tmp_path / "LR_split_train_answers.json"
+    answers = json.loads(file.read_text())
+    answers["answers"][0]["answer"] = None
+    put(file, json.dumps(answers))
+    top = tmp_path / "ImageClef-2019-VQA-Med-Training"
+    put(top / "All_QA_Pairs_train.txt", "synpic1|what plane?|axial\nsynpic1|is it normal?|\n")
+    for name in ("C1_Modality", "C2_Plane", "C3_Organ", "C4_Abnormality"):
+        put(top / "QAPairsByCategory" / f"{name}_train.txt", "")
+    put(top / "Train_images" / "synpic1.jpg", picture(1, "JPEG"))
+    for dataset, count in (
+        (declared("rsvqa_lr", RsvqaSource(prefix="LR", path=tmp_path)), 2),
+        (declared("vqa_med_2019", VqaMedSource(path=tmp_path)), 1),
+    ):
+        found = read_questions(dataset, "train")
+        assert (len(found), found.unanswered) == (count, 1)
+
+
 @pytest.mark.parametrize(
     ("number", "bin_"),
     [

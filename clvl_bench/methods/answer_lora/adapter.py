@@ -18,7 +18,6 @@ from clvl_bench.methods._base.adapter import ClassIds
 from clvl_bench.methods._base.answer_prompts import AnswerPrompts, Ids, ranked, through
 from clvl_bench.methods.answer_lora.config import AnswerLoraConfig
 from clvl_bench.methods.lora.adapter import Lora
-from clvl_bench.methods.lora.config import LoraConfig
 
 
 class AnswerLora(Lora):
@@ -28,14 +27,7 @@ class AnswerLora(Lora):
         self, config: AnswerLoraConfig, backbone: Backbone, classes: Sequence[Candidate]
     ) -> None:
         found = with_towers(backbone, wanted_by=config.title)
-        settings = LoraConfig(
-            kind=config.kind,
-            rank=config.rank,
-            alpha=config.alpha,
-            dropout=config.dropout,
-            towers="text",
-        )
-        super().__init__(settings, found, classes)
+        super().__init__(config, found, classes)
         self.asking = AnswerPrompts(found, classes)
 
     def image(self, inputs: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import TowerPart
-from clvl_bench.methods._base.low_rank_config import LowRankConfig
+from clvl_bench.methods._base.low_rank_config import LowRankConfig, Tower
 
 
 class AnswerLoraConfig(LowRankConfig):
@@ -13,3 +13,7 @@ class AnswerLoraConfig(LowRankConfig):
     input_kind: ClassVar[InputKind] = "questions"
     needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ("text_attention",)
     kind: str = "answer_lora"
+
+    @property
+    def updated_towers(self) -> tuple[Tower, ...]:
+        return ("text",)

@@ -8,7 +8,7 @@ CLIP.
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from peft import LoraConfig as PeftLoraConfig
 from peft import inject_adapter_in_model
@@ -19,8 +19,8 @@ from clvl_bench.backbones.base import Backbone, TowerBackbone, with_towers
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import State
+from clvl_bench.methods._base.low_rank_config import LowRankConfig
 from clvl_bench.methods._base.towers import TrainedTowers
-from clvl_bench.methods.lora.config import LoraConfig
 
 
 class Lora(TrainedTowers):
@@ -28,7 +28,7 @@ class Lora(TrainedTowers):
 
     def __init__(
         self,
-        config: LoraConfig,
+        config: LowRankConfig,
         backbone: Backbone,
         classes: Sequence[Candidate],
         *,
@@ -74,19 +74,18 @@ class Lora(TrainedTowers):
         }
 
 
-def _targets(config: LoraConfig, backbone: TowerBackbone) -> str:
+def _targets(config: LowRankConfig, backbone: TowerBackbone) -> str:
     """A regular expression of the modules to adapt. (A suffix alone would match both towers
     whatever was asked for.)
     """
     known = backbone.towers.query_and_value
-    wanted: tuple[Literal["image", "text"], ...] = ("image", "text")
-    if config.towers != "both":
-        wanted = (config.towers,)
-    for tower in wanted:
-        if tower not in known:
-            allowed = " or ".join(known) or "none; use another adapter"
-            raise Mistake(
-                f"{config.title} needs query and value projections, and the {tower} tower of "
-                f"{backbone.name} has none of its own; allowed there: adapter.towers = {allowed}"
-            )
-    return "|".join(known[tower] for tower in wanted)
+    missing = [tower for tower in config.updated_towers if tower not in known]
+    if missing:
+        mend = "use another adapter"
+        if known and "towers" in type(config).model_fields:
+            mend = f"allowed there: adapter.towers = {' or '.join(known)}"
+        raise Mistake(
+            f"{config.title} needs query and value projections, and the {missing[0]} tower of "
+            f"{backbone.name} has none of its own; {mend}"
+        )
+    return "|".join(known[tower] for tower in config.updated_towers)

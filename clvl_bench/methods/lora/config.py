@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import TowerPart
-from clvl_bench.methods._base.low_rank_config import LowRankConfig
+from clvl_bench.methods._base.low_rank_config import LowRankConfig, Tower
 
 
 class LoraConfig(LowRankConfig):
@@ -16,3 +16,7 @@ class LoraConfig(LowRankConfig):
     needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ("image_attention", "text_attention")
     kind: str = "lora"
     towers: Literal["both", "image", "text"] = "both"
+
+    @property
+    def updated_towers(self) -> tuple[Tower, ...]:
+        return super().updated_towers if self.towers == "both" else (self.towers,)

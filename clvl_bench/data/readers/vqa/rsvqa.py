@@ -21,6 +21,7 @@ from clvl_bench.data.readers.question_split import (
     QuestionSplit,
     question_split,
 )
+from clvl_bench.data.readers.vqa.answers import one_answer
 from clvl_bench.data.readers.vqa.vqa_rad import image_files
 
 FOLDERS = {"LR": ("Images_LR", "data"), "USGS": ("Data", "Images_HR")}
@@ -57,18 +58,21 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
             f"{dataset.name}: {top} has no folder {FOLDERS[source.prefix][0]}; unpack the images "
             f"there"
         )
+    where = f"dataset.{dataset.name}.source"
     all_questions, all_answers = WHOLE[source.prefix]
     questions = _entries(dataset.name, top, f"{prefix}_questions.json", "questions", all_questions)
     answers = _entries(dataset.name, top, f"{prefix}_answers.json", "answers", all_answers)
     try:
-        found = [_question(entry, answers, source) for entry in questions.values()]
+        told = [_question(entry, answers, source, where) for entry in questions.values()]
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise Damage(
             f"{dataset.name}: {prefix}_questions.json is not RSVQA's ({type(error).__name__}: "
             f"{error})"
         ) from None
+    found = [each for each in told if each is not None]
     names = sorted({each.image for each in found})
-    return question_split(found, image_files(dataset.name, folder, names, policy=source.on_damage))
+    images = image_files(dataset.name, folder, names, policy=source.on_damage)
+    return question_split(found, images, unanswered=len(told) - len(found))
 
 
 def binned(answer: str, *, unit: str = "") -> str:
@@ -84,10 +88,14 @@ def binned(answer: str, *, unit: str = "") -> str:
 
 
 def _question(
-    entry: dict[str, Any], answers: dict[int, dict[str, Any]], source: RsvqaSource
-) -> Question:
+    entry: dict[str, Any], answers: dict[int, dict[str, Any]], source: RsvqaSource, where: str
+) -> Question | None:
+    """A question with its answer; None where it has none."""
     kind = str(entry["type"])
-    answer = str(answers[entry["answers_ids"][0]]["answer"])
+    told = answers[entry["answers_ids"][0]]["answer"]
+    answer = one_answer(where, entry["question"], told)
+    if answer is None:
+        return None
     if source.binned:
         if source.prefix == "LR" and kind == "count":
             answer = binned(answer)

@@ -41,13 +41,15 @@ def read(dataset: VqaDataset, split: str, partition: str) -> QuestionSplit:
     assert isinstance(source, VqaMedSource)
     assert source.path is not None
     if split == "test":
-        found = _test_questions(dataset.name, source.path / TEST)
+        told = _test_questions(dataset.name, source.path / TEST)
         folder = source.path / TEST / "VQAMed2019_Test_Images"
     else:
-        found = _training_questions(dataset.name, source.path / TRAIN)
+        told = _training_questions(dataset.name, source.path / TRAIN)
         folder = source.path / TRAIN / "Train_images"
+    found = [each for each in told if each.answer]
     names = sorted({each.image for each in found})
-    return question_split(found, image_files(dataset.name, folder, names, policy=source.on_damage))
+    images = image_files(dataset.name, folder, names, policy=source.on_damage)
+    return question_split(found, images, unanswered=len(told) - len(found))
 
 
 def _test_questions(name: str, top: Path) -> list[Question]:
