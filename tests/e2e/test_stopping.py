@@ -7,11 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from victim import Victims, victims
+from victim import victims
 
 from clvl_bench.audits.result_files import result_files
 
@@ -22,12 +21,6 @@ benchmarks = ["{small}"]
 strategies = ["zeroshot", "prompt_replay"]
 seeds = [0, 1]
 """
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Victims]:
-    with victims() as process:
-        yield process
 
 
 @pytest.fixture
@@ -67,7 +60,7 @@ def test_a_zombie_that_wakes_behind_its_successor_changes_nothing(
 ):
     monkeypatch.setenv("CLVL_STALE_SECONDS", "2")
     home, results = new_home(), tmp_path / "shared"
-    with victims() as first, victims() as second:
+    with victims(home) as first, victims(home) as second:
         zombie = first.command(*command, results, home=home)
         wait_for(lambda: list(results.glob("runs/*/state/0001")), zombie)
         os.kill(zombie.pid, signal.SIGSTOP)
