@@ -4,12 +4,13 @@ for everything above.
 The image tower is by far the most expensive part of a frozen model, and its features of an image
 are the same in every epoch, evaluation, strategy and seed. Features are kept in chunks of one fixed
 size under a key of everything that decides them. The name of a chunk holds its own hash, so a
-damaged one is noticed, named and made again. Two processes that build the same chunk write the same
-bytes to the same name.
+damaged one is noticed, named and made again. One process at a time encodes what is missing of a
+key, others wait for it.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -24,9 +25,11 @@ from clvl_bench.backbones.catalog import Precision
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.backbones.precomputed import ClassTexts, PrecomputedBackbone
 from clvl_bench.backbones.preprocessing import Preprocessing
+from clvl_bench.core import stopping
 from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.errors import Mistake, announce, unknown
-from clvl_bench.core.files import sha256, write_atomically
+from clvl_bench.core.files import remove_strays, sha256, write_atomically
+from clvl_bench.core.lock import in_turn
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import BackboneFeaturesSource, FeaturesSource
@@ -114,15 +117,38 @@ def encode_chunks(
     folder = cache_dir() / "features" / key
     tick = Ticker(title, len(split))
     chunks = []
-    # Chunks begin at multiples of CHUNK, whatever is asked for: an image is always encoded beside
-    # the same neighbours, so its features have the same bits in every run.
-    for number, start in enumerate(range(0, len(split), CHUNK)):
-        rows = range(start, min(start + CHUNK, len(split)))
-        chunk = load_or_compute(folder, f"{number:05d}", len(rows), partial(compute, rows))
-        towers.refuse_no_numbers(chunk, split.keys[start : rows.stop], what="image")
-        chunks.append(chunk)
-        tick(rows.stop)
+    starts = range(0, len(split), CHUNK)
+    names = [f"{number:05d}" for number in range(len(starts))]
+    with encoded_by_one(folder, names, title):
+        # Chunks begin at multiples of CHUNK, whatever is asked for: an image is always encoded
+        # beside the same neighbours, so its features have the same bits in every run.
+        for name, start in zip(names, starts, strict=True):
+            rows = range(start, min(start + CHUNK, len(split)))
+            chunk = load_or_compute(folder, name, len(rows), partial(compute, rows))
+            towers.refuse_no_numbers(chunk, split.keys[start : rows.stop], what="image")
+            chunks.append(chunk)
+            tick(rows.stop)
+            stopping.stop_if_asked()
     return torch.cat(chunks)
+
+
+@contextmanager
+def encoded_by_one(folder: Path, names: Sequence[str], what: str) -> Iterator[None]:
+    """For the time of the block nobody else computes what a folder of the cache lacks; if another
+    process does, wait for it, with a word.
+
+    Args:
+        names: of all that should be there.
+        what: is done, such as "encoding images with tiny".
+    """
+    remove_strays(folder)
+    there = {path.name.partition("-")[0] for path in folder.glob("*.safetensors")}
+    if there.issuperset(names):
+        yield
+        return
+    # Below the folder: what several names are claimed for may lie in one folder.
+    with in_turn(folder / f"claims-{names[0]}", what):
+        yield
 
 
 def _encode_rows(

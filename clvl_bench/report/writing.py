@@ -25,7 +25,21 @@ if TYPE_CHECKING:
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
-    return frame.to_csv(index=False, lineterminator="\n").encode()
+    """A table in which no name can become a formula when a spreadsheet opens it."""
+    return frame.map(_no_formula).to_csv(index=False, lineterminator="\n").encode()
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a cell begins with that spreadsheets compute or send."""
+
+
+def _no_formula(cell: object) -> object:
+    """Text that would be a formula behind an apostrophe, which spreadsheets take as "this is
+    text".
+    """
+    if isinstance(cell, str) and cell.startswith(FORMULA):
+        return f"'{cell}"
+    return cell
 
 
 def summary_csv(data: ReportData) -> bytes:
