@@ -16,7 +16,7 @@ from authors.released import (
 from torch.nn.functional import cross_entropy, one_hot
 
 from clvl_bench.backbones.base import l2_normalize
-from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.backbones.precomputed import ClassTexts, PrecomputedBackbone
 from clvl_bench.methods.clip_adapter.config import ClipAdapterConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.methods.tip_adapter.config import TipAdapterConfig
@@ -33,7 +33,10 @@ def backbone(released):
     """A backbone that says of texts what the released code was given."""
     names, texts = released.settings["names"], released["texts"]
     return PrecomputedBackbone(
-        name="stored", logit_scale=SCALE, width=texts.shape[1], text={"d": (names, texts)}
+        name="stored",
+        logit_scale=SCALE,
+        width=texts.shape[1],
+        text={"d": ClassTexts(names, l2_normalize(texts)[None])},
     )
 
 

@@ -31,6 +31,8 @@ PUBLISHED: dict[str, tuple[int, tuple[int | None, int | None, int | None] | int]
     "rsscn7": (7, 7 * 400),
     "patternnet": (38, 38 * 800),
     "whu_rs19_images": (19, 1005),
+    "whu_rs19": (19, 1005),
+    "whu_rs19_whole": (19, 1005),
     "pathmnist": (9, (89996, 10004, 7180)),
     "bloodmnist": (8, (11959, 1712, 3421)),
     "dermamnist": (7, (7007, 1003, 2005)),
