@@ -127,3 +127,23 @@ def test_a_sample_without_a_prediction_is_wrong_and_has_no_confidence():
     assert SAMPLE_METRICS["sensitivity"].of(samples) == pytest.approx(2 / 3)
     assert SAMPLE_METRICS["ece"].of(samples) == pytest.approx(0.0)
     assert np.isnan(SAMPLE_METRICS["auc"].of(samples))
+
+
+def test_the_example_of_the_docs():
+    """The figures of docs/metrics.md: six images, of which the first two are malignant."""
+    confidence = np.array([0.90, 0.62, 0.78, 0.70, 0.62, 0.95], dtype=np.float32)
+    samples = Samples(np.array([1, 0, 0, 1, 0, 0]), np.array([1, 1, 0, 0, 0, 0]), confidence, (1,))
+    found = {name: 100 * metric.of(samples) for name, metric in SAMPLE_METRICS.items()}
+    assert found == pytest.approx(
+        {
+            "accuracy": 100 * 4 / 6,
+            "balanced_accuracy": 62.5,
+            "macro_f1": 62.5,
+            "ece": 100 * 1.31 / 6,
+            "auc": 81.25,
+            "sensitivity": 50.0,
+            "specificity": 75.0,
+            "f1": 50.0,
+        },
+        rel=1e-6,
+    )
