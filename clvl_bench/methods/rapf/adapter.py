@@ -119,13 +119,12 @@ class Rapf(Adapter):
         """
         if self._old is None:
             return super().loss(batch)
-        joined = replace(batch, **self._with_old_classes(batch, self._old))
+        loss = super().loss(self._with_old_classes(batch, self._old))
         hinge = self._hinge(self._old)
-        loss = super().loss(joined)
         return loss if hinge is None else loss + hinge
 
-    def _with_old_classes(self, batch: TrainingBatch, old: Gaussians) -> dict[str, Tensor]:
-        """Logits and labels of the batch, and behind them those of old classes that are scored."""
+    def _with_old_classes(self, batch: TrainingBatch, old: Gaussians) -> TrainingBatch:
+        """The batch, and behind its logits and labels those of old classes that are scored."""
         order = torch.randperm(len(old.class_ids)).tolist()
         scored = [row for row in order if old.class_ids[row] in self.scored]
         logits = [batch.logits]
@@ -134,7 +133,7 @@ class Rapf(Adapter):
             drawn = old.draw(row, self._config.draws)
             logits.append(self._logits_of(drawn, batch.logits))
             labels.append(batch.labels.new_full((len(drawn),), old.class_ids[row]))
-        return {"logits": torch.cat(logits), "labels": torch.cat(labels)}
+        return replace(batch, logits=torch.cat(logits), labels=torch.cat(labels))
 
     def _logits_of(self, features: Tensor, like: Tensor) -> Tensor:
         """As `forward`, but what the batch looked like (`encoded`) stays for losses on features."""
