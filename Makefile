@@ -58,7 +58,7 @@ compare: setup ## compare two sets of runs: make compare A=results/ci B=results/
 	$(BIN)/clvl-bench compare $(A) $(B)
 
 test: setup ## all tests but the slow ones
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" tests
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not sweep" tests
 
 test-all: setup ## all tests but the long forms
 	$(BIN)/python -m pytest -n $(JOBS) tests

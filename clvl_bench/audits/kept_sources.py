@@ -45,10 +45,12 @@ class KeptSources(Sources):
             self._named[key] = super().backbone(name, parts, device=device, precision=precision)
         return self._named[key]
 
-    def teacher(self, name: str, *, device: str, precision: Precision) -> Backbone:
+    def teacher(
+        self, name: str, parts: Sequence[SplitSlice], *, device: str, precision: Precision
+    ) -> Backbone:
         if self._teacher is not None:
             return self._teacher
-        return super().teacher(name, device=device, precision=precision)
+        return super().teacher(name, parts, device=device, precision=precision)
 
     def answerer(self, name: str, *, device: str) -> Answerer:
         if self._answerers is not None:

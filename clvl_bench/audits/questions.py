@@ -138,6 +138,13 @@ def swayed_by_neighbours(heard: Heard) -> list[str]:
     ]
 
 
+def not_marked_as_transductive(heard: Heard) -> list[str]:
+    """Whether the record of a method that predicts samples together does not say so."""
+    records = () if heard.result is None else heard.result.records
+    marked = any(record.metric == "transductive" for record in records)
+    return [] if marked else ["the record has no row 'transductive'"]
+
+
 def _differ(one: Tensor, other: Tensor) -> bool:
     """Whether scores of a sample differ by more than the size of a batch explains."""
     return bool(one.argmax() != other.argmax()) or not torch.allclose(one, other, atol=LAST_BITS)

@@ -11,6 +11,7 @@ from clvl_bench.audits.questions import (
     kept_uncounted,
     moved_the_backbone,
     moved_undeclared,
+    not_marked_as_transductive,
     plan_of,
     read_elsewhere,
     read_nothing_to_learn,
@@ -48,8 +49,13 @@ class Finding:
 
 
 def findings(heard: Heard, questions: Sequence[Question]) -> Iterator[Finding]:
-    """All questions, each with what it found."""
-    for question in questions:
+    """All questions, each with what it found. Who declares to be transductive is not asked about
+    neighbours, but whether its record says so.
+    """
+    transductive = heard.strategy.adapter.config.transductive
+    for asked in questions:
+        is_apart = asked is swayed_by_neighbours and transductive
+        question = not_marked_as_transductive if is_apart else asked
         yield Finding(question, tuple(question(heard)))
 
 
@@ -141,6 +147,8 @@ PROMISES: dict[Question, str] = {
     kept_uncounted: "no sample of the past is kept that is not counted",
     scored_no_number: "scores are numbers",
     swayed_by_neighbours: "a sample's scores do not depend on the others of its batch",
+    not_marked_as_transductive: "transductive: an experience's samples are predicted together, and "
+    "the record says so",
     leaned_on_labels_to_come: "labels that have not arrived change nothing within its reach",
     other_bytes_unheard: "the same run has the same bytes, heard or not",
     deaf_to_the_seed: "what is learned depends on the seed",

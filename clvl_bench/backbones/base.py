@@ -106,6 +106,8 @@ class Backbone(ABC):
     """Of all files that decide its numbers: weights, configuration, tokenizer, preprocessing."""
     logit_scale: float
     width: int
+    gives_unit_images: bool = False
+    """Whether image features are unit as they come, in the precision in which they were stored."""
 
     @abstractmethod
     def class_features(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from clvl_bench.core.errors import Mistake
+from clvl_bench.core.exit_codes import ExitCode
 
 LISTED = 20
 """Differences that are printed; more are counted."""
@@ -36,4 +37,4 @@ def compare(
         print(f"and {len(differences) - LISTED} more")
     print(f"{compared} runs compared, {len(differences)} values differ by more than {tolerance:g}")
     if differences:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)

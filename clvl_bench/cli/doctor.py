@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clvl_bench.core.exit_codes import ExitCode
+
 if TYPE_CHECKING:
     from clvl_bench.cli.findings import Kind
 
@@ -25,4 +27,4 @@ def doctor(
     if weights:
         hashed.append("model")
     if not examine(hashes=hashed):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)

@@ -25,10 +25,9 @@ from clvl_bench.cli.report import report
 from clvl_bench.cli.run import run
 from clvl_bench.cli.select import select
 from clvl_bench.cli.unpack import unpack
-from clvl_bench.core.errors import ClvlError
-
-INTERRUPTED = 130
-"""What typer answers to Ctrl-C, as shells do."""
+from clvl_bench.core.errors import ClvlError, RunFailed, Stopped, printable
+from clvl_bench.core.exit_codes import ExitCode
+from clvl_bench.core.faults import as_failure
 
 VERBS: dict[str, Callable[..., None]] = {
     "run": run,
@@ -55,6 +54,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
 for name, verb in VERBS.items():
     app.command(name)(verb)
 
@@ -77,7 +77,7 @@ def main() -> None:
     # Read when the hub library is imported: a run opens no socket.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     code = _run_app()
-    if code == INTERRUPTED:
+    if code == ExitCode.INTERRUPTED:
         print("clvl-bench: interrupted; the same command goes on where it stopped", file=sys.stderr)
     sys.exit(code or 0)
 
@@ -86,18 +86,32 @@ def _run_app() -> int | None:
     """The exit code; what a user did wrong is said here."""
     try:
         code: int | None = app(standalone_mode=False)
+    except RunFailed as failed:
+        _say(f"failed: {failed}")
+        return failed.exit_code
     except ClvlError as error:
-        print(f"clvl-bench: {error}", file=sys.stderr)
+        _say(str(error))
         return error.exit_code
+    except Stopped as stopped:
+        _say(f"stopped ({stopped}); the state is kept, and the same command goes on")
+        return ExitCode.AGAIN
     except (KeyboardInterrupt, typer.Abort) as error:
         # Typer takes the end of a file for the end of its input: it is a fault of ours.
         if isinstance(error.__cause__, EOFError):
             raise error.__cause__ from None
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     except Exception as error:
+        failure = as_failure(error)
+        if failure is not None:
+            _say(f"failed: {failure}")
+            return failure.exit_code
         # Typer's own complaints about arguments have this method; what else comes is our fault.
         if not hasattr(error, "format_message"):
             raise
-        print(f"clvl-bench: {error.format_message()}", file=sys.stderr)
-        return 2
+        _say(error.format_message())
+        return ExitCode.MISTAKE
     return code
+
+
+def _say(line: str) -> None:
+    print(f"clvl-bench: {printable(line)}", file=sys.stderr)

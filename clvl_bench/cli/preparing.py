@@ -2,13 +2,16 @@
 
 import os
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clvl_bench.core.errors import Mistake, unknown
+from clvl_bench.core.errors import Mistake, printable, unknown
+from clvl_bench.core.files import temporary_name
 
 if TYPE_CHECKING:
     from clvl_bench.runs.experiment import ExperimentConfig
+    from clvl_bench.streams.config import BenchmarkConfig
 
 
 def load_experiment(name: str) -> "ExperimentConfig":
@@ -50,13 +53,41 @@ def refuse_unwritable(results: Path) -> None:
     """
     try:
         results.mkdir(parents=True, exist_ok=True)
-        probe = results / f".probe.{os.getpid()}"
+        probe = results / temporary_name()
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise Mistake(
             f"--results {results}: cannot be written ({error.strerror}); choose another folder"
         ) from None
+
+
+def say_first(line: str, *, dry: bool = False) -> None:
+    """A word before what is heavy is imported: that takes seconds."""
+    if not dry:
+        print(printable(line), flush=True)
+
+
+def say_what_is_laid_over(benchmarks: Iterable["BenchmarkConfig"]) -> None:
+    """What a benchmark does with the data that its name does not tell: a line for each, once."""
+    said: dict[str, None] = {}
+    for config in benchmarks:
+        for line in _quiet_choices(config):
+            said[line] = None
+    for line in said:
+        print(printable(line), flush=True)
+
+
+def _quiet_choices(config: "BenchmarkConfig") -> list[str]:
+    from clvl_bench.data.catalog.listing import NAMES
+
+    lines = []
+    if config.valid_fraction:
+        share = f"{100 * config.valid_fraction:g} %"
+        lines.append(f"Set aside {share} of the training samples for validation (valid_fraction)")
+    known = sorted({*config.dataset, *config.question_dataset} & set(NAMES))
+    lines += [f"Laid [dataset.{name}] of the file over the suite's {name}" for name in known]
+    return lines
 
 
 def silence_libraries(threads: int) -> None:

@@ -8,6 +8,7 @@ import typer
 from clvl_bench.cli import options
 from clvl_bench.cli.preparing import result_folders
 from clvl_bench.core.errors import Mistake, unknown
+from clvl_bench.core.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from clvl_bench.report.runs import Run
@@ -36,17 +37,17 @@ def report(
     page: options.Page = True,
     pictures: options.Pictures = False,
 ) -> None:
-    """Make tables and plots of records."""
+    """Make tables and plots of records. A damaged run is named and left out; the exit code is 4."""
     from clvl_bench.cli.show import show_table
     from clvl_bench.report.committed import seal, write_committed
     from clvl_bench.report.report_data import ReportData
-    from clvl_bench.report.runs import load
+    from clvl_bench.report.runs import find_runs
     from clvl_bench.report.writing import write_report
     from clvl_bench.runs.recorded import configuration_of
 
-    found = load(result_folders(runs, results))
+    found = find_runs(result_folders(runs, results))
     data = ReportData(
-        found,
+        found.runs,
         published=beside,
         sort=sort,
         formats=_formats(format_),
@@ -55,14 +56,16 @@ def report(
     )
     # A sort that is not there is refused before anything is written.
     assert len(data.sorted)
-    _say_what_is_not_checked(found)
-    write_committed(found, out)
+    _say_what_is_not_checked(found.runs)
+    write_committed(found.runs, out)
     written = write_report(data, out, plots=plots, page=page)
     seal(out)
-    show_table(found, sort=sort)
+    show_table(found.runs, sort=sort)
     print(f"Tables and plots: {out}")
     if written is not None:
         print(f"Page: {written}")
+    if found.damage is not None:
+        raise typer.Exit(ExitCode.DAMAGE)
 
 
 FORMATS = ("png", "pdf", "svg")

@@ -1,11 +1,18 @@
 """The verb `run`: one strategy on one benchmark."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clvl_bench.cli import options
-from clvl_bench.cli.preparing import refuse_unwritable, silence_libraries
+from clvl_bench.cli.preparing import (
+    refuse_unwritable,
+    say_first,
+    say_what_is_laid_over,
+    silence_libraries,
+)
+from clvl_bench.core import stopping
 
 
 def run(
@@ -23,6 +30,7 @@ def run(
         str, typer.Option(help="Of frozen towers: fp32, bf16 or fp16; what trains is fp32.")
     ] = "fp32",
     methods: options.Methods = [],  # noqa: B006 (typer's form)
+    time_limit: options.TimeLimit = None,
     verify: options.Verify = False,
     results: options.Results = options.RESULTS,
     dry_run: options.DryRun = False,
@@ -48,13 +56,27 @@ def run(
         show_plan([config], results)
         return
     refuse_unwritable(results)
+    _refuse_damage(results / "runs" / config.id)
+    say_first(f"Run of {config.strategy} on {config.benchmark}, seed {seed}: loading libraries")
+    say_what_is_laid_over([config.benchmark_config])
     silence_libraries(threads)
-    from clvl_bench.cli.show import show_result
-    from clvl_bench.data.readers.scan import reading_anew
-    from clvl_bench.runs import runner
-    from clvl_bench.runs.devices import choose_device
+    # Signals count from here on: importing takes seconds.
+    with stopping.listening(time_limit=time_limit):
+        from clvl_bench.cli.show import show_result
+        from clvl_bench.data.readers.scan import reading_anew
+        from clvl_bench.runs import runner
+        from clvl_bench.runs.devices import choose_device
 
-    chosen = choose_device(device, config.precision)
-    with reading_anew(verify):
-        result = runner.run(config, results=results, device=chosen)
-    show_result(result, results, page=page, pictures=pictures)
+        chosen = choose_device(device, config.precision)
+        with reading_anew(verify):
+            result = runner.run(config, results=results, device=chosen)
+        show_result(result, results, page=page, pictures=pictures)
+
+
+def _refuse_damage(path: Path) -> None:
+    """A finished run whose files are not as written is said at once."""
+    from clvl_bench.records.run_folder import RunFolder
+
+    folder = RunFolder(path)
+    if folder.finished:
+        folder.result()

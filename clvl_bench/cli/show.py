@@ -13,13 +13,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from clvl_bench.cli.estimate import estimate
-from clvl_bench.core.errors import ClvlError
+from clvl_bench.cli.grid_progress import GridProgress
+from clvl_bench.core.errors import ClvlError, printable
 from clvl_bench.records.result import Result
 from clvl_bench.records.run_folder import RESULT
 from clvl_bench.records.segment import SEGMENTS
 from clvl_bench.report.committed import is_committed
 from clvl_bench.report.report_data import ReportData
-from clvl_bench.report.runs import Run, load, of_result
+from clvl_bench.report.runs import Run, find_runs, load, of_result
 from clvl_bench.report.selection import Setting, select
 from clvl_bench.report.summary import mixture, sorted_by, summary
 from clvl_bench.report.tables import terminal_table
@@ -113,11 +114,16 @@ def show_table(runs: Sequence[Run], *, new: Run | None = None, sort: str | None 
             table.add_column(title, justify=side, overflow="fold", no_wrap=not first)
         for row in rows:
             is_new = new is not None and row[0].startswith(NEW)
-            table.add_row(*map(escape, row), style="bold" if is_new else None)
+            table.add_row(*map(_cell, row), style="bold" if is_new else None)
         console.print(table)
     note = mixture(runs if new is None else [*runs, new])
     if note:
         print(note)
+
+
+def _cell(text: str) -> str:
+    """A name as it is: no markup, and nothing that steers a terminal."""
+    return escape(printable(text))
 
 
 def plain_table(title: str | None) -> Table:
@@ -180,28 +186,30 @@ def show_plan(runs: Sequence[RunConfig], results: Path) -> None:
         print(json.dumps(runs[0].model_dump(mode="json"), indent=1))
 
 
-def show_grid(
-    runs: Sequence[RunConfig], outcomes: Iterable["Outcome"], results: Path, *, sweep: bool
-) -> int:
-    """A line for each run as it ends, then the table; of a sweep only validation is shown. Returns
-    how many failed.
-    """
-    waiting = sum(not _is_finished(config, results) for config in runs)
-    print(f"{len(runs)} runs, {len(runs) - waiting} finished before, {waiting} to do", flush=True)
-    failed = 0
+def show_outcomes(outcomes: Iterable["Outcome"], bar: GridProgress, waiting: int) -> set[str]:
+    """A line for each run as it ends; the states in which they did."""
+    states = set()
     # The grid runs while its outcomes are taken from it.
     for number, outcome in enumerate(outcomes, start=1):
-        failed += outcome.state != "done"
+        states.add(outcome.state)
+        bar.ended(outcome)
+        accuracy = "" if outcome.accuracy is None else f", accuracy {100 * outcome.accuracy:.1f} %"
         reason = f": {outcome.reason}" if outcome.reason else ""
-        print(f"{number}/{waiting} {outcome.state} {outcome.config.id}{reason}", flush=True)
+        line = f"{number}/{waiting} {outcome.state} {outcome.config.id}{accuracy}{reason}"
+        print(printable(line), flush=True)
+    return states
+
+
+def show_finished(runs: Sequence[RunConfig], results: Path, *, sweep: bool) -> None:
+    """The table of what is finished; of a sweep only validation is shown."""
     finished = [_run_folder(config, results) for config in runs if _is_finished(config, results)]
-    if finished:
-        try:
-            _show_finished(finished, sweep=sweep)
-        except ClvlError as error:
-            # The runs are done whether or not they can stand in one table.
-            print(error)
-    return failed
+    if not finished:
+        return
+    try:
+        _show_finished(finished, sweep=sweep)
+    except ClvlError as error:
+        # The runs are done whether or not they can stand in one table.
+        print(printable(str(error)))
 
 
 def show_page_of_grid(
@@ -212,7 +220,7 @@ def show_page_of_grid(
     if not finished:
         return
     try:
-        data = ReportData(load(finished), private_pictures=pictures)
+        data = ReportData(find_runs(finished).runs, private_pictures=pictures)
         print(f"Page: {write_page(data, results / 'report' / name)}")
     except ClvlError as error:
         # The runs are done whether or not they can stand in one table.
@@ -220,7 +228,7 @@ def show_page_of_grid(
 
 
 def _show_finished(folders: Sequence[Path], *, sweep: bool) -> None:
-    runs = load(folders)
+    runs = find_runs(folders).runs
     if sweep:
         show_settings(select(runs))
     else:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from clvl_bench.core.exit_codes import ExitCode
+
 GLANCE = 30
 """Up to so many names an error lists all of them."""
 NEAREST = 6
@@ -18,37 +20,41 @@ NEAREST = 6
 class ClvlError(Exception):
     """Something that a user can mend; `exit_code` is what the command line answers with."""
 
-    exit_code = 1
+    exit_code = ExitCode.FAILED
 
 
 class RunFailed(ClvlError):
     """A run stopped for a reason that lies in the run: a loss that is not finite, memory, disk."""
 
-    exit_code = 1
-
 
 class Busy(ClvlError):
     """Another process works on it: nothing to mend, it will be there."""
 
-    exit_code = 0
+    exit_code = ExitCode.DONE
 
 
 class Mistake(ClvlError):
     """A file or an argument that says something that is not allowed."""
 
-    exit_code = 2
+    exit_code = ExitCode.MISTAKE
 
 
 class Missing(ClvlError):
     """Data or weights that are not on this machine."""
 
-    exit_code = 3
+    exit_code = ExitCode.MISSING
 
 
 class Damage(ClvlError):
     """A file whose content is not what was written."""
 
-    exit_code = 4
+    exit_code = ExitCode.DAMAGE
+
+
+class Stopped(BaseException):
+    """This process was asked to stop, and did so where its state is kept. Like an interruption it
+    is no error, and passes whoever catches those.
+    """
 
 
 def near_match(got: object, allowed: Iterable[str]) -> str:
@@ -77,6 +83,14 @@ def some(got: object, names: Sequence[str], *, listed: str = "") -> str:
     return f"{', '.join(nearest)} and {len(names) - len(nearest)} more{where}"
 
 
+def printable(text: str) -> str:
+    """The text with what would steer a terminal, or hide, written out: names come from data."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
 def announce(path: Path, mended: str) -> None:
     """Warn that a file is damaged, where it can be made again and the run goes on."""
     warn(f"{path}: is not what was written; {mended}")
@@ -84,4 +98,4 @@ def announce(path: Path, mended: str) -> None:
 
 def warn(line: str) -> None:
     """Write a line to the error stream, and go on."""
-    logging.getLogger("clvl_bench").warning("clvl-bench: %s", line)
+    logging.getLogger("clvl_bench").warning("clvl-bench: %s", printable(line))

@@ -1,13 +1,21 @@
-"""Files: hashes, canonical JSON, and writing so that no reader ever sees half of a file."""
+"""Files: hashes, canonical JSON, and changes of files that no reader ever sees half of."""
 
 import hashlib
 import json
 import os
 import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 MANIFEST = "manifest.json"
+
+STRAY_SECONDS = 3600.0
+"""A temporary file that has not changed for so long belongs to nobody any more."""
 
 
 def sha256(data: bytes) -> str:
@@ -48,57 +56,126 @@ def to_json(value: Any) -> bytes:
     return f"{text}\n".encode()
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write a file so that any reader, also after a crash, finds the old bytes or the new ones,
-    never a mixture.
+def unguarded() -> None:
+    """The guard of who reads, or writes alone."""
 
-    What is not `durable` may be lost or damaged when the machine loses power: for what is hashed
-    and can be made again.
+
+def before_change(path: Path) -> None:
+    """Is called before each change of the file system that is made here. Tests put a full disk in
+    its place.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How files are changed: whole or not at all, and only by who may.
+
+    Any reader, also after a crash, finds the old bytes or the new ones, never a mixture.
+
+    Args:
+        guard: is called before every change, and raises once this process may make none.
+        workshop: the folder in which files are made until they are renamed into place; beside
+            their place if None. Whoever removes the workshop takes the right to change anything
+            with it: the rename out of it fails, however late it comes.
+    """
+
+    guard: Callable[[], None] = unguarded
+    workshop: Path | None = None
+
+    def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
+        """Write a file.
+
+        What is not `durable` may be lost or damaged when the machine loses power: for what is
+        hashed and can be made again.
+        """
+        with self._allowed(), self._temporary(path) as temporary:
+            self._make_folder(path.parent)
+            _write(temporary, data, durable=durable)
+            _rename(temporary, path)
             if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    if durable:
-        _sync_folder(path.parent)
+                _sync_folder(path.parent)
 
+    def write_folder(self, path: Path, files: dict[str, bytes]) -> None:
+        """Write a folder of files with a manifest of their hashes.
 
-def write_folder_atomically(path: Path, files: dict[str, bytes]) -> None:
-    """Write a folder of files with a manifest of their hashes; it appears whole or not at all.
-
-    An existing folder of that name is left as it is: what is written under one name is always the
-    same.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        for name, data in files.items():
-            write_atomically(temporary / name, data)
+        An existing folder of that name is left as it is: what is written under one name is always
+        the same.
+        """
         manifest = {name: sha256(data) for name, data in files.items()}
-        write_atomically(temporary / MANIFEST, to_json(manifest))
+        with self._allowed(), self._temporary(path) as temporary:
+            self._make_folder(path.parent)
+            before_change(temporary)
+            temporary.mkdir()
+            for name, data in (*files.items(), (MANIFEST, to_json(manifest))):
+                _write(temporary / name, data, durable=True)
+            _sync_folder(temporary)
+            if not path.exists():
+                _rename(temporary, path)
+                _sync_folder(path.parent)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file or a folder, if it is there; a reader finds it whole or not at all."""
         if not path.exists():
-            os.replace(temporary, path)
-            _sync_folder(path.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            self.guard()
+            return
+        with self._allowed(), self._temporary(path) as temporary:
+            _rename(path, temporary)
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        before_change(folder)
+        # A folder that somebody removed with the workshop in it does not come back.
+        folder.mkdir(parents=self.workshop is None, exist_ok=True)
+
+    @contextmanager
+    def _temporary(self, path: Path) -> Iterator[Path]:
+        """A name that no other process has, on this machine or another; what is left of it at the
+        end is removed.
+        """
+        name = temporary_name()
+        temporary = path.with_name(name) if self.workshop is None else self.workshop / name
+        try:
+            yield temporary
+        finally:
+            discard(temporary)
+
+    @contextmanager
+    def _allowed(self) -> Iterator[None]:
+        self.guard()
+        try:
+            yield
+        except OSError:
+            # Where somebody took the workshop away, that is what is to be said.
+            self.guard()
+            raise
 
 
-def remove_folder(path: Path) -> None:
-    """Remove a folder, if it is there, so that a reader finds it whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        os.replace(path, temporary)
-    except FileNotFoundError:
-        return
-    shutil.rmtree(temporary, ignore_errors=True)
+PLAIN = Changes()
+"""Of files that belong to everybody."""
+
+
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file that belongs to everybody; see `Changes.write`."""
+    PLAIN.write(path, data, durable=durable)
+
+
+def temporary_name() -> str:
+    """A file name that is unique on all machines: process ids repeat from container to
+    container.
+    """
+    return f".{uuid4().hex}.tmp"
+
+
+def remove_strays(folder: Path, *, older_than: float = STRAY_SECONDS) -> None:
+    """Remove temporary files that killed processes left in a folder.
+
+    Age is counted by the clock of this machine; an hour is more than clocks differ.
+    """
+    with suppress(OSError):  # strays do no harm: where they cannot be removed, they stay
+        for stray in folder.glob(".*.tmp"):
+            if time.time() - stray.stat().st_mtime >= older_than:
+                discard(stray)
 
 
 def read_folder(path: Path) -> dict[str, bytes] | None:
@@ -112,6 +189,30 @@ def read_folder(path: Path) -> dict[str, bytes] | None:
         return None
     whole = all(sha256(data) == manifest[name] for name, data in files.items())
     return files if whole else None
+
+
+def _write(path: Path, data: bytes, *, durable: bool) -> None:
+    before_change(path)
+    with open(path, "wb") as file:
+        file.write(data)
+        if durable:
+            file.flush()
+            before_change(path)
+            os.fsync(file.fileno())
+
+
+def _rename(path: Path, to: Path) -> None:
+    before_change(to)
+    os.replace(path, to)
+
+
+def discard(path: Path) -> None:
+    """Remove a file or a folder under a temporary name, if it is there and can be removed."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

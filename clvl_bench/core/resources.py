@@ -2,6 +2,7 @@
 hashed or compared.
 """
 
+import errno
 import os
 import resource
 import sys
@@ -12,6 +13,12 @@ from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "could not create a primitive",  # oneDNN, where there is not enough address space
+    "could not create a memory object",
+)
 
 
 class Stopwatch:
@@ -33,9 +40,13 @@ def out_of_memory(error: Exception) -> bool:
     """Whether an error means that memory ran out."""
     if isinstance(error, MemoryError):
         return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if not isinstance(error, RuntimeError):
+        return False
     # Torch raises a plain RuntimeError, which only its message tells from others.
     message = str(error).lower()
-    return "out of memory" in message or "can't allocate memory" in message
+    return any(said in message for said in _OUT_OF_MEMORY)
 
 
 def free_memory(device: str) -> tuple[int, int]:

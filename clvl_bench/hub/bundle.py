@@ -19,7 +19,7 @@ from typing import Any, Literal
 from clvl_bench.backbones.answerers.catalog import ANSWERERS
 from clvl_bench.backbones.catalog import BACKBONES, folder_of
 from clvl_bench.core.errors import Missing, Mistake, unknown
-from clvl_bench.core.files import file_sha256, to_json, write_atomically
+from clvl_bench.core.files import file_sha256, temporary_name, to_json, write_atomically
 from clvl_bench.data.catalog.listing import DATASETS
 from clvl_bench.data.catalog.sources import HubSource, OwnCopySource
 from clvl_bench.data.readers.hub import snapshot
@@ -180,7 +180,7 @@ def _members(holding: Holding) -> dict[str, Path]:
 
 
 def _write_archive(archive: Path, manifest: dict[str, Any], inside: dict[str, Path]) -> None:
-    temporary = archive.with_name(f".{archive.name}.{os.getpid()}.tmp")
+    temporary = archive.with_name(temporary_name())
     try:
         with tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar:
             data = to_json(manifest)

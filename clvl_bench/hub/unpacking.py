@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from clvl_bench.core.errors import Damage, RunFailed
+from clvl_bench.core.files import temporary_name
 from clvl_bench.hub.archive import Member, members
 from clvl_bench.hub.bundle import MANIFEST, Holding, holdings, record, sha256_of
 
@@ -158,7 +159,7 @@ def _put(file: IO[bytes], member: Member, expected: str, archive: Path, cache: P
     """One file to its place, if its content is the one that the manifest lists."""
     path = cache / member.name
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{member.start}.{os.uname().nodename}.{os.getpid()}.tmp")
+    temporary = path.with_name(temporary_name())
     try:
         digest = hashlib.sha256()
         with open(temporary, "wb") as out:

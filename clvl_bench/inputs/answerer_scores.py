@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clvl_bench.backbones.answerers.base import Answerer
+from clvl_bench.core import stopping
 from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.files import sha256
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.readers.question_split import QuestionSplit
 from clvl_bench.data.readers.split import Split
-from clvl_bench.inputs.features import load_or_compute
+from clvl_bench.inputs.features import encoded_by_one, load_or_compute
 from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.inputs.questions import texts_of
 
@@ -60,16 +61,21 @@ def answers_of(split: Split | QuestionSplit, answerer: Answerer) -> list[str]:
     # Bits of kept answers hang on this tuple and on the name of the folder: both stay as they are.
     key = repr((answerer.key, images.content, rows, questions, CHUNK))
     folder = cache_dir() / "given" / sha256(key.encode())[:32]
-    tick = Ticker(f"asking {answerer.name}", len(questions))
+    what = f"asking {answerer.name}"
+    tick = Ticker(what, len(questions))
     answers: list[str] = []
-    for number, start in enumerate(range(0, len(questions), CHUNK)):
-        of_chunk = slice(start, start + CHUNK)
-        compute = partial(_ask, answerer, images, rows[of_chunk], questions[of_chunk])
-        chunk = load_or_compute(
-            folder, f"{number:05d}", len(rows[of_chunk]), compute, what="its questions are"
-        )
-        answers += _from_bytes(chunk)
-        tick(len(answers))
+    starts = range(0, len(questions), CHUNK)
+    names = [f"{number:05d}" for number in range(len(starts))]
+    with encoded_by_one(folder, names, what):
+        for name, start in zip(names, starts, strict=True):
+            of_chunk = slice(start, start + CHUNK)
+            compute = partial(_ask, answerer, images, rows[of_chunk], questions[of_chunk])
+            chunk = load_or_compute(
+                folder, name, len(rows[of_chunk]), compute, what="its questions are"
+            )
+            answers += _from_bytes(chunk)
+            tick(len(answers))
+            stopping.stop_if_asked()
     return answers
 
 

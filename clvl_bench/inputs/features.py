@@ -4,12 +4,13 @@ for everything above.
 The image tower is by far the most expensive part of a frozen model, and its features of an image
 are the same in every epoch, evaluation, strategy and seed. Features are kept in chunks of one fixed
 size under a key of everything that decides them. The name of a chunk holds its own hash, so a
-damaged one is noticed, named and made again. Two processes that build the same chunk write the same
-bytes to the same name.
+damaged one is noticed, named and made again. One process at a time encodes what is missing of a
+key, others wait for it.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -19,21 +20,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from clvl_bench.backbones.base import Backbone, TowerBackbone, with_towers
+from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize, with_towers
 from clvl_bench.backbones.catalog import Precision
 from clvl_bench.backbones.loading import load_backbone
-from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.backbones.precomputed import ClassTexts, PrecomputedBackbone
 from clvl_bench.backbones.preprocessing import Preprocessing
+from clvl_bench.core import stopping
 from clvl_bench.core.cache_dir import cache_dir
-from clvl_bench.core.errors import Mistake, announce
-from clvl_bench.core.files import sha256, write_atomically
+from clvl_bench.core.errors import Mistake, announce, unknown
+from clvl_bench.core.files import remove_strays, sha256, write_atomically
+from clvl_bench.core.lock import in_turn
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.catalog.declaration import ImageDataset
-from clvl_bench.data.catalog.sources import FeaturesSource
+from clvl_bench.data.catalog.sources import BackboneFeaturesSource, FeaturesSource
 from clvl_bench.data.catalog.vqa import VqaDataset
-from clvl_bench.data.readers.features import read_text
+from clvl_bench.data.readers.backbone_features import digest_of
 from clvl_bench.data.readers.question_split import QuestionSplit
-from clvl_bench.data.readers.split import Image, Split
+from clvl_bench.data.readers.reading import read_text
+from clvl_bench.data.readers.split import Features, Image, Split
 from clvl_bench.inputs.kinds import InputKind
 
 CHUNK = 256
@@ -54,15 +58,28 @@ def pixels_of(
 
 def encode(split: Split, backbone: Backbone) -> Tensor:
     """Image features [n, width] of a split, fp32, not normalised: from the cache, or encoded and
-    then kept.
+    then kept. Precomputed ones are NaN where there are none of this backbone, and unit where the
+    split says so.
 
     Raises:
         Mistake: the split has images and the backbone has no towers.
     """
     if split.features is not None:
-        return torch.from_numpy(split.features)
+        known = split.features(backbone.name)
+        if known is None:
+            return torch.full((len(split), backbone.width), float("nan"))
+        return _unit(known) if split.unit else torch.from_numpy(known)
     towers = with_towers(backbone, wanted_by="encoding images")
     return _encoded(split, towers, towers.image_features, cache_key(split, towers))
+
+
+def _unit(features: Features) -> Tensor:
+    """Unit rows, made so in the precision in which they are stored, as fp32.
+
+    Whoever publishes features in half precision measures with rows that are unit in half: made unit
+    in fp32, they give other accuracies (up to 0.3 points for the CLIP models on WHU-RS19).
+    """
+    return l2_normalize(torch.from_numpy(features)).float()
 
 
 def encode_patches(split: Split, backbone: TowerBackbone) -> Tensor:
@@ -100,15 +117,38 @@ def encode_chunks(
     folder = cache_dir() / "features" / key
     tick = Ticker(title, len(split))
     chunks = []
-    # Chunks begin at multiples of CHUNK, whatever is asked for: an image is always encoded beside
-    # the same neighbours, so its features have the same bits in every run.
-    for number, start in enumerate(range(0, len(split), CHUNK)):
-        rows = range(start, min(start + CHUNK, len(split)))
-        chunk = load_or_compute(folder, f"{number:05d}", len(rows), partial(compute, rows))
-        towers.refuse_no_numbers(chunk, split.keys[start : rows.stop], what="image")
-        chunks.append(chunk)
-        tick(rows.stop)
+    starts = range(0, len(split), CHUNK)
+    names = [f"{number:05d}" for number in range(len(starts))]
+    with encoded_by_one(folder, names, title):
+        # Chunks begin at multiples of CHUNK, whatever is asked for: an image is always encoded
+        # beside the same neighbours, so its features have the same bits in every run.
+        for name, start in zip(names, starts, strict=True):
+            rows = range(start, min(start + CHUNK, len(split)))
+            chunk = load_or_compute(folder, name, len(rows), partial(compute, rows))
+            towers.refuse_no_numbers(chunk, split.keys[start : rows.stop], what="image")
+            chunks.append(chunk)
+            tick(rows.stop)
+            stopping.stop_if_asked()
     return torch.cat(chunks)
+
+
+@contextmanager
+def encoded_by_one(folder: Path, names: Sequence[str], what: str) -> Iterator[None]:
+    """For the time of the block nobody else computes what a folder of the cache lacks; if another
+    process does, wait for it, with a word.
+
+    Args:
+        names: of all that should be there.
+        what: is done, such as "encoding images with tiny".
+    """
+    remove_strays(folder)
+    there = {path.name.partition("-")[0] for path in folder.glob("*.safetensors")}
+    if there.issuperset(names):
+        yield
+        return
+    # Below the folder: what several names are claimed for may lie in one folder.
+    with in_turn(folder / f"claims-{names[0]}", what):
+        yield
 
 
 def _encode_rows(
@@ -231,74 +271,121 @@ class Inputs:
         return pixels_of(self.image, self.preprocessing, [sample])
 
 
+Data = Sequence[tuple[ImageDataset | VqaDataset, Split | QuestionSplit]]
+"""Datasets of a benchmark, one entry a split that is read."""
+
+
 def backbone_for(
-    name: str,
-    data: Sequence[tuple[ImageDataset | VqaDataset, Split | QuestionSplit]],
-    *,
-    device: str = "cpu",
-    precision: Precision = "fp32",
+    name: str, data: Data, *, device: str = "cpu", precision: Precision = "fp32"
 ) -> Backbone:
-    """The backbone of that name or path; for precomputed features, the one that they declare.
+    """The backbone of that name or path; where data are precomputed features, what it said of them.
 
     Raises:
-        Mistake: features of different backbones, or features beside images.
+        Mistake: features of different backbones, features beside images, or none of this backbone.
         Missing, Damage: as `load_backbone`.
     """
-    sources = [dataset.source for dataset, _ in data]
-    of_features = [source for source in sources if isinstance(source, FeaturesSource)]
+    of_features = precomputed_sources(data)
     if not of_features:
         return load_backbone(name, device=device, precision=precision)
-    declared = {(source.backbone, source.logit_scale) for source in of_features}
-    if len(declared) > 1 or len(of_features) < len(sources):
-        names = ", ".join(sorted(known for known, _ in declared))
+    if len(of_features) < len({dataset.name for dataset, _ in data}):
+        raise Mistake("datasets: precomputed features cannot be mixed with images")
+    for dataset, source in of_features.items():
+        if name not in source.backbones:
+            raise Mistake(
+                f"dataset.{dataset}: has features of {', '.join(source.backbones)}, and the run is "
+                f"about '{name}'; give --backbone {source.backbones[0]}"
+            )
+    return precomputed_backbone(name, data)
+
+
+def teacher_for(
+    name: str, data: Data, *, device: str = "cpu", precision: Precision = "fp32"
+) -> Backbone:
+    """Another backbone that a strategy learns from, as `backbone_for`; of precomputed features it
+    needs to know those of one dataset, and has none (NaN) of the others.
+
+    Raises:
+        Mistake: data are precomputed features, and none are of this backbone.
+        Missing, Damage: as `load_backbone`.
+    """
+    of_features = precomputed_sources(data)
+    if not of_features:
+        return load_backbone(name, device=device, precision=precision)
+    known = sorted({each for source in of_features.values() for each in source.backbones})
+    if name not in known:
+        raise Mistake(f"teacher: {unknown('backbone with precomputed features', name, known)}")
+    return precomputed_backbone(name, data)
+
+
+def precomputed_sources(data: Data) -> dict[str, FeaturesSource | BackboneFeaturesSource]:
+    """The sources of precomputed features among some datasets, by the names of these."""
+    return {
+        dataset.name: dataset.source
+        for dataset, _ in data
+        if isinstance(dataset.source, FeaturesSource | BackboneFeaturesSource)
+    }
+
+
+def precomputed_backbone(name: str, data: Data) -> PrecomputedBackbone:
+    """The backbone of that name as its features tell of it.
+
+    Raises:
+        Mistake: its features of images or texts have different widths, or its scales differ.
+    """
+    text: dict[str, ClassTexts] = {}
+    images_sha256: dict[str, str] = {}
+    unit = []
+    widths: dict[int, str] = {}
+    scales = set()
+    of_datasets = {dataset.name: (dataset, split) for dataset, split in data}
+    for dataset, split in of_datasets.values():
+        assert isinstance(dataset, ImageDataset)  # questions have no precomputed features
+        assert isinstance(split, Split)
+        assert split.features is not None
+        source = dataset.source
+        assert isinstance(source, FeaturesSource | BackboneFeaturesSource)
+        features = split.features(name)
+        if features is None:
+            continue
+        unit.append(split.unit)
+        scales.add(source.logit_scale)
+        widths.setdefault(features.shape[1], dataset.name)
+        texts = _class_texts(dataset, name, features.shape[1])
+        if texts is not None:
+            text[dataset.name] = texts
+        if isinstance(source, BackboneFeaturesSource):
+            images_sha256[dataset.name] = digest_of(dataset, name)
+    if len(widths) > 1:
+        told = ", ".join(f"{width} numbers ({dataset})" for width, dataset in widths.items())
+        raise Mistake(f"datasets: image features of one backbone have one width; got {told}")
+    if len(scales) > 1:
         raise Mistake(
-            f"datasets: precomputed features of {names} cannot be mixed with others or with images"
+            f"datasets: features of {name} have the logit scales {sorted(scales)}; all of a "
+            "benchmark share one"
         )
-    width = _width(data)
     return PrecomputedBackbone(
-        name=of_features[0].backbone,
-        logit_scale=of_features[0].logit_scale,
-        width=width,
-        text=_precomputed_text([dataset for dataset, _ in data], width),
+        name=name,
+        logit_scale=scales.pop(),
+        width=next(iter(widths)),
+        text=text,
+        images_sha256=images_sha256,
+        gives_unit_images=all(unit),
     )
 
 
-def _width(data: Sequence[tuple[ImageDataset | VqaDataset, Split | QuestionSplit]]) -> int:
-    """The width of precomputed features, which all splits share.
-
-    Raises:
-        Mistake: they do not.
-    """
-    widths: dict[int, str] = {}
-    for dataset, split in data:
-        if isinstance(split, Split) and split.features is not None:
-            widths.setdefault(int(split.features.shape[1]), dataset.name)
-    if len(widths) > 1:
-        told = ", ".join(f"{width} numbers ({name})" for width, name in widths.items())
-        raise Mistake(f"datasets: image features of one backbone have one width; got {told}")
-    (width,) = widths
-    return width
-
-
-def _precomputed_text(
-    datasets: Sequence[ImageDataset | VqaDataset], width: int
-) -> dict[str, tuple[Sequence[str], Tensor] | None]:
-    """The classes of each dataset and their text features; None where there are none.
+def _class_texts(dataset: ImageDataset, backbone: str, width: int) -> ClassTexts | None:
+    """The text features of a dataset's classes; None where there are none.
 
     Raises:
         Mistake: they are of another width than the images' features.
     """
-    text: dict[str, tuple[Sequence[str], Tensor] | None] = {}
-    for dataset in datasets:
-        assert isinstance(dataset, ImageDataset)  # questions have no precomputed features
-        rows = read_text(dataset)
-        if rows is None:
-            text[dataset.name] = None
-        elif rows.shape[1] != width:
-            raise Mistake(
-                f"dataset.{dataset.name}: text features are {rows.shape[1]} numbers wide, image "
-                f"features {width}; give both of one backbone"
-            )
-        else:
-            text[dataset.name] = (dataset.classes, torch.from_numpy(rows))
-    return text
+    rows = read_text(dataset, backbone)
+    if rows is None:
+        return None
+    if rows.shape[-1] != width:
+        raise Mistake(
+            f"dataset.{dataset.name}: text features are {rows.shape[-1]} numbers wide, image "
+            f"features {width}; give both of one backbone"
+        )
+    by_template = isinstance(dataset.source, BackboneFeaturesSource)
+    return ClassTexts(dataset.classes, _unit(rows), dataset.templates if by_template else None)

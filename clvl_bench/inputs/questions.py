@@ -19,7 +19,7 @@ from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.files import sha256
 from clvl_bench.data.readers.question_split import QuestionSplit
 from clvl_bench.data.readers.split import Split
-from clvl_bench.inputs.features import encode, encode_patches, load_or_compute
+from clvl_bench.inputs.features import encode, encode_patches, encoded_by_one, load_or_compute
 from clvl_bench.inputs.kinds import InputKind
 
 WHAT = "what is shown?"
@@ -130,13 +130,10 @@ def question_rows(backbone: TowerBackbone, questions: Sequence[str]) -> Tensor:
     ids = torch.where(before_end, tokens.ids, -1)[:, 1:]
     # The key of the cache: kept features are found again as long as this tuple stays as it is.
     key = repr((backbone.files_sha256, backbone.context_length, backbone.precision, ids.tolist()))
-    features = load_or_compute(
-        cache_dir() / "questions",
-        sha256(key.encode())[:32],
-        len(questions),
-        partial(backbone.text_features, questions),
-        what="its questions are",
-    )
+    folder, name = cache_dir() / "questions", sha256(key.encode())[:32]
+    compute = partial(backbone.text_features, questions)
+    with encoded_by_one(folder, [name], f"encoding questions with {backbone.name}"):
+        features = load_or_compute(folder, name, len(questions), compute, what="its questions are")
     return torch.cat([features.to(ids.device), ids.float()], dim=1)
 
 

@@ -6,13 +6,13 @@ folder with a valid result.json counts. While a run is under way, state/ holds i
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from clvl_bench.core.errors import Damage
-from clvl_bench.core.files import remove_folder, sha256, to_json, write_atomically
+from clvl_bench.core.files import PLAIN, Changes, sha256, to_json
 from clvl_bench.records.result import Result
 from clvl_bench.records.rows import Record, from_csv, to_csv
 from clvl_bench.records.run_id import SCHEMA, is_named_by
@@ -22,10 +22,6 @@ RESULT, STATUS, STATE = "result.json", "status.json", "state"
 RECORDS = "records.csv"
 """All rows in one file: in committed folders, and in run folders from before there were
 segments."""
-
-
-def unguarded() -> None:
-    """The guard of who reads, or writes alone."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +40,12 @@ class RunFolder:
 
     Args:
         path: the folder; it appears with the first file.
-        guard: is called before every change, and raises once somebody else has taken the run over.
+        changes: makes every change, and raises once somebody else has taken the run over.
     """
 
-    def __init__(self, path: Path, *, guard: Callable[[], None] = unguarded) -> None:
+    def __init__(self, path: Path, *, changes: Changes = PLAIN) -> None:
         self.path = path
-        self.guard = guard
+        self.changes = changes
 
     # --- what is there ---
 
@@ -70,7 +66,7 @@ class RunFolder:
     @property
     def closed(self) -> bool:
         """Finished, said so, and nothing is left beside it: nobody was killed behind the result."""
-        if not self.finished or self.state.exists() or any(self.path.glob("claim.*")):
+        if not self.finished or any(self.path.glob("claim.*")) or any(self.state.glob("*")):
             return False
         return bool(self._status().get("state") == "done")
 
@@ -109,9 +105,8 @@ class RunFolder:
     # --- a run under way ---
 
     def write(self, name: str, data: bytes) -> str:
-        """Write a file of the run, if the guard does not object; gives its hash."""
-        self.guard()
-        write_atomically(self.path / name, data)
+        """Write a file of the run, if nobody has taken it over; gives its hash."""
+        self.changes.write(self.path / name, data)
         return sha256(data)
 
     def set_status(self, state: str, **facts: Any) -> None:
@@ -165,16 +160,14 @@ class RunFolder:
         for folder in (SEGMENTS, PREDICTIONS):
             for path in sorted((self.path / folder).glob("*")):
                 if f"{folder}/{path.name}" not in named:
-                    self.guard()
-                    path.unlink()
+                    self.changes.remove(path)
 
     def begin_anew(self) -> None:
         """Remove everything that an earlier start left.
 
         The checkpoints go first: none may be left that names what is gone.
         """
-        self.guard()
-        remove_folder(self.state)
+        self.changes.remove(self.state)
         self.drop_all_but(())
 
     def finish(

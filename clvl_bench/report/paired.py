@@ -19,6 +19,10 @@ from clvl_bench.report.statistics import Difference, Interval, differences, inte
 SMALL_P = 12
 """Decimals of a p-value: it may be small, and Holm's correction multiplies it."""
 
+MOST = 100
+"""Strategies of a table that are compared in pairs. Of more, as in a sweep over prompts, Holm's
+correction over all pairs leaves nothing to say."""
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -32,8 +36,8 @@ class Compared:
 
 
 def paired(runs: Sequence[Run]) -> dict[Table, Compared]:
-    """The comparison of each table that has at least two strategies; each pair on the runs that
-    both have.
+    """The comparison of each table that has at least two strategies, and at most `MOST`; each pair
+    on the runs that both have.
 
     A strategy whose Last is undefined in any run is left out: it did not answer, which is no
     accuracy of zero.
@@ -51,7 +55,9 @@ def paired(runs: Sequence[Run]) -> dict[Table, Compared]:
             of_strategy = tables.setdefault(origin.table, {}).setdefault(origin.strategy, {})
             of_strategy[RunAt(origin.class_order, origin.seed)] = run.correct
     return {
-        table: _compared(table, tables[table]) for table in sorted(tables) if len(tables[table]) > 1
+        table: _compared(table, tables[table])
+        for table in sorted(tables)
+        if 1 < len(tables[table]) <= MOST
     }
 
 

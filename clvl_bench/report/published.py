@@ -1,13 +1,15 @@
 """Published: our numbers beside those of a paper, row by row.
 
-A file of published numbers is a table with the columns benchmark, strategy and source, and one for
-each metric, in percent. Names are compared without the overrides in brackets; what differs from the
-name's own settings stands in our summary.
+A file of published numbers is a table with the columns benchmark, strategy and source, where it
+matters backbone, and one for each metric, in percent. Where a published name has overrides in
+brackets, ours must have the same ones; else names are compared without them, and what differs from
+the name's own settings stands in our summary.
 """
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,6 +17,8 @@ from clvl_bench.core.errors import Mistake
 from clvl_bench.metrics.continual import METRICS
 
 KEYS = ("benchmark", "strategy", "source")
+BACKBONE = "backbone"
+"""A column that a file may have: numbers of one backbone beside those of another."""
 
 
 def read_published(path: Path) -> pd.DataFrame:
@@ -37,15 +41,15 @@ def read_published(path: Path) -> pd.DataFrame:
     wrong = _wrong_column(columns)
     if wrong:
         raise Mistake(
-            f"--beside {path}: {wrong}; columns are {', '.join(KEYS)} and metrics: "
-            f"{', '.join(METRICS)}"
+            f"--beside {path}: {wrong}; columns are {', '.join(KEYS)}, where it matters "
+            f"{BACKBONE}, and metrics: {', '.join(METRICS)}"
         )
     return frame
 
 
 def _wrong_column(columns: Sequence[str]) -> str:
     """What is wrong with the columns of a file, in a few words; nothing if they are right."""
-    unknown = [column for column in columns if column not in (*KEYS, *METRICS)]
+    unknown = [column for column in columns if column not in (*KEYS, BACKBONE, *METRICS)]
     if unknown:
         return f"unknown column '{unknown[0]}'"
     missing = sorted(set(KEYS) - set(columns))
@@ -56,18 +60,17 @@ def beside(frame: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """One row a published row and metric: published, ours (NaN where there is no such run), the
     difference, all in percent.
     """
-    ours = {}
-    for _, row in frame.iterrows():
-        ours[_plain(row["benchmark"]), _plain(row["strategy"])] = row
+    keys = [name for name in (*KEYS, BACKBONE) if name in published]
+    ours = _by_name(frame)
     metrics = [name for name in published.columns if name in METRICS]
     rows = []
     for _, row in published.iterrows():
-        run = ours.get((row["benchmark"], row["strategy"]))
+        run = ours.get((row["benchmark"], row["strategy"], row.get(BACKBONE)))
         for name in metrics:
             got = math.nan if run is None else 100 * float(run[f"{name}_mean"])
             rows.append(
                 {
-                    **{key: row[key] for key in KEYS},
+                    **{key: row[key] for key in keys},
                     "metric": METRICS[name].title,
                     "published": row[name],
                     "ours": got,
@@ -78,18 +81,32 @@ def beside(frame: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _by_name(frame: pd.DataFrame) -> dict[tuple[str, str, str | None], "pd.Series[Any]"]:
+    """Our rows by benchmark and strategy, as a published file may call them, with and without the
+    backbone; a name's own settings come before overrides of it.
+    """
+    found: dict[tuple[str, str, str | None], pd.Series[Any]] = {}
+    for _, row in frame.iterrows():
+        for backbone in (None, row.get(BACKBONE)):
+            found[_plain(row["benchmark"]), _plain(row["strategy"]), backbone] = row
+    for _, row in frame.iterrows():
+        for backbone in (None, row.get(BACKBONE)):
+            found[row["benchmark"], row["strategy"], backbone] = row
+            found[_plain(row["benchmark"]), row["strategy"], backbone] = row
+    return found
+
+
 def beside_markdown(table: pd.DataFrame) -> str:
     """The same for people; a dash where nothing was run."""
-    lines = [
-        "| benchmark | strategy | metric | published | ours | difference | runs |",
-        "| --- | --- | --- | ---: | ---: | ---: | ---: |",
-    ]
+    has_backbone = BACKBONE in table
+    where = ["benchmark", "strategy", *([BACKBONE] if has_backbone else []), "metric"]
+    titles = [*where, "published", "ours", "difference", "runs"]
+    rule = ["---"] * len(where) + ["---:"] * 4
+    lines = [f"| {' | '.join(titles)} |", f"| {' | '.join(rule)} |"]
     for _, row in table.iterrows():
         ran = row["runs"] > 0
         cells = (
-            row["benchmark"],
-            row["strategy"],
-            row["metric"],
+            *(str(row[name]) for name in where),
             f"{row['published']:.1f}",
             f"{row['ours']:.1f}" if ran else "–",
             f"{row['difference']:+.1f}" if ran else "–",

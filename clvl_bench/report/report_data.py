@@ -14,6 +14,7 @@ from clvl_bench.report.ceilings import shown
 from clvl_bench.report.configuration import Configuration, recorded
 from clvl_bench.report.origin import Origin
 from clvl_bench.report.paired import Compared, paired
+from clvl_bench.report.prompts import spread_frame
 from clvl_bench.report.pseudo_labels import pseudo_frame
 from clvl_bench.report.published import beside, read_published
 from clvl_bench.report.runs import Run, Table
@@ -87,6 +88,10 @@ class ReportData:
     @cached_property
     def supervision(self) -> pd.DataFrame:
         return supervision_frame(self.runs)
+
+    @cached_property
+    def prompts(self) -> pd.DataFrame:
+        return spread_frame(self.runs)
 
     @cached_property
     def pseudo_labels(self) -> pd.DataFrame:

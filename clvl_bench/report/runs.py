@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clvl_bench.core.errors import Mistake, warn
+from clvl_bench.core.errors import Damage, Mistake, warn
 from clvl_bench.core.files import sha256, to_json
 from clvl_bench.records.result import Result
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.records.run_id import SCHEMA, digest, is_named_by
 from clvl_bench.report.answers import answered
 from clvl_bench.report.committed import is_committed, read_committed
+from clvl_bench.report.matrices import of_records
 from clvl_bench.report.origin import Key as Key
 from clvl_bench.report.origin import Origin as Origin
 from clvl_bench.report.origin import Run as Run
@@ -37,22 +38,54 @@ FINISHED_SINCE = "it failed, and a run of the same name has finished since"
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A run folder that is not shown, and why."""
+    """A run folder that is not shown, and why.
+
+    Args:
+        damage: what is not as it was written, if that is why.
+    """
 
     folder: Path
     why: str
+    damage: Damage | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The runs at some paths, and those that cannot be shown."""
+
+    runs: list[Run]
+    left_out: list[LeftOut]
+
+    @property
+    def damage(self) -> Damage | None:
+        """The first damage that was met."""
+        return next((each.damage for each in self.left_out if each.damage is not None), None)
 
 
 def load(paths: Iterable[Path]) -> list[Run]:
     """The runs found at these paths: run folders, folders of run folders, or committed folders.
 
-    A run of a grid that has no result yet is left out. Lines name what else is: runs whose recorded
-    configuration is not the one that their id names, as in what older versions wrote; failed runs
-    of older versions, and those of a name under which another has finished.
+    A run of a grid that has no result yet is left out. Lines name what else is: runs that cannot be
+    shown, as their recorded configuration is not the one that their id names; failed runs of older
+    versions, and those of a name under which another has finished.
 
     Raises:
         Mistake: nothing is there, or two runs with different settings bear one name.
         Damage: a result is not what was written.
+    """
+    found = find_runs(paths)
+    if found.damage is not None:
+        raise found.damage
+    return found.runs
+
+
+def find_runs(paths: Iterable[Path]) -> Found:
+    """As `load`, but a run that is damaged is named and left out beside others: one run never
+    stops a report.
+
+    Raises:
+        Mistake: nothing is there, or two runs with different settings bear one name.
+        Damage: nothing else is there.
     """
     found: dict[tuple[Key, str], Run] = {}
     left_out: list[LeftOut] = []
@@ -64,14 +97,16 @@ def load(paths: Iterable[Path]) -> list[Run]:
             else:
                 found[run.origin.key, run.origin.run] = run
     left_out += _drop_outdated_failures(found)
+    result = Found([found[key] for key in sorted(found)], left_out)
+    if not found and result.damage is not None:
+        raise result.damage
     for why in dict.fromkeys(each.why for each in left_out):
         _warn_of([each.folder for each in left_out if each.why == why], why)
     if not found:
         where = looked_at[0] if looked_at else "report"
         raise Mistake(f"{where}: no results are there; run something first, for example make bench")
-    runs = [found[key] for key in sorted(found)]
-    _refuse_two_of_one_name(runs)
-    return runs
+    _refuse_two_of_one_name(result.runs)
+    return result
 
 
 def _refuse_two_of_one_name(runs: Iterable[Run]) -> None:
@@ -188,10 +223,7 @@ def _run_folder(path: Path) -> Run | LeftOut | None:
     """A finished or failed run; None for one that is still on its way."""
     folder = RunFolder(path)
     if folder.finished:
-        result = folder.result()
-        hashed = result.provenance.get("hashed")
-        named = hashed is not None and is_named_by(result.provenance["run"], hashed)
-        return of_result(result) if named else LeftOut(path, OTHER_ID)
+        return _finished(folder)
     failure = folder.failure()
     if failure is None:
         return None
@@ -201,3 +233,20 @@ def _run_folder(path: Path) -> Run | LeftOut | None:
         return Run(Origin(state="failed", reason=failure.reason, **failure.coordinates), ())
     except TypeError:  # other coordinates, written by another version
         return LeftOut(path, OLDER_FAILURE)
+
+
+def _finished(folder: RunFolder) -> Run | LeftOut:
+    try:
+        result = folder.result()
+        hashed = result.provenance.get("hashed")
+        if hashed is None or not is_named_by(result.provenance["run"], hashed):
+            return LeftOut(folder.path, OTHER_ID)
+        run = of_result(result)
+        of_records(run.records).per_run()
+    except Damage as damage:
+        return LeftOut(folder.path, str(damage), damage)
+    except Exception as error:
+        # Whatever is odd about one run, recorded by whichever version, is no reason to show none.
+        said = (str(error).splitlines() or [""])[0]
+        return LeftOut(folder.path, f"it cannot be shown ({type(error).__name__}: {said})")
+    return run

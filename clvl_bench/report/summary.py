@@ -29,6 +29,8 @@ COSTS: dict[str, str] = {
     "memory_samples": "Samples",
     "peak_memory_mib": "Peak MiB",
 }
+TRANSDUCTIVE = "transductive"
+"""The metric that marks a run whose predictions depend on each other."""
 GROUP = ("benchmark", "label_space", "backbone", "strategy")
 
 
@@ -86,6 +88,7 @@ def summary(runs: Sequence[Run]) -> pd.DataFrame:
     """
     refuse_mixtures(runs)
     frame = per_run(runs)
+    marked = _transductive(runs)
     rows = []
     for group, part in frame.groupby(list(GROUP)):
         done = part[part["state"] == "done"]
@@ -108,8 +111,19 @@ def summary(runs: Sequence[Run]) -> pd.DataFrame:
             row |= {f"{name}_mean": cell.mean, f"{name}_std": cell.std}
             if name in METRICS:
                 row[f"{name}_half"] = cell.half
+        if marked:
+            row[TRANSDUCTIVE] = group in marked
         rows.append(row)
     return _beside_joint(pd.DataFrame(rows).sort_values(list(GROUP), key=by_values), runs)
+
+
+def _transductive(runs: Sequence[Run]) -> set[tuple[str, ...]]:
+    """The groups whose predictions depend on each other."""
+    marked = set()
+    for run in runs:
+        if any(record.metric == TRANSDUCTIVE for record in run.records):
+            marked.add(tuple(getattr(run.origin, name) for name in GROUP))
+    return marked
 
 
 def _beside_joint(frame: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import Any
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from clvl_bench.report.best import Best
 from clvl_bench.report.paired import Compared
 from clvl_bench.report.runs import Table
 from clvl_bench.report.statistics import LEVEL, Interval
-from clvl_bench.report.summary import COSTS, Cell
+from clvl_bench.report.summary import COSTS, TRANSDUCTIVE, Cell
 
 SHOWN = (
     "last",
@@ -27,6 +28,8 @@ SHOWN = (
 OF_THE_FUTURE = ("transfer", "average")
 """ZSCL's, which also score what is not learned yet: columns only where that has candidates, so not
 in label space `seen`."""
+TOGETHER = "†"
+"""Behind the name of a strategy that is transductive."""
 TERMINAL = ("last", "incremental", "forgetting", "heldout")
 
 
@@ -46,7 +49,7 @@ def terminal_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
         ]
         n = str(row["n"]) if not row["failed"] else f"{row['n']}/{row['runs']}"
         kept = size(row["kept_bytes_mean"]).replace(" ", "")
-        rows.append([row["strategy"], *cells, kept, n])
+        rows.append([shown_name(row), *cells, kept, n])
     return titles, rows
 
 
@@ -93,7 +96,7 @@ def short_table(
         ]
         rows.append(
             [
-                row["strategy"],
+                shown_name(row),
                 *cells,
                 *costs,
                 runs,
@@ -101,6 +104,12 @@ def short_table(
             ]
         )
     return titles, rows
+
+
+def shown_name(row: "pd.Series[Any]") -> str:
+    """The strategy, marked where its predictions depend on each other."""
+    mark = f" {TOGETHER}" if row.get(TRANSDUCTIVE, False) else ""
+    return f"{row['strategy']}{mark}"
 
 
 def stream_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
@@ -243,7 +252,8 @@ def markdown(
             table += f"\n\n{told_apart(found)}"
         heading = f"## {escaped(key[0])}, label space `{label_space}`, backbone `{escaped(key[2])}`"
         parts.append("\n\n".join(filter(None, [heading, note and f"**{note}**", table])) + "\n")
-    more = STREAM_NOTES if any(f"{name}_mean" in frame for name in STREAM) else ""
+    more = TOGETHER_NOTES if TRANSDUCTIVE in frame else ""
+    more += STREAM_NOTES if any(f"{name}_mean" in frame for name in STREAM) else ""
     return "\n".join(parts) + _linked(plots) + "\n" + NOTES + more
 
 
@@ -280,8 +290,9 @@ def told_apart(found: Compared) -> str:
 def _markdown_table(titles: list[str], rows: list[list[str]], marks: Marks) -> str:
     lines = [_line(titles), _line(["---", *["---:"] * (len(titles) - 1)])]
     for row in rows:
+        strategy = row[0].removesuffix(f" {TOGETHER}")
         cells = [
-            _marked(escaped(cell), marks.get((row[0], title)))
+            _marked(escaped(cell), marks.get((strategy, title)))
             for title, cell in zip(titles, row, strict=True)
         ]
         lines.append(_line(cells))
@@ -316,6 +327,9 @@ orders these have about two degrees of freedom and tell little apart. a–d are 
 pair with its interval, and the smallest difference that would have been seen.
 Of joint: the share that a strategy makes of the gain over zero-shot of joint training of the same adapter, and what that
 reaches; ! marks less than half.
+"""
+TOGETHER_NOTES = f"""{TOGETHER} is transductive: all test images of an experience are predicted together, without their labels; the other
+rows predict each image by itself.
 """
 STREAM_NOTES = """Prequential is the share of samples predicted right before they were learned from, near future the same for
 samples some steps later; last label and majority are what the label that arrived last, or most often, would have had right.

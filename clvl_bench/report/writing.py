@@ -13,6 +13,7 @@ from clvl_bench.core.files import write_atomically
 from clvl_bench.report import answer_tables, gallery
 from clvl_bench.report.latex import latex
 from clvl_bench.report.paired import differences_frame
+from clvl_bench.report.prompts import prompt_frame, prompts_markdown
 from clvl_bench.report.published import beside_markdown
 from clvl_bench.report.report_data import ReportData
 from clvl_bench.report.summary import mixture
@@ -24,7 +25,21 @@ if TYPE_CHECKING:
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
-    return frame.to_csv(index=False, lineterminator="\n").encode()
+    """A table in which no name can become a formula when a spreadsheet opens it."""
+    return frame.map(_no_formula).to_csv(index=False, lineterminator="\n").encode()
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a cell begins with that spreadsheets compute or send."""
+
+
+def _no_formula(cell: object) -> object:
+    """Text that would be a formula behind an apostrophe, which spreadsheets take as "this is
+    text".
+    """
+    if isinstance(cell, str) and cell.startswith(FORMULA):
+        return f"'{cell}"
+    return cell
 
 
 def summary_csv(data: ReportData) -> bytes:
@@ -77,6 +92,15 @@ def pseudo_labels_csv(data: ReportData) -> bytes | None:
     return None if data.pseudo_labels.empty else _csv(data.pseudo_labels)
 
 
+def prompts_csv(data: ReportData) -> bytes | None:
+    """Where a strategy was run in several prompts: how much these decide, beside streams."""
+    return None if data.prompts.empty else _csv(data.prompts.round(4))
+
+
+def prompts_md(data: ReportData) -> bytes | None:
+    return None if data.prompts.empty else prompts_markdown(data.prompts).encode()
+
+
 ARTEFACTS: dict[str, Callable[[ReportData], bytes | None]] = {
     "summary.csv": summary_csv,
     "beside.csv": beside_csv,
@@ -86,6 +110,8 @@ ARTEFACTS: dict[str, Callable[[ReportData], bytes | None]] = {
     "summary.tex": summary_tex,
     "supervision.csv": supervision_csv,
     "pseudo_labels.csv": pseudo_labels_csv,
+    "prompts.csv": prompts_csv,
+    "prompts.md": prompts_md,
 }
 """The files of a report, and what makes each of them, or nothing where the runs have nothing of
 it. A new one is a function above and a line here."""
@@ -117,6 +143,13 @@ def pseudo_label_pictures(data: ReportData) -> "Pictures":
         yield from supervision_plots.pseudo_label_pictures(data.pseudo_labels)
 
 
+def pictures_of_prompts(data: ReportData) -> "Pictures":
+    from clvl_bench.report.prompt_plots import prompt_pictures
+
+    if not data.prompts.empty:
+        yield from prompt_pictures(prompt_frame(data.runs), data.prompts)
+
+
 def table_pictures(data: ReportData) -> "Pictures":
     """The plots of each table, in a folder for each where there are several."""
     from clvl_bench.report.figures import plotted_tables, table_names
@@ -136,6 +169,7 @@ PAGES: tuple[Callable[[ReportData], NamedFiles], ...] = (gallery_pages,)
 PICTURES: "tuple[Callable[[ReportData], Pictures], ...]" = (
     supervision_pictures,
     pseudo_label_pictures,
+    pictures_of_prompts,
     table_pictures,
 )
 """What makes several files, whose names depend on the runs."""

@@ -14,9 +14,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from clvl_bench.core.errors import announce, warn
-from clvl_bench.core.files import read_folder, remove_folder, to_json, write_folder_atomically
+from clvl_bench.core.files import PLAIN, Changes, read_folder, to_json
 from clvl_bench.methods._base.adapter import State
-from clvl_bench.records.run_folder import unguarded
 from clvl_bench.records.segment import Segment
 
 KEPT = 2
@@ -41,21 +40,18 @@ class Checkpoint:
     segments: tuple[Segment, ...] = ()
 
 
-def write(folder: Path, checkpoint: Checkpoint, *, guard: Callable[[], None] = unguarded) -> None:
-    """Write it, then drop the oldest; `guard` is called before each change."""
+def write(folder: Path, checkpoint: Checkpoint, *, changes: Changes = PLAIN) -> None:
+    """Write it, then drop the oldest."""
     tensors, values = _split(checkpoint.state)
     content = {
         "state": values,
         "notes": checkpoint.notes,
         "segments": [vars(segment) for segment in checkpoint.segments],
     }
-    guard()
-    write_folder_atomically(
-        folder / f"{checkpoint.done:04d}", {TENSORS: save(tensors), VALUES: to_json(content)}
-    )
+    files = {TENSORS: save(tensors), VALUES: to_json(content)}
+    changes.write_folder(folder / f"{checkpoint.done:04d}", files)
     for old in _written(folder)[KEPT:]:
-        guard()
-        remove_folder(old)
+        changes.remove(old)
 
 
 def nothing_damaged(checkpoint: Checkpoint) -> Path | None:
@@ -67,7 +63,7 @@ def latest(
     folder: Path,
     *,
     damaged: Callable[[Checkpoint], Path | None] = nothing_damaged,
-    guard: Callable[[], None] = unguarded,
+    changes: Changes = PLAIN,
 ) -> Checkpoint | None:
     """The newest checkpoint that is as written, as is what it stands on; newer ones are removed.
 
@@ -85,8 +81,7 @@ def latest(
             break
         found = None
         missing.setdefault(cause, not cause.exists())
-        guard()
-        remove_folder(path)
+        changes.remove(path)
     mended = "the run begins anew" if found is None else "the run goes on from the state before it"
     for cause, is_gone in missing.items():
         if is_gone:

@@ -3,9 +3,9 @@ orders.
 """
 
 import itertools
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from clvl_bench.backbones.catalog import Precision
 from clvl_bench.core.schema import Schema
@@ -25,6 +25,11 @@ class ExperimentConfig(Schema):
     class_orders: tuple[int, ...] = Field(
         (), description="class_order_seed of each repetition; the benchmark's own if left out"
     )
+    seed_is_order: bool = Field(
+        False,
+        description="each class order is run once, with the seed of its number, in the place of "
+        "every order with every seed",
+    )
     set: tuple[str, ...] = Field(
         (), description='overrides for every run, as on the command line: ["train.epochs=1"]'
     )
@@ -33,6 +38,20 @@ class ExperimentConfig(Schema):
         description='values to try of a field; every combination is run: {"train.lr" = [1e-4, '
         "1e-3]}",
     )
+
+    @model_validator(mode="after")
+    def _seeds_fit(self) -> Self:
+        if self.seed_is_order and "seeds" in self.model_fields_set:
+            raise ValueError("seeds: stand beside seed_is_order; keep one of them")
+        if self.seed_is_order and not self.class_orders:
+            raise ValueError("seed_is_order: is without class_orders; add them")
+        return self
+
+    def seeds_of(self, order: int | None) -> tuple[int, ...]:
+        """The seeds with which a class order is run."""
+        if self.seed_is_order and order is not None:
+            return (order,)
+        return self.class_orders if self.seed_is_order else self.seeds
 
     @property
     def variants(self) -> list[tuple[str, ...]]:

@@ -192,7 +192,7 @@ def runs_of(experiment: ExperimentConfig, *, limit: int | None = None) -> list[R
         for benchmark in experiment.benchmarks
         for backbone in experiment.backbones
         for order in _class_orders(experiment, benchmark)
-        for seed in experiment.seeds
+        for seed in experiment.seeds_of(order)
         for strategy in experiment.strategies
         for variant in experiment.variants
     ]

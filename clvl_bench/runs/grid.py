@@ -1,47 +1,40 @@
-"""Launch: the runs of a grid, on this machine, several in one worker process (importing torch and
+"""Grid: the runs of a grid, on this machine, several in one worker process (importing torch and
 Avalanche costs seconds, which all workers share).
 
-A run that fails is recorded with its reason and takes nobody else down; a worker that dies is
-replaced.
+Several grids on one folder are members of one: each takes what nobody has claimed. A run that fails
+is recorded with its reason and takes nobody else down; a worker that dies is replaced.
 """
 
-import multiprocessing
 import os
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
-from clvl_bench.core.errors import Busy, ClvlError
-from clvl_bench.methods.outside import loaded_files
-from clvl_bench.methods.registry import load_methods
-from clvl_bench.records.run_folder import RunFolder
+from clvl_bench.core import stopping
+from clvl_bench.core.errors import RunFailed
+from clvl_bench.core.files import temporary_name
+from clvl_bench.core.lock import Life, Watch, owner_of, token_of
+from clvl_bench.records.run_folder import STATUS, RunFolder
 from clvl_bench.runs.config import RunConfig
-from clvl_bench.runs.lock import is_locked
+from clvl_bench.runs.workers import POLL_SECONDS, Told, Workers
 
-METHODS = multiprocessing.get_all_start_methods()
-CONTEXT: Any = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
-"""How workers start: forked from a process that imports everything once and does nothing else. (A
-fork of a process that has used torch's threads may hang.)"""
-if "forkserver" in METHODS:
-    CONTEXT.set_forkserver_preload(["clvl_bench.runs.runner"])
-POLL_SECONDS = 2.0
-"""How often a grid looks at runs that another process works on."""
+ALONE = (0, 1)
+"""The place of the one member of a grid."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run of a grid ended: `done` or `failed`, and why; `busy` where another process has
-    it.
+    """How a run of a grid ended.
+
+    `done` or `failed`, here; `elsewhere`, by another process; `interrupted`, since this process
+    was told to stop, with its state kept; `busy`, under way in another live process, to which it is
+    left.
     """
 
     config: RunConfig
     state: str
     reason: str = ""
+    accuracy: float | None = None
 
 
 def missing(runs: Sequence[RunConfig], results: Path) -> list[RunConfig]:
@@ -54,115 +47,165 @@ def missing(runs: Sequence[RunConfig], results: Path) -> list[RunConfig]:
 
 
 def grid(
-    runs: Sequence[RunConfig], *, results: Path, jobs: int, device: str = "cpu"
+    runs: Sequence[RunConfig],
+    *,
+    results: Path,
+    jobs: int,
+    device: str = "cpu",
+    member: tuple[int, int] = ALONE,
+    listener: Callable[[RunConfig, Told], None] | None = None,
 ) -> Iterator[Outcome]:
     """Run what is missing, `jobs` at a time; outcomes come as runs end.
 
-    Runs that another process works on come last, and are waited for: should that process die, they
-    are run here.
+    Runs that another process works on come last: should that process die, they are run here; those
+    whose process lives are left to it.
+
+    Args:
+        member: which of how many members this is; each begins at a place of its own.
+        listener: is told how runs go.
+
+    Raises:
+        RunFailed: nothing at all can be written to the results.
     """
-    waiting, elsewhere = list(missing(runs, results)), []
-    while waiting:
-        for outcome in _pass(waiting, results=results, jobs=jobs, device=device):
-            if outcome.state == "busy":
-                elsewhere.append(outcome.config)
-            else:
-                yield outcome
-        while elsewhere and all(is_locked(results / "runs" / config.id) for config in elsewhere):
-            time.sleep(POLL_SECONDS)
-        waiting = missing(elsewhere, results)
-        yield from (
-            Outcome(config, "done", "by another process")
-            for config in elsewhere
-            if config not in waiting
-        )
-        elsewhere = []
-
-
-def _pass(runs: Sequence[RunConfig], *, results: Path, jobs: int, device: str) -> Iterator[Outcome]:
-    """Try each of the runs once."""
-    waiting = list(reversed(runs))
-    workers: dict[Connection, tuple[BaseProcess, RunConfig]] = {}
+    queue = _Queue(_from_own_place(missing(runs, results), member), results)
+    workers = Workers(results, device)
     try:
-        while waiting or workers:
-            while waiting and len(workers) < jobs:
-                connection, process = _start(results, device)
-                _give(workers, connection, process, waiting.pop())
-            for ready in wait(list(workers)):
-                assert isinstance(ready, Connection)
-                process, config = workers.pop(ready)
-                yield _outcome(ready, process, config, results)
-                if waiting and process.is_alive():
-                    _give(workers, ready, process, waiting.pop())
-                else:
-                    ready.close()
-                    process.join()
-    finally:
-        for open_connection, (process, _) in workers.items():
-            process.terminate()
-            open_connection.close()
-
-
-def _start(results: Path, device: str) -> tuple[Connection, BaseProcess]:
-    ours, theirs = multiprocessing.Pipe()
-    arguments = (theirs, results, device, loaded_files())
-    process = CONTEXT.Process(target=_work, args=arguments, daemon=True)
-    process.start()
-    theirs.close()
-    return ours, process
-
-
-def _give(
-    workers: dict[Connection, tuple[BaseProcess, RunConfig]],
-    connection: Connection,
-    process: BaseProcess,
-    config: RunConfig,
-) -> None:
-    connection.send_bytes(config.model_dump_json().encode())
-    workers[connection] = (process, config)
-
-
-def _outcome(
-    connection: Connection, process: BaseProcess, config: RunConfig, results: Path
-) -> Outcome:
-    try:
-        state, _, reason = connection.recv_bytes().decode().partition(" ")
-    except (EOFError, ConnectionError):  # the worker died with the run
-        process.join()
-        folder = RunFolder(results / "runs" / config.id)
-        if folder.finished:  # behind its result: whoever takes it up has only to close it
-            return Outcome(config, "busy")
-        state, reason = "failed", f"killed: its worker ended with exit code {process.exitcode}"
-        folder.set_failed(config.coordinates, reason)
-    return Outcome(config, state, reason)
-
-
-def _work(connection: Connection, results: Path, device: str, methods: Sequence[Path]) -> None:
-    """A worker: runs configurations as they come, until there are none, or nobody is left to
-    tell. It knows the same methods from outside as the process that started it.
-    """
-    load_methods(methods)
-    with suppress(EOFError, ConnectionError):
         while True:
-            config = RunConfig.model_validate_json(connection.recv_bytes())
-            connection.send_bytes(_report_of(config, results, device).encode())
+            yield from _give(queue, workers, jobs)
+            if workers.idle and (stopping.asked() or not queue.elsewhere):
+                return
+            if workers.idle and queue.left_to_the_living():
+                yield from queue.leave()
+                return
+            for config, told in workers.wait(within=POLL_SECONDS):
+                if told.is_end:
+                    yield from _ended(config, told, queue, results)
+                elif listener is not None:
+                    listener(config, told)
+            if stopping.asked():
+                workers.ask_to_stop()
+            elif workers.busy < jobs:
+                queue.look_again()
+    finally:
+        workers.end()
 
 
-def _report_of(config: RunConfig, results: Path, device: str) -> str:
-    """Run it, and say in a line how it ended: the state, and the reason if it is not done."""
-    from clvl_bench.runs.runner import run
+def _from_own_place(runs: list[RunConfig], member: tuple[int, int]) -> list[RunConfig]:
+    """So that members that start together do not all look at the same run first."""
+    index, members = member
+    start = index * len(runs) // members
+    return [*runs[start:], *runs[:start]]
 
+
+def _give(queue: "_Queue", workers: Workers, jobs: int) -> Iterator[Outcome]:
+    """Give runs to free workers, as long as there are both."""
+    while workers.busy < jobs and not stopping.asked():
+        found = queue.next()
+        if found is None:
+            return
+        if isinstance(found, Outcome):
+            yield found
+        else:
+            workers.give(found, dead=queue.dead_token(found))
+
+
+def _ended(config: RunConfig, told: Told, queue: "_Queue", results: Path) -> Iterator[Outcome]:
+    if told.state == "busy":
+        queue.elsewhere.append(config)
+        return
+    yield Outcome(config, told.state, told.reason, told.accuracy)
+    if told.reason.startswith("disk: "):
+        _refuse_unwritable(results, told.reason)
+
+
+def _refuse_unwritable(results: Path, reason: str) -> None:
+    """Go on with the rest of a grid only if anything can be written.
+
+    Raises:
+        RunFailed: nothing can.
+    """
+    probe = results / temporary_name()
     try:
-        run(config, results=results, device=device, progress=False)
-        return "done"
-    except Busy as error:
-        return f"busy {error}"
-    except ClvlError as error:
-        reason = str(error)
-    except Exception as error:  # a fault of ours fails this run, not the grid
-        reason = f"bug: {type(error).__name__}: {error}".splitlines()[0]
-    RunFolder(results / "runs" / config.id).set_failed(config.coordinates, reason)
-    return f"failed {reason}"
+        probe.write_bytes(bytes(4096))
+    except OSError:
+        raise RunFailed(f"{reason}; nothing can be written, so the grid stops") from None
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+class _Queue:
+    """The runs that are not done yet, as this member knows them.
+
+    Args:
+        runs: in the order in which they are tried.
+    """
+
+    def __init__(self, runs: Sequence[RunConfig], results: Path) -> None:
+        self.elsewhere: list[RunConfig] = []
+        """Claimed by others when they were looked at."""
+        self._waiting = list(runs)
+        self._results = results
+        self._watch = Watch()
+        self._status_before = {config.id: self._status_changed(config) for config in runs}
+
+    def next(self) -> RunConfig | Outcome | None:
+        """A run that nobody works on, or what another process made of one; None where there is
+        neither now.
+        """
+        while self._waiting:
+            config = self._waiting.pop(0)
+            told = self._told_by_others(config)
+            if told is not None:
+                return told
+            if self._life(config) in (Life.FREE, Life.DEAD):
+                return config
+            self.elsewhere.append(config)
+        return None
+
+    def dead_token(self, config: RunConfig) -> str:
+        """The owner that died and whose run it is, so that a worker need not watch it again."""
+        if self._life(config) is not Life.DEAD:
+            return ""
+        return token_of(self._path(config))
+
+    def look_again(self) -> None:
+        """What was claimed by others may be done, or its process dead."""
+        self._waiting += self.elsewhere
+        self.elsewhere = []
+
+    def left_to_the_living(self) -> bool:
+        """Whether all that is claimed elsewhere is in living hands."""
+        return all(self._life(config) is Life.ALIVE for config in self.elsewhere)
+
+    def leave(self) -> Iterator[Outcome]:
+        """What is left to others: this member is not needed."""
+        for config in self.elsewhere:
+            told = self._told_by_others(config)
+            reason = f"left to {owner_of(self._path(config))}"
+            yield Outcome(config, "busy", reason) if told is None else told
+
+    def _told_by_others(self, config: RunConfig) -> Outcome | None:
+        """How another process ended it; None where none has."""
+        folder = RunFolder(self._path(config))
+        if folder.closed and folder.is_of_its_id:
+            return Outcome(config, "elsewhere", "by another process")
+        failure = folder.failure()
+        # A failure from before this start is tried again; one that others met since is not.
+        if failure is None or self._status_changed(config) == self._status_before[config.id]:
+            return None
+        return Outcome(config, "failed", f"{failure.reason} (in another process)")
+
+    def _status_changed(self, config: RunConfig) -> int:
+        try:
+            return (self._path(config) / STATUS).stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def _life(self, config: RunConfig) -> Life:
+        return self._watch.life(self._path(config))
+
+    def _path(self, config: RunConfig) -> Path:
+        return self._results / "runs" / config.id
 
 
 def default_jobs() -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from avalanche.training.plugins import EvaluationPlugin
 from safetensors.numpy import save
 
+from clvl_bench.core import stopping
 from clvl_bench.core.resources import Stopwatch
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.records.segment import COLUMNS, Segment
@@ -60,7 +61,7 @@ class RunState:
 
     def learn(self, experience: Experience, number: int) -> None:
         """The training experience of that number, from 1."""
-        self._runner.learn(experience, number, keep=self.keep)
+        self._runner.learn(experience, number, keep=self._keep_between_steps)
 
     def finish_stream(self) -> None:
         """Record what is known of the whole stream, before the last state is kept."""
@@ -81,8 +82,12 @@ class RunState:
             },
             segments=tuple(self.segments),
         )
-        checkpoint.write(self.folder.state, kept, guard=self.folder.guard)
+        checkpoint.write(self.folder.state, kept, changes=self.folder.changes)
         self.observer.state_kept(kept)
+
+    def _keep_between_steps(self) -> None:
+        self.keep()
+        stopping.safe_point()
 
     def _append_segment(self) -> None:
         """Nothing where nothing was measured: a window of an online stream may not be full yet."""
@@ -107,7 +112,9 @@ class RunState:
         None where there is nothing to take up. What was learned by other code, versions, data or
         weights than those of now is dropped: a result has one provenance.
         """
-        found = checkpoint.latest(self.folder.state, damaged=self._damaged, guard=self.folder.guard)
+        found = checkpoint.latest(
+            self.folder.state, damaged=self._damaged, changes=self.folder.changes
+        )
         if found is None or not self._same_origin(found):
             self.folder.begin_anew()
             return None

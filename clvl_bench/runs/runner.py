@@ -15,24 +15,28 @@ import numpy as np
 from avalanche.training.plugins import EvaluationPlugin
 from safetensors.numpy import save
 
-from clvl_bench.core.errors import Busy, Mistake, RunFailed
-from clvl_bench.core.files import remove_folder, to_json
-from clvl_bench.core.resources import Stopwatch, out_of_memory, peak_mib, reset_peak
+from clvl_bench.core import stopping
+from clvl_bench.core.errors import Busy, Mistake, RunFailed, Stopped
+from clvl_bench.core.faults import as_failure
+from clvl_bench.core.files import remove_strays, to_json
+from clvl_bench.core.lock import Life, Watch, locked
+from clvl_bench.core.resources import Stopwatch, peak_mib, reset_peak
 from clvl_bench.records.result import PICTURES, QUESTIONS, Result
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.runs.config import RunConfig
-from clvl_bench.runs.lock import is_locked, locked
 from clvl_bench.runs.observer import RunObserver
 from clvl_bench.runs.provenance import STANDS_ON
 from clvl_bench.runs.run_state import RunState, build_learner
 from clvl_bench.runs.setup import Prepared, Sources, prepare
 from clvl_bench.streams.benchmark import Benchmark
 from clvl_bench.streams.learner_view import LearnerView
+from clvl_bench.streams.plan import Plan
 from clvl_bench.streams.scenario import Experience
 from clvl_bench.streams.vqa.samples import vqa_samples
 from clvl_bench.training.evaluation import Measured, Predictions, RecordLogger, plugin_metrics
 from clvl_bench.training.progress import Progress
 from clvl_bench.training.strategy import AdaptationStrategy, build_strategy
+from clvl_bench.training.time_left import Work
 
 
 def run(
@@ -43,6 +47,7 @@ def run(
     progress: bool = True,
     observer: RunObserver | None = None,
     sources: Sources | None = None,
+    claims: Watch | None = None,
 ) -> Result:
     """Run it, or go on where it was interrupted, or read it back if it is finished.
 
@@ -50,50 +55,81 @@ def run(
         results: the folder whose `runs` holds the run folders.
         observer: is told how the run goes, and may step in.
         sources: where data and weights come from; one that keeps them serves several runs.
+        claims: what is known of other processes; if None, one that cannot be asked is watched.
 
     Raises:
         RunFailed: the run cannot go on; the reason is also in its status.json.
         Busy: another process works on it.
+        Stopped: the process was asked to stop; the state is kept.
         Mistake, Missing, Damage: configuration, data, weights or an older result are not as they
             should be.
     """
     reset_peak()
     watch = Stopwatch()
     observer = observer or RunObserver()
-    with watch.on("prepare"):
-        prepared = prepare(config, device=device, sources=sources)
-    observer.prepared(prepared)
+    stopping.begin()
+
+    def prepared() -> Prepared:
+        with watch.on("prepare"):
+            found = prepare(config, device=device, sources=sources)
+        observer.prepared(found)
+        return found
+
     folder = RunFolder(results / "runs" / config.id)
     if folder.finished:
-        return _verified(folder, prepared)
-    with locked(folder.path) as claim:
-        if folder.finished:  # by another process, since we looked
-            _close(folder)
-            return _verified(folder, prepared)
-        _clean(folder.path)
-        guarded = RunFolder(folder.path, guard=claim.check)
-        with _failures_recorded(guarded, config):
-            return _execute(prepared, guarded, watch, observer, progress=progress)
+        return _verified(folder, prepared())
+    # Claimed before anything is prepared: others may prepare something else meanwhile.
+    with locked(folder.path, watch=claims) as lock:
+        held = RunFolder(folder.path, changes=lock.changes)
+        if held.finished:  # by another process, since we looked
+            _close(held)
+            return _verified(held, prepared())
+        remove_strays(held.path)
+        with _failures_recorded(held, config):
+            return _execute(prepared(), held, watch, observer, progress=progress)
+
+
+def record_failure(config: RunConfig, reason: str, *, results: Path) -> bool:
+    """Leave in a run's folder why it failed, if nobody else works on it and it is not finished;
+    whether that was so.
+    """
+    path = results / "runs" / config.id
+    try:
+        with locked(path, watch=Watch()) as lock:
+            folder = RunFolder(path, changes=lock.changes)
+            if folder.finished:
+                return False
+            folder.set_failed(config.coordinates, reason)
+    except Busy:
+        return False
+    except OSError as error:
+        if as_failure(error) is None:
+            raise
+        # A disk that cannot be written takes no reason either; the reason is told all the same.
+    return True
 
 
 @contextmanager
 def _failures_recorded(folder: RunFolder, config: RunConfig) -> Iterator[None]:
-    """If the run fails, leave the reason in its folder."""
+    """If the run fails or is told to stop, leave the reason in its folder."""
     try:
         yield
-    except RunFailed as error:
-        folder.set_failed(config.coordinates, str(error))
-        raise
-    except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
-            raise
-        said = str(error).splitlines()[0][:160]
-        failure = RunFailed(f"memory: {said}; a smaller train.batch_size needs less")
-        folder.set_failed(config.coordinates, str(failure))
-        raise failure from None
     except KeyboardInterrupt:
-        folder.set_status("interrupted")
+        with suppress(Busy, OSError):
+            folder.set_status("interrupted")
         raise
+    except Stopped as stopped:
+        with suppress(Busy, OSError):
+            folder.set_status("interrupted", reason=f"{stopped}; the same command goes on")
+        raise
+    except Exception as error:
+        failure = error if isinstance(error, RunFailed) else as_failure(error)
+        if failure is None:
+            raise
+        if not folder.finished:  # behind the result only the closing failed
+            with suppress(OSError):  # of a disk that cannot be written
+                folder.set_failed(config.coordinates, str(failure))
+        raise failure from None
 
 
 # --- the loop ---
@@ -111,7 +147,7 @@ def _execute(
     config = prepared.config
     experiences = list(prepared.benchmark.scenario.train_stream)
     title = f"{config.benchmark} {config.strategy} seed {config.seed}"
-    with Progress(title, len(experiences), silent=not progress) as bars:
+    with Progress(title, _work(prepared.benchmark), silent=not progress) as bars:
         log = RecordLogger(config.coordinates)
         predictions: list[Predictions] = []
         metrics = plugin_metrics(keep=predictions.append)
@@ -131,6 +167,8 @@ def _execute(
                 state.finish_stream()
             state.keep()
             bars.experience_done(number)
+            if number < len(experiences):
+                stopping.safe_point()
     return _finish(state)
 
 
@@ -157,6 +195,7 @@ def _resume_or_begin(state: RunState, evaluator: EvaluationPlugin) -> int:
     _evaluate(untouched, state)
     _refuse_nan(untouched, state)
     state.keep()
+    stopping.safe_point()
     return 0
 
 
@@ -184,8 +223,7 @@ def evaluate(strategy: AdaptationStrategy, benchmark: Benchmark) -> None:
     """
     plan = benchmark.view.plan
     done = strategy.n_experiences
-    is_last = done == len(plan.streams["test"])
-    for name in ("valid", "test", "zeroshot") if is_last else ("test", "zeroshot"):
+    for name in _evaluated_after(plan, done):
         stream = benchmark.scenario.streams[name]
         scorable = [each for each in stream if plan.scorable(each.spec, done)]
         if not scorable:
@@ -193,6 +231,27 @@ def evaluate(strategy: AdaptationStrategy, benchmark: Benchmark) -> None:
         ids = np.concatenate([each.spec.ids for each in scorable])
         with benchmark.label_store.temporarily_visible(ids):
             strategy.eval(scorable)
+
+
+def _evaluated_after(plan: Plan, done: int) -> tuple[str, ...]:
+    is_last = done == len(plan.streams["test"])
+    return ("valid", "test", "zeroshot") if is_last else ("test", "zeroshot")
+
+
+def _work(benchmark: Benchmark) -> list[Work]:
+    """What each experience takes, for the time that is left."""
+    plan = benchmark.view.plan
+    work = []
+    done = 0
+    for spec in plan.streams["train"]:
+        done += spec.covers
+        train = len(spec.ids) if spec.epoch_samples is None else spec.epoch_samples
+        evaluated = 0
+        for name in _evaluated_after(plan, done):
+            scorable = [each for each in plan.streams[name] if plan.scorable(each, done)]
+            evaluated += sum(len(each.ids) for each in scorable)
+        work.append(Work(train, evaluated))
+    return work
 
 
 def _refuse_nan(strategy: AdaptationStrategy, state: RunState) -> None:
@@ -208,7 +267,8 @@ def _refuse_nan(strategy: AdaptationStrategy, state: RunState) -> None:
 
 
 def _record_costs(state: RunState) -> None:
-    """Trained parameters, kept bytes and samples, and the end of the run if these are more than the
+    """Trained parameters, kept bytes and samples, whether predictions depend on each other, and the
+    end of the run if these are more than the
     benchmark allows.
     """
     strategy = state.strategy
@@ -220,6 +280,8 @@ def _record_costs(state: RunState) -> None:
         "kept_bytes": kept,
         "memory_samples": strategy.kept_samples(),
     }
+    if strategy.adapter.config.transductive:
+        costs["transductive"] = 1
     for metric, value in costs.items():
         state.log.add(Measured(metric, done, "", -1, "", 1), float(value))
     budget = state.prepared.config.benchmark_config.memory_budget
@@ -276,7 +338,7 @@ def _close(folder: RunFolder) -> None:
     """
     _clean(folder.path)
     folder.set_status("done")
-    remove_folder(folder.state)
+    folder.changes.remove(folder.state)
 
 
 def _verified(folder: RunFolder, prepared: Prepared) -> Result:
@@ -290,10 +352,18 @@ def _verified(folder: RunFolder, prepared: Prepared) -> Result:
                 f"{folder.path} is a finished run with other {name}; "
                 "choose another --results folder, or delete it to run anew"
             )
-    if not folder.closed and not is_locked(folder.path):
-        with suppress(Busy), locked(folder.path):
-            _close(folder)
+    remove_strays(folder.path)
+    if not folder.closed:
+        _close_if_left(folder)
     return result
+
+
+def _close_if_left(folder: RunFolder) -> None:
+    """Close the folder of a run that was killed behind its result, if nobody works on it."""
+    watch = Watch()
+    if watch.life(folder.path) in (Life.FREE, Life.DEAD):
+        with suppress(Busy), locked(folder.path, watch=watch) as lock:
+            _close(RunFolder(folder.path, changes=lock.changes))
 
 
 def _clean(path: Path) -> None:

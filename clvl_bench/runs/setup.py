@@ -12,10 +12,9 @@ from clvl_bench.backbones.answerers.base import Answerer
 from clvl_bench.backbones.answerers.loading import load_answerer
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.backbones.catalog import Precision
-from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.backbones.teacher import Teacher
 from clvl_bench.core.errors import warn
-from clvl_bench.inputs.features import Inputs, backbone_for
+from clvl_bench.inputs.features import Inputs, backbone_for, teacher_for
 from clvl_bench.inputs.questions import QuestionInputs
 from clvl_bench.inputs.views import Views
 from clvl_bench.runs.config import RunConfig
@@ -57,9 +56,12 @@ class Sources:
         data = [(part.dataset, part.data) for part in parts]
         return backbone_for(name, data, device=device, precision=precision)
 
-    def teacher(self, name: str, *, device: str, precision: Precision) -> Backbone:
+    def teacher(
+        self, name: str, parts: Sequence[SplitSlice], *, device: str, precision: Precision
+    ) -> Backbone:
         """Another backbone that a strategy learns from."""
-        return load_backbone(name, device=device, precision=precision)
+        data = [(part.dataset, part.data) for part in parts]
+        return teacher_for(name, data, device=device, precision=precision)
 
     def answerer(self, name: str, *, device: str) -> Answerer:
         """A model that answers questions by itself."""
@@ -154,7 +156,7 @@ def _teacher(
     name = config.strategy_config.teacher
     if name is None:
         return None
-    backbone = sources.teacher(name, device=device, precision=config.precision)
+    backbone = sources.teacher(name, parts, device=device, precision=config.precision)
     return Teacher(
         backbone,
         inputs_of(config.untouched.input_kind, parts, backbone, device=device).image_features,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.streams.config import BenchmarkConfig, LabelSpace
 from clvl_bench.streams.reading import find_slice
@@ -145,6 +146,8 @@ def assemble(
         name = config.reference
         ids = _ids_of(slices, name, "train")
         whole["reference"] = (ExperienceSpec("reference", 0, name, classes_of[name], ids),)
+    for stream in SCORED:
+        _refuse_nothing_to_score(whole[stream], classes)
     return Plan(
         label_space=config.label_space,
         classes=classes,
@@ -152,6 +155,31 @@ def assemble(
         tasks=_tasks(config, slices),
         task_classes=tuple(classes_of[name] for name in config.named),
     )
+
+
+SCORED = ("test", "zeroshot")
+"""Streams whose experiences are columns of every table."""
+
+
+def _refuse_nothing_to_score(specs: Sequence[ExperienceSpec], classes: Sequence[Candidate]) -> None:
+    """An experience without a sample has no accuracy, and its run could never be shown.
+
+    Raises:
+        Mistake: there is one.
+    """
+    for spec in specs:
+        if len(spec.ids):
+            continue
+        titles = ", ".join(classes[class_id].title for class_id in spec.classes[:TITLES])
+        more = f" and {len(spec.classes) - TITLES} more" if len(spec.classes) > TITLES else ""
+        raise Mistake(
+            f"{spec.dataset}: experience {spec.index + 1} of the stream {spec.stream} ({titles}"
+            f"{more}) has no test image; give it some, or join it with another experience"
+        )
+
+
+TITLES = 3
+"""How many classes of an experience an error names."""
 
 
 def _ids_of(slices: Sequence[SplitSlice], name: str, split: str) -> Ids:

@@ -4,10 +4,13 @@ elsewhere.
 
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, TextIO
 
 from avalanche.logging import BaseLogger
+
+from clvl_bench.training.time_left import TimeLeft, Work
 
 PLAIN_SECONDS = 30.0
 
@@ -15,15 +18,29 @@ PLAIN_SECONDS = 30.0
 class Progress(BaseLogger):
     """Listens to a strategy's loop. Levels: experiences of the run, epochs of the experience,
     batches of the epoch.
+
+    Args:
+        work: what each experience takes.
     """
 
     def __init__(
-        self, title: str, experiences: int, *, silent: bool = False, stream: TextIO | None = None
+        self,
+        title: str,
+        work: Sequence[Work],
+        *,
+        silent: bool = False,
+        stream: TextIO | None = None,
     ) -> None:
         super().__init__()
-        self._title, self._experiences, self._silent = title, experiences, silent
+        self._title = title
+        self._experiences = len(work)
+        self._time_left = TimeLeft(work)
+        self._silent = silent
         self._stream = stream or sys.stderr
-        self._start = self._spoken = time.monotonic()
+        self._start = self._spoken = self._last_end = time.monotonic()
+        self._evaluation_began = 0.0
+        self._evaluated = 0.0
+        """Seconds of evaluation since the last experience."""
         self._done = 0
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
@@ -36,7 +53,6 @@ class Progress(BaseLogger):
                 MofNCompleteColumn,
                 TextColumn,
                 TimeElapsedColumn,
-                TimeRemainingColumn,
             )
             from rich.progress import Progress as Bars
 
@@ -45,15 +61,14 @@ class Progress(BaseLogger):
                 BarColumn(24),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
+                TextColumn("{task.fields[left]}"),
             )
             self._bars = Bars(*columns, console=Console(file=self._stream), transient=True)
             self._bars.start()
             self._tasks = {
-                "experiences": self._bars.add_task("experience", total=self._experiences),
-                "epochs": self._bars.add_task("epoch", total=None, visible=False),
-                "batches": self._bars.add_task("batch", total=None, visible=False),
+                "experiences": self._bars.add_task("experience", total=self._experiences, left=""),
+                "epochs": self._bars.add_task("epoch", total=None, visible=False, left=""),
+                "batches": self._bars.add_task("batch", total=None, visible=False, left=""),
             }
         return self
 
@@ -69,12 +84,20 @@ class Progress(BaseLogger):
     def resumed(self, trained: int) -> None:
         """The run goes on after that many experiences."""
         self._done = trained
+        self._last_end, self._evaluated = time.monotonic(), 0.0
         self._update("experiences", completed=trained)
 
     def experience_done(self, trained: int) -> None:
         """An experience is learned and evaluated."""
         self._done = trained
-        self._update("experiences", completed=trained)
+        now = time.monotonic()
+        self._time_left.learned(
+            trained,
+            train_seconds=now - self._last_end - self._evaluated,
+            evaluate_seconds=self._evaluated,
+        )
+        self._last_end, self._evaluated = now, 0.0
+        self._update("experiences", completed=trained, left=self._left())
         self._say(f"experience {trained}/{self._experiences} done", always=True)
 
     # --- Avalanche's callbacks ---
@@ -90,6 +113,7 @@ class Progress(BaseLogger):
     def after_training_iteration(self, strategy: Any, metric_values: Any, **kwargs: Any) -> None:
         clock = strategy.clock
         self._update("batches", completed=clock.train_epoch_iterations + 1)
+        self._update("experiences", left=self._left())
         self._say(
             f"experience {self._done + 1}/{self._experiences}, epoch "
             f"{clock.train_exp_epochs + 1}/{strategy.train_epochs}, "
@@ -98,6 +122,12 @@ class Progress(BaseLogger):
 
     def after_training_epoch(self, strategy: Any, metric_values: Any, **kwargs: Any) -> None:
         self._update("epochs", completed=strategy.clock.train_exp_epochs + 1)
+
+    def before_eval(self, strategy: Any, metric_values: Any, **kwargs: Any) -> None:
+        self._evaluation_began = time.monotonic()
+
+    def after_eval(self, strategy: Any, metric_values: Any, **kwargs: Any) -> None:
+        self._evaluated += time.monotonic() - self._evaluation_began
 
     def before_eval_exp(self, strategy: Any, metric_values: Any, **kwargs: Any) -> None:
         self._say("evaluating")
@@ -116,11 +146,13 @@ class Progress(BaseLogger):
             and self._bars is None
             and now - self._spoken >= (PLAIN_SECONDS / 10 if always else PLAIN_SECONDS)
         ):
-            elapsed = now - self._start
-            left = (
-                f", about {elapsed / self._done * (self._experiences - self._done):.0f} s left"
-                if self._done
-                else ""
-            )
             self._spoken = now
-            print(f"{self._title}: {what}, {elapsed:.0f} s{left}", file=self._stream, flush=True)
+            left = self._left()
+            end = f", {left}" if left else ""
+            line = f"{self._title}: {what}, {now - self._start:.0f} s{end}"
+            print(line, file=self._stream, flush=True)
+
+    def _left(self) -> str:
+        """The time left in words; nothing where it is not known yet."""
+        left = self._time_left.seconds(time.monotonic() - self._last_end)
+        return "" if left is None else f"about {left:.0f} s left"

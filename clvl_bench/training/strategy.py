@@ -174,9 +174,9 @@ class AdaptationStrategy(SupervisedTemplate):
         return views(ids, self.seed, clock.train_exp_counter, clock.train_exp_epochs)
 
     def make_eval_dataloader(self, **kwargs: Any) -> None:
-        self.dataloader = IndexLoader(
-            self._view, torch.from_numpy(self.experience.spec.ids), batch_size=self.eval_mb_size
-        )
+        ids = torch.from_numpy(self.experience.spec.ids)
+        together = len(ids) if self.adapter.config.transductive else self.eval_mb_size
+        self.dataloader = IndexLoader(self._view, ids, batch_size=together)
 
     def model_adaptation(self, model: Any = None) -> Any:
         return self.model  # nothing to grow: an adapter grows its own parameters in `begin`
@@ -374,23 +374,21 @@ def build_parts(
         Mistake: one of them needs something that the backbone or the benchmark does not have.
     """
     adapter = build_adapter(config.adapter, backbone, view.plan.classes, seed=seed)
-    reference = reference_of(view, backbone, features, teacher)
-    context = PluginContext(adapter, reference, seed, features)
+    if teacher is None and features is not None:
+        teacher = Teacher(backbone, features.image_features)
+    reference = reference_of(view, features, teacher)
+    context = PluginContext(adapter, reference, seed, features, teacher)
     return adapter, [build_plugin(plugin, context) for plugin in config.plugins]
 
 
 def reference_of(
-    view: LearnerView,
-    backbone: Backbone,
-    features: Inputs | QuestionInputs | None,
-    teacher: Teacher | None = None,
+    view: LearnerView, features: Inputs | QuestionInputs | None, teacher: Teacher | None
 ) -> Reference | None:
     """The reference set of a benchmark, where it has one."""
-    if features is None or "reference" not in view.plan.streams:
+    if features is None or teacher is None or "reference" not in view.plan.streams:
         return None
     (spec,) = view.plan.streams["reference"]
     ids = torch.from_numpy(spec.ids)
-    teacher = teacher or Teacher(backbone, features.image_features)
     return Reference(
         ids=ids,
         inputs=view.inputs,

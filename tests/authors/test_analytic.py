@@ -8,7 +8,8 @@ import pytest
 import torch
 from authors.released import assert_equal, candidates, read
 
-from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.backbones.base import l2_normalize
+from clvl_bench.backbones.precomputed import ClassTexts, PrecomputedBackbone
 from clvl_bench.methods.fecam.config import FecamConfig
 from clvl_bench.methods.gda.config import GdaConfig
 from clvl_bench.methods.rail.config import RailConfig
@@ -24,7 +25,10 @@ def build(config, released):
     """The adapter on a backbone that says of texts what the released code was given."""
     names, texts = released.settings["names"], released["texts"]
     backbone = PrecomputedBackbone(
-        name="stored", logit_scale=SCALE, width=texts.shape[1], text={"d": (names, texts)}
+        name="stored",
+        logit_scale=SCALE,
+        width=texts.shape[1],
+        text={"d": ClassTexts(names, l2_normalize(texts)[None])},
     )
     return build_adapter(config, backbone, candidates(names), seed=0)
 

@@ -81,10 +81,13 @@ def test_to_begin_an_experience_is_not_to_learn(adapter, inputs):
     assert torch.allclose(logits(adapter, inputs), before, atol=1e-4)
 
 
-def test_a_samples_logits_do_not_depend_on_its_neighbours(learned, inputs):
+def test_a_samples_logits_depend_on_its_neighbours_where_it_is_declared_and_nowhere_else(
+    learned, inputs
+):
     together = logits(learned, inputs)
     alone = torch.cat([logits(learned, inputs[row : row + 1]) for row in range(len(inputs))])
-    assert torch.allclose(together, alone, atol=1e-5 * learned.backbone.logit_scale)
+    agree = torch.allclose(together, alone, atol=1e-5 * learned.backbone.logit_scale)
+    assert agree != learned.config.transductive
     assert torch.allclose(
         together.flip(0), logits(learned, inputs.flip(0)), atol=1e-5 * learned.backbone.logit_scale
     )

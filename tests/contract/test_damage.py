@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command import clvl_here
 
 from clvl_bench.audits.result_files import result_files
 from clvl_bench.backbones.catalog import assets
@@ -19,6 +20,7 @@ from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.data.catalog.listing import find
 from clvl_bench.data.readers.reading import read_split
+from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.runs import checkpoint
 from clvl_bench.runs.checkpoint import Checkpoint
 from clvl_bench.runs.files import run_config
@@ -71,6 +73,35 @@ def test_a_finished_run_with_a_flipped_byte_is_refused_by_name(results, name, mo
     assert line.startswith(f"clvl-bench: {damaged}: ")
     assert "run it again" in line
     assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
+
+
+def without_last_test(folder: Path) -> None:
+    """Make of a finished run one whose last experience was never tested, sealed as if it were."""
+    run = RunFolder(folder)
+    result = run.result()
+    rows = [row for row in result.records if (row.stream, row.experience) != ("test", 4)]
+    run.drop_all_but(())
+    segment = run.append(0, trained=5, records=rows, predictions=None)
+    timing = {name: value for name, value in result.timing.items() if name != "seal"}
+    run.finish(provenance=result.provenance, segments=[segment], beside={}, timing=timing)
+
+
+def test_a_damaged_run_and_one_that_cannot_be_shown_stop_no_report(results, tmp_path, caplog):
+    (good,) = results.glob("runs/*")
+    damaged, odd = (shutil.copytree(good, good.with_name(name)) for name in ("damaged", "odd"))
+    flip(damaged / "segments" / "0003.csv")
+    without_last_test(odd)
+    done = clvl_here("report", results, "--out", "table", "--no-plots", cwd=tmp_path)
+    assert done.returncode == 4
+    of_damaged, of_odd = sorted(caplog.messages)
+    assert of_damaged.startswith(
+        f"clvl-bench: {damaged}: left out, since {damaged / 'segments' / '0003.csv'}: sha256 is "
+    )
+    assert of_odd.startswith(f"clvl-bench: {odd}: left out, since it cannot be shown (IndexError")
+    assert "zeroshot" in (tmp_path / "table" / "summary.md").read_text(encoding="utf-8")
+    shutil.rmtree(damaged)
+    done = clvl_here("report", results, "--out", "table", "--no-plots", cwd=tmp_path)
+    assert done.returncode == 0
 
 
 def test_a_finished_run_is_not_taken_for_one_with_other_weights(random_clip, tmp_path):

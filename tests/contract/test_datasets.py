@@ -30,6 +30,8 @@ PUBLISHED: dict[str, tuple[int, tuple[int | None, int | None, int | None] | int]
     "aid": (30, 10000),
     "rsscn7": (7, 7 * 400),
     "patternnet": (38, 38 * 800),
+    "whu_rs19": (19, 1005),
+    "whu_rs19_whole": (19, 1005),
     "pathmnist": (9, (89996, 10004, 7180)),
     "bloodmnist": (8, (11959, 1712, 3421)),
     "dermamnist": (7, (7007, 1003, 2005)),

@@ -62,6 +62,8 @@ def test_every_dataset_that_the_page_declares_is_valid():
     assert declared == [
         *copies,
         ("imagenet", "folder"),
+        ("whu_rs19", "backbone_features"),
+        ("whu_rs19_whole", "backbone_features"),
         ("scenes", "folder"),
         ("tiles", "arrays"),
         ("fields", "table"),

@@ -59,6 +59,7 @@ def test_every_dataset_of_a_set_is_declared():
         "openai": set(OPENAI),
         "coop": set(COOP),
         "clip_benchmark": set(CLIP_BENCHMARK),
+        "rs_106": {"whu_rs19"},
     }
     assert set().union(*map(read_set, names())) <= {dataset.name for dataset in DATASETS}
 
@@ -105,6 +106,16 @@ def test_clip_benchmark(published, name):
     assert list(ours.classes.values()) == [
         changed.get(number, label) for number, label in enumerate(classes)
     ]
+
+
+def test_rs_106(real_data):
+    """Its authors ask for "PROMPT CLASS." (feature_generator/featuregeneration.py)."""
+    theirs = json.loads((real_data / "whu_rs19" / "classes_and_prompts.json").read_bytes())
+    ours = prompts_of("rs_106", "whu_rs19")
+    assert list(ours.classes) == theirs["folders"]
+    assert list(ours.classes.values()) == theirs["classes"]
+    sentences = [template.format("pond") for template in ours.templates]
+    assert sentences == [f"{prompt} pond." for prompt in theirs["prompts"]]
 
 
 @pytest.mark.parametrize("name", COOP)

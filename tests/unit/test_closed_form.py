@@ -10,7 +10,7 @@ from sklearn.discriminant_analysis import (
 from sklearn.neighbors import NearestCentroid
 
 from clvl_bench.backbones.base import l2_normalize
-from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.backbones.precomputed import ClassTexts, PrecomputedBackbone
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.ridge import solve_ridge
@@ -42,7 +42,10 @@ def data(seed: int = 0, n: int = 200):
 def backbone():
     text = torch.from_numpy(np.random.default_rng(9).normal(size=(CLASSES, WIDTH))).float()
     return PrecomputedBackbone(
-        name="x", logit_scale=10.0, width=WIDTH, text={"d": ([c.name for c in TABLE], text)}
+        name="x",
+        logit_scale=10.0,
+        width=WIDTH,
+        text={"d": ClassTexts([c.name for c in TABLE], l2_normalize(text)[None])},
     )
 
 
@@ -474,7 +477,7 @@ def test_rail_scores_are_the_published_mixture(backbone, kind):
 
 @pytest.mark.parametrize("kind", RAILS)
 def test_rail_without_texts_is_a_mistake_unless_the_regression_stands_alone(kind):
-    bare = PrecomputedBackbone(name="x", logit_scale=10.0, width=WIDTH, text={"d": None})
+    bare = PrecomputedBackbone(name="x", logit_scale=10.0, width=WIDTH, text={})
     with pytest.raises(Mistake, match=r"adapter\.fusion: got 0\.8, .* use fusion = 1\.0"):
         build_adapter(kind(), bare, TABLE, seed=0)
     rail, features = railed(bare, kind, 1.0)

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import chisquare
 
 from clvl_bench.backbones.base import l2_normalize
-from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.backbones.precomputed import ClassTexts, PrecomputedBackbone
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods.clip_adapter.config import ClipAdapterConfig
@@ -29,7 +29,10 @@ def known(*, without=0):
     """A backbone that knows the texts of all classes but the last few."""
     names = [candidate.name for candidate in TABLE][: CLASSES - without]
     return PrecomputedBackbone(
-        name="x", logit_scale=SCALE, width=WIDTH, text={"d": (names, TEXT[: len(names)])}
+        name="x",
+        logit_scale=SCALE,
+        width=WIDTH,
+        text={"d": ClassTexts(names, l2_normalize(TEXT[: len(names)])[None])},
     )
 
 

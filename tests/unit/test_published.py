@@ -144,3 +144,48 @@ def test_the_report_gives_the_papers_transfer_average_and_last_of_the_papers_acc
         (title, pytest.approx(value, abs=0.11))
         for title, value in zip(("Transfer", "Avg", "Last"), expected, strict=True)
     ]
+
+
+def test_numbers_of_several_backbones_and_settings_stand_beside_ours_of_the_same(tmp_path):
+    """A published name with overrides is ours with the same ones; one without is ours without."""
+    rows = [
+        ("zeroshot", "small", 50.0),
+        ("zeroshot", "large", 60.0),
+        ("zeroshot[adapter.template=a {}.]", "small", 70.0),
+        ("zeroshot[adapter.template=the {}.]", "small", 80.0),
+    ]
+    table = tmp_path / "paper.csv"
+    published = pd.DataFrame(rows, columns=["strategy", "backbone", "last"])
+    published.assign(benchmark="b", source="paper").to_csv(table, index=False)
+    kept = pd.DataFrame(rows[::-1][1:], columns=["strategy", "backbone", "last_mean"])
+    ours = kept.assign(benchmark="b", n=1, last_mean=kept["last_mean"] / 100)
+    found = beside(ours, read_published(table))
+    assert found["difference"].tolist()[:3] == pytest.approx([0.0] * 3)
+    assert found["runs"].tolist() == [1, 1, 1, 0], "one of the four was not run"
+    assert "| b | zeroshot | large | Last | 60.0 | 60.0 | +0.0 | 1 |" in beside_markdown(found)
+
+
+WHU = {
+    "whu_rs19_zero_shot": (81.3, 85.5, 95.2, 88.8),
+    "whu_rs19_transclip": (90.3, 99.1, 97.9, 98.7),
+}
+"""El Khoury et al. 2025, the average prompt: CLIP B/32 and L/14, RemoteCLIP and GeoRSCLIP B/32."""
+
+
+@pytest.mark.parametrize("name", WHU)
+def test_the_tables_of_whu_rs19_hold_each_prompt_and_model_once(name):
+    table = read_published(TABLE.parent / f"{name}.csv")
+    assert len(table) == 4 * 107
+    assert not table.duplicated(["strategy", "backbone"]).any()
+    average = table[~table["strategy"].str.contains("[", regex=False)]
+    assert average["last"].round(1).tolist() == list(WHU[name])
+    images = table["last"] / 100 * 1005
+    assert (images - images.round()).abs().max() < 1e-3, "each is a number of 1,005 images"
+
+
+@pytest.mark.parametrize("name", WHU)
+def test_the_committed_accuracies_are_the_published_ones_of_every_model_and_prompt(name):
+    ours = pd.read_csv(TABLE.parent.parent / "whu_rs19_published" / "summary.csv")
+    found = beside(ours, read_published(TABLE.parent / f"{name}.csv"))
+    assert set(found["runs"]) == {1}
+    assert found["difference"].abs().max() < 1e-3

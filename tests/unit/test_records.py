@@ -12,10 +12,11 @@ from safetensors.numpy import save
 
 from clvl_bench.core.errors import Busy, Damage
 from clvl_bench.core.files import (
+    PLAIN,
+    Changes,
     read_folder,
     to_json,
     write_atomically,
-    write_folder_atomically,
 )
 from clvl_bench.records.rows import Record, from_csv, to_csv
 from clvl_bench.records.run_folder import RunFolder
@@ -53,7 +54,7 @@ def test_a_writer_that_dies_leaves_the_old_bytes(tmp_path, monkeypatch):
 
 
 def test_a_folder_is_whole_or_not_there(tmp_path):
-    write_folder_atomically(tmp_path / "state", {"a": b"1", "b": b"22"})
+    PLAIN.write_folder(tmp_path / "state", {"a": b"1", "b": b"22"})
     assert read_folder(tmp_path / "state") == {"a": b"1", "b": b"22"}
     for name in ("a", "b", "manifest.json"):
         whole = (tmp_path / "state" / name).read_bytes()
@@ -175,7 +176,7 @@ def test_every_change_asks_the_guard_first(finished):
     def overtaken():
         raise Busy("another process has it")
 
-    folder = RunFolder(finished.path, guard=overtaken)
+    folder = RunFolder(finished.path, changes=Changes(guard=overtaken))
     before = {path: path.read_bytes() for path in finished.path.rglob("*") if path.is_file()}
     for change in (
         lambda: folder.append(2, trained=5, records=[ROW], predictions=b"x"),

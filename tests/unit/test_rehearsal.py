@@ -11,7 +11,7 @@ from avalanche.training.plugins import EvaluationPlugin
 from torch.nn.functional import cross_entropy
 
 from clvl_bench.backbones.base import l2_normalize
-from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.backbones.precomputed import ClassTexts, PrecomputedBackbone
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import parse
 from clvl_bench.data.catalog.candidate import Candidate
@@ -227,7 +227,8 @@ def random(*shape, seed=0):
 
 @pytest.fixture
 def adapter():
-    text = ([candidate.name for candidate in TABLE], random(CLASSES, WIDTH, seed=9))
+    names = [candidate.name for candidate in TABLE]
+    text = ClassTexts(names, l2_normalize(random(CLASSES, WIDTH, seed=9))[None])
     made = build_adapter(
         LinearConfig(),
         PrecomputedBackbone(name="x", logit_scale=SCALE, width=WIDTH, text={"d": text}),

@@ -6,6 +6,9 @@ from command import clvl_here
 
 from clvl_bench.cli import main as cli
 from clvl_bench.cli.estimate import estimate
+from clvl_bench.core.errors import Mistake
+from clvl_bench.core.schema import parse
+from clvl_bench.runs.experiment import ExperimentConfig
 from clvl_bench.runs.files import load, run_config, runs_of
 
 FEATURES = """version = 1
@@ -107,3 +110,24 @@ def test_an_experiment_finds_the_files_beside_it_from_wherever_it_is_started(tmp
         "b-s-our_ViT_B_32-s0",
         "b-ncm-our_ViT_B_32-s0",
     ]
+
+
+def test_an_order_may_have_the_seed_of_its_number():
+    paired = {"class_orders": [0, 3, 5], "seed_is_order": True}
+    runs = runs_of(experiment("toy_landcover", **paired))
+    assert [(run.seed, run.benchmark_config.class_order_seed) for run in runs] == [
+        (0, 0), (3, 3), (5, 5),
+    ]  # fmt: skip
+    unordered = runs_of(experiment("toy_sensors", **paired))
+    assert [run.seed for run in unordered] == [0, 3, 5], "a stream without an order has its seeds"
+
+
+@pytest.mark.parametrize("wrong", [{"seeds": [0]}, {"class_orders": []}])
+def test_seeds_beside_orders_that_have_their_own_are_refused(wrong):
+    with pytest.raises(Mistake, match="seed"):
+        experiment("toy_landcover", **{"class_orders": [0], "seed_is_order": True, **wrong})
+
+
+def experiment(benchmark: str, **told: object) -> ExperimentConfig:
+    names = {"version": 1, "benchmarks": [benchmark], "strategies": ["zeroshot"]}
+    return parse(ExperimentConfig, {**names, **told}, file="x.toml")

@@ -2,7 +2,11 @@
 the name into a sentence.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 
 @dataclass(frozen=True)
@@ -42,3 +46,25 @@ class Candidate:
         well.
         """
         return f"{self.dataset}: {self.name}"
+
+
+def in_template(candidates: Sequence[Candidate], template: str | None) -> tuple[Candidate, ...]:
+    """The same classes in one template; as they are where it is None."""
+    if template is None:
+        return tuple(candidates)
+    return tuple(replace(candidate, templates=(template,)) for candidate in candidates)
+
+
+def holding_the_name(template: str) -> str:
+    """The template, if it has one place for the name.
+
+    Raises:
+        ValueError: it has none, or several.
+    """
+    if template.count("{}") != 1:
+        raise ValueError(f"got '{template}'; a template holds {{}} once, where the class name goes")
+    return template
+
+
+Template = Annotated[str, AfterValidator(holding_the_name)]
+"""A sentence with one place for a class's name."""

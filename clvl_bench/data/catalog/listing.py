@@ -17,12 +17,14 @@ from clvl_bench.data.catalog.toy import TOYS
 from clvl_bench.data.catalog.toy_questions import TOY_QUESTIONS
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.catalog.vqa_sources import VqaSource
+from clvl_bench.data.catalog.whu_rs19 import WHU_RS19S
 
 DATASETS: tuple[ImageDataset, ...] = (
     *TOYS,
     *EUROSATS,
     RESISC45,
     *SCENES,
+    *WHU_RS19S,
     *MEDMNIST,
     *ISIC,
     CIFAR10,

@@ -15,6 +15,9 @@ DamagePolicy = Literal["error", "skip"]
 record."""
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class _Tables(Schema):
     """Tables with a row an image; `files` maps a split to a glob pattern. A cell of `image` holds
     an encoded image, bare or as `bytes`, or the path of one inside the dataset's folder.
@@ -161,6 +164,47 @@ class FeaturesSource(Schema):
     backbone: str
     logit_scale: float = Field(100.0, gt=0)
 
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """Whose features they are."""
+        return (self.backbone,)
+
+
+class BackboneFeaturesSource(Schema):
+    """What several frozen backbones say of the same samples, in a folder: `labels` [n] in a .npy
+    file, and a .npz file for each backbone with `images` [n, width] and `texts` [templates,
+    classes, width], in one order of samples.
+
+    `files` maps a backbone to its file. `texts` names the prompt set whose templates the texts were
+    made with, in its order. `splits` maps a split to a part of each class, from a share to a share
+    of its samples in an order that is drawn by `split_seed` and the samples' numbers alone, so that
+    it is the same for every backbone. `sha256` pins the arrays of a backbone, labels included.
+    """
+
+    kind: Literal["backbone_features"] = "backbone_features"
+    path: Path
+    files: dict[str, str] = Field(min_length=1)
+    labels: str = "labels.npy"
+    texts: str
+    splits: dict[str, tuple[Share, Share]]
+    split_seed: int = 0
+    sha256: dict[str, str] = {}
+    logit_scale: float = Field(100.0, gt=0)
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """Whose features there are."""
+        return tuple(self.files)
+
+    @model_validator(mode="after")
+    def _parts_hold_something(self) -> Self:
+        for start, stop in self.splits.values():
+            if start >= stop:
+                raise ValueError(
+                    f"splits: got a part from {start} to {stop}; write the smaller share first"
+                )
+        return self
+
 
 class OwnCopySource(Schema):
     """A dataset that the user brings: no commit of it is pinned here, so there is nothing to fetch.
@@ -169,7 +213,9 @@ class OwnCopySource(Schema):
     """
 
     kind: Literal["own_copy"] = "own_copy"
-    like: ParquetSource | FolderSource | ArraysSource = Field(discriminator="kind")
+    like: ParquetSource | FolderSource | ArraysSource | BackboneFeaturesSource = Field(
+        discriminator="kind"
+    )
 
 
 Source = Annotated[
@@ -180,6 +226,7 @@ Source = Annotated[
     | FolderSource
     | ArraysSource
     | FeaturesSource
+    | BackboneFeaturesSource
     | OwnCopySource,
     Field(discriminator="kind"),
 ]

@@ -3,6 +3,7 @@ no backbone needed.
 """
 
 import hashlib
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import FeaturesSource
 from clvl_bench.data.readers.npz import UNREADABLE, load_arrays, split_names
-from clvl_bench.data.readers.split import Split
+from clvl_bench.data.readers.split import Features, Split
 
-_WRONG = "is zero or holds a value that is no number, so that it has no direction"
+WITHOUT_DIRECTION = "is zero or holds a value that is no number, so that it has no direction"
 
 
 def read(dataset: ImageDataset, split: str) -> Split:
@@ -35,11 +36,11 @@ def read(dataset: ImageDataset, split: str) -> Split:
             dataset, source.path, x, y, shape="[n, width]", fits=_are_features
         )
         part_features = _as_features(part_features)
-        row = _first_without_direction(part_features)
+        row = first_without_direction(part_features)
         if row is not None:
             raise Damage(
-                f"dataset.{dataset.name}: {source.path.name}: row {row} of {x} {_WRONG}; mend it, "
-                f"or leave it out of {x} and {y}"
+                f"dataset.{dataset.name}: {source.path.name}: row {row} of {x} "
+                f"{WITHOUT_DIRECTION}; mend it, or leave it out of {x} and {y}"
             )
         features_of_parts.append(part_features)
         labels_of_parts.append(part_labels)
@@ -58,12 +59,17 @@ def read(dataset: ImageDataset, split: str) -> Split:
         labels=labels,
         keys=tuple(keys),
         fingerprint=digest.hexdigest(),
-        features=features,
+        features=partial(_of_backbone, source.backbone, features),
     )
 
 
-def read_text(dataset: ImageDataset) -> NDArray[np.float32] | None:
-    """The text feature of each class [classes, width]; None where the source has none.
+def _of_backbone(known: str, features: Features, backbone: str) -> Features | None:
+    return features if backbone == known else None
+
+
+def read_text(dataset: ImageDataset, backbone: str) -> NDArray[np.float32] | None:
+    """The text feature of each class [1, classes, width], whatever the templates; None where the
+    source has none of this backbone.
 
     Raises:
         Mistake: the rows do not fit the classes.
@@ -71,7 +77,7 @@ def read_text(dataset: ImageDataset) -> NDArray[np.float32] | None:
     """
     source = dataset.source
     assert isinstance(source, FeaturesSource)
-    if source.text is None:
+    if source.text is None or backbone != source.backbone:
         return None
     try:
         text = np.load(source.text, allow_pickle=False)
@@ -89,14 +95,14 @@ def read_text(dataset: ImageDataset) -> NDArray[np.float32] | None:
             f"one row for each of the {len(dataset.classes)} classes"
         )
     rows = _as_features(text)
-    row = _first_without_direction(rows)
+    row = first_without_direction(rows)
     if row is not None:
         raise Damage(
             f"dataset.{dataset.name}: {source.text.name}: row {row}, of the class "
-            f"'{dataset.classes[row]}', {_WRONG}; mend it, or leave text out: then "
+            f"'{dataset.classes[row]}', {WITHOUT_DIRECTION}; mend it, or leave text out: then "
             f"no class has any"
         )
-    return rows
+    return rows[np.newaxis]
 
 
 def _as_features(values: NDArray[Any]) -> NDArray[np.float32]:
@@ -105,7 +111,7 @@ def _as_features(values: NDArray[Any]) -> NDArray[np.float32]:
         return np.asarray(values, dtype=np.float32)
 
 
-def _first_without_direction(rows: NDArray[np.float32]) -> int | None:
+def first_without_direction(rows: NDArray[np.float32]) -> int | None:
     """The first row [width] that fp32 cannot make a unit of: zero, too small or too large, or with
     a value that is no number.
     """

@@ -9,6 +9,8 @@ from clvl_bench.core.errors import Missing
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import OwnCopySource
 
+_SAID_BY_LAYOUT = {"files", "texts", "splits", "split_sha256", "sha256"}
+
 
 def read(dataset: ImageDataset, split: str) -> NoReturn:
     """Nothing.
@@ -29,9 +31,7 @@ def as_written(source: OwnCopySource) -> str:
     """The table that names a copy, as it stands in a benchmark file; what the published layout says
     by itself is left out.
     """
-    content = source.like.model_dump(
-        mode="json", exclude_defaults=True, exclude={"files", "splits", "split_sha256"}
-    )
+    content = source.like.model_dump(mode="json", exclude_defaults=True, exclude=_SAID_BY_LAYOUT)
     return _toml({"kind": source.like.kind, **content})
 
 

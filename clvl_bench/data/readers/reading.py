@@ -8,7 +8,7 @@ from clvl_bench.data.catalog.sources import HubSource, OwnCopySource
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.catalog.vqa_sources import QuestionHubSource
 from clvl_bench.data.readers.hub import snapshot
-from clvl_bench.data.readers.split import Split
+from clvl_bench.data.readers.split import Features, Split
 
 
 def read_split(dataset: ImageDataset, split: str) -> Split:
@@ -29,6 +29,19 @@ def read_split(dataset: ImageDataset, split: str) -> Split:
             f"[dataset.{dataset.name}]"
         )
     return data
+
+
+def read_text(dataset: ImageDataset, backbone: str) -> Features | None:
+    """The text features [templates, classes, width] that a backbone gave, of a dataset of
+    precomputed features; None where it gave none.
+
+    Raises:
+        Mistake: they do not fit the classes or the templates.
+        Damage: the file cannot be read.
+    """
+    reader = import_module(f"clvl_bench.data.readers.{dataset.source.kind}")
+    rows: Features | None = reader.read_text(dataset, backbone)
+    return rows
 
 
 def is_here(dataset: ImageDataset | VqaDataset) -> bool:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,19 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 """RGB pixels [height, width, 3]."""
 
+Features = NDArray[np.floating[Any]]
+"""Precomputed features [..., width], in the precision in which they are stored."""
+
+FeaturesOf = Callable[[str], Features | None]
+"""The features that the backbone of a name gave; None where they are not here."""
+
 
 @dataclass(frozen=True)
 class Split:
-    """One split of a dataset: labels [n], a name for each sample, and its images or its precomputed
-    features by row; where images were scanned, the identity of each.
+    """One split of a dataset: labels [n], a name for each sample, and its images by row or its
+    precomputed features [n, width] by the name of a backbone (None where that one's are not here);
+    where images were scanned, the identity of each. `unit`: features are made unit, in the
+    precision in which they are stored, before anything else.
 
     The fingerprint depends on classes, labels and pixels (or features) in their order, not on where
     or how they are stored: the same data read from a folder, from parquet or from arrays has the
@@ -26,7 +35,8 @@ class Split:
     keys: tuple[str, ...]
     fingerprint: str
     image: Callable[[int], Image] | None = None
-    features: NDArray[np.float32] | None = None
+    features: FeaturesOf | None = None
+    unit: bool = False
     skipped: int = 0
     hashes: tuple[str, ...] = ()
     in_training: int = 0
@@ -66,7 +76,7 @@ class Split:
         if self.hashes:
             taken = replace(taken, hashes=tuple(self.hashes[row] for row in rows))
         if self.features is not None:
-            taken = replace(taken, features=self.features[rows])
+            taken = replace(taken, features=_TakenFeatures(self.features, rows))
         if self.image is not None:
             taken = replace(taken, image=_TakenImages(self.image, rows))
         return taken
@@ -81,6 +91,18 @@ class _TakenImages:
 
     def __call__(self, row: int) -> Image:
         return self.image(int(self.rows[row]))
+
+
+@dataclass(frozen=True)
+class _TakenFeatures:
+    """The features of some rows."""
+
+    features: FeaturesOf
+    rows: NDArray[np.int64]
+
+    def __call__(self, backbone: str) -> Features | None:
+        whole = self.features(backbone)
+        return None if whole is None else whole[self.rows]
 
 
 def pixel_hash(image: Image) -> str:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.errors import announce
-from clvl_bench.core.files import write_atomically
+from clvl_bench.core.files import remove_strays, write_atomically
+from clvl_bench.core.lock import in_turn
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import ToyPart, ToySource
 from clvl_bench.data.readers.split import Image, Split
@@ -28,7 +29,7 @@ def read(dataset: ImageDataset, split: str) -> Split:
 
 def read_part(world: str, part: ToyPart) -> Split:
     """The pictures of a part of a world."""
-    images, labels = _kept(part) or _painted(world, part)
+    images, labels = _kept(part) or _painted_by_one(world, part)
     return Split(
         labels=labels,
         keys=tuple(f"{world}/{part.part}/{index}" for index in range(part.count)),
@@ -47,6 +48,14 @@ def paint(world: str, part: str, count: int) -> tuple[NDArray[np.uint8], NDArray
     images = np.stack([picture.image for picture in pictures])
     labels = np.array([picture.label for picture in pictures], dtype=np.int64)
     return images, labels
+
+
+def _painted_by_one(world: str, part: ToyPart) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The pictures, painted here, or by another process that was quicker."""
+    folder = cache_dir() / "toy"
+    remove_strays(folder)
+    with in_turn(folder / part.sha256, f"painting {world}/{part.part}"):
+        return _kept(part) or _painted(world, part)
 
 
 def _painted(world: str, part: ToyPart) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -79,4 +88,6 @@ def _kept(part: ToyPart) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         pass
     announce(path, "its pictures are painted again")
+    # Another process may have removed it already.
+    path.unlink(missing_ok=True)
     return None

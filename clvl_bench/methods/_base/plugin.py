@@ -128,12 +128,15 @@ class PluginContext:
         reference: the reference set of the benchmark, for what learns from one.
         seed: of whatever the plugin draws.
         teacher: what the frozen image tower says [n, width] about samples by their ids.
+        distils_from: the frozen backbone that the strategy names to learn from, or else the
+            untouched one.
     """
 
     model: nn.Module | None = None
     reference: Reference | None = None
     seed: int = 0
     teacher: Callable[[Tensor], Tensor] | None = None
+    distils_from: Teacher | None = None
 
     @property
     def adapter(self) -> Adapter:

@@ -127,6 +127,11 @@ def _reference_for(config: DistillationConfig, context: PluginContext) -> Refere
             "file of them, "
             'captions = "..." in its table [dataset.<name>], or set sentences = "classes"'
         )
+    if bool(context.reference.features.isnan().any()):
+        raise Mistake(
+            "plugin 'distillation' learns on a reference set of which there are no features of its "
+            "teacher; name one that has some, or use the plugin 'kd', which learns on the stream"
+        )
     return context.reference.some(config.reference_size, context.seed)
 
 
