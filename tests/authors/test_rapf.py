@@ -4,7 +4,8 @@ import pytest
 import torch
 from authors.released import assert_equal, candidates, cases, read
 
-from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.backbones.base import l2_normalize
+from clvl_bench.backbones.precomputed import ClassTexts, PrecomputedBackbone
 from clvl_bench.methods._base.losses import TrainingBatch
 from clvl_bench.methods.rapf.adapter import RIDGE
 from clvl_bench.methods.rapf.config import RapfConfig
@@ -17,7 +18,10 @@ TOLERANCE = 5e-6
 def build(settings, released):
     names, texts = released.settings["names"], released["texts"]
     backbone = PrecomputedBackbone(
-        name="stored", logit_scale=100.0, width=texts.shape[1], text={"d": (names, texts)}
+        name="stored",
+        logit_scale=100.0,
+        width=texts.shape[1],
+        text={"d": ClassTexts(names, l2_normalize(texts)[None])},
     )
     config = RapfConfig(
         draws=settings["draws"],

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from clvl_bench.backbones.precomputed import PrecomputedBackbone
+from clvl_bench.backbones.base import l2_normalize
+from clvl_bench.backbones.precomputed import ClassTexts, PrecomputedBackbone
 from clvl_bench.core.rng import keyed
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.losses import TrainingBatch, masked_cross_entropy
@@ -20,7 +21,8 @@ def random(*shape, seed=0):
 
 
 def build(**settings):
-    text = {"d": ([each.name for each in TABLE], random(len(TABLE), WIDTH, seed=9))}
+    rows = l2_normalize(random(len(TABLE), WIDTH, seed=9))
+    text = {"d": ClassTexts([each.name for each in TABLE], rows[None])}
     backbone = PrecomputedBackbone(name="x", logit_scale=10.0, width=WIDTH, text=text)
     return build_adapter(RapfConfig(**settings), backbone, TABLE, seed=0)
 

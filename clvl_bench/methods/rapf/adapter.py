@@ -11,7 +11,8 @@ Differs from the released code: a class text is the mean over all templates; the
 step are drawn for each step, not walked through in an order of the epoch; the rate falls as the
 strategy's schedule says, where it was divided by ten at epochs 4 and 10; a class that comes again
 joins its Gaussian, and what is drawn is what was known before the experience. A covariance of width
-d costs as much as d features: see kept_bytes.
+d costs as much as d features: see kept_bytes. The ridge is meant for features as the tower gives
+them; where they are stored as unit ones it is no small part of their variance.
 """
 
 from collections.abc import Sequence
