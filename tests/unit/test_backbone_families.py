@@ -203,14 +203,15 @@ def test_the_parts_of_the_image_tower_are_what_images_go_through_and_texts_do_no
 
 
 def test_of_the_image_tower_alone_the_texts_stay_and_nothing_of_them_is_kept(backbone):
-    adapter = build_adapter(FullConfig(towers="image"), backbone, TABLE, seed=0)
-    begun = adapter.eval().classifier((0, 1, 2))
-    assert torch.equal(begun, backbone.class_features(TABLE))
+    twice = tuple(Candidate(each.name, "d", ("a photo of a {}.", "a {}")) for each in TABLE)
+    adapter = build_adapter(FullConfig(towers="image"), backbone, twice, seed=0)
+    assert torch.equal(adapter.train().classifier((0, 1, 2)), backbone.class_features(twice))
+    adapter.eval()
     with torch.no_grad():
         for weight in adapter.parameters():
             weight.add_(0.01 if weight.requires_grad else 0.0)
     state = {name: value.clone() for name, value in adapter.state().items()}
-    other = build_adapter(FullConfig(towers="image"), backbone, TABLE, seed=0)
+    other = build_adapter(FullConfig(towers="image"), backbone, twice, seed=0)
     other.load(state)
     pixels = pixels_for(backbone)
     assert torch.equal(other.eval().logits(pixels, (0, 1)), adapter.logits(pixels, (0, 1)))
