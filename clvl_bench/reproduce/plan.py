@@ -19,8 +19,9 @@ from clvl_bench.reproduce.comparison import key_of
 from clvl_bench.reproduce.target import Figure, Target
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.experiment import ExperimentConfig
-from clvl_bench.runs.files import load, runs_of
+from clvl_bench.runs.files import load, load_without_copies, runs_of
 from clvl_bench.runs.toml_files import FOLDERS, is_path, locate, shipped, shown
+from clvl_bench.streams.config import BenchmarkConfig
 
 OWN_COPY = (
     "bring a copy and name it in datasets.toml, as docs/datasets.md says: [dataset.{name}] "
@@ -50,6 +51,8 @@ def runs_for(target: Target, figures: Sequence[Figure]) -> list[RunConfig]:
         experiment = load("experiment", name)
         assert isinstance(experiment, ExperimentConfig)
         _refuse_others(name, experiment)
+        for benchmark in experiment.benchmarks:
+            _refuse_other_words(benchmark)
         found |= {config.id: config for config in runs_of(experiment) if key_of(config) in keys}
     without = keys - {key_of(config) for config in found.values()}
     if without:
@@ -71,6 +74,26 @@ def _refuse_others(name: str, experiment: ExperimentConfig) -> None:
                 f"{shown(found)}: stands before the suite's {sort} '{each}', which the target is "
                 f"of; run this in another folder, or rename the file"
             )
+
+
+WORDS = ("labels", "classes", "templates", "splits")
+"""What a published figure is of, and an own copy may not say otherwise."""
+
+
+def _refuse_other_words(name: str) -> None:
+    """A table of datasets.toml may say where data lie, not what they are called or how they are
+    cut.
+    """
+    ours, here = load_without_copies(name), load("benchmark", name)
+    assert isinstance(here, BenchmarkConfig)
+    for dataset in ours.named:
+        declared, found = ours.declared(dataset), here.declared(dataset)
+        for field in WORDS:
+            if getattr(declared, field, None) != getattr(found, field, None):
+                raise Mistake(
+                    f"[dataset.{dataset}]: says other {field} than the target is of; remove them "
+                    f"from datasets.toml"
+                )
 
 
 def needs_of(runs: Sequence[RunConfig]) -> list[Need]:

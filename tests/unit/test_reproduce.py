@@ -195,3 +195,19 @@ def test_a_file_that_stands_before_a_shipped_one_is_refused(tmp_path, monkeypatc
     target = load("zeroshot_whu_rs19")
     with pytest.raises(Mistake, match="stands before the suite's strategy 'transclip'"):
         runs_for(target, figures_of(target))
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ('templates = ["a photo of a {}."]', "templates"),
+        ("classes = [" + ", ".join(f'"{number}"' for number in range(19)) + "]", "classes"),
+    ],
+    ids=["prompt", "class names"],
+)
+def test_an_own_copy_with_other_words_is_refused(field, said, tmp_path, monkeypatch):
+    (tmp_path / "datasets.toml").write_text(f"[dataset.whu_rs19_whole]\n{field}\n")
+    monkeypatch.chdir(tmp_path)
+    target = load("zeroshot_whu_rs19")
+    with pytest.raises(Mistake, match=f"says other {said} than the target is of"):
+        runs_for(target, figures_of(target))
