@@ -2,19 +2,24 @@
 the published inputs, and nowhere else.
 """
 
+import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clvl_bench.core.errors import Mistake
 from clvl_bench.records.rows import Record
+from clvl_bench.report.committed import origins
 from clvl_bench.report.origin import Origin, Run
 from clvl_bench.reproduce.comparison import Verdict, compare
 from clvl_bench.reproduce.plan import runs_for
 from clvl_bench.reproduce.row import HEADING, row, write_row
 from clvl_bench.reproduce.target import Figure, Target, figures_of, load, names
 from clvl_bench.runs.files import run_config
+from clvl_bench.runs.toml_files import shipped
 
 SEEDS = (0, 1)
 CONFIGS = [
@@ -211,3 +216,52 @@ def test_an_own_copy_with_other_words_is_refused(field, said, tmp_path, monkeypa
     target = load("zeroshot_whu_rs19")
     with pytest.raises(Mistake, match=f"says other {said} than the target is of"):
         runs_for(target, figures_of(target))
+
+
+@pytest.mark.parametrize("name", ["zeroshot_whu_rs19", "transclip_whu_rs19"])
+def test_a_target_of_whu_rs19_is_of_all_figures_and_of_the_inputs_that_are_committed(name):
+    """4 models x (106 prompts and their mean); the hashes are those of the committed records."""
+    target = load(name)
+    backbones = {figure.backbone for figure in figures_of(target)}
+    assert target.count == 4 * 107
+    committed = origins(shipped() / "results" / "whu_rs19_published")
+    assert {origin.data_sha256 for origin in committed} == {target.inputs.data}
+    assert {origin.prompts_sha256 for origin in committed} == {target.inputs.prompts}
+    weights = {origin.backbone: origin.weights_sha256 for origin in committed}
+    assert weights == target.inputs.weights
+    assert weights.keys() == backbones
+
+
+def test_zero_shot_of_whu_rs19_must_be_equal_to_the_printed_digit_everywhere():
+    told = load("zeroshot_whu_rs19").tolerance
+    assert told.at_least == 428
+    assert told.points == told.furthest == 0.5e-4
+
+
+def test_transclip_of_whu_rs19_may_differ_by_a_scene_of_1005_and_seldom():
+    told = load("transclip_whu_rs19").tolerance
+    assert 100 / 1005 < told.points < 2 * 100 / 1005
+    assert told.at_least >= 415
+
+
+MATRICES = Path(__file__).parent.parent / "data" / "zscl_mtil_matrices.json"
+
+
+@pytest.mark.parametrize("order", ["1", "2"])
+@pytest.mark.parametrize(
+    ("name", "method"), [("zscl_mtil", "ZSCL"), ("finetune_mtil", "Continual-FT")]
+)
+def test_figures_of_mtil_are_those_of_the_released_matrices(name, method, order):
+    """Zheng et al. 2023: Last is the mean of the last row, Avg of all; Transfer of each dataset
+    before it is learned.
+    """
+    methods = json.loads(MATRICES.read_text())[f"order_{'I' * int(order)}_methods"]
+    matrix = np.array(methods[method])[-11:]
+    before = [matrix[:place, place].mean() for place in range(1, 11)]
+    expected = {
+        "last": matrix[-1].mean(),
+        "average": matrix.mean(),
+        "transfer": float(np.mean(before)),
+    }
+    found = {each.metric: each.value for each in figures_of(load(f"{name}_order_{order}"))}
+    assert found == pytest.approx(expected, abs=0.06)
