@@ -276,8 +276,10 @@ class Results:
 
         The columns are `run`, `strategy`, `seed`, `class_order`, `trained` (the experiences learned
         before), `sample` (its id in the benchmark), `predicted` and `true` (class ids; a prediction
-        is -1 where there was none, the truth -2 where it is no candidate), and `predicted_class`
-        and `true_class`, their names where the run's configuration says them.
+        is -1 where there was none, the truth -2 where it is no candidate), `confidence` (the
+        probability of the predicted class among the candidates; NaN where an older run did not
+        keep it), and `predicted_class` and `true_class`, their names where the run's configuration
+        says them.
 
         Args:
             stream: test, valid, or zeroshot.

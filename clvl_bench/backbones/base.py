@@ -35,6 +35,9 @@ class Towers(nn.Module, ABC):
     query_and_value: Mapping[Literal["image", "text"], str] = {}
     """For each tower, a regular expression of the names of its query and value projections; none
     where it has no such."""
+    image_parts: tuple[str, ...]
+    """The submodules that are the image tower, its projection included: no text goes through
+    them."""
     reads_embeddings: bool = True
     """Whether `text` can be asked about embeddings that are no word's; where it cannot, methods
     that learn words refuse."""

@@ -25,6 +25,7 @@ FILES = ("model.safetensors", "pytorch_model.bin")
 class ClipTowers(LayeredTowers):
     """The towers of a transformers `CLIPModel`, without its logit scale, which is never trained."""
 
+    image_parts = ("vision_model", "visual_projection")
     query_and_value = {
         "image": r"vision_model\..*\.(q_proj|v_proj)",
         "text": r"text_model\..*\.(q_proj|v_proj)",

@@ -140,6 +140,7 @@ class OpenClipTowers(Towers):
     trained.
     """
 
+    image_parts = ("visual",)
     mean: Tensor
     std: Tensor
 

@@ -79,6 +79,7 @@ class PhotoTowers(Towers):
     train.
     """
 
+    image_parts = ("convolutions",)
     query_and_value = {"text": r"bert\..*\.self\.(query|value)"}
     mean: Tensor
     std: Tensor

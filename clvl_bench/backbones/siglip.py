@@ -28,6 +28,7 @@ class SiglipTowers(Towers):
     trained.
     """
 
+    image_parts = ("vision_model",)
     query_and_value = {
         "image": r"vision_model\..*\.(q_proj|v_proj)",
         "text": r"text_model\..*\.(q_proj|v_proj)",

@@ -24,6 +24,7 @@ from clvl_bench.data.readers.reading import is_here
 from clvl_bench.methods._base.config import MethodConfig
 from clvl_bench.methods.registry import adapters, plugins
 from clvl_bench.metrics.continual import METRICS
+from clvl_bench.report.further import LAST
 from clvl_bench.runs.files import load
 from clvl_bench.runs.toml_files import locate, names
 from clvl_bench.streams.config import BenchmarkConfig
@@ -192,6 +193,8 @@ def _metrics() -> Rows:
     rows: Rows = [("name", "title", "better")]
     for name, metric in METRICS.items():
         rows.append((name, metric.title, "higher" if metric.better > 0 else "lower"))
+    for name, further in LAST.items():
+        rows.append((name, further.title, "higher" if further.better > 0 else "lower"))
     return rows
 
 

@@ -16,8 +16,14 @@ from safetensors.numpy import load as load_arrays
 SEGMENTS, PREDICTIONS = "segments", "predictions"
 """The folders of a run in which rows and predictions lie."""
 
-COLUMNS = ("ids", "predicted", "true")
-"""Of each evaluated experience, as `<stream>/<experience>/<column>`."""
+COLUMNS: dict[str, type[np.number]] = {
+    "ids": np.int32,
+    "predicted": np.int32,
+    "true": np.int32,
+    "confidence": np.float32,
+}
+"""Of each evaluated experience, as `<stream>/<experience>/<column>`, and how each is kept: classes
+and sample ids fit into 32 bits. Older runs have no confidence."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +77,16 @@ class StoredPredictions:
     """What was predicted for the samples of one stream after `trained` experiences.
 
     `ids`, `predicted` and `true` [n] are sample ids and classes (places in the table; a prediction
-    is -1 where there was none), experience by experience.
+    is -1 where there was none), experience by experience. `confidence` [n] is the probability of
+    the predicted class among the candidates (NaN without a prediction), None in older runs, which
+    did not keep it.
     """
 
     trained: int
     ids: NDArray[np.int64] = field(default_factory=_no_ids)
     predicted: NDArray[np.int64] = field(default_factory=_no_ids)
     true: NDArray[np.int64] = field(default_factory=_no_ids)
+    confidence: NDArray[np.float32] | None = None
 
 
 def read_predictions(data: bytes, *, trained: int, stream: str) -> StoredPredictions:
@@ -88,6 +97,9 @@ def read_predictions(data: bytes, *, trained: int, stream: str) -> StoredPredict
         return StoredPredictions(trained)
     joined = {}
     for what in COLUMNS:
-        of_experience = [columns[f"{stream}/{number}/{what}"] for number in sorted(experiences)]
-        joined[what] = np.concatenate(of_experience)
-    return StoredPredictions(trained, joined["ids"], joined["predicted"], joined["true"])
+        names = [f"{stream}/{number}/{what}" for number in sorted(experiences)]
+        # Runs of older versions have no confidence: it is left out, and not made up.
+        if what == "confidence" and not all(name in columns for name in names):
+            continue
+        joined[what] = np.concatenate([columns[name] for name in names])
+    return StoredPredictions(trained, **joined)

@@ -18,6 +18,7 @@ import numpy as np
 from clvl_bench.metrics.continual import METRICS
 from clvl_bench.metrics.online import STREAM
 from clvl_bench.report.design import Design, RunAt, design, estimate
+from clvl_bench.report.further import LAST, last_numbers
 from clvl_bench.report.matrices import of_records
 from clvl_bench.report.paired import Compared
 from clvl_bench.report.runs import Run, Table
@@ -27,6 +28,7 @@ from clvl_bench.report.streams import stream_numbers
 BETTER: dict[str, int] = {
     **{name: metric.better for name, metric in METRICS.items()},
     **{name: metric.better for name, metric in STREAM.items()},
+    **{name: metric.better for name, metric in LAST.items()},
 }
 """Which way is better, of every metric: +1, -1, or 0 where it is no merit."""
 
@@ -107,6 +109,7 @@ def _numbers(runs: Sequence[Run]) -> dict[Table, dict[str, dict[str, dict[RunAt,
         if not run.records or origin.strategy in seen_more.get(origin.table, frozenset()):
             continue
         values = of_records(run.records).per_run() | stream_numbers(run.records)
+        values |= last_numbers(run.records)
         of_table = found.setdefault(origin.table, {})
         for metric, value in values.items():
             if BETTER[metric]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from clvl_bench.core.errors import Mistake
+from clvl_bench.metrics.continual import NAN
 from clvl_bench.report.configuration import recorded
 from clvl_bench.report.names import names_of
 from clvl_bench.report.runs import Run
@@ -58,6 +59,7 @@ def _parts(run: Run, *, stream: str, all_evaluations: bool) -> Iterator[pd.DataF
                 "sample": stored.ids,
                 "predicted": stored.predicted,
                 "true": stored.true,
+                "confidence": NAN if stored.confidence is None else stored.confidence,
             }
         )
         known = dict(enumerate(names))

@@ -21,6 +21,7 @@ from clvl_bench.report.runs import Run, Table
 from clvl_bench.report.summary import sorted_by, summary
 from clvl_bench.report.supervision import supervision_frame
 from clvl_bench.report.toys import toy_note
+from clvl_bench.streams.class_plan import number_classes, positive_classes
 
 Recorded = Callable[[Origin], Configuration | None]
 """The configuration of a run whose folder is not here; None where nobody knows it."""
@@ -104,6 +105,19 @@ class ReportData:
         for run in self.runs:
             by_table.setdefault(run.origin.table, []).append(run)
         return {table: toy_note(runs) for table, runs in by_table.items()}
+
+    @cached_property
+    def positives(self) -> dict[Table, tuple[str, ...]]:
+        """The names of the classes that metrics of two classes are about, where that is known."""
+        found: dict[Table, tuple[str, ...]] = {}
+        for run in self.runs:
+            known = None if run.origin.table in found else self.configuration(run)
+            if known is not None:
+                classes = number_classes(known.stream)[0] if known.stream.has_two_candidates else ()
+                positive = positive_classes(known.stream)
+                names = dict.fromkeys(classes[each].name for each in positive)
+                found[run.origin.table] = tuple(names)
+        return found
 
     def configuration(self, run: Run) -> Configuration | None:
         """What was run; None where that is not known."""

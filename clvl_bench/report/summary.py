@@ -16,6 +16,7 @@ from clvl_bench.metrics.continual import METRICS
 from clvl_bench.metrics.online import STREAM, recovered
 from clvl_bench.report.ceilings import ceilings, shown
 from clvl_bench.report.design import RunAt, independent_spread
+from clvl_bench.report.further import LAST, last_numbers
 from clvl_bench.report.matrices import of_records
 from clvl_bench.report.order import by_values
 from clvl_bench.report.runs import Run, Table
@@ -61,6 +62,7 @@ def per_run(runs: Sequence[Run]) -> pd.DataFrame:
         if run.records:
             row["result"] = _outcome(run)
             row |= of_records(run.records).per_run() | stream_numbers(run.records)
+            row |= last_numbers(run.records)
             row |= {
                 name: getattr(run.origin, name) for name in ("train_seconds", "peak_memory_mib")
             }
@@ -106,10 +108,11 @@ def summary(runs: Sequence[Run]) -> pd.DataFrame:
             RunAt(order, seed)
             for order, seed in zip(done["class_order"], done["seed"], strict=True)
         ]
-        for name in (*METRICS, *COSTS, *(name for name in STREAM if name in frame)):
+        recorded = [name for name in (*STREAM, *LAST) if name in frame]
+        for name in (*METRICS, *COSTS, *recorded):
             cell = over_runs(done[name].tolist(), where) if name in done else over_runs([])
             row |= {f"{name}_mean": cell.mean, f"{name}_std": cell.std}
-            if name in METRICS:
+            if name in METRICS or name in LAST:
                 row[f"{name}_half"] = cell.half
         if marked:
             row[TRANSDUCTIVE] = group in marked
@@ -174,6 +177,8 @@ def _better(metric: str) -> int:
     """Which way is better; of costs less is."""
     if metric in METRICS:
         return METRICS[metric].better
+    if metric in LAST:
+        return LAST[metric].better
     return STREAM[metric].better if metric in STREAM else -1
 
 

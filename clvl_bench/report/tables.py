@@ -10,6 +10,7 @@ import pandas as pd
 from clvl_bench.metrics.continual import METRICS
 from clvl_bench.metrics.online import STREAM
 from clvl_bench.report.best import Best
+from clvl_bench.report.further import LAST
 from clvl_bench.report.paired import Compared
 from clvl_bench.report.runs import Table
 from clvl_bench.report.statistics import LEVEL, Interval
@@ -128,6 +129,18 @@ def stream_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     return ["Strategy", *(STREAM[name].title for name in names)], rows
 
 
+def further_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Column titles and rows of the metrics of samples that a benchmark asked for, in percent."""
+    names = [
+        name for name in LAST if f"{name}_mean" in frame and frame[f"{name}_mean"].notna().any()
+    ]
+    rows = []
+    for _, row in frame.iterrows():
+        cells = [Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"]) for name in names]
+        rows.append([row["strategy"], *map(percent, cells)])
+    return ["Strategy", *(LAST[name].title for name in names)], rows
+
+
 def of_joint(part: float, joint: float) -> str:
     """A share of less than half is marked: the stream has kept most of what the adapter could have
     learned from it.
@@ -197,6 +210,9 @@ def size(number: float) -> str:
     return f"{number:.0f} B"
 
 
+TITLES: dict[str, str] = {
+    name: metric.title for table in (METRICS, STREAM, LAST) for name, metric in table.items()
+}
 BEST, ALIKE = "best", "alike"
 
 Marks = Mapping[tuple[str, str], str]
@@ -208,7 +224,7 @@ def marks_of(best: Mapping[str, Best]) -> Marks:
     """The marks of a table, from the best of each metric."""
     found = {}
     for metric, each in best.items():
-        title = METRICS[metric].title if metric in METRICS else STREAM[metric].title
+        title = TITLES[metric]
         found[each.strategy, title] = BEST
         for strategy in each.alike:
             found[strategy, title] = ALIKE
@@ -221,6 +237,7 @@ def markdown(
     *,
     best: Mapping[Table, Mapping[str, Best]] | None = None,
     notes: Mapping[Table, str] | None = None,
+    positives: Mapping[Table, Sequence[str]] | None = None,
     plots: Sequence[str] = (),
 ) -> str:
     """One table for each benchmark, label space and backbone; no two of these ever share one.
@@ -228,6 +245,7 @@ def markdown(
     Args:
         best: marks the best of each metric, and what cannot be told apart from it.
         notes: a sentence above each table.
+        positives: the names of the classes that metrics of two classes are about.
         plots: the pictures beside the file, which it links.
     """
     parts = []
@@ -248,13 +266,27 @@ def markdown(
         if len(stream[0]) > 1:
             streamed = _markdown_table(*stream, marks)
             table += f"\n\nThe stream, sample by sample:\n\n{streamed}"
+        table += _further(part, marks, (positives or {}).get(key, ()))
         if found is not None:
             table += f"\n\n{told_apart(found)}"
         heading = f"## {escaped(key[0])}, label space `{label_space}`, backbone `{escaped(key[2])}`"
         parts.append("\n\n".join(filter(None, [heading, note and f"**{note}**", table])) + "\n")
     more = TOGETHER_NOTES if TRANSDUCTIVE in frame else ""
     more += STREAM_NOTES if any(f"{name}_mean" in frame for name in STREAM) else ""
+    more += FURTHER_NOTES if any(f"{name}_mean" in frame for name in LAST) else ""
     return "\n".join(parts) + _linked(plots) + "\n" + NOTES + more
+
+
+def _further(part: pd.DataFrame, marks: Marks, positive: Sequence[str]) -> str:
+    """The table of what the benchmark asked for, and which class is the positive one."""
+    titles, rows = further_table(part)
+    if len(titles) == 1:
+        return ""
+    table = f"\n\nAlso recorded, at the end:\n\n{_markdown_table(titles, rows, marks)}"
+    of_two = any(LAST[name].title in titles for name in LAST if LAST[name].two_classes)
+    if of_two and positive:
+        table += f"\n\nThe positive class is {' or '.join(map(escaped, positive))}."
+    return table
 
 
 def _linked(plots: Sequence[str]) -> str:
@@ -335,6 +367,13 @@ STREAM_NOTES = """Prequential is the share of samples predicted right before the
 samples some steps later; last label and majority are what the label that arrived last, or most often, would have had right.
 Of the labels so many were used, were due behind the end of the stream, never arrive, or were lost because their sample had to
 go. Pseudo right is the share of the kept pseudo-labels that are right, pseudo share that of unlabelled samples that got one.
+"""
+
+
+FURTHER_NOTES = """What is also recorded is a mean over the test experiences at the end, in percent. Balanced accuracy is the mean sensitivity of
+the classes, macro F1 their mean F1. ECE is the gap between confidence and accuracy, in 15 bins of equal width: less is better.
+AUC, sensitivity, specificity and F1 are of the positive class, the second of the two that the dataset lists: sensitivity is the
+share of its samples that were recognised, specificity that of the other class's samples.
 """
 
 

@@ -66,7 +66,12 @@ def summary_md(data: ReportData) -> bytes:
     note = mixture(data.runs)
     answers = answer_tables.markdown(data.runs)
     text = markdown(
-        data.sorted, data.compared, best=data.best, notes=data.toy_notes, plots=data.plots
+        data.sorted,
+        data.compared,
+        best=data.best,
+        notes=data.toy_notes,
+        positives=data.positives,
+        plots=data.plots,
     )
     if note:
         text = f"{escaped(note)}\n\n{text}"

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from avalanche.training.plugins import EvaluationPlugin
 from safetensors.numpy import save
 
@@ -190,11 +189,11 @@ def _stream_runner(
 
 
 def _packed(predictions: Sequence[Predictions]) -> bytes:
-    """As safetensors; classes and sample ids fit into 32 bits."""
+    """As safetensors."""
     columns = {}
     for each in predictions:
-        for name in COLUMNS:
+        for name, kind in COLUMNS.items():
             key = f"{each.measured.stream}/{each.measured.experience}/{name}"
-            columns[key] = getattr(each, name).astype(np.int32)
+            columns[key] = getattr(each, name).astype(kind)
     packed: bytes = save(columns)
     return packed

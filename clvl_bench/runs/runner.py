@@ -21,6 +21,7 @@ from clvl_bench.core.faults import as_failure
 from clvl_bench.core.files import remove_strays, to_json
 from clvl_bench.core.lock import Life, Watch, locked
 from clvl_bench.core.resources import Stopwatch, peak_mib, reset_peak
+from clvl_bench.metrics.samples import FURTHER
 from clvl_bench.records.result import PICTURES, QUESTIONS, Result
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.runs.config import RunConfig
@@ -29,6 +30,7 @@ from clvl_bench.runs.provenance import STANDS_ON
 from clvl_bench.runs.run_state import RunState, build_learner
 from clvl_bench.runs.setup import Prepared, Sources, prepare
 from clvl_bench.streams.benchmark import Benchmark
+from clvl_bench.streams.class_plan import positive_classes
 from clvl_bench.streams.learner_view import LearnerView
 from clvl_bench.streams.plan import Plan
 from clvl_bench.streams.scenario import Experience
@@ -150,7 +152,10 @@ def _execute(
     with Progress(title, _work(prepared.benchmark), silent=not progress) as bars:
         log = RecordLogger(config.coordinates)
         predictions: list[Predictions] = []
-        metrics = plugin_metrics(keep=predictions.append)
+        stream = config.benchmark_config
+        metrics = plugin_metrics(
+            keep=predictions.append, further=stream.metrics, positive=positive_classes(stream)
+        )
         evaluator = EvaluationPlugin(*metrics, loggers=[log, bars], collect_all=False)
         learner = build_learner(prepared, evaluator)
         observer.strategy_built(learner, prepared, untouched=False)
@@ -256,14 +261,15 @@ def _work(benchmark: Benchmark) -> list[Work]:
 
 def _refuse_nan(strategy: AdaptationStrategy, state: RunState) -> None:
     """An accuracy is undefined where classes have no text; anywhere else it means that the model is
-    broken.
+    broken. Further metrics of samples may be undefined: a class may have no sample.
     """
     if not state.prepared.text_known:
         return
     learned = strategy.n_experiences
-    values = [record.value for record in state.log.records if record.trained == learned]
-    if any(math.isnan(value) for value in values):
-        raise strategy.broken(f"scores are not numbers after experience {learned}")
+    for record in state.log.records:
+        of_scores = record.trained == learned and record.metric not in FURTHER
+        if of_scores and math.isnan(record.value):
+            raise strategy.broken(f"scores are not numbers after experience {learned}")
 
 
 def _record_costs(state: RunState) -> None:

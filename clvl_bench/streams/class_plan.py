@@ -72,6 +72,16 @@ def number_classes(
     return tuple(classes.values()), classes_of
 
 
+def positive_classes(config: BenchmarkConfig) -> ClassIds:
+    """The class ids that metrics of two classes are about: the second class of each dataset of the
+    stream; none where samples have other than two candidates.
+    """
+    if not config.has_two_candidates:
+        return ()
+    _, classes_of = number_classes(config)
+    return unique(classes_of[name][1] for name in config.datasets)
+
+
 def class_order(classes: int, seed: int) -> list[int]:
     """The benchmark's order of classes: a permutation that depends on the seed alone."""
     return [int(label) for label in rng("class order", seed).permutation(classes)]

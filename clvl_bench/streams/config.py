@@ -3,18 +3,19 @@
 import itertools
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from clvl_bench.core.errors import ClvlError, unknown
-from clvl_bench.core.schema import Schema
+from clvl_bench.core.schema import Schema, Since
 from clvl_bench.data.catalog import listing as datasets
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.declaration import localised as localised_dataset
 from clvl_bench.data.catalog.overlay import overlaid
 from clvl_bench.data.catalog.prompts import prompts_of
 from clvl_bench.data.catalog.vqa import Property, VqaDataset, overlaid_questions
+from clvl_bench.metrics.samples import FURTHER, SAMPLE_METRICS
 from clvl_bench.streams.online_config import Online
 from clvl_bench.streams.supervision import Supervision
 from clvl_bench.streams.vqa.config import QuestionsConfig
@@ -93,6 +94,9 @@ class BenchmarkConfig(Schema):
     )
     online: Online | None = Field(
         None, description="one pass in steps of a few samples, instead of experiences as a whole"
+    )
+    metrics: Annotated[tuple[str, ...], Since(before=())] = Field(
+        (), description="metrics of samples that are recorded beside the accuracy, as auc or ece"
     )
     dataset: dict[str, ImageDataset] = {}
     question_dataset: dict[str, VqaDataset] = {}
@@ -252,6 +256,40 @@ class BenchmarkConfig(Schema):
                 "scenario"
             )
         return self
+
+    @model_validator(mode="after")
+    def _metrics_fit(self) -> Self:
+        for name in self.metrics:
+            if name not in FURTHER:
+                raise ValueError(f"metrics: {unknown('metric', name, FURTHER)}")
+            if SAMPLE_METRICS[name].two_classes and not self.has_two_candidates:
+                of_any = [each for each in FURTHER if not SAMPLE_METRICS[each].two_classes]
+                raise ValueError(
+                    f"metrics: '{name}' is of two classes, and needs a stream whose samples have "
+                    f"the same two candidates in the same order; of any number are "
+                    f"{', '.join(of_any)}"
+                )
+        if len(set(self.metrics)) < len(self.metrics):
+            raise ValueError(f"metrics: got {list(self.metrics)}; each metric may stand once")
+        return self
+
+    @property
+    def has_two_candidates(self) -> bool:
+        """Whether every test sample of the stream is scored among two classes, one of which is the
+        second in each dataset that has it.
+
+        Names decide, so that two datasets with the same classes in another order have none: what is
+        positive in one would be negative in the other.
+        """
+        if self.questions is not None or any(size != 2 for size in self.classes_per_experience):
+            return False
+        found = [self.images(name).classes for name in self.datasets]
+        if any(len(classes) != 2 for classes in found):
+            return False
+        firsts = {classes[0] for classes in found}
+        seconds = {classes[1] for classes in found}
+        known = self.label_space == "dataset" and self.scenario != "joint"
+        return not firsts & seconds and (known or len(firsts | seconds) == 2)
 
     def _is_set(self, field: str) -> bool:
         """Whether a field says something other than its default."""

@@ -198,8 +198,8 @@ class StrategyConfig(Schema):
         if comparing and self.adapter.merges:
             raise ValueError(
                 f"plugins: got '{comparing[0]}' beside the adapter '{self.adapter.kind}', whose "
-                "update is merged and begun anew before the plugin sees what was learned; use the "
-                "adapter 'lora', or for WiSE-FT adapter.share alone"
+                "update is merged before the plugin sees what was learned; use another adapter, "
+                "for example lora, or for WiSE-FT beside lora_merged adapter.share alone"
             )
         return self
 

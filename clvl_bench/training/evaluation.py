@@ -15,13 +15,14 @@ from avalanche.evaluation import PluginMetric
 from avalanche.evaluation.metric_results import MetricValue
 from avalanche.logging import BaseLogger
 from numpy.typing import NDArray
+from torch import Tensor
 
 from clvl_bench.core.files import write_atomically
 from clvl_bench.methods._base.adapter import predict
 from clvl_bench.methods._base.strategy_protocol import n_experiences
 from clvl_bench.metrics import continual as metrics
 from clvl_bench.metrics.continual import NAN, Accuracies
-from clvl_bench.metrics.samples import SAMPLE_METRICS, Samples
+from clvl_bench.metrics.samples import ALWAYS, SAMPLE_METRICS, Samples
 from clvl_bench.records.rows import Record, to_csv
 
 
@@ -46,14 +47,27 @@ def _value(origin: PluginMetric[Any], measured: Measured, value: float) -> Metri
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of one evaluated experience: sample ids, predicted classes (-1 for none) and true classes,
-    all [n].
+    """Of one evaluated experience: sample ids, predicted classes (-1 for none), true classes, and
+    the probability of the predicted class among the candidates, all [n].
     """
 
     measured: Measured
     ids: NDArray[np.int64]
     predicted: NDArray[np.int64]
     true: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+
+
+def confidences(scores: Tensor, predicted: Tensor) -> Tensor:
+    """The softmax probability of each predicted class, in 32 bits [batch]; NaN where none was
+    predicted.
+
+    Scores are taken at their own scale, as a loss takes them; a class that is no candidate scores
+    minus infinity, and has no share.
+    """
+    shares = scores.float().softmax(dim=1)
+    # A row without a prediction has NaN in every column, so that any of them will do.
+    return shares.gather(1, predicted.clamp(min=0)[:, None]).squeeze(1)
 
 
 def _keep_nothing(predictions: Predictions) -> None:
@@ -66,24 +80,38 @@ class SampleMetrics(PluginMetric[dict[str, float]]):
 
     NaN where a score is NaN, as it is when a class has no text: an undefined accuracy is not a low
     one.
+
+    Args:
+        keep: takes the predictions of each experience.
+        further: metrics beside the accuracy, by their names in `SAMPLE_METRICS`.
+        positive: the classes that those of two classes are about. Held-out data have other classes,
+            so that these metrics are left out there.
     """
 
-    def __init__(self, keep: Callable[[Predictions], None] = _keep_nothing) -> None:
+    def __init__(
+        self,
+        keep: Callable[[Predictions], None] = _keep_nothing,
+        *,
+        further: Sequence[str] = (),
+        positive: Sequence[int] = (),
+    ) -> None:
         super().__init__()
         self._keep = keep
+        self._names = (ALWAYS, *further)
+        self._positive = tuple(positive)
         self.reset()
 
     def reset(self) -> None:
-        self._batches: list[tuple[Any, Any, Any]] = []
+        self._batches: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         self._undefined = False
 
     def result(self) -> dict[str, float]:
         """Each metric over the samples since the last reset."""
         if self._undefined or not self._batches:
-            return dict.fromkeys(SAMPLE_METRICS, NAN)
-        _, predicted, true = self._columns()
-        samples = Samples(predicted, true)
-        return {name: metric(samples) for name, metric in SAMPLE_METRICS.items()}
+            return dict.fromkeys(self._names, NAN)
+        _, predicted, true, confidence = self._columns()
+        samples = Samples(predicted, true, confidence, self._positive)
+        return {name: SAMPLE_METRICS[name].of(samples) for name in self._names}
 
     def before_eval_exp(self, strategy: Any) -> None:
         self.reset()
@@ -92,20 +120,25 @@ class SampleMetrics(PluginMetric[dict[str, float]]):
         scores, labels = strategy.mb_output, strategy.mb_y
         self._undefined |= bool(torch.isnan(scores).any())
         ids = strategy.mbatch[2] if len(strategy.mbatch) > 3 else torch.full_like(labels, -1)
-        self._batches.append((ids.cpu(), predict(scores).cpu(), labels.cpu()))
+        predicted = predict(scores)
+        certain = confidences(scores, predicted)
+        self._batches.append((ids.cpu(), predicted.cpu(), labels.cpu(), certain.cpu()))
 
     def after_eval_exp(self, strategy: Any) -> list[MetricValue]:
-        ids, predicted, true = self._columns()
-        self._keep(Predictions(_here(strategy, "accuracy", n=len(true)), ids, predicted, true))
+        ids, predicted, true, confidence = self._columns()
+        here = _here(strategy, ALWAYS, n=len(true))
+        self._keep(Predictions(here, ids, predicted, true, confidence))
         values = []
         for name, number in self.result().items():
+            if here.stream == "zeroshot" and SAMPLE_METRICS[name].two_classes:
+                continue
             values.append(_value(self, _here(strategy, name, n=len(true)), number))
         # Labels must not outlive their evaluation: a strategy reaches its evaluator in training.
         self.reset()
         return values
 
-    def _columns(self) -> list[NDArray[np.int64]]:
-        """Ids, predicted and true classes of all batches, each [n]."""
+    def _columns(self) -> list[NDArray[Any]]:
+        """Ids, predicted and true classes and confidences of all batches, each [n]."""
         return [torch.cat(column).numpy() for column in zip(*self._batches, strict=True)]
 
 
@@ -145,13 +178,20 @@ class SelectorAccuracy(PluginMetric[float]):
         return _value(self, _here(strategy, "selector_accuracy", n=self._samples), self.result())
 
 
-def plugin_metrics(keep: Callable[[Predictions], None]) -> list[PluginMetric[Any]]:
+def plugin_metrics(
+    keep: Callable[[Predictions], None],
+    *,
+    further: Sequence[str] = (),
+    positive: Sequence[int] = (),
+) -> list[PluginMetric[Any]]:
     """What a run measures at each evaluated experience, in the order of its rows; add yours here.
 
     Args:
         keep: takes the predictions of each experience.
+        further, positive: which metrics of samples a benchmark asks for, and of which classes (see
+            `SampleMetrics`).
     """
-    return [SampleMetrics(keep=keep), SelectorAccuracy()]
+    return [SampleMetrics(keep=keep, further=further, positive=positive), SelectorAccuracy()]
 
 
 class _Matrix(PluginMetric[float]):

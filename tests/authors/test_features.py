@@ -23,6 +23,7 @@ from clvl_bench.methods.tip_adapter.config import TipAdapterConfig
 from clvl_bench.methods.tip_adapter_f.config import TipAdapterFConfig
 from clvl_bench.runs.files import load
 from clvl_bench.training.config import TrainConfig
+from clvl_bench.training.schedules import Position, learning_rate
 from clvl_bench.training.strategy import AdaptationStrategy
 
 SCALE = 100.0
@@ -91,21 +92,14 @@ def trained(released, **train):
         **train,
     )
     inputs, labels = released["cache.features"], released.integers("cache.labels")
-    steps_of_an_epoch = range(0, len(labels), config.batch_size)
-    strategy = SimpleNamespace(
-        train_config=config,
-        adapter=adapter,
-        train_epochs=config.epochs,
-        dataloader=steps_of_an_epoch,
-        experience=SimpleNamespace(spec=SimpleNamespace(dataset="d")),
-    )
+    steps = config.epochs * len(range(0, len(labels), config.batch_size))
+    strategy = SimpleNamespace(train_config=config, adapter=adapter)
     AdaptationStrategy.make_optimizer(strategy)
     losses = []
-    for order in released.integers("orders"):
+    for epoch, order in enumerate(released.integers("orders")):
         for rows in order.split(config.batch_size):
-            strategy.optimizer.param_groups[0]["lr"] = AdaptationStrategy._learning_rate(
-                strategy, len(losses)
-            )
+            at = Position(len(losses), steps, epoch, config.epochs)
+            strategy.optimizer.param_groups[0]["lr"] = learning_rate(config, config.lr, at)
             strategy.optimizer.zero_grad()
             loss = cross_entropy(adapter.logits(inputs[rows], places), labels[rows])
             loss.backward()

@@ -2,8 +2,6 @@
 authors released.
 """
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from authors.released import assert_equal, candidates, read
@@ -25,7 +23,7 @@ from clvl_bench.methods.weight_average.config import WeightAverageConfig
 from clvl_bench.methods.weight_l2.config import WeightL2Config
 from clvl_bench.methods.wise_ft.config import WiseFtConfig
 from clvl_bench.training.config import TrainConfig
-from clvl_bench.training.strategy import AdaptationStrategy
+from clvl_bench.training.schedules import Position, learning_rate
 
 TOLERANCE = 2e-4
 """Adam divides by the size of a gradient, so that rounding grows from step to step."""
@@ -192,13 +190,8 @@ def test_the_rate_of_zscl_is_the_released_one_whose_run_has_one_step_more_at_no_
     config = TrainConfig(
         lr=released.settings["lr"], warmup_steps=released.settings["warmup_steps"], iterations=steps
     )
-    stub = SimpleNamespace(
-        train_config=config,
-        experience=SimpleNamespace(spec=SimpleNamespace(dataset="d")),
-        train_epochs=1,
-    )
-    stub.dataloader = range(steps)
-    ours = torch.tensor([AdaptationStrategy._learning_rate(stub, step) for step in range(steps)])
+    positions = [Position(step, steps, 0, 1) for step in range(steps)]
+    ours = torch.tensor([learning_rate(config, config.lr, at) for at in positions])
     assert_equal(ours, rates[:steps], 1e-7)
     assert len(rates) == steps + 1
     assert rates[steps] == 0

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,7 @@ from clvl_bench.backbones.siglip import SiglipTowers
 from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.data.catalog.prompts import prompts_of
+from clvl_bench.methods.full.config import FullConfig
 from clvl_bench.methods.kgcoop.config import KgCoOpConfig
 from clvl_bench.methods.lora.config import LoraConfig
 from clvl_bench.methods.lora_merged.config import LoraMergedConfig
@@ -183,6 +185,41 @@ def agrees(backbone, said, pixels):
         backbone.logit_scale * l2_normalize(images) @ l2_normalize(texts).T + backbone.logit_bias,
         said.logits,
     )
+
+
+def test_the_parts_of_the_image_tower_are_what_images_go_through_and_texts_do_not(backbone):
+    towers = deepcopy(backbone.towers).requires_grad_(True)
+    parts = tuple(f"{part}." for part in towers.image_parts)
+    tokens = backbone.tokenize(TEXTS)
+    for features, through_image in (
+        (towers.image(pixels_for(backbone)), True),
+        (towers.sentences(tokens.ids, tokens.ends), False),
+    ):
+        towers.zero_grad()
+        features.square().sum().backward()
+        reached = [name for name, each in towers.named_parameters() if each.grad is not None]
+        assert reached
+        assert all(name.startswith(parts) == through_image for name in reached)
+
+
+def test_of_the_image_tower_alone_the_texts_stay_and_nothing_of_them_is_kept(backbone):
+    twice = tuple(Candidate(each.name, "d", ("a photo of a {}.", "a {}")) for each in TABLE)
+    adapter = build_adapter(FullConfig(towers="image"), backbone, twice, seed=0)
+    assert torch.equal(adapter.train().classifier((0, 1, 2)), backbone.class_features(twice))
+    adapter.eval()
+    with torch.no_grad():
+        for weight in adapter.parameters():
+            weight.add_(0.01 if weight.requires_grad else 0.0)
+    state = {name: value.clone() for name, value in adapter.state().items()}
+    other = build_adapter(FullConfig(towers="image"), backbone, twice, seed=0)
+    other.load(state)
+    pixels = pixels_for(backbone)
+    assert torch.equal(other.eval().logits(pixels, (0, 1)), adapter.logits(pixels, (0, 1)))
+    both = build_adapter(FullConfig(), backbone, TABLE, seed=0)
+    words = both.kept_bytes() - adapter.kept_bytes()
+    trained = sum(each.nbytes for each in adapter.parameters() if each.requires_grad)
+    assert words > 0
+    assert adapter.kept_bytes() >= trained
 
 
 def test_features_and_logits_are_the_librarys_own(family, backbone):

@@ -167,4 +167,4 @@ def test_forgetting_so_far_ends_at_the_forgetting_of_the_whole_run():
 
 def test_what_no_candidate_was_predicted_for_is_wrong():
     samples = Samples(predicted=np.array([3, -1, 2, 2]), true=np.array([3, 1, 2, -2]))
-    assert SAMPLE_METRICS["accuracy"](samples) == 2 / 4
+    assert SAMPLE_METRICS["accuracy"].of(samples) == 2 / 4

@@ -20,6 +20,7 @@ from clvl_bench.records.rows import Record
 from clvl_bench.report.configuration import Configuration
 from clvl_bench.report.page.class_counts import told
 from clvl_bench.report.page.commands import command_of
+from clvl_bench.report.page.content import page_content
 from clvl_bench.report.page.writing import page, to_script
 from clvl_bench.report.predictions import predictions_frame
 from clvl_bench.report.report_data import ReportData
@@ -245,6 +246,13 @@ def test_classes_are_counted_from_the_last_predictions(runs):
     assert sorted(classes["largest"]) == [[0, 1, 1], [2, 0, 1]]
     assert table["strategies"][0]["values"]["balanced_accuracy"][0] == 50.0
     assert {tuple(map(len, group)) for group in [table["experiences"]["0"]]} == {(2, 1)}
+
+
+def test_older_runs_without_confidence_have_no_calibration_error(runs):
+    (table,) = page_content(ReportData(runs))["tables"]
+    assert "balanced_accuracy" in table["strategies"][0]["values"]
+    assert not {"ece", "auc"} & {metric["key"] for metric in table["metrics"]}
+    assert predictions_frame(runs)["confidence"].isna().all()
 
 
 def test_thirty_strategies_of_a_thousand_classes_stay_small():

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 import pytest
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from clvl_bench.core.errors import Busy, Damage
 from clvl_bench.core.files import (
@@ -20,7 +20,7 @@ from clvl_bench.core.files import (
 )
 from clvl_bench.records.rows import Record, from_csv, to_csv
 from clvl_bench.records.run_folder import RunFolder
-from clvl_bench.records.segment import Segment
+from clvl_bench.records.segment import Segment, read_predictions
 
 ROW = Record("b", "seen", "s,with comma", "tiny", 0, 1, 3, "test", 2, "d", "accuracy", 0.1 + 0.2, 7)
 
@@ -127,6 +127,20 @@ def test_predictions_read_back_experience_by_experience(finished):
     assert found.predicted.tolist() == [0, 1, -1]
     assert found.true.tolist() == [3, 1, 2]
     assert len(finished.result().predictions(-1, stream="zeroshot").ids) == 0
+
+
+def test_an_older_run_has_no_confidence_and_none_is_made_up(finished):
+    assert finished.result().predictions(-1).confidence is None
+
+
+def test_confidence_reads_back_beside_the_predictions():
+    columns = load(PREDICTED) | {
+        "test/10/confidence": np.array([0.75, np.nan], dtype=np.float32),
+        "test/2/confidence": np.array([0.5], dtype=np.float32),
+    }
+    found = read_predictions(save(columns), trained=4, stream="test")
+    assert found.confidence == pytest.approx([0.5, 0.75, np.nan], nan_ok=True)
+    assert found.ids.tolist() == [9, 7, 8]
 
 
 def test_the_hash_of_a_segment_is_that_of_its_rows_as_canonical_csv(finished):

@@ -2,6 +2,7 @@
 vectors.
 """
 
+from copy import deepcopy
 from types import SimpleNamespace
 
 import pytest
@@ -188,13 +189,68 @@ def test_task_vectors_are_learned_from_the_start_and_add_up_in_any_order(prompt)
     assert torch.allclose(*ends, atol=1e-6)
 
 
+@pytest.mark.parametrize("merge", ["sum", "mean", "max"])
+@pytest.mark.parametrize("start", ["base", "previous"])
+def test_one_experience_with_scaling_one_is_fine_tuning_however_vectors_are_merged(
+    prompt, merge, start
+):
+    config = TaskVectorsConfig(scaling=1.0, merge=merge, start=start)
+    learned = experience(TaskVectors(config, PluginContext(prompt)), prompt, 1)
+    assert close(snapshot(prompt), learned)
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), (2,)])
+def test_magmax_is_the_maximum_over_all_task_vectors_whatever_their_number_and_order(prompt, order):
+    begun = prompt.context.detach().clone()
+    config = TaskVectorsConfig(scaling=0.5, merge="max")
+    plugin = TaskVectors(config, PluginContext(prompt))
+    ends = [experience(plugin, prompt, seed)["context"] for seed in order]
+    moves = torch.stack(ends) - begun
+    largest = moves.gather(0, moves.abs().argmax(dim=0, keepdim=True))[0]
+    assert torch.allclose(prompt.context, begun + 0.5 * largest, atol=1e-6)
+    # The start and the largest move are all that is kept.
+    assert plugin.kept_bytes() == 2 * begun.nbytes
+
+
+def test_sequential_task_vectors_go_on_from_weights_that_were_never_merged(prompt):
+    config = TaskVectorsConfig(scaling=0.25, merge="mean", start="previous")
+    plugin = TaskVectors(config, PluginContext(prompt))
+    start = snapshot(prompt)["context"]
+    first = experience(plugin, prompt, 1)["context"]
+    assert not torch.allclose(prompt.context, first)
+    plugin.before_training_exp(None)
+    assert torch.equal(prompt.context, first)
+    second = move(prompt, 2)["context"]
+    plugin.after_training_exp(None)
+    expected = start + 0.25 * ((first - start) + (second - start)) / 2
+    assert torch.allclose(prompt.context, expected, atol=1e-6)
+
+
+def test_a_row_that_came_late_has_its_own_move_as_the_largest(backbone):
+    linear = build_adapter(LinearConfig(), backbone, TABLE, seed=0)
+    config = TaskVectorsConfig(scaling=1.0, merge="max", start="previous")
+    plugin = TaskVectors(config, PluginContext(linear))
+    for classes in ((0, 1), (2, 3)):
+        linear.begin(classes)
+        learned = experience(plugin, linear, classes[0])
+    assert torch.allclose(linear.weight[2:], learned["weight"][2:], atol=1e-6)
+
+
+MERGED = [
+    TaskVectorsConfig(merge="mean", start="previous"),
+    TaskVectorsConfig(merge="max", start="previous"),
+    TaskVectorsConfig(merge="ties"),
+]
+
+
 def test_what_they_keep_goes_through_their_state(prompt):
     for plugin in (
         WiseFt(WiseFtConfig(), PluginContext(prompt)),
         TaskVectors(TaskVectorsConfig(), PluginContext(prompt)),
+        *(TaskVectors(config, PluginContext(prompt)) for config in MERGED),
     ):
         experience(plugin, prompt, 1)
-        state = {name: value.clone() for name, value in plugin.state().items()}
+        state = deepcopy(plugin.state())
         before = snapshot(prompt)
         experience(plugin, prompt, 2)
         expected = snapshot(prompt)
@@ -202,7 +258,8 @@ def test_what_they_keep_goes_through_their_state(prompt):
         plugin.load(state)
         experience(plugin, prompt, 2)
         assert close(snapshot(prompt), expected)
-        assert plugin.kept_bytes() == sum(value.nbytes for value in plugin.state().values())
+        tensors = [value for value in plugin.state().values() if isinstance(value, torch.Tensor)]
+        assert plugin.kept_bytes() == sum(value.nbytes for value in tensors)
 
 
 def test_without_points_there_is_no_ensemble(prompt):

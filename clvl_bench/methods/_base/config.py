@@ -119,8 +119,8 @@ class AdapterConfig(MethodConfig):
     needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ()
     """What must be inside the towers; a backbone without it is refused when the adapter is made."""
     merges: ClassVar[bool] = False
-    """Whether what was learned is merged into the weights and begun anew at an experience's end,
-    before a plugin sees it."""
+    """Whether what was learned is merged with other weights at an experience's end, before a plugin
+    sees it."""
     transductive: ClassVar[bool] = False
     """Whether a prediction depends on the other samples that are asked about together. Then it is
     asked about all test samples of an experience at once, and records and tables say so."""

@@ -28,3 +28,17 @@ def join_moments(means: Tensor, counts: Tensor, row: int, new: Tensor) -> Tensor
     means[row] += away * len(new) / (count + len(new))
     counts[row] += len(new)
     return centred.T @ centred + between
+
+
+def shrunken(covariance: Tensor, *, diagonal: float, off_diagonal: float) -> Tensor:
+    """A covariance [width, width] with a share of its mean variance on the diagonal, and of its
+    mean covariance beside it (Goswami et al. 2023, FeCAM, arXiv:2309.14062, equation 7).
+
+    The mean covariance is of those that are not zero, as released.
+    """
+    identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
+    variances = covariance.diagonal()
+    beside = covariance - torch.diag(variances)
+    shared = beside.sum() / beside.count_nonzero().clamp(min=1)
+    added = diagonal * variances.mean() * identity
+    return covariance + added + off_diagonal * shared * (1 - identity)

@@ -18,7 +18,7 @@ from torch import Tensor
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.analytic import Analytic, grown
-from clvl_bench.methods._base.moments import join_moments
+from clvl_bench.methods._base.moments import join_moments, shrunken
 from clvl_bench.methods.fecam.config import FecamConfig
 
 
@@ -61,7 +61,11 @@ class Fecam(Analytic):
         identity = torch.eye(len(scatter), dtype=scatter.dtype, device=scatter.device)
         if count < 2:
             return identity
-        covariance = self._shrunken(scatter / (count - 1))
+        covariance = shrunken(
+            scatter / (count - 1),
+            diagonal=self._config.diagonal,
+            off_diagonal=self._config.off_diagonal,
+        )
         if self._config.correlations:
             deviations = covariance.diagonal().sqrt()
             covariance = covariance / torch.outer(deviations, deviations)
@@ -72,15 +76,6 @@ class Fecam(Analytic):
         else:
             precision = torch.cholesky_inverse(factor)
         return precision
-
-    def _shrunken(self, covariance: Tensor) -> Tensor:
-        """Equation 7. The mean covariance is of those that are not zero, as released."""
-        identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
-        variances = covariance.diagonal()
-        off_diagonal = covariance - torch.diag(variances)
-        shared = off_diagonal.sum() / off_diagonal.count_nonzero().clamp(min=1)
-        added = self._config.diagonal * variances.mean() * identity
-        return covariance + added + self._config.off_diagonal * shared * (1 - identity)
 
     def score(self, features: Tensor, solved: Tensor) -> Tensor:
         """Minus the squared distance to each class; class by class, for memory's sake."""

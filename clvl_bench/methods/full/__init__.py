@@ -1,1 +1,3 @@
-"""Both towers are trained, the logit scale is not (Zheng et al. 2023, continual fine-tuning)."""
+"""Both towers are trained or the image tower alone, the logit scale is not (Zheng et al. 2023,
+continual fine-tuning).
+"""

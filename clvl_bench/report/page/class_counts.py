@@ -1,6 +1,6 @@
 """Class counts: what the strategies of a table said of each class at the end of the stream."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from clvl_bench.metrics.classes import (
     macro_f1,
     macro_specificity,
 )
+from clvl_bench.metrics.continual import NAN
+from clvl_bench.metrics.samples import Samples, area_under_roc, expected_calibration_error
 from clvl_bench.report.design import RunAt
 from clvl_bench.report.runs import Run
 
@@ -21,12 +23,53 @@ WHOLE = 20
 LARGEST = 40
 """Confusions that are shown where it is not."""
 
-CLASS_METRICS = {
-    "balanced_accuracy": ("Balanced acc.", balanced_accuracy),
-    "macro_f1": ("Macro F1", macro_f1),
-    "macro_specificity": ("Specificity", macro_specificity),
+
+@dataclass(frozen=True)
+class Said:
+    """What a run said of all test samples at the end, and its confusion matrix."""
+
+    samples: Samples
+    confusion: Confusion
+
+
+def _balanced_accuracy(said: Said) -> float:
+    return balanced_accuracy(said.confusion)
+
+
+def _macro_f1(said: Said) -> float:
+    return macro_f1(said.confusion)
+
+
+def _macro_specificity(said: Said) -> float:
+    return macro_specificity(said.confusion)
+
+
+def _calibration_error(said: Said) -> float:
+    return expected_calibration_error(said.samples)
+
+
+def _auc(said: Said) -> float:
+    """NaN where samples have other than two candidates."""
+    return area_under_roc(said.samples) if said.samples.positive else NAN
+
+
+@dataclass(frozen=True)
+class ClassMetric:
+    """A number of a run that its predictions give: title, which way is better, and function."""
+
+    title: str
+    better: int
+    of: Callable[[Said], float]
+
+
+CLASS_METRICS: dict[str, ClassMetric] = {
+    "balanced_accuracy": ClassMetric("Balanced acc.", +1, _balanced_accuracy),
+    "macro_f1": ClassMetric("Macro F1", +1, _macro_f1),
+    "macro_specificity": ClassMetric("Specificity", +1, _macro_specificity),
+    "auc": ClassMetric("AUC", +1, _auc),
+    "ece": ClassMetric("ECE", -1, _calibration_error),
 }
-"""Numbers of a run that its predictions give: title and function of its confusion matrix."""
+"""The table of these, over all test samples of a run at once."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +80,15 @@ class ClassCounts:
     numbers: dict[str, dict[RunAt, float]]
 
 
-def class_counts(runs: Sequence[Run], classes: int) -> ClassCounts | None:
+def class_counts(
+    runs: Sequence[Run], classes: int, *, positive: tuple[int, ...] = ()
+) -> ClassCounts | None:
     """Of the runs of a strategy; None where no run folder with predictions is here.
 
     Args:
         classes: how many classes there are. Held-out datasets have classes of their own, which no
             test sample is of.
+        positive: the classes that are the second of two, where all samples have two candidates.
     """
     total: Confusion | None = None
     numbers: dict[str, dict[RunAt, float]] = {name: {} for name in CLASS_METRICS}
@@ -53,8 +99,9 @@ def class_counts(runs: Sequence[Run], classes: int) -> ClassCounts | None:
         found = confusion(stored.predicted, stored.true, classes)
         total = found if total is None else total + found
         place = RunAt(run.origin.class_order, run.origin.seed)
-        for name, (_, of) in CLASS_METRICS.items():
-            numbers[name][place] = of(found)
+        samples = Samples(stored.predicted, stored.true, stored.confidence, positive)
+        for name, metric in CLASS_METRICS.items():
+            numbers[name][place] = metric.of(Said(samples, found))
     return None if total is None else ClassCounts(total, numbers)
 
 

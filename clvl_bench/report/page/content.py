@@ -13,6 +13,7 @@ from clvl_bench.metrics.online import STREAM
 from clvl_bench.report.best import Best, best_of, references
 from clvl_bench.report.design import RunAt
 from clvl_bench.report.figures import PlottedTable, plotted_tables
+from clvl_bench.report.further import LAST
 from clvl_bench.report.names import Names, names_of
 from clvl_bench.report.page.class_counts import CLASS_METRICS, ClassCounts, class_counts
 from clvl_bench.report.page.failures import failures
@@ -23,6 +24,7 @@ from clvl_bench.report.report_data import ReportData
 from clvl_bench.report.runs import Run, Table
 from clvl_bench.report.summary import over_runs
 from clvl_bench.report.tables import compact, told_apart
+from clvl_bench.streams.class_plan import positive_classes
 
 
 def page_content(data: ReportData) -> Content:
@@ -51,7 +53,7 @@ def _table(data: ReportData, table: Table, runs: Sequence[Run], plotted: Plotted
         & (frame["label_space"] == label_space)
         & (frame["backbone"] == backbone)
     ]
-    counts = _counts(runs, names)
+    counts = _counts(runs, names, () if found is None else positive_classes(found.stream))
     best = {**data.best.get(table, {}), **_best_of_classes(counts, references(runs).get(table))}
     metrics = _metrics(rows, counts)
     compared = data.compared.get(table)
@@ -85,13 +87,14 @@ def _table(data: ReportData, table: Table, runs: Sequence[Run], plotted: Plotted
     }
 
 
-def _counts(runs: Sequence[Run], names: Names) -> dict[str, ClassCounts]:
+def _counts(runs: Sequence[Run], names: Names, positive: tuple[int, ...]) -> dict[str, ClassCounts]:
     by_strategy: dict[str, list[Run]] = {}
     for run in runs:
         by_strategy.setdefault(run.origin.strategy, []).append(run)
     found = {}
     for strategy, mine in by_strategy.items():
-        counts = class_counts(mine, len(names.classes) or _most_classes(mine))
+        classes = len(names.classes) or _most_classes(mine)
+        counts = class_counts(mine, classes, positive=positive)
         if counts is not None:
             found[strategy] = counts
     return found
@@ -112,10 +115,11 @@ def _best_of_classes(
 ) -> dict[str, Best]:
     found = {}
     competing = {name: each for name, each in counts.items() if name not in (seen_more or ())}
-    for metric in CLASS_METRICS:
-        best = best_of({name: each.numbers[metric] for name, each in competing.items()}, +1)
+    for name, metric in CLASS_METRICS.items():
+        numbers = {strategy: each.numbers[name] for strategy, each in competing.items()}
+        best = best_of(numbers, metric.better)
         if best is not None:
-            found[metric] = best
+            found[name] = best
     return found
 
 
@@ -123,20 +127,27 @@ def _metrics(rows: pd.DataFrame, counts: Mapping[str, ClassCounts]) -> list[Cont
     """The columns of the comparison: those in which anything is defined."""
     titles = {name: (metric.title, metric.better) for name, metric in METRICS.items()}
     if counts:
-        titles |= {name: (title, +1) for name, (title, _) in CLASS_METRICS.items()}
+        titles |= {name: (each.title, each.better) for name, each in CLASS_METRICS.items()}
+    titles |= {name: (metric.title, metric.better) for name, metric in LAST.items()}
     titles |= {name: (metric.title, metric.better) for name, metric in STREAM.items()}
     titles |= {name: (title, -1) for name, title in COST_METRICS.items()}
     found = []
     for name, (title, better) in titles.items():
         column = f"{name}_mean"
-        known = name in CLASS_METRICS or (column in rows and rows[column].notna().any())
-        if known:
+        of_classes = name in CLASS_METRICS and _is_defined(name, counts)
+        if of_classes or (column in rows and rows[column].notna().any()):
             text = EXPLAINED.get(name, "")
             unit = UNITS.get(name, "percent")
             found.append(
                 {"key": name, "title": title, "better": better, "unit": unit, "text": text}
             )
     return found
+
+
+def _is_defined(name: str, counts: Mapping[str, ClassCounts]) -> bool:
+    """Whether any run has the number: older ones kept no confidence."""
+    values = (value for each in counts.values() for value in each.numbers[name].values())
+    return not all(map(math.isnan, values))
 
 
 def _values(row: Any, metrics: Iterable[Content], counts: ClassCounts | None) -> Content:

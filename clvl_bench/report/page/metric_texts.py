@@ -35,6 +35,20 @@ EXPLAINED: dict[str, str] = {
     "however many samples it has.",
     "macro_f1": "Mean over classes of the harmonic mean of precision and sensitivity, at the end.",
     "macro_specificity": "Mean over classes of the share of other samples that were not called so.",
+    "auc": "How often a sample of the second class is held for it more than one of the first, over "
+    "all test samples at the end; a tie counts half.",
+    "ece": "Gap between confidence and accuracy at the end, in 15 bins of equal width.",
+    "last_balanced_accuracy": "Recorded: mean sensitivity of the classes of each experience at the "
+    "end, averaged over experiences.",
+    "last_macro_f1": "Recorded: mean F1 of the classes at the end, averaged over experiences.",
+    "last_ece": "Recorded: the calibration error at the end, averaged over experiences.",
+    "last_auc": "Recorded: the area under the ROC curve of the second of two classes at the end, "
+    "averaged over experiences.",
+    "last_sensitivity": "Recorded: share of the second class's samples that were recognised at the "
+    "end, averaged over experiences.",
+    "last_specificity": "Recorded: share of the first class's samples that were not taken for the "
+    "second at the end, averaged over experiences.",
+    "last_f1": "Recorded: F1 of the second class at the end, averaged over experiences.",
     "prequential": "Share of the stream's samples that were right before they were learned from.",
     "near_future": "The same for samples some steps later.",
     "reward": "Share of choices that were rewarded.",
