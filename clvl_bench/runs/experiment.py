@@ -41,7 +41,8 @@ class ExperimentConfig(Schema):
 
     @model_validator(mode="after")
     def _seeds_fit(self) -> Self:
-        if self.seed_is_order and "seeds" in self.model_fields_set:
+        # Not whether they were written: a resolved file writes defaults out, too.
+        if self.seed_is_order and self.seeds != type(self).model_fields["seeds"].default:
             raise ValueError("seeds: stand beside seed_is_order; keep one of them")
         if self.seed_is_order and not self.class_orders:
             raise ValueError("seed_is_order: is without class_orders; add them")

@@ -91,7 +91,7 @@ def other_held_out_data(folder: Path) -> None:
 
 WRONG: dict[str, tuple] = {
     "no class folder": (without_class, Mistake, "unknown class folder 'forest'"),
-    "no test image": (without_test_images, Mistake, r"\(forest\) has no test image"),
+    "no test image": (without_test_images, Mistake, r"forest\) has no test image"),
     "array names": (other_arrays, Mistake, "unknown array 'x'"),
     "another size": (other_size, Damage, "has 3 samples, published are 2"),
     "held-out data": (other_held_out_data, Missing, "pathmnist: .* has no pinned download"),
