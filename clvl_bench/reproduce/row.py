@@ -58,11 +58,21 @@ def write_row(path: Path, name: str, line: str) -> None:
     lines = read_text(path).splitlines() if path.is_file() else ["# Reproduction"]
     if HEADING not in lines:
         lines += ["", HEADING, "", _line(TITLES), _line(["---"] * len(TITLES))]
-    begin = lines.index(HEADING)
-    old = [place for place in range(begin, len(lines)) if lines[place].startswith(f"| {name} |")]
+    rows = _rows_below(lines, lines.index(HEADING))
+    old = [place for place in rows if lines[place].startswith(f"| {name} |")]
     if old:
         lines[old[0]] = line
     else:
-        rows = [place for place in range(begin, len(lines)) if lines[place].startswith("|")]
         lines.insert(rows[-1] + 1, line)
     write_atomically(path, ("\n".join(lines) + "\n").encode())
+
+
+def _rows_below(lines: Sequence[str], heading: int) -> list[int]:
+    """Where the table below a heading stands; those of other sections are not of it."""
+    rows = []
+    for place in range(heading + 1, len(lines)):
+        if lines[place].startswith("#"):
+            break
+        if lines[place].startswith("|"):
+            rows.append(place)
+    return rows

@@ -174,13 +174,16 @@ def test_a_row_takes_the_place_of_the_older_one_of_its_target(tmp_path):
     file.write_text("# Reproduction\n\nText.\n")
     write_row(file, "mine", row("mine", target_of(figure="older"), found).replace("da", "old"))
     write_row(file, "other", row("other", target_of(), found))
+    file.write_text(file.read_text() + "\n## Another\n| mine |\n")
     write_row(file, "mine", line)
+    write_row(file, "third", row("third", target_of(), found))
     text = file.read_text()
     assert text.count(HEADING) == 1
-    assert text.count("| mine |") == 1
+    assert text.count("| mine | nobody's |") == 1
     assert line in text
     assert text.startswith("# Reproduction\n\nText.\n")
-    assert text.splitlines()[-1].startswith("| other |")
+    assert text.endswith("\n## Another\n| mine |\n"), "tables of other sections stay"
+    assert [line[:8] for line in text.splitlines()[-6:-3]] == ["| mine |", "| other ", "| third "]
 
 
 @pytest.mark.parametrize("name", names())
