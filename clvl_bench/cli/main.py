@@ -22,6 +22,7 @@ from clvl_bench.cli.import_weights import import_weights
 from clvl_bench.cli.list import list_
 from clvl_bench.cli.pack import pack
 from clvl_bench.cli.report import report
+from clvl_bench.cli.reproduce import reproduce
 from clvl_bench.cli.run import run
 from clvl_bench.cli.select import select
 from clvl_bench.cli.unpack import unpack
@@ -33,6 +34,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "run": run,
     "grid": grid,
     "report": report,
+    "reproduce": reproduce,
     "select": select,
     "compare": compare,
     "check": check,

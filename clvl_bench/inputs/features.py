@@ -326,16 +326,34 @@ def precomputed_sources(data: Data) -> dict[str, FeaturesSource | BackboneFeatur
     }
 
 
+def _one_width(name: str, data: Data) -> int:
+    """The width of the image features that a backbone gave, in every split of every dataset.
+
+    Raises:
+        Mistake: there are several.
+    """
+    widths: dict[int, str] = {}
+    for dataset, split in data:
+        assert isinstance(split, Split)  # questions have no precomputed features
+        features = None if split.features is None else split.features(name)
+        if features is not None:
+            widths.setdefault(features.shape[1], dataset.name)
+    if len(widths) > 1:
+        told = ", ".join(f"{width} numbers ({dataset})" for width, dataset in widths.items())
+        raise Mistake(f"datasets: image features of one backbone have one width; got {told}")
+    return next(iter(widths))
+
+
 def precomputed_backbone(name: str, data: Data) -> PrecomputedBackbone:
     """The backbone of that name as its features tell of it.
 
     Raises:
         Mistake: its features of images or texts have different widths, or its scales differ.
     """
+    width = _one_width(name, data)
     text: dict[str, ClassTexts] = {}
     images_sha256: dict[str, str] = {}
     unit = []
-    widths: dict[int, str] = {}
     scales = set()
     of_datasets = {dataset.name: (dataset, split) for dataset, split in data}
     for dataset, split in of_datasets.values():
@@ -349,15 +367,11 @@ def precomputed_backbone(name: str, data: Data) -> PrecomputedBackbone:
             continue
         unit.append(split.unit)
         scales.add(source.logit_scale)
-        widths.setdefault(features.shape[1], dataset.name)
-        texts = _class_texts(dataset, name, features.shape[1])
+        texts = _class_texts(dataset, name, width)
         if texts is not None:
             text[dataset.name] = texts
         if isinstance(source, BackboneFeaturesSource):
             images_sha256[dataset.name] = digest_of(dataset, name)
-    if len(widths) > 1:
-        told = ", ".join(f"{width} numbers ({dataset})" for width, dataset in widths.items())
-        raise Mistake(f"datasets: image features of one backbone have one width; got {told}")
     if len(scales) > 1:
         raise Mistake(
             f"datasets: features of {name} have the logit scales {sorted(scales)}; all of a "
@@ -366,7 +380,7 @@ def precomputed_backbone(name: str, data: Data) -> PrecomputedBackbone:
     return PrecomputedBackbone(
         name=name,
         logit_scale=scales.pop(),
-        width=next(iter(widths)),
+        width=width,
         text=text,
         images_sha256=images_sha256,
         gives_unit_images=all(unit),

@@ -57,7 +57,7 @@ def test_a_row_of_a_feature_file_is_named(tmp_path, value, text):
 @pytest.mark.parametrize("value", [1e-15, 1e15])
 def test_small_and_large_features_are_features(tmp_path, value):
     split = read_split(dataset(tmp_path, row=value), "test")
-    units = l2_normalize(torch.from_numpy(split.features))
+    units = l2_normalize(torch.from_numpy(split.features("b")))
     assert torch.allclose(units, torch.full((6, 4), 0.5))
 
 
@@ -66,7 +66,7 @@ def test_the_class_of_a_text_row_is_named(tmp_path, value):
     text = np.eye(4)[:2]
     text[1, 1] = value
     with pytest.raises(Damage, match=r"mine: t\.npy: row 1, of the class 'kite', is zero or holds"):
-        read_text(dataset(tmp_path, text=text))
+        read_text(dataset(tmp_path, text=text), "b")
 
 
 def images(count: int = 3) -> Split:

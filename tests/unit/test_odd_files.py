@@ -15,6 +15,7 @@ from PIL import Image
 
 from clvl_bench.cli import main
 from clvl_bench.core.errors import Damage, Mistake
+from clvl_bench.core.exit_codes import ExitCode
 from clvl_bench.data.catalog.declaration import ImageDataset, localised
 from clvl_bench.data.catalog.sources import (
     ArraysSource,
@@ -257,7 +258,7 @@ def test_only_an_interruption_is_called_one(monkeypatch, error):
         with pytest.raises(EOFError):
             main._run_app()
     else:
-        assert main._run_app() == main.INTERRUPTED
+        assert main._run_app() == ExitCode.INTERRUPTED
 
 
 def features(tmp_path: Path, *, wide: int, text: int, test: int) -> ImageDataset:
@@ -286,14 +287,14 @@ def test_widths_that_differ_are_one_line_with_both(tmp_path, widths, told):
     dataset = features(tmp_path, **widths)
     data = [(dataset, read_split(dataset, split)) for split in ("train", "test")]
     with pytest.raises(Mistake, match=told):
-        backbone_for("tiny", data)
+        backbone_for("ours", data)
 
 
 def test_an_empty_file_of_text_features_is_damage(tmp_path):
     dataset = features(tmp_path, wide=8, text=8, test=8)
     (tmp_path / "t.npy").write_bytes(b"")
     with pytest.raises(Damage, match=r"t\.npy: cannot be read as \.npy"):
-        backbone_for("tiny", [(dataset, read_split(dataset, "train"))])
+        backbone_for("ours", [(dataset, read_split(dataset, "train"))])
 
 
 # Templates

@@ -1,0 +1,1 @@
+"""Reproduce: published figures as targets, and whether ours are those."""
