@@ -122,7 +122,7 @@ def test_an_order_may_have_the_seed_of_its_number():
     assert [run.seed for run in unordered] == [0, 3, 5], "a stream without an order has its seeds"
 
 
-@pytest.mark.parametrize("wrong", [{"seeds": [0]}, {"class_orders": []}])
+@pytest.mark.parametrize("wrong", [{"seeds": [0, 1]}, {"class_orders": []}])
 def test_seeds_beside_orders_that_have_their_own_are_refused(wrong):
     with pytest.raises(Mistake, match="seed"):
         experiment("toy_landcover", **{"class_orders": [0], "seed_is_order": True, **wrong})

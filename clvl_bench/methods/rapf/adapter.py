@@ -91,6 +91,9 @@ class Rapf(Adapter):
         self._old = Gaussians(old, self.means.clone(), torch.stack(factors))
         self._weight_before = self.map.weight.detach().clone()
         new = tuple(class_id for class_id in class_ids if class_id not in old)
+        self._hard_pairs = []
+        if not new:  # another domain of classes that are known
+            return
         pairs = near_pairs(self.class_texts(old), self.class_texts(new), self._config.threshold)
         self._hard_pairs = [(old_row, new[new_row]) for old_row, new_row in pairs]
 
