@@ -17,18 +17,15 @@ from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.methods._base.analytic import Analytic, grown
-from clvl_bench.methods._base.moments import join_moments, shrunken
+from clvl_bench.methods._base.analytic import grown
+from clvl_bench.methods._base.gaussian import ClassMoments
+from clvl_bench.methods._base.moments import shrunken
 from clvl_bench.methods.fecam.config import FecamConfig
 
 
-class Fecam(Analytic):
-    """Class means [learned, width], counts [learned], and the scatter of each class [learned,
-    width, width].
-    """
+class Fecam(ClassMoments):
+    """The scatter of each class [learned, width, width]."""
 
-    means: Tensor
-    counts: Tensor
     scatters: Tensor
 
     def __init__(
@@ -37,19 +34,14 @@ class Fecam(Analytic):
         super().__init__(config, backbone, classes, unseen=config.unseen)
         self._config = config
         width = backbone.width
-        self.register_buffer("means", torch.zeros(0, width, dtype=torch.float64))
-        self.register_buffer("counts", torch.zeros(0, dtype=torch.float64))
         self.register_buffer("scatters", torch.zeros(0, width, width, dtype=torch.float64))
 
     def grow(self, count: int) -> None:
-        self.means = grown(self.means, count)
-        self.counts = grown(self.counts, count)
+        super().grow(count)
         self.scatters = grown(self.scatters, count)
 
-    def accumulate(self, features: Tensor, labels: Tensor) -> None:
-        for row in labels.unique().tolist():
-            new = features[labels == row]
-            self.scatters[row] += join_moments(self.means, self.counts, row, new)
+    def add_scatter(self, row: int, grew: Tensor) -> None:
+        self.scatters[row] += grew
 
     def solve(self) -> Tensor:
         """The precision of each class [learned, width, width]."""
