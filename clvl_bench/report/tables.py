@@ -1,7 +1,7 @@
 """Tables: the summary as people read it, on a terminal and in Markdown."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -115,30 +115,39 @@ def shown_name(row: "pd.Series[Any]") -> str:
 
 def stream_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Column titles and rows of what online runs have beside the others."""
-    names = [
-        name for name in STREAM if f"{name}_mean" in frame and frame[f"{name}_mean"].notna().any()
-    ]
-    rows = []
-    for _, row in frame.iterrows():
-        cells = [Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"]) for name in names]
-        shown = [
-            percent(cell) if STREAM[name].rate else count(cell.mean)
-            for name, cell in zip(names, cells, strict=True)
-        ]
-        rows.append([row["strategy"], *shown])
-    return ["Strategy", *(STREAM[name].title for name in names)], rows
+    titles = {name: metric.title for name, metric in STREAM.items()}
+    return _beside(frame, titles, _stream_cell)
 
 
 def further_table(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Column titles and rows of the metrics of samples that a benchmark asked for, in percent."""
+    titles = {name: metric.title for name, metric in LAST.items()}
+    return _beside(frame, titles, _percent_cell)
+
+
+def _beside(
+    frame: pd.DataFrame, titles: Mapping[str, str], shown: Callable[[str, Cell], str]
+) -> tuple[list[str], list[list[str]]]:
+    """A table of its own: of these metrics those that any strategy has."""
     names = [
-        name for name in LAST if f"{name}_mean" in frame and frame[f"{name}_mean"].notna().any()
+        name for name in titles if f"{name}_mean" in frame and frame[f"{name}_mean"].notna().any()
     ]
     rows = []
     for _, row in frame.iterrows():
-        cells = [Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"]) for name in names]
-        rows.append([row["strategy"], *map(percent, cells)])
-    return ["Strategy", *(LAST[name].title for name in names)], rows
+        cells = []
+        for name in names:
+            cell = Cell(row[f"{name}_mean"], row[f"{name}_std"], row["n"])
+            cells.append(shown(name, cell))
+        rows.append([row["strategy"], *cells])
+    return ["Strategy", *(titles[name] for name in names)], rows
+
+
+def _stream_cell(name: str, cell: Cell) -> str:
+    return percent(cell) if STREAM[name].rate else count(cell.mean)
+
+
+def _percent_cell(name: str, cell: Cell) -> str:
+    return percent(cell)
 
 
 def of_joint(part: float, joint: float) -> str:
