@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from clvl_bench.core.errors import printable
+from clvl_bench.core.ticker import left_in_words
 
 if TYPE_CHECKING:
     from clvl_bench.runs.config import RunConfig
@@ -89,11 +90,10 @@ class GridProgress:
         return (time.monotonic() - self._start) / done * (self._runs - done)
 
     def _fields(self) -> dict[str, Any]:
-        left = self.seconds_left()
         return {
             "completed": self._ended + sum(self._parts.values()),
             "done": f"{self._ended}/{self._runs}",
-            "left": "" if left is None else f"about {left:.0f} s left",
+            "left": left_in_words(self.seconds_left()),
             "last": printable(self._last),
         }
 

@@ -9,6 +9,11 @@ from typing import TextIO
 EVERY_SECONDS = 10.0
 
 
+def left_in_words(seconds: float | None) -> str:
+    """The time that is left; nothing where it is not known yet."""
+    return "" if seconds is None else f"about {seconds:.0f} s left"
+
+
 class Ticker:
     """Called with how many of `total` are done, it prints a line every ten seconds, the first one
     after ten.
@@ -39,7 +44,7 @@ class Ticker:
         seconds_each = (now - self._start) / max(1, done - self._first)
         left = seconds_each * (self._total - done)
         print(
-            f"{self._what}: {done:,} of {self._total:,}, about {left:.0f} s left",
+            f"{self._what}: {done:,} of {self._total:,}, {left_in_words(left)}",
             file=self._stream,
             flush=True,
         )

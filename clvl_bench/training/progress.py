@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from avalanche.logging import BaseLogger
 
+from clvl_bench.core.ticker import left_in_words
 from clvl_bench.training.time_left import TimeLeft, Work
 
 PLAIN_SECONDS = 30.0
@@ -153,6 +154,4 @@ class Progress(BaseLogger):
             print(line, file=self._stream, flush=True)
 
     def _left(self) -> str:
-        """The time left in words; nothing where it is not known yet."""
-        left = self._time_left.seconds(time.monotonic() - self._last_end)
-        return "" if left is None else f"about {left:.0f} s left"
+        return left_in_words(self._time_left.seconds(time.monotonic() - self._last_end))
