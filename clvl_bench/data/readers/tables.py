@@ -6,7 +6,7 @@ Small values are read whole, images one by one when they are asked for.
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,18 +121,26 @@ class TextTables:
     def parts(self, columns: Sequence[str]) -> list[Any]:
         import pyarrow as pa
 
-        values = {name: [row[name] for row in self.rows(columns)] for name in columns}
+        rows = self.rows(columns)
+        values = {}
+        for name in columns:
+            values[name] = [row[name] for row in rows]
         return [pa.table(values)]
 
     def rows(self, columns: Sequence[str]) -> list[dict[str, Any]]:
         found = []
         for rows in self._by_file:
-            found += [{name: row.get(name) for name in columns} for row in rows]
+            found += [_chosen(row, columns) for row in rows]
         return found
 
     def cells(self, column: str, place: Place) -> ImageCells:
         paths = [row.get(column) for rows in self._by_file for row in rows]
         return path_cells(paths, place)
+
+
+def _chosen(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """Some columns of a row; None where it has none."""
+    return {name: row.get(name) for name in columns}
 
 
 def tables(files: Sequence[Path]) -> Tables:
