@@ -5,6 +5,8 @@ time and never results; and the place of a repository in the hub's own cache.
 import os
 from pathlib import Path
 
+from clvl_bench.core.files import sha256
+
 
 def cache_dir() -> Path:
     """`CLVL_HOME`, or `clvl_bench` in the user's cache folder. Nothing is created until something
@@ -15,6 +17,11 @@ def cache_dir() -> Path:
         return Path(chosen).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "clvl_bench"
+
+
+def cache_name(what: str) -> str:
+    """The name in the cache of what is told by all that decides it."""
+    return sha256(what.encode())[:32]
 
 
 def hub_snapshot(repository: str, revision: str, kind: str) -> Path:

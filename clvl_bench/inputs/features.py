@@ -8,7 +8,6 @@ damaged one is noticed, named and made again. One process at a time encodes what
 key, others wait for it.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -21,22 +20,13 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize, with_towers
-from clvl_bench.backbones.catalog import Precision
-from clvl_bench.backbones.loading import load_backbone
-from clvl_bench.backbones.precomputed import ClassTexts, PrecomputedBackbone
 from clvl_bench.backbones.preprocessing import Preprocessing
 from clvl_bench.core import stopping
-from clvl_bench.core.cache_dir import cache_dir
-from clvl_bench.core.errors import Mistake, announce, unknown
+from clvl_bench.core.cache_dir import cache_dir, cache_name
+from clvl_bench.core.errors import announce
 from clvl_bench.core.files import remove_strays, sha256, write_atomically
 from clvl_bench.core.lock import in_turn
 from clvl_bench.core.ticker import Ticker
-from clvl_bench.data.catalog.declaration import ImageDataset
-from clvl_bench.data.catalog.sources import BackboneFeaturesSource, FeaturesSource
-from clvl_bench.data.catalog.vqa import VqaDataset
-from clvl_bench.data.readers.backbone_features import digest_of
-from clvl_bench.data.readers.question_split import QuestionSplit
-from clvl_bench.data.readers.reading import read_text
 from clvl_bench.data.readers.split import Features, Image, Split
 from clvl_bench.inputs.kinds import InputKind
 
@@ -68,12 +58,12 @@ def encode(split: Split, backbone: Backbone) -> Tensor:
         known = split.features(backbone.name)
         if known is None:
             return torch.full((len(split), backbone.width), float("nan"))
-        return _unit(known) if split.unit else torch.from_numpy(known)
+        return unit_rows(known) if split.unit else torch.from_numpy(known)
     towers = with_towers(backbone, wanted_by="encoding images")
     return _encoded(split, towers, towers.image_features, cache_key(split, towers))
 
 
-def _unit(features: Features) -> Tensor:
+def unit_rows(features: Features) -> Tensor:
     """Unit rows, made so in the precision in which they are stored, as fp32.
 
     Whoever publishes features in half precision measures with rows that are unit in half: made unit
@@ -86,7 +76,7 @@ def encode_patches(split: Split, backbone: TowerBackbone) -> Tensor:
     """Patch tokens [n, tokens, width] of a split, fp16, not normalised: from the cache, or encoded
     and then kept.
     """
-    key = hashlib.sha256(f"{cache_key(split, backbone)} patches fp16".encode()).hexdigest()[:32]
+    key = cache_name(f"{cache_key(split, backbone)} patches fp16")
     return _encoded(split, backbone, backbone.patch_features, key)
 
 
@@ -171,7 +161,7 @@ def cache_key(split: Split, backbone: TowerBackbone) -> str:
         f"chunk {CHUNK}",
         backbone.precision,
     )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    return cache_name("\n".join(parts))
 
 
 def load_or_compute(
@@ -269,137 +259,3 @@ class Inputs:
     def _decoded(self, sample: int) -> Tensor:
         """The pixels [1, 3, size, size] of one sample."""
         return pixels_of(self.image, self.preprocessing, [sample])
-
-
-Data = Sequence[tuple[ImageDataset | VqaDataset, Split | QuestionSplit]]
-"""Datasets of a benchmark, one entry a split that is read."""
-
-
-def backbone_for(
-    name: str, data: Data, *, device: str = "cpu", precision: Precision = "fp32"
-) -> Backbone:
-    """The backbone of that name or path; where data are precomputed features, what it said of them.
-
-    Raises:
-        Mistake: features of different backbones, features beside images, or none of this backbone.
-        Missing, Damage: as `load_backbone`.
-    """
-    of_features = precomputed_sources(data)
-    if not of_features:
-        return load_backbone(name, device=device, precision=precision)
-    if len(of_features) < len({dataset.name for dataset, _ in data}):
-        raise Mistake("datasets: precomputed features cannot be mixed with images")
-    for dataset, source in of_features.items():
-        if name not in source.backbones:
-            raise Mistake(
-                f"dataset.{dataset}: has features of {', '.join(source.backbones)}, and the run is "
-                f"about '{name}'; give --backbone {source.backbones[0]}"
-            )
-    return precomputed_backbone(name, data)
-
-
-def teacher_for(
-    name: str, data: Data, *, device: str = "cpu", precision: Precision = "fp32"
-) -> Backbone:
-    """Another backbone that a strategy learns from, as `backbone_for`; of precomputed features it
-    needs to know those of one dataset, and has none (NaN) of the others.
-
-    Raises:
-        Mistake: data are precomputed features, and none are of this backbone.
-        Missing, Damage: as `load_backbone`.
-    """
-    of_features = precomputed_sources(data)
-    if not of_features:
-        return load_backbone(name, device=device, precision=precision)
-    known = sorted({each for source in of_features.values() for each in source.backbones})
-    if name not in known:
-        raise Mistake(f"teacher: {unknown('backbone with precomputed features', name, known)}")
-    return precomputed_backbone(name, data)
-
-
-def precomputed_sources(data: Data) -> dict[str, FeaturesSource | BackboneFeaturesSource]:
-    """The sources of precomputed features among some datasets, by the names of these."""
-    return {
-        dataset.name: dataset.source
-        for dataset, _ in data
-        if isinstance(dataset.source, FeaturesSource | BackboneFeaturesSource)
-    }
-
-
-def _one_width(name: str, data: Data) -> int:
-    """The width of the image features that a backbone gave, in every split of every dataset.
-
-    Raises:
-        Mistake: there are several.
-    """
-    widths: dict[int, str] = {}
-    for dataset, split in data:
-        assert isinstance(split, Split)  # questions have no precomputed features
-        features = None if split.features is None else split.features(name)
-        if features is not None:
-            widths.setdefault(features.shape[1], dataset.name)
-    if len(widths) > 1:
-        told = ", ".join(f"{width} numbers ({dataset})" for width, dataset in widths.items())
-        raise Mistake(f"datasets: image features of one backbone have one width; got {told}")
-    return next(iter(widths))
-
-
-def precomputed_backbone(name: str, data: Data) -> PrecomputedBackbone:
-    """The backbone of that name as its features tell of it.
-
-    Raises:
-        Mistake: its features of images or texts have different widths, or its scales differ.
-    """
-    width = _one_width(name, data)
-    text: dict[str, ClassTexts] = {}
-    images_sha256: dict[str, str] = {}
-    unit = []
-    scales = set()
-    of_datasets = {dataset.name: (dataset, split) for dataset, split in data}
-    for dataset, split in of_datasets.values():
-        assert isinstance(dataset, ImageDataset)  # questions have no precomputed features
-        assert isinstance(split, Split)
-        assert split.features is not None
-        source = dataset.source
-        assert isinstance(source, FeaturesSource | BackboneFeaturesSource)
-        features = split.features(name)
-        if features is None:
-            continue
-        unit.append(split.unit)
-        scales.add(source.logit_scale)
-        texts = _class_texts(dataset, name, width)
-        if texts is not None:
-            text[dataset.name] = texts
-        if isinstance(source, BackboneFeaturesSource):
-            images_sha256[dataset.name] = digest_of(dataset, name)
-    if len(scales) > 1:
-        raise Mistake(
-            f"datasets: features of {name} have the logit scales {sorted(scales)}; all of a "
-            "benchmark share one"
-        )
-    return PrecomputedBackbone(
-        name=name,
-        logit_scale=scales.pop(),
-        width=width,
-        text=text,
-        images_sha256=images_sha256,
-        gives_unit_images=all(unit),
-    )
-
-
-def _class_texts(dataset: ImageDataset, backbone: str, width: int) -> ClassTexts | None:
-    """The text features of a dataset's classes; None where there are none.
-
-    Raises:
-        Mistake: they are of another width than the images' features.
-    """
-    rows = read_text(dataset, backbone)
-    if rows is None:
-        return None
-    if rows.shape[-1] != width:
-        raise Mistake(
-            f"dataset.{dataset.name}: text features are {rows.shape[-1]} numbers wide, image "
-            f"features {width}; give both of one backbone"
-        )
-    by_template = isinstance(dataset.source, BackboneFeaturesSource)
-    return ClassTexts(dataset.classes, _unit(rows), dataset.templates if by_template else None)

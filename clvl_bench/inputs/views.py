@@ -11,7 +11,6 @@ views, each drawn by the image and the view's number alone: they are encoded onc
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from hashlib import sha256
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from clvl_bench.backbones.base import TowerBackbone
 from clvl_bench.backbones.preprocessing import Preprocessing
+from clvl_bench.core.cache_dir import cache_name
 from clvl_bench.core.rng import rng, seed_of
 from clvl_bench.data.readers.split import Image, Split
 from clvl_bench.inputs.augmentation_config import AugmentationConfig
@@ -171,7 +171,7 @@ def encode_views(split: Split, backbone: TowerBackbone, config: AugmentationConf
     views = []
     for number in range(config.views):
         # A view depends on its number alone, so that eight views hold the four of another run.
-        key = sha256(f"{plain} view {number} {how}".encode()).hexdigest()[:32]
+        key = cache_name(f"{plain} view {number} {how}")
         compute = partial(_encode_view, split, backbone, config, number)
         title = f"encoding view {number + 1} of {config.views} with {backbone.name}"
         views.append(encode_chunks(split, backbone, compute, key, title=title))

@@ -1,7 +1,7 @@
 """Data check: what a run would find in the data of a benchmark, without a run."""
 
 from clvl_bench.data.catalog.sources import FeaturesSource
-from clvl_bench.inputs.features import backbone_for
+from clvl_bench.inputs.backbone import backbone_for
 from clvl_bench.streams.benchmark import make_plan
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.reading import captions_of, read_slices

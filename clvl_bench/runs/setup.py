@@ -14,7 +14,8 @@ from clvl_bench.backbones.base import Backbone
 from clvl_bench.backbones.catalog import Precision
 from clvl_bench.backbones.teacher import Teacher
 from clvl_bench.core.errors import warn
-from clvl_bench.inputs.features import Inputs, backbone_for, teacher_for
+from clvl_bench.inputs.backbone import backbone_for, teacher_for
+from clvl_bench.inputs.features import Inputs
 from clvl_bench.inputs.questions import QuestionInputs
 from clvl_bench.inputs.views import Views
 from clvl_bench.runs.config import RunConfig

@@ -21,8 +21,10 @@ from clvl_bench.data.catalog.whu_rs19 import FILES, SHA256
 from clvl_bench.data.readers.backbone_features import part_of_each_class, read_arrays
 from clvl_bench.data.readers.reading import read_split
 from clvl_bench.data.readers.split import Split
+from clvl_bench.inputs import backbone as chosen
 from clvl_bench.inputs import features
-from clvl_bench.inputs.features import backbone_for, encode, teacher_for
+from clvl_bench.inputs.backbone import backbone_for, teacher_for
+from clvl_bench.inputs.features import encode
 from clvl_bench.methods.none.config import NoneConfig
 from clvl_bench.methods.registry import build_adapter
 from clvl_bench.report.published import read_published
@@ -318,6 +320,11 @@ def test_zero_shot_is_the_published_one_for_every_model_and_prompt(published):
 def test_made_unit_in_single_precision_it_is_not(published, monkeypatch):
     """60 of the 106 prompts of CLIP ViT-B/32 then have another accuracy."""
     dataset, of_backbones = published
-    kept = features._unit
-    monkeypatch.setattr(features, "_unit", lambda stored: kept(stored.astype(np.float32)))
+    kept = features.unit_rows
+
+    def in_single_precision(stored):
+        return kept(stored.astype(np.float32))
+
+    for module in (features, chosen):  # of images, and of texts
+        monkeypatch.setattr(module, "unit_rows", in_single_precision)
     assert len(differing(of_backbones[HALF], accuracies(dataset, HALF))) == 60

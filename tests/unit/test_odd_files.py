@@ -26,7 +26,7 @@ from clvl_bench.data.catalog.sources import (
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.readers import cells as cells_module
 from clvl_bench.data.readers.reading import read_split
-from clvl_bench.inputs.features import backbone_for
+from clvl_bench.inputs.backbone import backbone_for
 
 NAMES = ("river", "forest")
 

@@ -6,7 +6,6 @@ more where this takes 0.04 ms. Memory stays below 200 MB however large the colum
 `datasets` keeps a copy as well; on the same 3.8 GB it took as long and 0.6 to 1.6 GB of memory.)
 """
 
-import hashlib
 import io
 import os
 import shutil
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clvl_bench.core.cache_dir import cache_dir
+from clvl_bench.core.cache_dir import cache_dir, cache_name
 from clvl_bench.core.errors import Damage, RunFailed, announce
 from clvl_bench.core.files import write_atomically
 from clvl_bench.core.ticker import Ticker
@@ -46,7 +45,7 @@ class StoredCells:
         self.weight = column_bytes(file, column)
         stat = file.stat()
         key = repr((str(file.resolve()), stat.st_size, stat.st_mtime_ns, column, LAYOUT))
-        name = hashlib.sha256(key.encode()).hexdigest()[:32]
+        name = cache_name(key)
         self.copy = cache_dir() / "tables" / f"{name}.cells"
         self.index = self.copy.with_suffix(".npy")
 

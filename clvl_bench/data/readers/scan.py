@@ -5,7 +5,6 @@ What a scan found is kept and used again while sizes and times of the files agre
 by block, so that a scan that was killed goes on where it stopped.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image as Pillow
 
-from clvl_bench.core.cache_dir import cache_dir
+from clvl_bench.core.cache_dir import cache_dir, cache_name
 from clvl_bench.core.errors import Damage
 from clvl_bench.core.files import sha256, to_json, write_atomically
 from clvl_bench.core.ticker import Ticker
@@ -84,7 +83,7 @@ def scan(
     signature = [_state(file) for file in files]
     # Kept scans are found by this tuple.
     key = repr((signature, list(keys), rendering, DECODING))
-    folder = cache_dir() / "scans" / hashlib.sha256(key.encode()).hexdigest()[:32]
+    folder = cache_dir() / "scans" / cache_name(key)
     tick = Ticker(f"{dataset}: scanning images", len(keys))
     hashes: list[str | None] = []
     damaged: dict[str, str] = {}
