@@ -4,8 +4,7 @@ keep enough to go on.
 
 import math
 import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,7 @@ from safetensors.numpy import save
 from clvl_bench.core import stopping
 from clvl_bench.core.errors import Busy, Mistake, RunFailed, Stopped
 from clvl_bench.core.faults import as_failure
-from clvl_bench.core.files import remove_strays, to_json
+from clvl_bench.core.files import discard, remove_strays, to_json
 from clvl_bench.core.lock import Life, Watch, locked
 from clvl_bench.core.resources import Stopwatch, peak_mib, reset_peak
 from clvl_bench.metrics.samples import FURTHER
@@ -273,9 +272,8 @@ def _refuse_nan(strategy: AdaptationStrategy, state: RunState) -> None:
 
 
 def _record_costs(state: RunState) -> None:
-    """Trained parameters, kept bytes and samples, whether predictions depend on each other, and the
-    end of the run if these are more than the
-    benchmark allows.
+    """Trained parameters, kept bytes and samples, and whether predictions depend on each other; the
+    end of the run if more is kept than the benchmark allows.
     """
     strategy = state.strategy
     done = strategy.n_experiences
@@ -374,9 +372,6 @@ def _close_if_left(folder: RunFolder) -> None:
 
 def _clean(path: Path) -> None:
     """Remove what a killed writer left half done."""
-    left: Sequence[Path] = [*path.glob(".*.tmp"), *path.glob("*/.*.tmp")]
+    left = [*path.glob(".*.tmp"), *path.glob("*/.*.tmp")]
     for each in left:
-        if each.is_dir():
-            shutil.rmtree(each, ignore_errors=True)
-        else:
-            each.unlink(missing_ok=True)
+        discard(each)
