@@ -3,6 +3,8 @@ memory ran out. A run fails with one line, and runs again once the machine is me
 """
 
 import errno
+import shutil
+from pathlib import Path
 
 from clvl_bench.core.errors import RunFailed
 from clvl_bench.core.resources import out_of_memory
@@ -37,3 +39,28 @@ def as_failure(error: BaseException) -> RunFailed | None:
         said = (str(error).splitlines() or [type(error).__name__])[0][:LONGEST]
         return RunFailed(f"memory: {said}; a smaller train.batch_size or fewer --jobs need less")
     return None
+
+
+def free_bytes(folder: Path) -> int:
+    """Of the disk on which a folder is, or would be."""
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    return shutil.disk_usage(existing).free
+
+
+def refuse_full_disk(what: str, needed: int, folder: Path, *, variable: str) -> None:
+    """Said before anything is written, not after the disk is full.
+
+    Args:
+        what: takes so many bytes.
+        folder: where it would go.
+        variable: of the environment, which names another place.
+
+    Raises:
+        RunFailed: less is free.
+    """
+    free = free_bytes(folder)
+    if free < needed:
+        raise RunFailed(
+            f"{what} takes {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free in {folder}; "
+            f"let {variable} name a folder on a larger disk"
+        )

@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from clvl_bench.core.errors import Damage, RunFailed
+from clvl_bench.core.errors import Damage
+from clvl_bench.core.faults import refuse_full_disk
 from clvl_bench.core.files import temporary_name
 from clvl_bench.hub.archive import Member, members
 from clvl_bench.hub.bundle import MANIFEST, Holding, holdings, record, sha256_of
@@ -42,7 +42,8 @@ def unpack(archive: Path, cache: Path) -> list[str]:
         manifest = _read_manifest(file, found[0] if found else None, archive)
         wanted = _listed(found[1:], manifest, archive)
         new = [each for each in wanted if _is_new(each, manifest["files"], archive, cache)]
-        _refuse_full_disk(sum(each.size for each in new), archive, cache)
+        needed = sum(each.size for each in new)
+        refuse_full_disk(f"{archive}:", needed, cache, variable="HF_HOME")
         for each in new:
             _put(file, each, manifest["files"][each.name], archive, cache)
     for holding in holdings():
@@ -143,16 +144,6 @@ def _is_new(member: Member, hashes: dict[str, str], archive: Path, cache: Path) 
             f"or move it away"
         )
     return False
-
-
-def _refuse_full_disk(needed: int, archive: Path, cache: Path) -> None:
-    here = next(each for each in (cache, *cache.parents) if each.exists())
-    free = shutil.disk_usage(here).free
-    if free < needed:
-        raise RunFailed(
-            f"{archive}: takes {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free in {cache}; "
-            f"let HF_HOME name a folder on a larger disk"
-        )
 
 
 def _put(file: IO[bytes], member: Member, expected: str, archive: Path, cache: Path) -> None:

@@ -8,7 +8,6 @@ more where this takes 0.04 ms. Memory stays below 200 MB however large the colum
 
 import io
 import os
-import shutil
 import zlib
 from collections.abc import Iterator
 from functools import cached_property
@@ -18,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clvl_bench.core.cache_dir import cache_dir, cache_name
-from clvl_bench.core.errors import Damage, RunFailed, announce
-from clvl_bench.core.files import write_atomically
+from clvl_bench.core.errors import Damage, announce
+from clvl_bench.core.faults import refuse_full_disk
+from clvl_bench.core.files import temporary_name, write_atomically
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.readers.scan import is_reading_anew
 
@@ -89,12 +89,11 @@ class StoredCells:
     def _copied(self) -> NDArray[np.int64]:
         """Copy the column. The index comes last: where it is, the copy is whole."""
         self.copy.parent.mkdir(parents=True, exist_ok=True)
-        self._refuse_full_disk()
+        what = f"{self.file}: a copy of its images"
+        refuse_full_disk(what, self.weight, self.copy.parent, variable="CLVL_HOME")
         index = np.zeros((self.count, 3), dtype=np.int64)
         tick = Ticker(f"{self.file.name}: copying its images into the cache", self.count)
-        temporary = self.copy.with_name(
-            f".{self.copy.name}.{os.uname().nodename}.{os.getpid()}.tmp"
-        )
+        temporary = self.copy.with_name(temporary_name())
         at = 0
         try:
             with open(temporary, "wb") as out:
@@ -120,15 +119,6 @@ class StoredCells:
         for batch in file.iter_batches(BATCH, columns=[wanted], use_threads=False):
             cells = batch.column(0)
             yield from (pc.struct_field(cells, "bytes") if wanted == leaf else cells).to_pylist()
-
-    def _refuse_full_disk(self) -> None:
-        free = shutil.disk_usage(self.copy.parent).free
-        if free < self.weight:
-            raise RunFailed(
-                f"{self.file}: a copy of its images takes {self.weight / 1e9:.1f} GB, and "
-                f"{free / 1e9:.1f} GB are free in {self.copy.parent}; let CLVL_HOME name a folder "
-                f"on a larger disk"
-            )
 
 
 def column_bytes(file: Path, column: str) -> int:
