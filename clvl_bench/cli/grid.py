@@ -52,10 +52,11 @@ def grid(
     # The grid itself only notes that time is over; its workers stop.
     with stopping.listening(time_limit=time_limit, at_once=False):
         from clvl_bench.cli.grid_progress import GridProgress
-        from clvl_bench.runs.devices import choose_device
+        from clvl_bench.runs.devices import refuse_missing_device
         from clvl_bench.runs.grid import default_jobs, missing
         from clvl_bench.runs.grid import grid as run_grid
 
+        refuse_missing_device(device, config.precision)
         waiting = missing(runs, results)
         print(f"{len(runs)} runs, {len(runs) - len(waiting)} finished before, {len(waiting)} to do")
         with GridProgress(len(waiting)) as bar:
@@ -63,7 +64,7 @@ def grid(
                 waiting,
                 results=results,
                 jobs=jobs or default_jobs(),
-                device=choose_device(device, config.precision),
+                device=device,
                 member=place,
                 listener=bar.told,
             )
