@@ -5,7 +5,6 @@ Resizing is Pillow's, as in the published models' own processing: tensor resizin
 0.028 in the features.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from clvl_bench.core.errors import Damage
+from clvl_bench.core.files import parse_json
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def read_preprocessing(path: Path) -> Preprocessing:
         Damage: the file is missing or lacks one of them.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_bytes())
         _refuse_other_steps(content)
         normalized = content.get("do_normalize", True)
         return Preprocessing(

@@ -12,7 +12,6 @@ for ever, and the file system itself refuses.
 """
 
 import errno
-import json
 import os
 import shutil
 import socket
@@ -27,7 +26,7 @@ from uuid import uuid4
 
 from clvl_bench.core import files, stopping
 from clvl_bench.core.errors import Busy, Mistake, warn
-from clvl_bench.core.files import Changes, temporary_name, to_json
+from clvl_bench.core.files import Changes, parse_json, temporary_name, to_json
 
 STALE_SECONDS = 90.0
 """How long the heartbeat of a claim is silent before the claim is taken for dead. (Clients of a
@@ -332,7 +331,7 @@ def _read_owner(claim: Path) -> Owner | None:
     """Of a claim, also of one from before there were workshops; None where it says nothing."""
     known = {field.name for field in fields(Owner)}
     try:
-        content = json.loads((claim / OWNER).read_bytes())
+        content = parse_json((claim / OWNER).read_bytes())
         return Owner(**{name: value for name, value in content.items() if name in known})
     except (OSError, ValueError, TypeError, AttributeError):
         return None

@@ -5,6 +5,7 @@ inside the dataset's folder.
 """
 
 import itertools
+import os
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ class Place:
             Mistake: it lies outside: the maker of a table must not choose which other files of
                 this machine are read.
         """
+        if "\0" in written:
+            raise Mistake(f"{self.where}: the image {written[:100]!r} is the name of no file")
         path = self.folder / written
         if leaves(path, self.root):
             raise Mistake(
@@ -59,6 +62,12 @@ class Place:
                 f"its place"
             )
         return path
+
+    def name_of(self, file: Path) -> Path:
+        """A file of the folder from where its paths count."""
+        if file.is_relative_to(self.folder):
+            return file.relative_to(self.folder)
+        return Path(os.path.relpath(os.path.realpath(file), os.path.realpath(self.folder)))
 
 
 def parquet_cells(files: Sequence[Path], column: str, place: Place) -> ImageCells:

@@ -5,7 +5,6 @@ What a scan found is kept and used again while sizes and times of the files agre
 by block, so that a scan that was killed goes on where it stopped.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,7 +15,7 @@ from PIL import Image as Pillow
 
 from clvl_bench.core.cache_dir import cache_dir, cache_name
 from clvl_bench.core.errors import Damage
-from clvl_bench.core.files import sha256, to_json, write_atomically
+from clvl_bench.core.files import parse_json, sha256, to_json, write_atomically
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.catalog.sources import Rendering
 from clvl_bench.data.readers.decode import DECODING, decode, mend_of
@@ -140,7 +139,7 @@ def _read_kept(path: Path) -> Scan | None:
     again).
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = parse_json(path.read_bytes())
         recorded = content.pop("sha256")
         if sha256(to_json(content)) != recorded:
             return None
