@@ -339,9 +339,7 @@ def _read_questions(folder: Path) -> object:
     return read_slices(load("benchmark", str(folder / "b.toml")))  # type: ignore[arg-type]
 
 
-TABLE_OF_QUESTIONS = (
-    '{ kind = "question_table", path = ".", files = { train = "q.json", test = "q.json" }, columns = { type = "type" } }'
-)
+TABLE_OF_QUESTIONS = '{ kind = "question_table", path = ".", files = { train = "q.json", test = "q.json" }, columns = { type = "type" } }'
 
 
 def _of_questions(kind: str, name: str, write: Write, **settings) -> Subject:  # type: ignore[no-untyped-def]

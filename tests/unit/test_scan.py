@@ -6,6 +6,8 @@ import io
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
+from clvl_bench.core import lock
 from clvl_bench.core.errors import Damage
 from clvl_bench.core.ticker import EVERY_SECONDS, Ticker
 from clvl_bench.data.readers import scan as scanning
@@ -101,6 +104,26 @@ def test_a_scan_that_was_killed_goes_on_behind_its_last_block(pictures, empty_ho
     assert list(found.damaged) == ["07.png"]
     assert scan("birds", names, read, files=pictures) == found
     assert looked == list(range(12, 20)), "and then nothing is read"
+
+
+def test_of_two_processes_that_scan_at_once_one_decodes_and_both_know(
+    pictures, empty_home, monkeypatch
+):
+    monkeypatch.setattr(lock, "POLL_SECONDS", 0.01)
+    names, looked, met = [file.name for file in pictures], [], threading.Event()
+
+    def read(row: int) -> bytes:
+        looked.append(row)
+        met.wait(0.05)  # time enough for the other one to come
+        return pictures[row].read_bytes()
+
+    with ThreadPoolExecutor(2) as both:
+        scans = [both.submit(scan, "birds", names, read, files=pictures) for _ in range(2)]
+        first, second = (each.result(20) for each in scans)
+    assert first == second
+    assert sorted(looked) == list(range(20)), "each image was read once"
+    (kept,) = (empty_home / "scans").iterdir()
+    assert [path.name for path in kept.iterdir()] == ["00000000.json"], "and no claim is left"
 
 
 BIRDS = """version = 1

@@ -15,7 +15,8 @@ from PIL import Image as Pillow
 
 from clvl_bench.core.cache_dir import cache_dir, cache_name
 from clvl_bench.core.errors import Damage
-from clvl_bench.core.files import parse_json, sha256, to_json, write_atomically
+from clvl_bench.core.files import parse_json, remove_strays, sha256, to_json, write_atomically
+from clvl_bench.core.lock import in_turn
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.catalog.sources import Rendering
 from clvl_bench.data.readers.decode import DECODING, decode, mend_of
@@ -83,22 +84,53 @@ def scan(
     # Kept scans are found by this tuple.
     key = repr((signature, list(keys), rendering, DECODING))
     folder = cache_dir() / "scans" / cache_name(key)
-    tick = Ticker(f"{dataset}: scanning images", len(keys))
-    hashes: list[str | None] = []
-    damaged: dict[str, str] = {}
+    blocks = {}
     for start in range(0, len(keys), BLOCK):
         rows = range(start, min(start + BLOCK, len(keys)))
-        kept = folder / f"{start:08d}.json"
-        found = None if _anew.get() else _read_kept(kept)
-        if found is None:
-            found = _scanned(rows, keys, read, rendering)
-            body = {"hashes": found.hashes, "damaged": found.damaged}
-            content = to_json({**body, "sha256": sha256(to_json(body))})
-            write_atomically(kept, content, durable=False)
-        hashes += found.hashes
-        damaged |= found.damaged
-        tick(rows.stop)
+        blocks[folder / f"{start:08d}.json"] = rows
+    found = {} if _anew.get() else _all_kept(blocks)
+    if len(found) < len(blocks):
+        what = f"{dataset}: scanning images"
+        remove_strays(folder)
+        # One process at a time: who comes second finds what the first has kept.
+        with in_turn(folder / "claims", what):
+            tick = Ticker(what, len(keys))
+            for path, rows in blocks.items():
+                known = None if _anew.get() else _read_kept(path)
+                found[path] = known or _scan_block(path, rows, keys, read, rendering)
+                tick(rows.stop)
+    hashes: list[str | None] = []
+    damaged: dict[str, str] = {}
+    for path in blocks:
+        hashes += found[path].hashes
+        damaged |= found[path].damaged
     return Scan(tuple(hashes), damaged)
+
+
+def _all_kept(paths: Iterable[Path]) -> dict[Path, Scan]:
+    """The kept blocks of a scan, up to the first that is missing."""
+    found = {}
+    for path in paths:
+        kept = _read_kept(path)
+        if kept is None:
+            break
+        found[path] = kept
+    return found
+
+
+def _scan_block(
+    path: Path,
+    rows: range,
+    keys: Sequence[str],
+    read: Callable[[int], bytes],
+    rendering: Rendering | None,
+) -> Scan:
+    """Decode some images, and keep what was found."""
+    found = _scanned(rows, keys, read, rendering)
+    body = {"hashes": found.hashes, "damaged": found.damaged}
+    content = to_json({**body, "sha256": sha256(to_json(body))})
+    write_atomically(path, content, durable=False)
+    return found
 
 
 def _state(file: Path) -> tuple[str, int | None, int | None]:
