@@ -64,9 +64,19 @@ def _wrong_cell(frame: pd.DataFrame) -> str:
         for row, cell in enumerate(frame[column], start=1):
             if is_text and not isinstance(cell, str):
                 return f"row {row} has no {column}"
-            if not is_text and isinstance(cell, bool | str):
-                return f"row {row}: its {column} is '{cell}' and no number"
+            if not is_text and not _is_number(cell):
+                return f"row {row}: its {column} is '{str(cell)[:20]}' and no percentage"
     return ""
+
+
+def _is_number(cell: object) -> bool:
+    """Whether a cell is a number, or empty."""
+    if isinstance(cell, bool | str):
+        return False
+    try:
+        return not math.isinf(float(cell))  # type: ignore[arg-type]
+    except OverflowError:
+        return False
 
 
 def beside(frame: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from clvl_bench.core.errors import Mistake
-from clvl_bench.data.readers.cell_store import StoredCells, column_bytes
+from clvl_bench.data.readers.cell_store import StoredCells, unpacked_bytes
 from clvl_bench.data.readers.encoded import file_bytes, leaves
 
 IN_MEMORY = 256 * 2**20
@@ -79,7 +79,7 @@ def parquet_cells(files: Sequence[Path], column: str, place: Place) -> ImageCell
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if sum(column_bytes(file, column) for file in files) > IN_MEMORY:
+    if sum(unpacked_bytes(file) for file in files) > IN_MEMORY:
         return joined([_stored(file, column) for file in files])
     parts = [pq.read_table(file, columns=[column])[column].combine_chunks() for file in files]
     if len({part.type for part in parts}) == 1:
