@@ -25,7 +25,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from clvl_bench.core import files, stopping
-from clvl_bench.core.errors import Busy, Mistake, warn
+from clvl_bench.core.errors import Busy, Mistake, RunFailed, warn
 from clvl_bench.core.files import Changes, parse_json, temporary_name, to_json
 
 STALE_SECONDS = 90.0
@@ -146,12 +146,18 @@ class Lock:
 
         Raises:
             Busy: another process has, or had, a higher claim.
+            RunFailed: the folder is gone.
         """
         highest = _highest(self._folder)
         if highest > self.number:
             raise Busy(
                 f"{self._folder.name}: was taken over by {owner_of(self._folder)}; this process "
                 f"stops"
+            )
+        if not self._folder.is_dir():
+            raise RunFailed(
+                f"disk: {self._folder} was removed while this process wrote there; run the same "
+                f"command again"
             )
         if not self._workshop.is_dir():
             raise Busy(

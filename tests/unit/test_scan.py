@@ -9,6 +9,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,6 +24,8 @@ from clvl_bench.data.readers.decode import decode
 from clvl_bench.data.readers.scan import scan
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.setup import prepare
+from clvl_bench.training.progress import Progress
+from clvl_bench.training.time_left import Work
 
 
 @pytest.fixture
@@ -42,6 +45,27 @@ def test_a_ticker_says_every_ten_seconds_what_is_left(clock):
     lines = said.getvalue().splitlines()
     assert lines[0] == "birds: scanning images: 10 of 100, about 90 s left"
     assert len(lines) == 99 // EVERY_SECONDS
+
+
+def test_six_hours_of_work_are_told_in_less_than_two_megabytes(clock, monkeypatch):
+    """Of lines where there is no terminal: images that are scanned, and a run that trains."""
+    monkeypatch.setattr("clvl_bench.training.progress.time.monotonic", lambda: clock[0])
+    said = io.StringIO()
+    hours, step = 6 * 3600, 0.5
+    tick = Ticker("birds: scanning images", int(hours / step), stream=said)
+    loop = SimpleNamespace(
+        clock=SimpleNamespace(train_epoch_iterations=1, train_exp_epochs=1),
+        train_epochs=10, dataloader=range(1000),
+    )  # fmt: skip
+    with Progress("toy_landcover prompt seed 0", [Work(1, 1)] * 10, stream=said) as progress:
+        for done in range(int(hours / step)):
+            clock[0] += step
+            tick(done)
+            progress.after_training_iteration(loop, None)
+            progress.before_eval_exp(loop, None)
+    lines = said.getvalue().splitlines()
+    assert len(lines) > 2000, "it is not silent either"
+    assert len(said.getvalue()) < 2e6
 
 
 def test_what_was_done_before_does_not_count_as_speed(clock):
@@ -75,6 +99,7 @@ def pictures(tmp_path: Path) -> list[Path]:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from types import SimpleNamespace
 from clvl_bench.data.readers import scan as scanning
 scanning.BLOCK = 6
 files = [Path(name) for name in sys.argv[1:]]
