@@ -10,6 +10,7 @@ pytestmark = pytest.mark.sweep
 
 SIZES = {
     "107 strategies, 10,000 samples": ["--strategies", "107", "--runs", "5", "--samples", "10000"],
+    "99 strategies in pairs": ["--strategies", "99", "--runs", "5", "--samples", "10000"],
     "1,000 runs": ["--strategies", "200", "--runs", "5", "--samples", "1000"],
 }
 
