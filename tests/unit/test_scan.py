@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -129,6 +130,23 @@ def test_a_scan_that_was_killed_goes_on_behind_its_last_block(pictures, empty_ho
     assert list(found.damaged) == ["07.png"]
     assert scan("birds", names, read, files=pictures) == found
     assert looked == list(range(12, 20)), "and then nothing is read"
+
+
+def test_a_flipped_byte_anywhere_in_a_kept_scan_is_found(pictures, empty_home):
+    found = scan("birds", [file.name for file in pictures], read_of(pictures), files=pictures)
+    (kept,) = (empty_home / "scans").glob("*/*.json")
+    whole = kept.read_bytes()
+    assert scanning._read_kept(kept) == found
+    for at in range(len(whole)):
+        kept.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert scanning._read_kept(kept) is None, at
+    again = scan("birds", [file.name for file in pictures], read_of(pictures), files=pictures)
+    assert again == found
+    assert kept.read_bytes() == whole
+
+
+def read_of(files: list[Path]) -> Callable[[int], bytes]:
+    return lambda row: files[row].read_bytes()
 
 
 def test_of_two_processes_that_scan_at_once_one_decodes_and_both_know(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
 
 from clvl_bench.core.cache_dir import cache_dir, cache_name
 from clvl_bench.core.errors import Damage
@@ -162,6 +163,8 @@ def _scanned(
 
 def _reason(error: Exception) -> str:
     """Why an image cannot be decoded, in a few words and without the path, which is its name."""
+    if isinstance(error, UnidentifiedImageError):  # Pillow names an address in memory
+        return "is no image of a format that is read"
     told = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(told).splitlines()[0][:60]
 
@@ -171,10 +174,13 @@ def _read_kept(path: Path) -> Scan | None:
     again).
     """
     try:
-        content = parse_json(path.read_bytes())
-        recorded = content.pop("sha256")
-        if sha256(to_json(content)) != recorded:
+        data = path.read_bytes()
+        content = parse_json(data)
+        recorded = content["sha256"]
+        # The hash is the last entry; it is of what `to_json` writes without it.
+        seal = f',\n "sha256": "{recorded}"\n}}\n'.encode()
+        if not data.endswith(seal) or sha256(data.removesuffix(seal) + b"\n}\n") != recorded:
             return None
         return Scan(tuple(content["hashes"]), content["damaged"])
-    except (FileNotFoundError, ValueError, KeyError, AttributeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
