@@ -53,6 +53,10 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject(
         "CSV", "published numbers", results.published, results.read_published, results.report_beside
     ),
+    results.of_results("CSV", "runs as they were kept", results.committed_csv("runs.csv")),
+    results.of_results("CSV", "rows as they were kept", results.committed_csv("records.csv")),
+    results.of_results("CSV", "answers as they were kept", results.committed_csv("answers.csv")),
+    results.of_results("CSV", "hits as they were kept", results.committed_csv("correct.csv")),
     results.of_run("CSV", "rows of a run", results.run_folder("segments/0000.csv"), share=0.3),
     images.of_benchmark("npz", "arrays", images.arrays),
     images.of_benchmark("npz", "compressed arrays", images.compressed_arrays),

@@ -82,6 +82,29 @@ def of_run(kind: str, name: str, write: Write, **settings: object) -> Subject:
     return Subject(kind, name, write, read_run, report, **settings)
 
 
+def committed_csv(file: str) -> Write:
+    """A folder as versions before wrote it, without hashes."""
+
+    def write(folder: Path) -> Path:
+        from clvl_bench.records.rows import Record, to_csv
+        from clvl_bench.report.origin import Origin
+
+        where = ("b", "dataset", "s", "tiny", 0, 0)
+        origin = vars(Origin("b-s-tiny-s0-0123", *where, state="done"))
+        told = f"{','.join(origin)}\n{','.join(map(str, origin.values()))}\n"
+        rows = [Record(*where, done, "test", 0, "d", "accuracy", 0.5, 8) for done in range(2)]
+        answers = "run,trained,group,name,right,n\nb-s-tiny-s0-0123,1,overall,,5,9\n"
+        files = {"runs.csv": told.encode(), "records.csv": to_csv(rows)}
+        files["correct.csv"] = b"run,samples,bits\nb-s-tiny-s0-0123,8,a5\n"
+        files["answers.csv"] = answers.encode()
+        (folder / "committed").mkdir()
+        for name, data in files.items():
+            (folder / "committed" / name).write_bytes(data)
+        return folder / "committed" / file
+
+    return write
+
+
 PUBLISHED = "benchmark,strategy,source,last,average\nb,s,a paper,70.5,60\nb,t,a paper,,61.25\n"
 
 
