@@ -42,10 +42,23 @@ def is_file(path: Path) -> bool:
     """Whether there is a file of that name. One that no file can have, as it is too long or holds
     a zero, is the name of none.
     """
+    return exists(path) and path.is_file()
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything of that name; see `is_file`."""
     try:
-        return path.is_file()
+        return path.exists()
     except (OSError, ValueError):
         return False
+
+
+def expanded(written: str) -> Path:
+    """A path as somebody wrote it, with the home folder that `~` stands for, where there is one."""
+    try:
+        return Path(written).expanduser()
+    except RuntimeError:  # of a user that there is not
+        return Path(written)
 
 
 def read_json(path: Path) -> Any:

@@ -95,14 +95,20 @@ def _read_correct(path: Path) -> dict[str, NDArray[np.bool_]]:
         bits = {
             row["run"]: np.frombuffer(bytes.fromhex(row["bits"]), dtype=np.uint8) for row in rows
         }
-        return {
-            row["run"]: np.unpackbits(bits[row["run"]], count=int(row["samples"])).astype(np.bool_)
-            for row in rows
-        }
+        return {row["run"]: _unpacked(bits[row["run"]], int(row["samples"])) for row in rows}
     except UNREADABLE as error:
         raise Damage(
             f"{path / CORRECT}: a row cannot be read ({error}); restore the file"
         ) from None
+
+
+def _unpacked(bits: NDArray[np.uint8], samples: int) -> NDArray[np.bool_]:
+    """Raises:
+    ValueError: there are not so many bits.
+    """
+    if not 0 <= samples <= 8 * len(bits):
+        raise ValueError(f"{samples} samples in {8 * len(bits)} bits")
+    return np.unpackbits(bits, count=samples).astype(np.bool_)
 
 
 def _read_answers(data: bytes, *, name: str) -> dict[str, Answered]:

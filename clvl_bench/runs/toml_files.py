@@ -8,7 +8,7 @@ from typing import Any
 
 import clvl_bench
 from clvl_bench.core.errors import Mistake, some, unknown
-from clvl_bench.core.files import is_file, read_text
+from clvl_bench.core.files import expanded, is_file, read_text
 
 FOLDERS: dict[str, str] = {
     "benchmark": "benchmarks", "strategy": "experiments/strategies", "experiment": "experiments",
@@ -54,7 +54,7 @@ def locate(sort: str, name: str) -> Path:
         Mistake: there is none; names a near match.
     """
     if is_path(name):
-        path = Path(name).expanduser()
+        path = expanded(name)
         if not is_file(path):
             raise Mistake(no_such_file(sort, name))
         return path

@@ -139,6 +139,9 @@ def test_a_sample_of_broken_files_is_refused_in_a_line_or_read(tmp_path, subject
 
 FOUND = {
     "TOML: experiment": [202, 211],  # a name too long for a file
+    "TOML: benchmark": [1510],  # the same of a path
+    "JSON: VQA-RAD": [742],  # no name of an image
+    "CSV: hits as they were kept": [723],  # more samples than bits
     "JSON: status": [7, 41],  # nested deeply, infinite
     "JSON: manifest of results": [46],  # half of a pair of surrogates
     "CSV: list of a split": [0, 2],  # no UTF-8

@@ -112,6 +112,8 @@ ARGUMENTS = [
     ),
     (["run", "toy_landcover", "promt"], "unknown strategy 'promt': did you mean 'prompt'"),
     (["run", "nowhere/b.toml", "prompt"], "nowhere/b.toml: no such file"),
+    (["run", "~nobody_at_all/b.toml", "prompt"], "~nobody_at_all/b.toml: no such file"),
+    (["run", "x" * 300, "prompt"], "unknown benchmark"),
     (["run", "toy_landcover", "prompt", "--set", "train.epochs"], "--set train.epochs: has no '='"),
     (
         ["run", "toy_landcover", "prompt", "--set", "trian.epochs=2"],

@@ -205,6 +205,10 @@ def test_a_clock_that_is_wrong_elsewhere_costs_no_claim(tmp_path, place, hours):
     assert watch.life(tmp_path / "run") is Life.ALIVE
     os.utime(heartbeat, (wrong - 3600, wrong - 3600))  # its clock was put back
     assert watch.life(tmp_path / "run") is Life.ALIVE
+    another = Watch()
+    assert another.life(tmp_path / "run") is Life.UNKNOWN
+    os.utime(heartbeat, (wrong - 7200, wrong - 7200))
+    assert another.life(tmp_path / "run") is Life.ALIVE, "it beats, backwards as well"
     with pytest.raises(Busy), locked(tmp_path / "run", watch=watch):
         pass
 
