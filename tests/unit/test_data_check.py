@@ -148,3 +148,29 @@ def test_verify_makes_the_copy_of_a_large_table_again(tmp_path, monkeypatch):
     with reading_anew():
         assert cells.parquet_cells([file], "image", place).read(0) == b"behind"
     assert cells.parquet_cells([file], "image", place).read(0) == b"behind"
+
+
+FEATURES = """version = 1
+scenario = "class_incremental"
+datasets = ["cracks"]
+classes_per_experience = [1, 1]
+label_space = "dataset"
+valid_fraction = 0.0
+[dataset.cracks]
+classes = ["crack", "rust"]
+[dataset.cracks.source]
+kind = "features"
+path = "features.npz"
+splits = { train = [["x", "y"]], test = [["x", "y"]] }
+backbone = "our ViT-B/32"
+"""
+
+
+def test_features_of_a_backbone_of_ones_own_are_checked_as_that_backbones(tmp_path, capsys):
+    images = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)
+    np.savez(tmp_path / "features.npz", x=images, y=np.arange(6) % 2)
+    (tmp_path / "cracks.toml").write_text(
+        FEATURES.replace("cracks]", 'cracks]\non_duplicates = "report"', 1)
+    )
+    check([tmp_path / "cracks.toml"], data=True)
+    assert "cracks train: 6 samples" in capsys.readouterr().out
