@@ -14,7 +14,7 @@ A ?= $(RESULTS)/ci
 B ?= results/toy_landcover
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep lint type perf \
+.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep lint type docs perf \
 	tiny-clip contact-sheet clean
 
 help: ## show this list
@@ -71,6 +71,14 @@ lint: setup ## style and layers
 
 type: setup ## types
 	$(BIN)/mypy
+
+docs: $(VENV)/.docs ## the documentation as a site, in build/docs
+	$(BIN)/python -m sphinx --quiet --fresh-env --nitpicky --fail-on-warning --keep-going docs build/docs
+	@echo "build/docs/index.html"
+
+$(VENV)/.docs: $(VENV)/.made
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
 
 perf: setup ## measure what the suite costs over a bare loop
 	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/overhead.py

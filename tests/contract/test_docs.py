@@ -21,7 +21,8 @@ from clvl_bench.runs.files import load, runs_of
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.training.config import StrategyConfig
 
-DOCS = sorted(ROOT.glob("docs/**/*.md"))
+# Not what a build of the site left in docs/generated.
+DOCS = sorted({*ROOT.glob("docs/**/*.md")} - {*ROOT.glob("docs/generated/**/*.md")})
 PAGES = [*sorted(ROOT.glob("*.md")), *DOCS, *sorted(ROOT.glob("results/*.md"))]
 HEAD = 'version = 1\nscenario = "joint"\nlabel_space = "dataset"\n'
 """What stands before a dataset's table in a benchmark file."""
