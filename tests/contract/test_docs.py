@@ -3,6 +3,7 @@ the program's own.
 """
 
 import re
+import shlex
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -127,6 +128,32 @@ def test_the_page_lists_the_verbs_that_there_are():
         )
         == verbs
     )
+
+
+def typed_commands() -> list[str]:
+    """Every command of the program that a page shows, but for the synopsis of running.md."""
+    found = set()
+    for page in PAGES:
+        for language, body in re.findall(r"```(\w*)\n(.*?)```", page.read_text(), re.DOTALL):
+            lines = (
+                [] if language not in ("", "sh", "bash") else body.replace("\\\n", " ").splitlines()
+            )
+            found |= {line for line in lines if line.startswith("clvl-bench ")}
+    synopsis = set(blocks("docs/reference/running.md", "")[0].splitlines())
+    return sorted(found - synopsis)
+
+
+@pytest.mark.parametrize("command", typed_commands())
+def test_a_command_on_a_page_has_options_that_there_are(command):
+    """Not run here, for most of them need data, weights or hours; those of tutorials are, by
+    tests/e2e/test_tutorials.py.
+    """
+    for part in command.split(" > ")[0].split("&&"):
+        _, verb, *words = shlex.split(part, comments=True)
+        # A file of methods would be loaded.
+        words = [word for word in words if word != "--methods" and not word.endswith(".py")]
+        program = typer.main.get_command(app).commands[verb]
+        program.make_context(verb, words)
 
 
 def test_a_target_that_the_pages_name_is_in_the_makefile():
