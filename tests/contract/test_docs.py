@@ -135,10 +135,9 @@ def typed_commands() -> list[str]:
     found = set()
     for page in PAGES:
         for language, body in re.findall(r"```(\w*)\n(.*?)```", page.read_text(), re.DOTALL):
-            lines = (
-                [] if language not in ("", "sh", "bash") else body.replace("\\\n", " ").splitlines()
-            )
-            found |= {line for line in lines if line.startswith("clvl-bench ")}
+            if language in ("", "sh", "bash"):
+                lines = body.replace("\\\n", " ").splitlines()
+                found |= {line for line in lines if line.startswith("clvl-bench ")}
     synopsis = set(blocks("docs/reference/running.md", "")[0].splitlines())
     return sorted(found - synopsis)
 
