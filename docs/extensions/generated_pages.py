@@ -19,7 +19,6 @@ PYTHON = "generated/python.md"
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", _write)
     app.connect("source-read", _mend)
-    app.connect("autodoc-process-docstring", _keep_whole, priority=400)  # napoleon's is 500
     return {"parallel_read_safe": True}
 
 
@@ -39,13 +38,6 @@ def _write(app: Sphinx) -> None:
 def _mend(app: Sphinx, name: str, source: list[str]) -> None:
     """Links of the pages that people wrote."""
     source[0] = mended(source[0], file=f"docs/{name}.md", page=f"{name}.md")
-
-
-def _keep_whole(app: Sphinx, what: str, *others: Any) -> None:
-    """What stands before an attribute's first colon is a type to napoleon, and is none here."""
-    lines = others[-1]
-    if what == "attribute" and lines:
-        lines[0] = f": {lines[0]}"
 
 
 def _copies() -> dict[str, str]:
