@@ -8,7 +8,7 @@ from typing import Any
 
 from clvl_bench.core.files import to_json
 from clvl_bench.core.schema import whole
-from clvl_bench.data.catalog.sources import BackboneFeaturesSource, FeaturesSource
+from clvl_bench.data.catalog.sources import BackboneFeaturesSource, FeaturesSource, OwnCopySource
 from clvl_bench.records.segment import SEGMENTS
 from clvl_bench.runs.config import RunConfig
 
@@ -78,8 +78,13 @@ def to_encode(runs: Iterable[RunConfig], results: Path) -> list[RunConfig]:
 
 def _reads_images(config: RunConfig) -> bool:
     stream = config.benchmark_config
-    sources = [stream.declared(name).source for name in stream.named]
-    return not all(isinstance(each, FeaturesSource | BackboneFeaturesSource) for each in sources)
+    for name in stream.named:
+        source = stream.declared(name).source
+        # Of a dataset that everybody brings the declaration says what copies are like.
+        like = source.like if isinstance(source, OwnCopySource) else source
+        if not isinstance(like, FeaturesSource | BackboneFeaturesSource):
+            return True
+    return False
 
 
 def _has_measured(folder: Path) -> bool:

@@ -106,8 +106,9 @@ def queued(plan: Plan) -> list[slurm.Job]:
 def submitted(plan: Plan) -> Submitted | None:
     """What was submitted last; None where nothing was."""
     try:
-        return Submitted(**json.loads((plan.folder / SUBMITTED).read_bytes()))
-    except (OSError, ValueError, TypeError):
+        told = json.loads((plan.folder / SUBMITTED).read_bytes())
+        return Submitted(**{**told, "earlier": tuple(told["earlier"])})
+    except (OSError, ValueError, TypeError, KeyError):
         return None
 
 

@@ -34,8 +34,10 @@ BODY = """\
 # The first signal that came: USR1, when the time of this job is nearly over; TERM, when somebody
 # cancels it, or when its place is wanted, after which SLURM queues it again by itself.
 told=
+signals=0
 pass_on() {
     told=${told:-$1}
+    signals=$((signals + 1))
     kill -s "$1" "$command" 2>/dev/null
 }
 trap 'pass_on USR1' USR1
@@ -43,8 +45,15 @@ trap 'pass_on TERM' TERM
 
 COMMAND &
 command=$!
-# A signal ends the waiting, not what is waited for.
-while wait "$command"; code=$?; kill -0 "$command" 2>/dev/null; do :; done
+# A signal ends the waiting, not what is waited for: then its end is still to be heard.
+code=127
+heard=
+while [ "$heard" != "$signals" ]; do
+    heard=$signals
+    wait "$command"
+    said=$?
+    if [ "$said" -ne 127 ]; then code=$said; fi
+done
 
 # 75: told to stop, and the state is kept. Above 128: killed before it could answer.
 if [ "$told" = USR1 ] && [ "$code" -gt 128 ]; then code=75; fi
