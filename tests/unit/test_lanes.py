@@ -5,18 +5,21 @@ SLURM is played; tests/slurm asks a real one.
 import shutil
 import signal as signals
 import subprocess
+from pathlib import Path
 
 import pytest
 from command import clvl_here
+from conftest import ROOT
 
 from clvl_bench.cli.cluster_options import seconds_of
+from clvl_bench.cli.grid_on_slurm import passed_on
 from clvl_bench.cli.lanes_table import Lane, lanes_table
 from clvl_bench.core.errors import Missing, Mistake
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.runs.engines import slurm
-from clvl_bench.runs.engines.lanes import plan
+from clvl_bench.runs.engines.lanes import Plan, plan
 from clvl_bench.runs.engines.slurm_lanes import scripts, submit_once, submitted
-from clvl_bench.runs.engines.slurm_script import Resources, sbatch_options
+from clvl_bench.runs.engines.slurm_script import VARIABLES, Resources, sbatch_options
 from clvl_bench.runs.engines.standing import standings
 from clvl_bench.runs.files import load, run_config, runs_of
 from clvl_bench.runs.grid import own_place
@@ -67,6 +70,19 @@ def test_a_script_is_shell_whatever_its_folder_is_called(tmp_path):
     assert "100 %%/" in texts["lanes.sh"]
     for text in texts.values():
         subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+
+
+def test_the_script_on_the_page_is_the_one_that_is_made(monkeypatch):
+    page = (ROOT / "docs" / "cluster.md").read_text()
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("CLVL_HOME", "/shared/clvl")
+    results = Path("/shared/results")
+    on_page = Plan("mine-3f9ac21b", results / "lanes" / "mine-3f9ac21b", (), 8, ())
+    command = passed_on("mine.toml", 1, "auto", None, [], results)
+    asked = Resources(1, "gpu", seconds_of("4h"), "1", "32G")
+    text = scripts(on_page, ["clvl-bench", *command[-8:]], asked, Path("/home/me/study"))
+    assert f"```bash\n{text['lanes.sh']}```" in page
 
 
 ENDS = {
