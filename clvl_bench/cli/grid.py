@@ -35,6 +35,7 @@ def grid(
     limit: options.Limit = None,
     methods: options.Methods = [],  # noqa: B006 (typer's form)
     time_limit: options.TimeLimit = None,
+    verify: options.Verify = False,
     member: options.Member = "",
     on: cluster_options.On = "local",
     lanes: cluster_options.Lanes = None,
@@ -56,7 +57,8 @@ def grid(
     strategies, backbones, seeds and class orders.
     """
     cluster = cluster_options.Cluster(lanes, partition, time, gpus, memory, account, tuple(sbatch))
-    cluster.check(on, here={"--member": member, "--time-limit": time_limit, "--encode": encode})
+    here = {"--member": member, "--time-limit": time_limit, "--encode": encode, "--verify": verify}
+    cluster.check(on, here=here)
     resources = cluster.resources(jobs or 1) if on == "slurm" else None
     place = options.member_of(member)
     config = load_experiment(experiment)
@@ -64,7 +66,7 @@ def grid(
     from clvl_bench.runs.files import runs_of
 
     runs = runs_of(config, limit=limit)
-    asked = Asked(experiment, config, runs, results, device, page, pictures)
+    asked = Asked(experiment, config, runs, results, device, verify, page, pictures)
     if resources is not None:
         from clvl_bench.cli.grid_on_slurm import passed_on
 
@@ -93,6 +95,7 @@ class Asked:
     runs: "Sequence[RunConfig]"
     results: Path
     device: str
+    verify: bool
     page: bool
     pictures: bool
 
@@ -113,6 +116,10 @@ def _here(asked: Asked, jobs: int | None, place: tuple[int, int], time_limit: fl
 
         waiting = missing(runs, results)
         print(f"{len(runs)} runs, {len(runs) - len(waiting)} finished before, {len(waiting)} to do")
+        if asked.verify and waiting:
+            from clvl_bench.runs.data_check import read_again
+
+            read_again(run.benchmark_config for run in waiting)
         with GridProgress(len(waiting)) as bar:
             outcomes = run_grid(
                 waiting,
