@@ -7,7 +7,6 @@ manifest does not list and repositories that this version does not declare are r
 """
 
 import io
-import json
 import os
 import tarfile
 from collections.abc import Sequence
@@ -20,7 +19,13 @@ from typing import Any, Literal
 from clvl_bench.backbones.answerers.catalog import ANSWERERS
 from clvl_bench.backbones.catalog import BACKBONES, folder_of
 from clvl_bench.core.errors import Missing, Mistake, unknown
-from clvl_bench.core.files import file_sha256, temporary_name, to_json, write_atomically
+from clvl_bench.core.files import (
+    file_sha256,
+    parse_json,
+    temporary_name,
+    to_json,
+    write_atomically,
+)
 from clvl_bench.data.catalog.listing import DATASETS
 from clvl_bench.data.catalog.sources import HubSource, OwnCopySource
 from clvl_bench.data.readers.hub import snapshot
@@ -142,7 +147,7 @@ def recorded(holding: Holding) -> dict[str, str]:
     """
     known: dict[str, str] = {}
     with suppress(FileNotFoundError):
-        known = json.loads(holding.manifest.read_bytes())
+        known = parse_json(holding.manifest.read_bytes())
     return known
 
 
