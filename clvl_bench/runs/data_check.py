@@ -24,8 +24,9 @@ def check_data(config: BenchmarkConfig) -> list[str]:
     for each in slices:
         captions_of(each.dataset)
     data = [(each.dataset, each.data) for each in slices]
-    if any(isinstance(dataset.source, FeaturesSource) for dataset, _ in data):
-        backbone_for("tiny", data)  # features say their own backbone
+    of_features = [each.source for each, _ in data if isinstance(each.source, FeaturesSource)]
+    if of_features:
+        backbone_for(of_features[0].backbone, data)  # which features say themselves
     return [_told(each) for each in slices]
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 from contract.tables import ROOT
 
-PAGE = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "explanation" / "reliability.md").read_text(encoding="utf-8")
 CASES = 66
 LONGEST_REASON = 200
 

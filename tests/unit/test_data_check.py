@@ -178,3 +178,29 @@ def test_a_grid_that_verifies_decodes_anew_before_its_runs(benchmark, monkeypatc
     assert read_slices(config)[0].data.fingerprint == before
     grid("e.toml", page=False, verify=True)
     assert read_slices(config)[0].data.fingerprint != before
+
+
+FEATURES = """version = 1
+scenario = "class_incremental"
+datasets = ["cracks"]
+classes_per_experience = [1, 1]
+label_space = "dataset"
+valid_fraction = 0.0
+[dataset.cracks]
+classes = ["crack", "rust"]
+[dataset.cracks.source]
+kind = "features"
+path = "features.npz"
+splits = { train = [["x", "y"]], test = [["x", "y"]] }
+backbone = "our ViT-B/32"
+"""
+
+
+def test_features_of_a_backbone_of_ones_own_are_checked_as_that_backbones(tmp_path, capsys):
+    images = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)
+    np.savez(tmp_path / "features.npz", x=images, y=np.arange(6) % 2)
+    (tmp_path / "cracks.toml").write_text(
+        FEATURES.replace("cracks]", 'cracks]\non_duplicates = "report"', 1)
+    )
+    check([tmp_path / "cracks.toml"], data=True)
+    assert "cracks train: 6 samples" in capsys.readouterr().out
