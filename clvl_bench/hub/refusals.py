@@ -1,6 +1,6 @@
 """Refusals: what a hub, or the way to it, can do wrong, and what the user reads and does then.
 
-docs/datasets.md has them as a table.
+docs/howto/datasets.md has them as a table.
 """
 
 import re

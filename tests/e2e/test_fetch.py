@@ -195,7 +195,7 @@ def test_a_misbehaving_hub_is_one_line_as_the_table_of_the_docs_says(hub, what, 
     assert code == 3
     assert line.startswith(f"{PREFIX} could not be downloaded: ")
     said = line.removeprefix(f"{PREFIX} could not be downloaded: ")
-    assert f"| {what} | {said} |" in (ROOT / "docs" / "datasets.md").read_text()
+    assert f"| {what} | {said} |" in (ROOT / "docs" / "howto" / "datasets.md").read_text()
     assert not manifests(cache)
 
 
@@ -206,4 +206,6 @@ def test_without_network_a_line_points_to_unpack(worker):
     assert code == 3
     said = line.removeprefix(f"{PREFIX} could not be downloaded: ")
     assert said.endswith("clvl-bench unpack FILE")
-    assert f"| cannot be reached | {said} |" in (ROOT / "docs" / "datasets.md").read_text()
+    assert (
+        f"| cannot be reached | {said} |" in (ROOT / "docs" / "howto" / "datasets.md").read_text()
+    )
