@@ -110,9 +110,9 @@ def test_a_lost_node_leaves_one_outcome_a_run_and_the_numbers_of_this_machine(
         on_first = [each for each in found if each.get("host") == "n1" and each.get("learned")]
         return any(each["lane"].startswith(f"{array}_") for each in on_first)
 
-    cluster.wait_for(under_way, 60)
+    cluster.wait_for(under_way, 180)
     cluster.kill("n1")
-    cluster.wait_for(lambda: len(list(tmp_path.glob("r/runs/*/result.json"))) == 6, 60)
+    cluster.wait_for(lambda: len(list(tmp_path.glob("r/runs/*/result.json"))) == 6, 180)
     cluster.tell("scancel", array)
     logs = "".join(path.read_text() for path in tmp_path.glob("r/lanes/*/lane-*.log"))
     done = re.findall(r"^\d/5 done (\S+),", logs, flags=re.MULTILINE)
@@ -127,7 +127,7 @@ def test_a_lost_node_leaves_one_outcome_a_run_and_the_numbers_of_this_machine(
 
 def test_a_lane_whose_time_is_nearly_over_queues_itself_again(cluster, short):
     array = submitted(short).array
-    cluster.wait_for(lambda: states(short) == {1: "PENDING"}, 60)
+    cluster.wait_for(lambda: states(short) == {1: "PENDING"}, 180)
     assert "told SIGUSR1" in short.log(1).read_text()
     assert "Restarts=1" in cluster.tell("scontrol", "show", "job", f"{array}_1")
     cluster.tell("scancel", array)
