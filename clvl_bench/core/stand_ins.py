@@ -39,6 +39,7 @@ def standing_in(names: Collection[str]) -> Iterator[None]:
         sys.meta_path.remove(finder)
         for name in finder.stood_in:
             sys.modules.pop(name, None)
+        finder.is_over = True
 
 
 class _Finder(MetaPathFinder, Loader):
@@ -47,6 +48,7 @@ class _Finder(MetaPathFinder, Loader):
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
         self.stood_in: list[str] = []
+        self.is_over = False
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -58,7 +60,9 @@ class _Finder(MetaPathFinder, Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         self.stood_in.append(spec.name)
-        return _Module(spec.name)
+        module = _Module(spec.name)
+        module.__dict__["_finder"] = self
+        return module
 
     def exec_module(self, module: ModuleType) -> None:
         """There is nothing to do."""
@@ -72,6 +76,8 @@ class _Module(ModuleType):
     """A module that is imported when somebody uses what it holds."""
 
     def __getattr__(self, name: str) -> Any:
+        if self.__dict__["_finder"].is_over:
+            return getattr(importlib.import_module(self.__name__), name)
         if name.startswith("__"):
             raise AttributeError(f"{self.__name__} is stood in for, and has no {name}")
         return _Held(self.__name__, name)

@@ -33,7 +33,9 @@ def import_libraries() -> None:
         import torch  # noqa: F401 (before the others: it asks for some of the same packages)
 
         with standing_in(UNUSED):
+            import avalanche.training  # noqa: F401
             import transformers.models.clip.modeling_clip  # noqa: F401
+
         import clvl_bench.runs.runner  # noqa: F401
     finally:
         if was_enabled:
