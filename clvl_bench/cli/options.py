@@ -48,6 +48,26 @@ Methods = Annotated[
         callback=_load_methods,
     ),
 ]
+
+
+def _usable_trackers(names: list[str]) -> list[str]:
+    if names:
+        from clvl_bench.exporters.listing import refuse_unusable
+
+        refuse_unusable(names)
+    return names
+
+
+LogTo = Annotated[
+    list[str],
+    typer.Option(
+        "--log-to",
+        help="Hand the rows to a tracker, too: tensorboard, trackio, mlflow or wandb; repeatable. "
+        "Local, unless the tracker's own settings say otherwise.",
+        metavar="TRACKER",
+        callback=_usable_trackers,
+    ),
+]
 Verify = Annotated[
     bool,
     typer.Option(

@@ -30,6 +30,7 @@ def run(
         str, typer.Option(help="Of frozen towers: fp32, bf16 or fp16; what trains is fp32.")
     ] = "fp32",
     methods: options.Methods = [],  # noqa: B006 (typer's form)
+    log_to: options.LogTo = [],  # noqa: B006 (typer's form)
     time_limit: options.TimeLimit = None,
     verify: options.Verify = False,
     results: options.Results = options.RESULTS,
@@ -72,7 +73,7 @@ def run(
 
         chosen = choose_device(device, config.precision)
         with reading_anew(verify):
-            result = runner.run(config, results=results, device=chosen)
+            result = runner.run(config, results=results, device=chosen, log_to=log_to)
         show_result(result, results, page=page, pictures=pictures)
 
 
