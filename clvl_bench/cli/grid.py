@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clvl_bench.cli import cluster_options, options
+from clvl_bench.cli import cluster_options, completing, options
 from clvl_bench.cli.preparing import (
     load_experiment,
     refuse_unwritable,
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 
 def grid(
-    experiment: Annotated[str, typer.Argument(help="Name or path of an experiment's TOML file.")],
+    experiment: Annotated[
+        str,
+        typer.Argument(
+            help="Name or path of an experiment's TOML file.", autocompletion=completing.experiments
+        ),
+    ],
     jobs: Annotated[
         int | None,
         typer.Option(help="Runs at a time; one a core if left out, and one a lane.", min=1),

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from clvl_bench.cli import completing
 from clvl_bench.core.errors import Mistake
 
 Results = Annotated[
@@ -21,13 +22,17 @@ Overrides = Annotated[
     ),
 ]
 Backbone = Annotated[
-    str, typer.Option(help="Name (see list backbones) or folder in transformers' layout.")
+    str,
+    typer.Option(
+        help="Name (see list backbones) or folder in transformers' layout.",
+        autocompletion=completing.backbones,
+    ),
 ]
 Limit = Annotated[
     int | None,
     typer.Option(help="Samples a split, to try things out; marks results as partial.", min=1),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, or cuda.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, or cuda.", autocompletion=completing.devices)]
 
 
 def _load_methods(files: list[Path]) -> list[Path]:
@@ -66,6 +71,7 @@ LogTo = Annotated[
         "Local, unless the tracker's own settings say otherwise.",
         metavar="TRACKER",
         callback=_usable_trackers,
+        autocompletion=completing.trackers,
     ),
 ]
 Verify = Annotated[
