@@ -1,10 +1,10 @@
-"""Completing: what a shell offers where a name stands. A shell asks at each press of a key, so that
-names come from the names of files and from declarations: nothing here reaches torch.
+"""Completing: what a shell offers where a name stands. Of these names Typer takes those that begin
+as what was typed.
 
-An empty answer lets the shell offer files, which most of these arguments take as well.
+A shell asks at each press of a key, so that names come from the names of files and from
+declarations: nothing here reaches torch. Where no name fits, the shell offers files, which most of
+these arguments take as well.
 """
-
-from collections.abc import Iterable
 
 FOLDER_OF_TARGETS = ("experiments", "reproduce")
 TABLES = (
@@ -14,69 +14,64 @@ TABLES = (
 """What `list` shows."""
 
 
-def benchmarks(incomplete: str) -> list[str]:
-    return _files("benchmark", incomplete)
+def benchmarks() -> list[str]:
+    from clvl_bench.runs.toml_files import names
+
+    return names("benchmark")
 
 
-def strategies(incomplete: str) -> list[str]:
-    return _files("strategy", incomplete)
+def strategies() -> list[str]:
+    from clvl_bench.runs.toml_files import names
+
+    return names("strategy")
 
 
-def experiments(incomplete: str) -> list[str]:
-    return _files("experiment", incomplete)
+def experiments() -> list[str]:
+    from clvl_bench.runs.toml_files import names
+
+    return names("experiment")
 
 
-def targets(incomplete: str) -> list[str]:
+def targets() -> list[str]:
     from clvl_bench.runs.toml_files import shipped
 
     folder = shipped().joinpath(*FOLDER_OF_TARGETS)
-    return _fitting((path.stem for path in folder.glob("*.toml")), incomplete)
+    return sorted(path.stem for path in folder.glob("*.toml"))
 
 
-def tables(incomplete: str) -> list[str]:
-    return _fitting(TABLES, incomplete)
+def tables() -> list[str]:
+    return list(TABLES)
 
 
-def backbones(incomplete: str) -> list[str]:
+def backbones() -> list[str]:
     from clvl_bench.backbones.catalog import BACKBONES
 
-    return _fitting((backbone.name for backbone in BACKBONES), incomplete)
+    return [backbone.name for backbone in BACKBONES]
 
 
-def fetched(incomplete: str) -> list[str]:
+def fetched() -> list[str]:
     """Datasets and weights: what `fetch` and `pack` take."""
     from clvl_bench.backbones.answerers.catalog import ANSWERERS
     from clvl_bench.data.catalog.listing import NAMES
 
-    answerers = [answerer.name for answerer in ANSWERERS]
-    return [*backbones(incomplete), *_fitting([*answerers, *NAMES], incomplete)]
+    return [*backbones(), *(answerer.name for answerer in ANSWERERS), *NAMES]
 
 
-def trackers(incomplete: str) -> list[str]:
+def trackers() -> list[str]:
     from clvl_bench.exporters.listing import EXPORTERS
 
-    return _fitting(EXPORTERS, incomplete)
+    return list(EXPORTERS)
 
 
-def engines(incomplete: str) -> list[str]:
+def engines() -> list[str]:
     from clvl_bench.cli.cluster_options import ENGINES
 
-    return _fitting(ENGINES, incomplete)
+    return list(ENGINES)
 
 
-def devices(incomplete: str) -> list[str]:
-    return _fitting(("auto", "cpu", "cuda"), incomplete)
+def devices() -> list[str]:
+    return ["auto", "cpu", "cuda"]
 
 
-def precisions(incomplete: str) -> list[str]:
-    return _fitting(("fp32", "bf16", "fp16"), incomplete)
-
-
-def _files(sort: str, incomplete: str) -> list[str]:
-    from clvl_bench.runs.toml_files import names
-
-    return _fitting(names(sort), incomplete)
-
-
-def _fitting(names: Iterable[str], incomplete: str) -> list[str]:
-    return sorted(name for name in names if name.startswith(incomplete))
+def precisions() -> list[str]:
+    return ["fp32", "bf16", "fp16"]

@@ -79,12 +79,12 @@ def test_a_name_is_completed_wherever_one_stands():
 
 
 def test_what_is_offered_is_what_there_is():
-    assert completing.benchmarks("") == names("benchmark")
-    assert completing.strategies("") == names("strategy")
-    assert completing.experiments("") == names("experiment")
-    assert completing.targets("") == targets()
-    assert completing.tables("") == sorted(TABLES)
-    assert {"tiny", "eurosat"} <= set(completing.fetched(""))
+    assert completing.benchmarks() == names("benchmark")
+    assert completing.strategies() == names("strategy")
+    assert completing.experiments() == names("experiment")
+    assert completing.targets() == targets()
+    assert completing.tables() == list(TABLES)
+    assert {"tiny", "eurosat"} <= set(completing.fetched())
 
 
 def test_nothing_heavy_is_imported_for_it():
@@ -93,7 +93,7 @@ def test_nothing_heavy_is_imported_for_it():
         "import sys; from clvl_bench.cli import completing, main\n"
         "for name in ('benchmarks', 'targets', 'tables', 'fetched', 'trackers', 'engines',\n"
         "             'devices', 'precisions'):\n"
-        "    assert getattr(completing, name)(''), name\n"
+        "    assert getattr(completing, name)(), name\n"
         "print({'torch', 'numpy', 'pandas', 'rich', 'avalanche'} & set(sys.modules))\n"
     )
     done = subprocess.run(
