@@ -74,7 +74,7 @@ class Exporter(ABC):
     @abstractmethod
     def rows(self, points: Sequence[Point]) -> None:
         """Hand over points that were measured since; behind this call they are where
-        they belong, or in the hands of another process: this one may be killed.
+        they belong: this process may be killed.
         """
 
     @abstractmethod

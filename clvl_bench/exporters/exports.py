@@ -9,7 +9,7 @@ state come twice, with equal steps and values.)
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,12 +28,13 @@ FOLDER = "trackers"
 
 @dataclass(frozen=True)
 class _Handed:
-    """What a tracker has: the name that it gave the run (None before it gave one), and how many
-    rows.
+    """What a tracker has: the name that it gave the run (None before it gave one), how many rows,
+    and whether it knows that the run is finished.
     """
 
     run: str | None = None
     rows: int = 0
+    finished: bool = False
 
 
 class Exports:
@@ -81,18 +82,34 @@ class Exports:
         new = records[handed.rows :]
         if not new:
             return
-        run = handed.run
-        if name not in self._open:
-            exporter = make_exporter(name)
-            run = exporter.begin(self._facts, run)
-            self._open[name] = exporter
+        run = self._begin(name, handed)
         self._open[name].rows([point_of(record) for record in new])
-        self._folder.write(self._file(name), to_json({"run": run, "rows": len(records)}))
+        self._note(name, _Handed(run, len(records)))
+
+    def _begin(self, name: str, handed: _Handed) -> str | None:
+        """What the tracker calls the run."""
+        if name in self._open:
+            return handed.run
+        exporter = make_exporter(name)
+        run = exporter.begin(self._facts, handed.run)
+        self._open[name] = exporter
+        return run
 
     def _close(self, end: End) -> None:
-        for name, exporter in self._open.items():
+        for name in list(self._names):
             with self._never_stopping_the_run(name):
-                exporter.end(end)
+                self._end(name, end)
+
+    def _end(self, name: str, end: End) -> None:
+        handed = self._handed(name)
+        # A run that was killed behind its last state has only its end to tell.
+        untold = end == "finished" and handed.run is not None and not handed.finished
+        if untold:
+            self._begin(name, handed)
+        if name in self._open:
+            self._open[name].end(end)
+        if untold:
+            self._note(name, replace(handed, finished=True))
 
     @contextmanager
     def _never_stopping_the_run(self, name: str) -> Iterator[None]:
@@ -107,6 +124,9 @@ class Exports:
     def _handed(self, name: str) -> _Handed:
         path = self._ledger(name)
         return _Handed(**parse_json(path.read_bytes())) if path.is_file() else _Handed()
+
+    def _note(self, name: str, handed: _Handed) -> None:
+        self._folder.write(self._file(name), to_json(vars(handed)))
 
     def _ledger(self, name: str) -> Path:
         return self._folder.path / self._file(name)

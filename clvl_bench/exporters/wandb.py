@@ -14,6 +14,11 @@ SECOND = 1.0
 """The folders of two parts of a run differ in the second in which they began: in one and the same,
 the second part would be written over the first.
 """
+FLUSH_SECONDS = 0.05
+WRITTEN_SECONDS = 0.25
+"""W&B's own process writes what it is given at such intervals, and dies with this one: what it has
+not written by then is lost. Behind these seconds it has, if the machine is not overloaded.
+"""
 STEP = "step"
 """The curve that is the axis of all others: the steps of W&B itself only ever grow, and rows that
 are measured together may be of different steps."""
@@ -50,6 +55,7 @@ class WandB(Exporter):
                 x_disable_stats=True,
                 x_disable_machine_info=True,
                 x_save_requirements=False,
+                x_transaction_log_flush_interval=FLUSH_SECONDS,
             ),
         )
         self._run.define_metric(STEP, hidden=True)
@@ -59,6 +65,7 @@ class WandB(Exporter):
     def rows(self, points: Sequence[Point]) -> None:
         for step, values in by_step(points).items():
             self._run.log({STEP: step, **values})
+        time.sleep(WRITTEN_SECONDS)
 
     def end(self, end: End) -> None:
         self._run.finish(exit_code=0 if end == "finished" else 1)

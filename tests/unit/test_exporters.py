@@ -104,6 +104,16 @@ def test_a_finished_run_is_handed_over_whole_and_a_new_beginning_is_a_new_run(to
     assert handed(told) == [point_of(record) for record in again.records]
 
 
+def test_a_run_that_ended_behind_its_last_state_has_its_end_told(told, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(CONFIG, results=tmp_path, progress=False, log_to=["wandb"], observer=Interrupted(3))
+    assert told[-1] == ("end", "interrupted")
+    told.clear()
+    for _ in range(2):
+        run(CONFIG, results=tmp_path, progress=False, log_to=["wandb"])
+    assert told == [("begin", f"{CONFIG.id}/1"), ("end", "finished")]
+
+
 @pytest.mark.parametrize("method", ["begin", "rows", "end"])
 def test_an_exporter_that_fails_says_so_once_and_changes_nothing(
     method, told, monkeypatch, tmp_path, caplog
