@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from clvl_bench.backbones.answerers.base import Answerer
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.backbones.catalog import Precision
-from clvl_bench.runs.last_sources import samples_key
+from clvl_bench.runs.preparation import samples_key
 from clvl_bench.runs.setup import Sources
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.split_slice import SplitSlice

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clvl_bench.cli import completing
+from clvl_bench.cli.options import UNITS
 from clvl_bench.core.errors import Mistake, unknown
 
 if TYPE_CHECKING:
@@ -120,9 +121,6 @@ def seconds_of(time: str | None) -> int | None:
     if seconds is None or seconds < 60:
         raise Mistake(f"--time {time}: is no time of a minute or more; write 55m, 1.5h or 0:55:00")
     return seconds
-
-
-UNITS = {"m": 60, "h": 3600, "d": 86400}
 
 
 def _with_unit(time: str) -> int | None:

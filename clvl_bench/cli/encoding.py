@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from clvl_bench.core.errors import ClvlError, printable
-from clvl_bench.core.faults import as_failure
+from clvl_bench.core.errors import printable
+from clvl_bench.core.faults import as_line
 from clvl_bench.core.ticker import signs_of_life
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.preparation import to_encode
@@ -34,7 +34,7 @@ def _encoded(config: RunConfig, device: str) -> str:
     try:
         encode(config, device=device)
     except Exception as error:
-        failure = error if isinstance(error, ClvlError) else as_failure(error)
+        failure = as_line(error)
         if failure is None:
             raise
         return str(failure)

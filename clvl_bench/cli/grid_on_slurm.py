@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,26 +74,38 @@ def submit_lanes(planned: Plan, command: Sequence[str], resources: Resources) ->
 def look_on(planned: Plan, runs: Sequence[RunConfig], results: Path) -> View:
     """Show where the grid stands until SLURM has no job of it any more."""
     console = Console()
+    views = _views(planned, runs, results)
+    if not console.is_terminal:
+        return _told_in_lines(views)
+    view = next(views)
+    with Live(view.table, console=console, transient=True) as live:
+        for view in views:
+            live.update(view.table)
+    return view
+
+
+def _views(planned: Plan, runs: Sequence[RunConfig], results: Path) -> Iterator[View]:
+    """Where the grid stands, again and again, behind pauses that grow."""
     pause = FIRST_PAUSE
     view = look(planned, runs, results)
-    if console.is_terminal:
-        with Live(view.table, console=console, transient=True) as live:
-            while view.under_way and not stopping.asked():
-                time.sleep(pause)
-                pause = min(LONGEST_PAUSE, pause * SLOWER)
-                view = look(planned, runs, results, before=view)
-                live.update(view.table)
-        return view
-    said = ""
-    spoken = time.monotonic()
+    yield view
     while view.under_way and not stopping.asked():
-        line = _line(view)
-        if line != said or time.monotonic() - spoken > SIGN_SECONDS - LONGEST_PAUSE:
-            print(line, flush=True)
-            said, spoken = line, time.monotonic()
         time.sleep(pause)
         pause = min(LONGEST_PAUSE, pause * SLOWER)
         view = look(planned, runs, results, before=view)
+        yield view
+
+
+def _told_in_lines(views: Iterator[View]) -> View:
+    """A line for what is new, and now and then for what is not; the last of the views."""
+    said = ""
+    spoken = time.monotonic()
+    for view in views:
+        line = _line(view)
+        is_due = line != said or time.monotonic() - spoken > SIGN_SECONDS - LONGEST_PAUSE
+        if is_due and view.under_way and not stopping.asked():
+            print(line, flush=True)
+            said, spoken = line, time.monotonic()
     return view
 
 

@@ -3,12 +3,14 @@
 A grid's runs are ordered by benchmark, so that most of them stand on what the one before stood on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from clvl_bench.backbones.answerers.base import Answerer
 from clvl_bench.backbones.base import Backbone, TowerBackbone
 from clvl_bench.backbones.catalog import Precision
 from clvl_bench.inputs.backbone import precomputed_sources
+from clvl_bench.runs.preparation import samples_key
 from clvl_bench.runs.setup import Sources
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.split_slice import SplitSlice
@@ -38,21 +40,15 @@ class LastSources(Sources):
         self, name: str, parts: Sequence[SplitSlice], *, device: str, precision: Precision
     ) -> Backbone:
         key = f"{name} {device} {precision}"
-        kept = self._kept("backbone", key, parts)
-        if kept is not None:
-            return kept
-        loaded = super().backbone(name, parts, device=device, precision=precision)
-        return self._keep("backbone", key, loaded)
+        load = partial(super().backbone, name, parts, device=device, precision=precision)
+        return self._kept_or_loaded("backbone", key, parts, load)
 
     def teacher(
         self, name: str, parts: Sequence[SplitSlice], *, device: str, precision: Precision
     ) -> Backbone:
         key = f"{name} {device} {precision}"
-        kept = self._kept("teacher", key, parts)
-        if kept is not None:
-            return kept
-        loaded = super().teacher(name, parts, device=device, precision=precision)
-        return self._keep("teacher", key, loaded)
+        load = partial(super().teacher, name, parts, device=device, precision=precision)
+        return self._kept_or_loaded("teacher", key, parts, load)
 
     def answerer(self, name: str, *, device: str) -> Answerer:
         key = f"{name} {device}"
@@ -61,30 +57,22 @@ class LastSources(Sources):
             self._answerer = (key, super().answerer(name, device=device))
         return self._answerer[1]
 
-    def _kept(self, role: str, key: str, parts: Sequence[SplitSlice]) -> TowerBackbone | None:
+    def _kept_or_loaded(
+        self, role: str, key: str, parts: Sequence[SplitSlice], load: Callable[[], Backbone]
+    ) -> Backbone:
         """The last model in this role, if it is the one asked for and these samples have pixels."""
-        known, model = self._models.get(role, ("", None))
-        if model is None or known != key or _has_features(parts):
-            self._models.pop(role, None)
-            return None
-        model.forget()
-        return model
-
-    def _keep(self, role: str, key: str, model: Backbone) -> Backbone:
-        if isinstance(model, TowerBackbone):
-            self._models[role] = (key, model)
+        known, model = self._models.pop(role, ("", None))
+        if model is not None and known == key and not _has_features(parts):
+            model.forget()
+        else:
+            model = None  # before the next is loaded: both need not fit into memory
+            loaded = load()
+            if not isinstance(loaded, TowerBackbone):
+                return loaded
+            model = loaded
+        self._models[role] = (key, model)
         return model
 
 
 def _has_features(parts: Sequence[SplitSlice]) -> bool:
     return bool(precomputed_sources([(part.dataset, part.data) for part in parts]))
-
-
-def samples_key(config: BenchmarkConfig) -> str:
-    """What decides which samples are read: the splits of which datasets, declared how.
-
-    Label space, supervision and the cut into experiences decide only what is made of them.
-    """
-    declared = [config.declared(name).model_dump_json() for name in config.named]
-    questions = None if config.questions is None else config.questions.split
-    return repr((config.splits, declared, questions))

@@ -11,14 +11,23 @@ from clvl_bench.core.schema import whole
 from clvl_bench.data.catalog.sources import BackboneFeaturesSource, FeaturesSource, OwnCopySource
 from clvl_bench.records.segment import SEGMENTS
 from clvl_bench.runs.config import RunConfig
+from clvl_bench.streams.config import BenchmarkConfig
+
+
+def samples_key(config: BenchmarkConfig) -> str:
+    """What decides which samples are read: the splits of which datasets, declared how.
+
+    Label space, supervision and the cut into experiences decide only what is made of them.
+    """
+    declared = [config.declared(name).model_dump_json() for name in config.named]
+    questions = None if config.questions is None else config.questions.split
+    return repr((config.splits, declared, questions))
 
 
 def reading(config: RunConfig) -> bytes:
     """Which data, and which backbone looks at them: equal for runs that read the same."""
-    stream = config.benchmark_config
     told = {
-        "splits": stream.splits,
-        "data": {name: stream.declared(name).model_dump_json() for name in stream.named},
+        "samples": samples_key(config.benchmark_config),
         "backbone": config.backbone,
         "precision": config.precision,
         "limit": config.limit,

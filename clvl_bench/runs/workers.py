@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clvl_bench.core import stopping
-from clvl_bench.core.errors import Busy, ClvlError, Stopped, warn
-from clvl_bench.core.faults import as_failure
+from clvl_bench.core.errors import Busy, Stopped, warn
+from clvl_bench.core.faults import as_line
 from clvl_bench.core.lock import Watch
 from clvl_bench.methods.outside import loaded_files
 from clvl_bench.methods.registry import load_methods
@@ -250,7 +250,7 @@ def _kept_sources() -> "Sources":
 
 def _in_a_line(error: Exception) -> str:
     """Why a run failed; a fault of ours fails this run, not the grid."""
-    failure = error if isinstance(error, ClvlError) else as_failure(error)
+    failure = as_line(error)
     if failure is not None:
         return str(failure)
     return f"bug: {type(error).__name__}: {error}".splitlines()[0]

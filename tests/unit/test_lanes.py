@@ -11,8 +11,9 @@ import pytest
 from command import clvl_here
 from conftest import ROOT
 
+from clvl_bench.cli import grid_on_slurm
 from clvl_bench.cli.cluster_options import seconds_of
-from clvl_bench.cli.grid_on_slurm import passed_on
+from clvl_bench.cli.grid_on_slurm import View, passed_on
 from clvl_bench.cli.lanes_table import Lane, lanes_table
 from clvl_bench.core.errors import Missing, Mistake
 from clvl_bench.records.run_folder import RunFolder
@@ -261,6 +262,21 @@ def test_a_run_is_where_its_folder_and_the_queue_say(tmp_path):
     assert "4 runs: 0 done, 1 running, 2 waiting, 1 failed" in shown
     assert "nan: [red]a[/red]" in shown
     assert str(tmp_path) in shown.replace("\n", "")
+
+
+def test_looking_on_says_in_a_log_what_is_new_until_no_job_is_left(tmp_path, monkeypatch, capsys):
+    found = standings(RUNS, tmp_path, has_ended=lambda job: False)
+    lane = Lane(
+        "1", "12_1", tmp_path / "lane-1.log", slurm.Job("12_1", "x", 1, "RUNNING", "", "n1", "")
+    )
+    views = [View(found, [], True), View(found, [], True), View(found, [lane], True)]
+    ended = View(found, [lane], False)
+    looks = iter([*views, ended])
+    monkeypatch.setattr(grid_on_slurm, "look", lambda *_, **__: next(looks))
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    assert grid_on_slurm.look_on(planned(tmp_path), RUNS, tmp_path) is ended
+    said = "4 runs: 0 done, 4 waiting; {} jobs in the queue, 0 of them waiting\n"
+    assert capsys.readouterr().out == said.format(0) + said.format(1)
 
 
 # --- the command ---

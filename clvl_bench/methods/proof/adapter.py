@@ -35,7 +35,7 @@ from clvl_bench.backbones.base import Backbone, l2_normalize, with_texts
 from clvl_bench.core.rng import keyed
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds, State, rows_by_class
-from clvl_bench.methods._base.analytic import grown
+from clvl_bench.methods._base.analytic import grown, not_seen_of, routed
 from clvl_bench.methods._base.losses import TrainingBatch, masked_cross_entropy
 from clvl_bench.methods.proof.attention import Attention, fuse
 from clvl_bench.methods.proof.config import ProofConfig
@@ -104,7 +104,7 @@ class Proof(Adapter):
 
     def observe(self, inputs: Tensor, targets: Tensor) -> None:
         arrived = dict.fromkeys(targets[targets >= 0].tolist())
-        new = tuple(class_id for class_id in arrived if class_id not in self.seen_classes)
+        new = not_seen_of(arrived, self.seen_classes)
         self.seen_classes = (*self.seen_classes, *new)
         self.sums = grown(self.sums, len(new))
         self.counts = grown(self.counts, len(new))
@@ -139,8 +139,7 @@ class Proof(Adapter):
         own[:, known] = self._scores(inputs, learned).total
         if self._config.unseen == "never":
             return own
-        looks_known = known[zeroshot.argmax(dim=1)]
-        return torch.where(looks_known[:, None], own, zeroshot)
+        return routed(own, zeroshot, known)
 
     def loss(self, batch: TrainingBatch) -> Tensor:
         """Cross-entropy of both fused scores, and contrast of the samples whose label is known."""

@@ -1,11 +1,11 @@
 """Lanes: the members of a grid on a cluster, a job each, and what comes before them."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clvl_bench.core.files import sha256
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.grid import missing
 from clvl_bench.runs.preparation import to_encode
@@ -58,4 +58,4 @@ def _name(runs: Sequence[RunConfig], results: Path, experiment: str) -> str:
     """The same for the same runs in the same folder, whoever asks."""
     told = "\n".join([str(results), *sorted(config.id for config in runs)])
     stem = re.sub(r"[^\w-]", "_", Path(experiment).stem, flags=re.ASCII)
-    return f"{stem}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+    return f"{stem}-{sha256(told.encode())[:8]}"

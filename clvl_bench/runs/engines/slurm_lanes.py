@@ -4,12 +4,11 @@ Nothing has to stay up: SLURM is the queue, and the folders of runs say how far 
 kept beside the scripts is only which jobs they became.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from clvl_bench.core.files import to_json, write_atomically
+from clvl_bench.core.files import parse_json, to_json, write_atomically
 from clvl_bench.core.lock import in_turn
 from clvl_bench.runs.engines import slurm
 from clvl_bench.runs.engines.lanes import Plan
@@ -106,7 +105,7 @@ def queued(plan: Plan) -> list[slurm.Job]:
 def submitted(plan: Plan) -> Submitted | None:
     """What was submitted last; None where nothing was."""
     try:
-        told = json.loads((plan.folder / SUBMITTED).read_bytes())
+        told = parse_json((plan.folder / SUBMITTED).read_bytes())
         return Submitted(**{**told, "earlier": tuple(told["earlier"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
