@@ -14,7 +14,7 @@ A ?= $(RESULTS)/ci
 B ?= results/toy_landcover
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep lint type docs perf \
+.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep lint type docs perf package \
 	tiny-clip contact-sheet clean
 
 help: ## show this list
@@ -85,6 +85,16 @@ perf: setup ## measure what the suite costs over a bare loop
 	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/vit.py
 	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/scan.py
 	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/report.py
+
+package: $(VENV)/.package ## wheel and sdist in build/dist, looked into, and the wheel tried from an empty folder
+	rm -rf build/dist
+	$(BIN)/python -m build --no-isolation --outdir build/dist .
+	$(BIN)/python -m twine check --strict build/dist/*
+	$(BIN)/python tests/package/check.py build/dist $(WHOLE)
+
+$(VENV)/.package: $(VENV)/.made
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[release]'
+	touch $@
 
 tiny-clip: setup ## pre-train the embedded toy CLIP anew (about a quarter of an hour on one free core)
 	$(BIN)/python -m clvl_bench.backbones.recipe

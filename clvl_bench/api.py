@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.schema import parse
+from clvl_bench.exporters.listing import refuse_unusable
 from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.experiment import ExperimentConfig
@@ -60,6 +61,7 @@ def run(
     results: str | Path = "results",
     device: str = "auto",
     progress: bool = True,
+    log_to: Sequence[str] = (),
 ) -> "Result":
     """Run one strategy on one benchmark, or go on where it was interrupted, or read it back.
 
@@ -76,6 +78,7 @@ def run(
         overrides: as on the command line: `["train.epochs=1", "benchmark.label_space=seen"]`.
         results: the folder whose `runs` holds the run folders.
         device: auto, cpu, or cuda.
+        log_to: trackers that are handed the rows as curves: tensorboard, trackio, mlflow, wandb.
 
     Returns:
         The finished run, read back and verified: `records`, `provenance`, `timing`, `folder`.
@@ -94,6 +97,7 @@ def run(
     from clvl_bench.runs.devices import choose_device
     from clvl_bench.runs.runner import run as run_one
 
+    refuse_unusable(log_to)
     if isinstance(strategy, str):
         config = run_config(
             benchmark, strategy, backbone=backbone, seed=seed, limit=limit, overrides=overrides
@@ -111,7 +115,7 @@ def run(
         content = {**dict(stream), "strategy": named, "strategy_config": strategy}
         config = parse(RunConfig, content, file="run")
     where = choose_device(device, config.precision)
-    return run_one(config, results=Path(results), device=where, progress=progress)
+    return run_one(config, results=Path(results), device=where, progress=progress, log_to=log_to)
 
 
 def run_grid(
@@ -122,6 +126,7 @@ def run_grid(
     limit: int | None = None,
     device: str = "auto",
     methods: Sequence[str | Path] = (),
+    log_to: Sequence[str] = (),
 ) -> list["Outcome"]:
     """Run what is missing of a grid, several runs at a time; the same as `clvl-bench grid`.
 
@@ -130,12 +135,14 @@ def run_grid(
         jobs: runs at a time; one a core if left out.
         methods: Python files with methods of one's own. Worker processes load them, too; a class
             that only this session has defined cannot travel to them.
+        log_to: trackers that are handed the rows as curves, as for `run`.
 
     Returns:
         How each run that was missing ended: `config`, `state` (done, failed, busy), `reason`.
 
     Raises:
         Mistake: the experiment, or a file that it names, is wrong.
+        Missing: the package of a tracker is not installed.
 
     Example:
         >>> import clvl_bench as cb
@@ -145,6 +152,7 @@ def run_grid(
     from clvl_bench.runs.devices import refuse_missing_device
     from clvl_bench.runs.grid import default_jobs, grid
 
+    refuse_unusable(log_to)
     load_methods([Path(file) for file in methods])
     config = experiment
     if not isinstance(config, ExperimentConfig):
@@ -153,7 +161,10 @@ def run_grid(
         config = found
     refuse_missing_device(device, config.precision)
     runs = runs_of(config, limit=limit)
-    return list(grid(runs, results=Path(results), jobs=jobs or default_jobs(), device=device))
+    outcomes = grid(
+        runs, results=Path(results), jobs=jobs or default_jobs(), device=device, log_to=log_to
+    )
+    return list(outcomes)
 
 
 def audit(

@@ -4,15 +4,23 @@ from typing import Annotated
 
 import typer
 
-from clvl_bench.cli import options
+from clvl_bench.cli import completing, options
 from clvl_bench.cli.preparing import silence_libraries
 
 
 def audit(
-    strategy: Annotated[str, typer.Argument(help="Name or path of a strategy's TOML file.")],
+    strategy: Annotated[
+        str,
+        typer.Argument(
+            help="Name or path of a strategy's TOML file.", autocompletion=completing.strategies
+        ),
+    ],
     benchmark: Annotated[
         str | None,
-        typer.Argument(help="Name or path of a benchmark's TOML file; a toy one if left out."),
+        typer.Argument(
+            help="Name or path of a benchmark's TOML file; a toy one if left out.",
+            autocompletion=completing.benchmarks,
+        ),
     ] = None,
     backbone: options.Backbone = "tiny",
     methods: options.Methods = [],  # noqa: B006 (typer's form)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clvl_bench.cli import completing
 from clvl_bench.cli.options import UNITS
 from clvl_bench.core.errors import Mistake, unknown
 
@@ -17,7 +18,13 @@ ENGINES = ("local", "slurm")
 """What works on a grid."""
 
 On = Annotated[
-    str, typer.Option("--on", help="Who works on it: local, or slurm.", metavar="ENGINE")
+    str,
+    typer.Option(
+        "--on",
+        help="Who works on it: local, or slurm.",
+        metavar="ENGINE",
+        autocompletion=completing.engines,
+    ),
 ]
 Lanes = Annotated[
     int | None, typer.Option(help="SLURM: members that share the runs, a job each; 1.", min=1)

@@ -5,9 +5,14 @@ from typing import Annotated
 
 import typer
 
+from clvl_bench.cli import completing
+
 
 def fetch(
-    names: Annotated[list[str], typer.Argument(help="Datasets, backbones or answerers.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(help="Datasets, backbones or answerers.", autocompletion=completing.fetched),
+    ],
 ) -> None:
     """Download datasets or weights. It takes the pinned commit, and is the only verb that uses the
     network.

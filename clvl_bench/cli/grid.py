@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clvl_bench.cli import cluster_options, options
+from clvl_bench.cli import cluster_options, completing, options
 from clvl_bench.cli.preparing import (
     load_experiment,
     refuse_unwritable,
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 
 def grid(
-    experiment: Annotated[str, typer.Argument(help="Name or path of an experiment's TOML file.")],
+    experiment: Annotated[
+        str,
+        typer.Argument(
+            help="Name or path of an experiment's TOML file.", autocompletion=completing.experiments
+        ),
+    ],
     jobs: Annotated[
         int | None,
         typer.Option(help="Runs at a time; one a core if left out, and one a lane.", min=1),
@@ -34,6 +39,7 @@ def grid(
     device: options.Device = "auto",
     limit: options.Limit = None,
     methods: options.Methods = [],  # noqa: B006 (typer's form)
+    log_to: options.LogTo = [],  # noqa: B006 (typer's form)
     time_limit: options.TimeLimit = None,
     verify: options.Verify = False,
     member: options.Member = "",
@@ -66,11 +72,11 @@ def grid(
     from clvl_bench.runs.files import runs_of
 
     runs = runs_of(config, limit=limit)
-    asked = Asked(experiment, config, runs, results, device, verify, page, pictures)
+    asked = Asked(experiment, config, runs, results, device, verify, log_to, page, pictures)
     if resources is not None:
         from clvl_bench.cli.grid_on_slurm import passed_on
 
-        command = passed_on(experiment, resources.jobs, device, limit, methods, results)
+        command = passed_on(experiment, resources.jobs, device, limit, methods, log_to, results)
         _on_slurm(asked, resources, lanes or 1, command, status=status, wait=wait, dry_run=dry_run)
     elif status:
         from clvl_bench.cli.lanes_table import show_standings
@@ -96,6 +102,7 @@ class Asked:
     results: Path
     device: str
     verify: bool
+    log_to: "Sequence[str]"
     page: bool
     pictures: bool
 
@@ -129,6 +136,7 @@ def _here(asked: Asked, jobs: int | None, place: tuple[int, int], time_limit: fl
                 device=asked.device,
                 member=place,
                 listener=bar.told,
+                log_to=asked.log_to,
             )
             states = show_outcomes(outcomes, bar, len(waiting))
         # One of several members has not done the whole: who looks at it shows it.

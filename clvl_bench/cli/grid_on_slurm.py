@@ -174,6 +174,7 @@ def passed_on(
     device: str,
     limit: int | None,
     methods: Sequence[Path],
+    log_to: Sequence[str],
     results: Path,
 ) -> list[str]:
     """The command of a member of the grid, but for which member it is."""
@@ -182,6 +183,8 @@ def passed_on(
         command += ["--limit", str(limit)]
     for file in methods:
         command += ["--methods", str(file)]
+    for tracker in log_to:
+        command += ["--log-to", tracker]
     return [*command, "--results", str(results)]
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from clvl_bench.cli import options
+from clvl_bench.cli import completing, options
 
 
 def list_(
@@ -12,7 +12,8 @@ def list_(
         str,
         typer.Argument(
             help="datasets, benchmarks, strategies, adapters, plugins, backbones, answerers or "
-            "metrics; or a kind of one."
+            "metrics; or a kind of one.",
+            autocompletion=completing.tables,
         ),
     ] = "all",
     methods: options.Methods = [],  # noqa: B006 (typer's form)

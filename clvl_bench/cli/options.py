@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from clvl_bench.cli import completing
 from clvl_bench.core.errors import Mistake
 
 Results = Annotated[
@@ -21,13 +22,17 @@ Overrides = Annotated[
     ),
 ]
 Backbone = Annotated[
-    str, typer.Option(help="Name (see list backbones) or folder in transformers' layout.")
+    str,
+    typer.Option(
+        help="Name (see list backbones) or folder in transformers' layout.",
+        autocompletion=completing.backbones,
+    ),
 ]
 Limit = Annotated[
     int | None,
     typer.Option(help="Samples a split, to try things out; marks results as partial.", min=1),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, or cuda.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, or cuda.", autocompletion=completing.devices)]
 
 
 def _load_methods(files: list[Path]) -> list[Path]:
@@ -46,6 +51,27 @@ Methods = Annotated[
         "--methods",
         help="A Python file with methods of your own; it is run. See SECURITY.md.",
         callback=_load_methods,
+    ),
+]
+
+
+def _usable_trackers(names: list[str]) -> list[str]:
+    if names:
+        from clvl_bench.exporters.listing import refuse_unusable
+
+        refuse_unusable(names)
+    return names
+
+
+LogTo = Annotated[
+    list[str],
+    typer.Option(
+        "--log-to",
+        help="Hand the rows to a tracker, too: tensorboard, trackio, mlflow or wandb; repeatable. "
+        "Local, unless the tracker's own settings say otherwise.",
+        metavar="TRACKER",
+        callback=_usable_trackers,
+        autocompletion=completing.trackers,
     ),
 ]
 Verify = Annotated[

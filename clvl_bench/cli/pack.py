@@ -5,9 +5,16 @@ from typing import Annotated
 
 import typer
 
+from clvl_bench.cli import completing
+
 
 def pack(
-    names: Annotated[list[str], typer.Argument(help="Datasets or backbones that were fetched.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            help="Datasets or backbones that were fetched.", autocompletion=completing.fetched
+        ),
+    ],
     to: Annotated[Path, typer.Option("--to", help="The archive to write.")] = Path("bundle.tar"),
 ) -> None:
     """Pack what was fetched into one archive. It is for a machine without network."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clvl_bench.cli import options
+from clvl_bench.cli import completing, options
 from clvl_bench.cli.preparing import result_folders
 from clvl_bench.core.errors import Mistake, unknown
 from clvl_bench.core.exit_codes import ExitCode
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def report(
     runs: Annotated[
         list[str],
-        typer.Argument(help="Run folders, folders of them, committed folders, or an experiment."),
+        typer.Argument(
+            help="Run folders, folders of them, committed folders, or an experiment.",
+            autocompletion=completing.experiments,
+        ),
     ] = [],  # noqa: B006 (typer's form)
     out: Annotated[Path, typer.Option(help="Where tables and plots go.")] = Path("results/report"),
     methods: options.Methods = [],  # noqa: B006 (typer's form)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clvl_bench.cli import options
+from clvl_bench.cli import completing, options
 from clvl_bench.cli.preparing import refuse_unwritable, say_first, silence_libraries
 from clvl_bench.core import stopping
 from clvl_bench.core.errors import Mistake, Stopped
@@ -15,17 +15,12 @@ if TYPE_CHECKING:
     from clvl_bench.runs.config import RunConfig
 
 
-def _targets(incomplete: str) -> list[str]:
-    """What a shell completes."""
-    from clvl_bench.reproduce.target import names
-
-    return [name for name in names() if name.startswith(incomplete)]
-
-
 def reproduce(
     target: Annotated[
         str,
-        typer.Argument(help="Name or path of a target (see --list).", autocompletion=_targets),
+        typer.Argument(
+            help="Name or path of a target (see --list).", autocompletion=completing.targets
+        ),
     ] = "",
     list_: Annotated[
         bool, typer.Option("--list", help="Show all targets, and what each of them takes.")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clvl_bench.cli import options
+from clvl_bench.cli import completing, options
 from clvl_bench.cli.preparing import (
     refuse_unwritable,
     say_first,
@@ -16,8 +16,18 @@ from clvl_bench.core import stopping
 
 
 def run(
-    benchmark: Annotated[str, typer.Argument(help="Name or path of a benchmark's TOML file.")],
-    strategy: Annotated[str, typer.Argument(help="Name or path of a strategy's TOML file.")],
+    benchmark: Annotated[
+        str,
+        typer.Argument(
+            help="Name or path of a benchmark's TOML file.", autocompletion=completing.benchmarks
+        ),
+    ],
+    strategy: Annotated[
+        str,
+        typer.Argument(
+            help="Name or path of a strategy's TOML file.", autocompletion=completing.strategies
+        ),
+    ],
     backbone: options.Backbone = "tiny",
     seed: Annotated[int, typer.Option(help="Of everything random in the run.", min=0)] = 0,
     device: options.Device = "auto",
@@ -27,9 +37,14 @@ def run(
         int, typer.Option(help="Threads of the run; they change the last bits.", min=1)
     ] = 1,
     precision: Annotated[
-        str, typer.Option(help="Of frozen towers: fp32, bf16 or fp16; what trains is fp32.")
+        str,
+        typer.Option(
+            help="Of frozen towers: fp32, bf16 or fp16; what trains is fp32.",
+            autocompletion=completing.precisions,
+        ),
     ] = "fp32",
     methods: options.Methods = [],  # noqa: B006 (typer's form)
+    log_to: options.LogTo = [],  # noqa: B006 (typer's form)
     time_limit: options.TimeLimit = None,
     verify: options.Verify = False,
     results: options.Results = options.RESULTS,
@@ -72,7 +87,7 @@ def run(
 
         chosen = choose_device(device, config.precision)
         with reading_anew(verify):
-            result = runner.run(config, results=results, device=chosen)
+            result = runner.run(config, results=results, device=chosen, log_to=log_to)
         show_result(result, results, page=page, pictures=pictures)
 
 

@@ -4,12 +4,18 @@ from typing import Annotated
 
 import typer
 
-from clvl_bench.cli import options
+from clvl_bench.cli import completing, options
 from clvl_bench.cli.preparing import result_folders
 
 
 def select(
-    runs: Annotated[list[str], typer.Argument(help="An experiment with a sweep, or run folders.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="An experiment with a sweep, or run folders.",
+            autocompletion=completing.experiments,
+        ),
+    ],
     methods: options.Methods = [],  # noqa: B006 (typer's form)
     results: options.Results = options.RESULTS,
 ) -> None:

@@ -55,6 +55,7 @@ def grid(
     device: str = "cpu",
     member: tuple[int, int] = ALONE,
     listener: Callable[[RunConfig, Told], None] | None = None,
+    log_to: Sequence[str] = (),
 ) -> Iterator[Outcome]:
     """Run what is missing, `jobs` at a time; outcomes come as runs end.
 
@@ -64,12 +65,13 @@ def grid(
     Args:
         member: which of how many members this is; each begins at a place of its own.
         listener: is told how runs go.
+        log_to: trackers that are handed the rows as curves.
 
     Raises:
         RunFailed: nothing at all can be written to the results.
     """
     queue = _Queue(_from_own_place(missing(runs, results), member), results)
-    workers = Workers(results, device)
+    workers = Workers(results, device, log_to)
     try:
         while True:
             yield from _give(queue, workers, jobs, listener)

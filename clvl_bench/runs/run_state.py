@@ -14,6 +14,7 @@ from safetensors.numpy import save
 
 from clvl_bench.core import stopping
 from clvl_bench.core.resources import Stopwatch
+from clvl_bench.exporters.exports import Exports
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.records.segment import COLUMNS, Segment
 from clvl_bench.runs import checkpoint
@@ -32,6 +33,7 @@ class RunState:
     """A run under way: what it stands on, who learns, what was measured.
 
     Args:
+        exports: are handed the rows that were kept.
         log: collects the rows of the run.
         predictions: collects what is predicted until a state is kept.
     """
@@ -42,6 +44,7 @@ class RunState:
         folder: RunFolder,
         watch: Stopwatch,
         observer: RunObserver,
+        exports: Exports,
         *,
         strategy: AdaptationStrategy,
         log: RecordLogger,
@@ -51,6 +54,7 @@ class RunState:
         self.folder = folder
         self.watch = watch
         self.observer = observer
+        self._exports = exports
         self.strategy = strategy
         self.log = log
         self.segments: list[Segment] = []
@@ -82,6 +86,7 @@ class RunState:
             segments=tuple(self.segments),
         )
         checkpoint.write(self.folder.state, kept, changes=self.folder.changes)
+        self._exports.hand_over(self.log.records)
         self.observer.state_kept(kept)
 
     def _keep_between_steps(self) -> None:
@@ -116,6 +121,7 @@ class RunState:
         )
         if found is None or not self._same_origin(found):
             self.folder.begin_anew()
+            self._exports.begin_anew()
             return None
         self.folder.drop_all_but(found.segments)
         self.segments = list(found.segments)

@@ -5,7 +5,7 @@ keep enough to go on.
 import math
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,8 @@ from clvl_bench.core.faults import as_failure
 from clvl_bench.core.files import discard, remove_strays, to_json
 from clvl_bench.core.lock import Life, Watch, locked
 from clvl_bench.core.resources import Stopwatch, peak_mib, reset_peak
+from clvl_bench.exporters.base import Facts
+from clvl_bench.exporters.exports import Exports, flat
 from clvl_bench.metrics.samples import FURTHER
 from clvl_bench.records.result import PICTURES, QUESTIONS, Result
 from clvl_bench.records.run_folder import RunFolder
@@ -53,6 +55,7 @@ def run(
     observer: RunObserver | None = None,
     sources: Sources | None = None,
     claims: Watch | None = None,
+    log_to: Sequence[str] = (),
 ) -> Result:
     """Run it, or go on where it was interrupted, or read it back if it is finished.
 
@@ -61,6 +64,7 @@ def run(
         observer: is told how the run goes, and may step in.
         sources: where data and weights come from; one that keeps them serves several runs.
         claims: what is known of other processes; if None, one that cannot be asked is watched.
+        log_to: trackers (`exporters.listing`) that are handed the rows as curves.
 
     Raises:
         RunFailed: the run cannot go on; the reason is also in its status.json.
@@ -81,17 +85,18 @@ def run(
         return found
 
     folder = RunFolder(results / "runs" / config.id)
+    facts = _facts(config, results)
     if folder.finished:
-        return _verified(folder, prepared())
+        return _handed_over(_verified(folder, prepared()), Exports(log_to, facts, folder))
     # Claimed before anything is prepared: others may prepare something else meanwhile.
     with locked(folder.path, watch=claims) as lock:
         held = RunFolder(folder.path, changes=lock.changes)
         if held.finished:  # by another process, since we looked
             _close(held)
-            return _verified(held, prepared())
+            return _handed_over(_verified(held, prepared()), Exports(log_to, facts, held))
         remove_strays(held.path)
-        with _failures_recorded(held, config):
-            return _execute(prepared(), held, watch, observer, progress=progress)
+        with _failures_recorded(held, config), Exports(log_to, facts, held) as exports:
+            return _execute(prepared(), held, watch, observer, exports, progress=progress)
 
 
 def record_failure(config: RunConfig, reason: str, *, results: Path) -> bool:
@@ -112,6 +117,20 @@ def record_failure(config: RunConfig, reason: str, *, results: Path) -> bool:
             raise
         # A disk that cannot be written takes no reason either; the reason is told all the same.
     return True
+
+
+def _facts(config: RunConfig, results: Path) -> Facts:
+    """What trackers are told of a run: no folder of this machine but where it lies."""
+    settings = flat({**config.hashed(), **config.coordinates})
+    folder = results / "runs" / config.id
+    return Facts(config.id, config.benchmark, settings, folder, results)
+
+
+def _handed_over(result: Result, exports: Exports) -> Result:
+    """What trackers do not have yet of a finished run."""
+    with exports:
+        exports.hand_over(result.records)
+    return result
 
 
 @contextmanager
@@ -145,6 +164,7 @@ def _execute(
     folder: RunFolder,
     watch: Stopwatch,
     observer: RunObserver,
+    exports: Exports,
     *,
     progress: bool,
 ) -> Result:
@@ -165,7 +185,14 @@ def _execute(
         # Only now: a strategy that cannot be built writes nothing.
         _say_how_far(folder, bars, 0, len(experiences))
         state = RunState(
-            prepared, folder, watch, observer, strategy=learner, log=log, predictions=predictions
+            prepared,
+            folder,
+            watch,
+            observer,
+            exports,
+            strategy=learner,
+            log=log,
+            predictions=predictions,
         )
         done = _resume_or_begin(state, evaluator)
         bars.resumed(done)

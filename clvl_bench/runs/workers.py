@@ -65,9 +65,10 @@ class Told:
 class Workers:
     """The worker processes of a grid, started as they are needed."""
 
-    def __init__(self, results: Path, device: str) -> None:
+    def __init__(self, results: Path, device: str, log_to: Sequence[str] = ()) -> None:
         self._results = results
         self._device = device
+        self._log_to = log_to
         self._running: dict[Connection, tuple[BaseProcess, RunConfig]] = {}
         self._free: list[tuple[Connection, BaseProcess]] = []
         self._asked = False
@@ -87,7 +88,7 @@ class Workers:
             dead: the token of a claim on it that is known to be dead.
         """
         connection, process = self._free.pop() if self._free else self._start()
-        task = {"config": config.model_dump(mode="json"), "dead": dead}
+        task = {"config": config.model_dump(mode="json"), "dead": dead, "log_to": [*self._log_to]}
         connection.send_bytes(json.dumps(task).encode())
         self._running[connection] = (process, config)
 
@@ -190,7 +191,8 @@ def _work(
         while True:
             task = json.loads(connection.recv_bytes())
             config = RunConfig.model_validate(task["config"])
-            told = _told_of(config, results, device, task["dead"], connection, sources)
+            dead, log_to = task["dead"], task["log_to"]
+            told = _told_of(config, results, device, dead, log_to, connection, sources)
             connection.send_bytes(json.dumps(asdict(told)).encode())
 
 
@@ -207,6 +209,7 @@ def _told_of(
     results: Path,
     device: str,
     dead: str,
+    log_to: Sequence[str],
     connection: Connection,
     sources: "Sources",
 ) -> Told:
@@ -226,6 +229,7 @@ def _told_of(
             observer=_telling(connection),
             sources=sources,
             claims=Watch(dead),
+            log_to=log_to,
         )
         return Told("done", accuracy=_accuracy(result.records))
     except Busy:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 from command import clvl_here
+from helpers.trackers import read_tensorboard
 
+from clvl_bench.exporters.curves import point_of
+from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.report.committed import write_committed
 from clvl_bench.report.runs import load
 from clvl_bench.runs import runner
@@ -212,7 +215,7 @@ def test_the_list_of_datasets_says_size_licence_and_whether_it_is_here(files, mo
 
 @pytest.mark.slow
 def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(process, files):
-    grid = ("grid", "grid.toml", "--limit", 20, "--jobs")
+    grid = ("grid", "grid.toml", "--limit", 20, "--log-to", "tensorboard", "--jobs")
     done = process.finished(*grid, 2, cwd=files)
     assert done.returncode == 1, done.stderr
     folders = {folder.name.split("-")[1]: folder for folder in files.glob("results/runs/*")}
@@ -226,6 +229,11 @@ def test_a_run_that_fails_takes_no_other_run_of_its_grid_down(process, files):
     assert f"failed {folders['broken'].name}: {states['broken']['reason']}" in done.stdout
     assert "Page: results/report/grid/index.html" in done.stdout
     assert (files / "results" / "report" / "grid" / "index.html").is_file()
+    # Its workers have handed their rows to a tracker.
+    for folder in (folders["zeroshot"], folders["big"]):
+        points = [point_of(record) for record in RunFolder(folder).result().records]
+        read = read_tensorboard(folder, files / "results")
+        assert sorted(read) == sorted((each.name, each.step, each.value) for each in points)
     report = clvl_here("report", "results", "--out", "table", "--no-plots", cwd=files)
     assert report.returncode == 0, report.stderr
     assert "0/1 (1 failed: nan)" in (files / "table" / "summary.md").read_text(encoding="utf-8")

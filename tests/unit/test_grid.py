@@ -32,7 +32,7 @@ class Played:
     ends: dict = {}
     given: list = []
 
-    def __init__(self, results, device):
+    def __init__(self, results, device, log_to):
         self._running = []
 
     @property

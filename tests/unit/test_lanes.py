@@ -80,7 +80,7 @@ def test_the_script_on_the_page_is_the_one_that_is_made(monkeypatch):
     monkeypatch.setenv("CLVL_HOME", "/shared/clvl")
     results = Path("/shared/results")
     on_page = Plan("mine-3f9ac21b", results / "lanes" / "mine-3f9ac21b", (), 8, ())
-    command = passed_on("mine.toml", 1, "auto", None, [], results)
+    command = passed_on("mine.toml", 1, "auto", None, [], [], results)
     asked = Resources(1, "gpu", seconds_of("4h"), "1", "32G")
     text = scripts(on_page, ["clvl-bench", *command[-8:]], asked, Path("/home/me/study"))
     assert f"```bash\n{text['lanes.sh']}```" in page
