@@ -14,7 +14,7 @@ A ?= $(RESULTS)/ci
 B ?= results/toy_landcover
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep lint type perf \
+.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep lint type docs perf \
 	tiny-clip contact-sheet clean
 
 help: ## show this list
@@ -52,7 +52,7 @@ grid: setup ## run what is missing of a grid: make grid EXPERIMENT=reference
 report: setup ## make the committed tables anew from the committed records, and draw the plots
 	for file in results/*/records.parquet; do test -f $$file || continue; \
 		$(BIN)/clvl-bench report $$(dirname $$file) --out $$(dirname $$file) --no-page || exit 1; done
-	cp results/toy_landcover/plots/domain_and_heldout.png docs/toy_landcover.png
+	cp results/toy_landcover/plots/domain_and_heldout.png docs/images/toy_landcover.png
 
 compare: setup ## compare two sets of runs: make compare A=results/ci B=results/toy_landcover
 	$(BIN)/clvl-bench compare $(A) $(B)
@@ -63,7 +63,7 @@ test: setup ## all tests but the slow ones
 test-all: setup ## all tests but the long forms
 	$(BIN)/python -m pytest -n $(JOBS) tests
 
-test-sweep: setup ## long forms: a run killed before its every change of a file, a large grid killed often
+test-sweep: setup ## long forms: a run killed before its every change of a file, a large grid killed often, broken files
 	$(BIN)/python -m pytest -n $(JOBS) -m sweep tests
 
 lint: setup ## style and layers
@@ -71,6 +71,14 @@ lint: setup ## style and layers
 
 type: setup ## types
 	$(BIN)/mypy
+
+docs: $(VENV)/.docs ## the documentation as a site, in build/docs
+	$(BIN)/python -m sphinx --quiet --fresh-env --nitpicky --fail-on-warning --keep-going docs build/docs
+	@echo "build/docs/index.html"
+
+$(VENV)/.docs: $(VENV)/.made
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
 
 perf: setup ## measure what the suite costs over a bare loop
 	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/overhead.py
@@ -81,8 +89,8 @@ perf: setup ## measure what the suite costs over a bare loop
 tiny-clip: setup ## pre-train the embedded toy CLIP anew (about a quarter of an hour on one free core)
 	$(BIN)/python -m clvl_bench.backbones.recipe
 
-contact-sheet: setup ## paint docs/toy_worlds.png
-	$(BIN)/python -m clvl_bench.data.toy.sheet docs/toy_worlds.png
+contact-sheet: setup ## paint docs/images/toy_worlds.png
+	$(BIN)/python -m clvl_bench.data.toy.sheet docs/images/toy_worlds.png
 
 clean: ## remove .venv and what can be made again
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

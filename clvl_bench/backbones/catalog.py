@@ -10,7 +10,7 @@ from typing import Literal
 import clvl_bench
 from clvl_bench.core.cache_dir import hub_snapshot
 from clvl_bench.core.errors import Mistake, unknown
-from clvl_bench.core.files import file_sha256
+from clvl_bench.core.files import exists, expanded, file_sha256
 from clvl_bench.core.schema import Schema
 
 LITE0 = "efficientnet-lite0-57934424.pth"
@@ -395,8 +395,8 @@ def found_in(
     for each in declared:
         if name in (each.name, each.repository):
             return each
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = expanded(name)
+    if exists(path) and path.is_dir():
         return path
     if name.startswith((".", "/", "~")):
         raise Mistake(f"{what} '{name}': no such folder; give a folder in transformers' layout")

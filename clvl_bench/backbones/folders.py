@@ -2,7 +2,6 @@
 recorded before any is read.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from clvl_bench.backbones.catalog import BACKBONES, LITE0, BackboneDeclaration, folder_of
 from clvl_bench.core.errors import Damage
-from clvl_bench.core.files import file_sha256, sha256, to_json
+from clvl_bench.core.files import file_sha256, parse_json, sha256, to_json
 
 WEIGHTS = (
     "model.safetensors",
@@ -115,7 +114,7 @@ def read_json(path: Path) -> dict[str, Any]:
         Damage: there is none.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = parse_json(path.read_bytes())
         if not isinstance(content, dict):
             raise ValueError("it holds no table")
     except (OSError, ValueError) as error:

@@ -21,6 +21,7 @@ from clvl_bench.backbones.padding import padded
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes
 from clvl_bench.backbones.weights import first_line, read_tensors, read_tokenizer
 from clvl_bench.core.errors import Damage, Mistake
+from clvl_bench.core.files import parse_json
 
 CONFIG = "open_clip_config.json"
 FILES = (
@@ -228,7 +229,7 @@ def load(folder: Path, **identity: Any) -> OpenClipBackbone:
     open_clip()
     name = identity["name"]
     try:
-        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        content = parse_json((folder / CONFIG).read_bytes())
         config = content["model_cfg"]
         pixels = content.get("preprocess_cfg", {})
         context = int(config["text_cfg"].get("context_length", 77))

@@ -5,7 +5,7 @@ Resizing is Pillow's, as in the published models' own processing: tensor resizin
 0.028 in the features.
 """
 
-import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,10 @@ from PIL import Image
 from torch import Tensor
 
 from clvl_bench.core.errors import Damage
+from clvl_bench.core.files import parse_json
+
+LARGEST = 4096
+"""Pixels of the longest side that a tower may ask for."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +103,16 @@ def read_preprocessing(path: Path) -> Preprocessing:
         Damage: the file is missing or lacks one of them.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_bytes())
         _refuse_other_steps(content)
         normalized = content.get("do_normalize", True)
         return Preprocessing(
             **_sizes(content),
-            mean=tuple(map(float, content["image_mean"])) if normalized else (0.0,) * 3,
-            std=tuple(map(float, content["image_std"])) if normalized else (1.0,) * 3,
-            resample=int(content.get("resample", 3)),
+            mean=_of_channels(content, "image_mean") if normalized else (0.0,) * 3,
+            std=_of_channels(content, "image_std") if normalized else (1.0,) * 3,
+            resample=int(Image.Resampling(content.get("resample", 3))),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise Damage(f"{path}: cannot be read as a preprocessing configuration ({error})") from None
 
 
@@ -128,7 +132,24 @@ def _refuse_other_steps(content: dict[str, Any]) -> None:
         raise ValueError("do_center_crop is false; only true is read where shorter sides count")
 
 
+def _of_channels(content: dict[str, Any], name: str) -> tuple[float, ...]:
+    values = tuple(map(float, content[name]))
+    if len(values) != 3 or not all(map(math.isfinite, values)):
+        raise ValueError(f"{name}: got {values}; expected a number for each of three colours")
+    if name == "image_std" and min(values) <= 0:
+        raise ValueError(f"{name}: got {values}; a deviation is above zero")
+    return values
+
+
 def _sizes(content: dict[str, Any]) -> dict[str, Any]:
+    sizes = _read_sizes(content)
+    for side in (sizes["resize"], sizes["crop"]):
+        if not 1 <= side <= LARGEST:
+            raise ValueError(f"sides of {side} pixels; 1 to {LARGEST:,} are read")
+    return sizes
+
+
+def _read_sizes(content: dict[str, Any]) -> dict[str, Any]:
     size = content["size"]
     if isinstance(size, dict) and "height" in size:  # both sides at once, and no crop
         if size["height"] != size["width"]:

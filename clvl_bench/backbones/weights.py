@@ -11,12 +11,23 @@ from pickle import UnpicklingError  # what torch's restricted reader raises; not
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from clvl_bench.core.errors import ClvlError, Damage
 
+UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    SafetensorError,
+    StrictDataclassError,  # a field of config.json that is of another type
+)
+"""What transformers raises about a folder that is no model."""
 _WRAPPERS = ("state_dict", "model")
 """Under which names training scripts put the weights, beside their optimiser and clock."""
 
@@ -86,7 +97,7 @@ def read_part(
             f"{role} {name}: the weights in {folder} hold more than tensors; get them as "
             f"safetensors"
         ) from None
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+    except UNREADABLE as error:
         raise Damage(
             f"{role} {name}: {folder} cannot be read as a {what} ({first_line(error)})"
         ) from None

@@ -2,13 +2,13 @@
 disk by arithmetic. What nobody has measured is said to be unknown.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from clvl_bench.backbones.catalog import find, folder_of
+from clvl_bench.core.files import parse_json
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import BackboneFeaturesSource, FeaturesSource
 from clvl_bench.data.catalog.vqa import VqaDataset
@@ -181,7 +181,7 @@ def _width(backbone: str) -> int | None:
 def _backbone_config(backbone: str) -> Any:
     found = find(backbone)
     folder = found if isinstance(found, Path) else folder_of(found)
-    return json.loads((folder / "config.json").read_bytes())
+    return parse_json((folder / "config.json").read_bytes())
 
 
 def _duration(seconds: float) -> str:

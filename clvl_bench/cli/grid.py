@@ -27,6 +27,7 @@ def grid(
     limit: options.Limit = None,
     methods: options.Methods = [],  # noqa: B006 (typer's form)
     time_limit: options.TimeLimit = None,
+    verify: options.Verify = False,
     member: options.Member = "",
     results: options.Results = options.RESULTS,
     dry_run: options.DryRun = False,
@@ -58,6 +59,10 @@ def grid(
 
         waiting = missing(runs, results)
         print(f"{len(runs)} runs, {len(runs) - len(waiting)} finished before, {len(waiting)} to do")
+        if verify and waiting:
+            from clvl_bench.runs.data_check import read_again
+
+            read_again(run.benchmark_config for run in waiting)
         with GridProgress(len(waiting)) as bar:
             outcomes = run_grid(
                 waiting,

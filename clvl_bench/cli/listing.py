@@ -48,7 +48,7 @@ def _datasets() -> Rows:
 def _image_dataset(dataset: ImageDataset) -> tuple[str, ...]:
     samples = f"{dataset.samples}, no split"
     if dataset.splits:
-        samples = _sizes(dataset.splits)
+        samples = sizes(dataset.splits)
     here = "own copy" if isinstance(dataset.source, OwnCopySource) else "fetch"
     if is_here(dataset):
         here = "yes"
@@ -58,12 +58,12 @@ def _image_dataset(dataset: ImageDataset) -> tuple[str, ...]:
 
 def _question_dataset(dataset: VqaDataset) -> tuple[str, ...]:
     parts = dataset.partitions["official"]
-    samples = _sizes(parts) if parts else "not stated"
+    samples = sizes(parts) if parts else "not stated"
     here = "yes" if is_here(dataset) else "own copy"
     return dataset.name, "questions", samples, _weight(dataset), _licence(dataset.licence), here
 
 
-def _sizes(splits: Mapping[str, int]) -> str:
+def sizes(splits: Mapping[str, int]) -> str:
     return "/".join(str(splits.get(split, "-")) for split in SPLITS)
 
 
@@ -87,7 +87,7 @@ def _licence(said: str) -> str:
     return said.partition(";")[0]
 
 
-def _models(declared: Sequence[BackboneDeclaration]) -> Rows:
+def models(declared: Sequence[BackboneDeclaration]) -> Rows:
     rows: Rows = [("name", "size", "input", "context", "licence", "here")]
     for each in declared:
         size = "-" if each.embedded else _megabytes(each.download_mb)
@@ -109,11 +109,11 @@ def _where_weights_are(backbone: BackboneDeclaration) -> str:
 
 
 def _backbones() -> Rows:
-    return _models(BACKBONES)
+    return models(BACKBONES)
 
 
 def _answerers() -> Rows:
-    return _models(ANSWERERS)
+    return models(ANSWERERS)
 
 
 def _benchmarks() -> Rows:
@@ -123,16 +123,16 @@ def _benchmarks() -> Rows:
         assert isinstance(config, BenchmarkConfig)
         absent = [dataset for dataset in config.named if not is_here(config.declared(dataset))]
         here = f"{len(absent)} missing" if absent else "here"
-        rows.append((name, _headline("benchmark", name), here))
+        rows.append((name, headline("benchmark", name), here))
     return rows
 
 
 def _strategies() -> Rows:
-    rows = [(name, _headline("strategy", name)) for name in names("strategy")]
+    rows = [(name, headline("strategy", name)) for name in names("strategy")]
     return [("name", "what"), *rows]
 
 
-def _headline(sort: str, name: str) -> str:
+def headline(sort: str, name: str) -> str:
     """What a file says of itself: its first line."""
     first, *_ = locate(sort, name).read_text(encoding="utf-8").splitlines()
     return first.removeprefix("#").strip()
@@ -155,7 +155,7 @@ def _kinds(configs: Mapping[str, type[MethodConfig]]) -> Rows:
     return rows
 
 
-def _fields(member: type[BaseModel]) -> Rows:
+def fields(member: type[BaseModel]) -> Rows:
     """What a file may say of an adapter or plugin."""
     rows: Rows = [("field", "default", "allowed", "what")]
     schema = member.model_json_schema()["properties"]
@@ -224,7 +224,7 @@ def show(what: str) -> None:
     if what in TABLES:
         _print(what, TABLES[what]())
     elif what in members:
-        _print(what, _fields(members[what]))
+        _print(what, fields(members[what]))
     else:
         near = near_match(what, [*members, *TABLES, "all"])
         allowed = ", ".join([*TABLES, "all"])

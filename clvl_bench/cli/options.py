@@ -2,6 +2,7 @@
 
 import math
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,7 @@ def _load_methods(files: list[Path]) -> list[Path]:
     if files:
         from clvl_bench.methods.registry import load_methods
 
+        warnings.filterwarnings("ignore")  # of libraries that a method's file imports
         load_methods(files)
     return files
 

@@ -18,9 +18,16 @@ NEAREST = 6
 
 
 class ClvlError(Exception):
-    """Something that a user can mend; `exit_code` is what the command line answers with."""
+    """Something that a user can mend; `exit_code` is what the command line answers with.
+
+    Args:
+        line: what is told. It stays one line, whatever names of files and data are in it.
+    """
 
     exit_code = ExitCode.FAILED
+
+    def __init__(self, line: str = "") -> None:
+        super().__init__(line.replace("\n", "\\n"))
 
 
 class RunFailed(ClvlError):

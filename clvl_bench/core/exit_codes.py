@@ -1,4 +1,4 @@
-"""Exit codes: what the command answers with. The table in docs/running.md is made of these."""
+"""Exit codes: what the command answers with, as docs/reference/running.md lists them."""
 
 from enum import IntEnum
 

@@ -38,16 +38,53 @@ def read_text(path: Path, *, errors: str = "strict") -> str:
     return path.read_text(encoding="utf-8-sig", errors=errors)
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file of that name. One that no file can have, as it is too long or holds
+    a zero, is the name of none.
+    """
+    return exists(path) and path.is_file()
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything of that name; see `is_file`."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def expanded(written: str) -> Path:
+    """A path as somebody wrote it, with the home folder that `~` stands for, where there is one."""
+    try:
+        return Path(written).expanduser()
+    except RuntimeError:  # of a user that there is not
+        return Path(written)
+
+
 def read_json(path: Path) -> Any:
     """The content of a user's JSON file.
 
     Raises:
         OSError, ValueError: it cannot be read, or is no JSON.
     """
+    return parse_json(read_text(path))
+
+
+def parse_json(data: str | bytes) -> Any:
+    """What JSON says that anybody may have written.
+
+    Raises:
+        ValueError: it is no JSON in UTF-8, is nested too deeply, or holds a text that is none.
+    """
+    text = data if isinstance(data, str) else data.decode("utf-8-sig")
     try:
-        return json.loads(read_text(path))
+        value = json.loads(text)
     except RecursionError:
         raise ValueError("is nested too deeply") from None
+    if "\\ud" in text.lower():
+        # JSON lets half of a pair of surrogates pass as a sign; no file can be written with it.
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def to_json(value: Any) -> bytes:
@@ -183,7 +220,7 @@ def read_folder(path: Path) -> dict[str, bytes] | None:
     written.
     """
     try:
-        manifest = json.loads((path / MANIFEST).read_bytes())
+        manifest = parse_json((path / MANIFEST).read_bytes())
         files = {name: (path / name).read_bytes() for name in manifest}
     except (OSError, ValueError, TypeError):
         return None

@@ -12,7 +12,6 @@ for ever, and the file system itself refuses.
 """
 
 import errno
-import json
 import os
 import shutil
 import socket
@@ -26,8 +25,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from clvl_bench.core import files, stopping
-from clvl_bench.core.errors import Busy, Mistake, warn
-from clvl_bench.core.files import Changes, temporary_name, to_json
+from clvl_bench.core.errors import Busy, Mistake, RunFailed, warn
+from clvl_bench.core.files import Changes, parse_json, temporary_name, to_json
 
 STALE_SECONDS = 90.0
 """How long the heartbeat of a claim is silent before the claim is taken for dead. (Clients of a
@@ -147,12 +146,18 @@ class Lock:
 
         Raises:
             Busy: another process has, or had, a higher claim.
+            RunFailed: the folder is gone.
         """
         highest = _highest(self._folder)
         if highest > self.number:
             raise Busy(
                 f"{self._folder.name}: was taken over by {owner_of(self._folder)}; this process "
                 f"stops"
+            )
+        if not self._folder.is_dir():
+            raise RunFailed(
+                f"disk: {self._folder} was removed while this process wrote there; run the same "
+                f"command again"
             )
         if not self._workshop.is_dir():
             raise Busy(
@@ -332,7 +337,7 @@ def _read_owner(claim: Path) -> Owner | None:
     """Of a claim, also of one from before there were workshops; None where it says nothing."""
     known = {field.name for field in fields(Owner)}
     try:
-        content = json.loads((claim / OWNER).read_bytes())
+        content = parse_json((claim / OWNER).read_bytes())
         return Owner(**{name: value for name, value in content.items() if name in known})
     except (OSError, ValueError, TypeError, AttributeError):
         return None

@@ -7,7 +7,6 @@ manifest does not list and repositories that this version does not declare are r
 """
 
 import io
-import json
 import os
 import tarfile
 from collections.abc import Sequence
@@ -19,7 +18,13 @@ from typing import Any, Literal
 from clvl_bench.backbones.answerers.catalog import ANSWERERS
 from clvl_bench.backbones.catalog import BACKBONES, folder_of
 from clvl_bench.core.errors import Missing, Mistake, unknown
-from clvl_bench.core.files import file_sha256, temporary_name, to_json, write_atomically
+from clvl_bench.core.files import (
+    file_sha256,
+    parse_json,
+    temporary_name,
+    to_json,
+    write_atomically,
+)
 from clvl_bench.data.catalog.listing import DATASETS
 from clvl_bench.data.catalog.sources import HubSource, OwnCopySource
 from clvl_bench.data.readers.hub import snapshot
@@ -138,7 +143,7 @@ def damaged(holding: Holding) -> list[str]:
     recorded: dict[str, str] = {}
     with suppress(FileNotFoundError):
         try:
-            recorded = json.loads(holding.manifest.read_bytes())
+            recorded = parse_json(holding.manifest.read_bytes())
         except ValueError:
             return [holding.manifest.name]
     # What was declared beforehand overrules what was written down after the download.

@@ -3,7 +3,6 @@ that its headers and its manifest say is checked before the first byte is writte
 """
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ from typing import IO, Any
 
 from clvl_bench.core.errors import Damage
 from clvl_bench.core.faults import refuse_full_disk
-from clvl_bench.core.files import temporary_name
+from clvl_bench.core.files import parse_json, temporary_name
 from clvl_bench.hub.archive import Member, members
 from clvl_bench.hub.bundle import MANIFEST, Holding, holdings, record, sha256_of
 
@@ -64,7 +63,7 @@ def _read_manifest(file: IO[bytes], member: Member | None, archive: Path) -> dic
         if member.size > MANIFEST_LIMIT:
             raise ValueError(f"its manifest has {member.size:,} bytes")
         file.seek(member.start)
-        manifest: dict[str, Any] = json.loads(file.read(member.size))
+        manifest: dict[str, Any] = parse_json(file.read(member.size))
         files = dict(manifest["files"])
         known = holdings()
         for name, sha256 in files.items():
@@ -73,11 +72,9 @@ def _read_manifest(file: IO[bytes], member: Member | None, archive: Path) -> dic
                 raise ValueError(f"'{name}' has no sha256")
         about = {name for name in manifest["holdings"] if isinstance(name, str)}
         return {"files": files, "holdings": [each.name for each in known if each.name in about]}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        why = "is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise Damage(
-            f"{archive}: is no archive of clvl-bench pack: {why.splitlines()[0][:200]}"
-        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        why = str(error).splitlines()[0][:200]
+        raise Damage(f"{archive}: is no archive of clvl-bench pack: {why}") from None
 
 
 def _refuse_name(name: str, known: Sequence[Holding]) -> None:

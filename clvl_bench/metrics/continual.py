@@ -2,8 +2,8 @@
 
 Every metric is a function of one `Accuracies` object; the table METRICS names them. What a
 definition leaves undefined is NaN, never 0. Definitions and the variants that other projects use
-under the same names: docs/metrics.md. What online runs have beside these: `online`. What is
-computed from the predictions of single samples: `samples`.
+under the same names: docs/reference/metrics.md. What online runs have beside these: `online`. What
+is computed from the predictions of single samples: `samples`.
 """
 
 from collections.abc import Callable

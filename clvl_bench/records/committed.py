@@ -8,14 +8,20 @@ so are the hashes of the summaries, which can be made again.
 
 import csv
 import io
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from clvl_bench.core.errors import Damage, announce
-from clvl_bench.core.files import MANIFEST, file_sha256, sha256, to_json, write_atomically
+from clvl_bench.core.files import (
+    MANIFEST,
+    file_sha256,
+    parse_json,
+    sha256,
+    to_json,
+    write_atomically,
+)
 
 SUFFIX = ".parquet"
 FORMAT = 1
@@ -117,7 +123,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
         data = path.read_bytes()
-        manifest: dict[str, Any] = json.loads(data)
+        manifest: dict[str, Any] = parse_json(data)
         seal = manifest.pop("seal")
     except OSError:
         raise Damage(f"{path}: is missing; {RESTORE}") from None

@@ -66,14 +66,17 @@ def from_csv(data: bytes, *, name: str) -> list[Record]:
         Damage: a header or a value is not what `to_csv` writes.
     """
     rows = csv.reader(io.StringIO(data.decode("utf-8", "replace")))
-    header = next(rows, [])
+    try:
+        header = next(rows, [])
+    except csv.Error as error:
+        header = [str(error)]
     if tuple(header) != COLUMNS:
         raise Damage(
             f"{name}: got columns {header}, expected {list(COLUMNS)}; run it again to write it anew"
         )
     try:
         return [_record(row) for row in rows]
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise Damage(
             f"{name}: a row cannot be read ({error}); run it again to write it anew"
         ) from None

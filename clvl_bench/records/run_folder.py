@@ -5,14 +5,13 @@ written last, holds the provenance and the timing, and names the hash of every o
 folder with a valid result.json counts. While a run is under way, state/ holds its checkpoints.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from clvl_bench.core.errors import Damage
-from clvl_bench.core.files import PLAIN, Changes, sha256, to_json
+from clvl_bench.core.files import PLAIN, Changes, parse_json, sha256, to_json
 from clvl_bench.records.result import Result
 from clvl_bench.records.rows import Record, from_csv, to_csv
 from clvl_bench.records.run_id import SCHEMA, is_named_by
@@ -89,7 +88,7 @@ class RunFolder:
         try:
             told = dict(status["coordinates"])
             return Failure(str(status["reason"]), told, int(status.get("schema", 0)))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
 
     def read(self, name: str) -> bytes:
@@ -97,7 +96,7 @@ class RunFolder:
 
     def _status(self) -> dict[str, Any]:
         try:
-            status = json.loads(self.read(STATUS))
+            status = parse_json(self.read(STATUS))
         except (OSError, ValueError):
             return {}
         return status if isinstance(status, dict) else {}
@@ -231,7 +230,7 @@ class RunFolder:
     def _summary(self) -> dict[str, Any]:
         """What result.json holds, once its seals fit."""
         try:
-            summary: dict[str, Any] = json.loads(self.read(RESULT))
+            summary: dict[str, Any] = parse_json(self.read(RESULT))
             timing = summary.pop("timing")
             if not (_seal_fits(summary) and _seal_fits(timing)):
                 raise ValueError("its seal does not fit")

@@ -18,6 +18,8 @@ from clvl_bench.report.origin import Key, Origin, Run
 
 RECORDS, RUNS = "records.csv", "runs.csv"
 CORRECT, ANSWERS = "correct.csv", "answers.csv"
+UNREADABLE = (KeyError, TypeError, ValueError, csv.Error)
+"""What is raised about rows that were not written here."""
 
 
 def is_here(folder: Path) -> bool:
@@ -38,11 +40,11 @@ def origins(path: Path) -> list[Origin]:
     Raises:
         Damage: the file is not what was written.
     """
-    rows = csv.DictReader(io.StringIO((path / RUNS).read_text(encoding="utf-8")))
     kinds: dict[str, Any] = {field.name: field.type for field in fields(Origin)}
     try:
+        rows = csv.DictReader(io.StringIO((path / RUNS).read_text(encoding="utf-8")))
         return [Origin(**{name: kinds[name](value) for name, value in row.items()}) for row in rows]
-    except (KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         raise Damage(f"{path / RUNS}: a row cannot be read ({error}); restore the file") from None
 
 
@@ -93,14 +95,20 @@ def _read_correct(path: Path) -> dict[str, NDArray[np.bool_]]:
         bits = {
             row["run"]: np.frombuffer(bytes.fromhex(row["bits"]), dtype=np.uint8) for row in rows
         }
-        return {
-            row["run"]: np.unpackbits(bits[row["run"]], count=int(row["samples"])).astype(np.bool_)
-            for row in rows
-        }
-    except (KeyError, TypeError, ValueError) as error:
+        return {row["run"]: _unpacked(bits[row["run"]], int(row["samples"])) for row in rows}
+    except UNREADABLE as error:
         raise Damage(
             f"{path / CORRECT}: a row cannot be read ({error}); restore the file"
         ) from None
+
+
+def _unpacked(bits: NDArray[np.uint8], samples: int) -> NDArray[np.bool_]:
+    """Raises:
+    ValueError: there are not so many bits.
+    """
+    if not 0 <= samples <= 8 * len(bits):
+        raise ValueError(f"{samples} samples in {8 * len(bits)} bits")
+    return np.unpackbits(bits, count=samples).astype(np.bool_)
 
 
 def _read_answers(data: bytes, *, name: str) -> dict[str, Answered]:
@@ -112,6 +120,6 @@ def _read_answers(data: bytes, *, name: str) -> dict[str, Answered]:
                 int(row["trained"]), row["group"], row["name"], int(row["right"]), int(row["n"])
             )
             found.setdefault(row["run"], []).append(score)
-    except (KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         raise Damage(f"{name}: a row cannot be read ({error}); restore the file") from None
     return {run: Answered(tuple(scores)) for run, scores in found.items()}

@@ -28,7 +28,7 @@ def read_published(path: Path) -> pd.DataFrame:
         Mistake: it is not there, or not such a table.
     """
     try:
-        frame = pd.read_csv(path)
+        frame = pd.read_csv(path, dtype=dict.fromkeys((*KEYS, BACKBONE), str))
     except FileNotFoundError:
         raise Mistake(
             f"--beside {path}: no such file; give a CSV such as results/published/zscl_mtil.csv"
@@ -37,8 +37,7 @@ def read_published(path: Path) -> pd.DataFrame:
         raise Mistake(
             f"--beside {path}: cannot be read as a table ({str(error).splitlines()[0]})"
         ) from None
-    columns = [str(column) for column in frame.columns]
-    wrong = _wrong_column(columns)
+    wrong = _wrong_column([str(column) for column in frame.columns]) or _wrong_cell(frame)
     if wrong:
         raise Mistake(
             f"--beside {path}: {wrong}; columns are {', '.join(KEYS)}, where it matters "
@@ -54,6 +53,30 @@ def _wrong_column(columns: Sequence[str]) -> str:
         return f"unknown column '{unknown[0]}'"
     missing = sorted(set(KEYS) - set(columns))
     return f"no column '{missing[0]}'" if missing else ""
+
+
+def _wrong_cell(frame: pd.DataFrame) -> str:
+    """What is wrong with the rows of a file, in a few words; nothing if they are right."""
+    if frame.empty:
+        return "it has no rows"
+    for column in frame.columns:
+        is_text = column in (*KEYS, BACKBONE)
+        for row, cell in enumerate(frame[column], start=1):
+            if is_text and not isinstance(cell, str):
+                return f"row {row} has no {column}"
+            if not is_text and not _is_number(cell):
+                return f"row {row}: its {column} is '{str(cell)[:20]}' and no percentage"
+    return ""
+
+
+def _is_number(cell: object) -> bool:
+    """Whether a cell is a number, or empty."""
+    if isinstance(cell, bool | str):
+        return False
+    try:
+        return not math.isinf(float(cell))  # type: ignore[arg-type]
+    except OverflowError:
+        return False
 
 
 def beside(frame: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:

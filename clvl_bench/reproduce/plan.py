@@ -24,7 +24,7 @@ from clvl_bench.runs.toml_files import FOLDERS, is_path, locate, shipped, shown
 from clvl_bench.streams.config import BenchmarkConfig
 
 OWN_COPY = (
-    "bring a copy and name it in datasets.toml, as docs/datasets.md says: [dataset.{name}] "
+    "bring a copy and name it in datasets.toml, as docs/howto/datasets.md says: [dataset.{name}] "
     'source = {{ kind = "...", path = "..." }}'
 )
 

@@ -1,6 +1,9 @@
 """Data check: what a run would find in the data of a benchmark, without a run."""
 
+from collections.abc import Iterable
+
 from clvl_bench.data.catalog.sources import FeaturesSource
+from clvl_bench.data.readers.scan import reading_anew
 from clvl_bench.inputs.backbone import backbone_for
 from clvl_bench.streams.benchmark import make_plan
 from clvl_bench.streams.config import BenchmarkConfig
@@ -21,9 +24,23 @@ def check_data(config: BenchmarkConfig) -> list[str]:
     for each in slices:
         captions_of(each.dataset)
     data = [(each.dataset, each.data) for each in slices]
-    if any(isinstance(dataset.source, FeaturesSource) for dataset, _ in data):
-        backbone_for("tiny", data)  # features say their own backbone
+    of_features = [each.source for each, _ in data if isinstance(each.source, FeaturesSource)]
+    if of_features:
+        backbone_for(of_features[0].backbone, data)  # which features say themselves
     return [_told(each) for each in slices]
+
+
+def read_again(configs: Iterable[BenchmarkConfig]) -> None:
+    """Decode every image of benchmarks anew, whatever was kept of it, and keep what is found. Runs
+    that come behind take it from there.
+
+    Raises:
+        Missing, Mistake, Damage: as a run that begins.
+    """
+    different = {config.model_dump_json(): config for config in configs}
+    with reading_anew():
+        for config in different.values():
+            read_slices(config)
 
 
 def _told(part: SplitSlice) -> str:

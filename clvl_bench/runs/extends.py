@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clvl_bench.core.errors import Mistake, unknown
+from clvl_bench.core.files import expanded, is_file
 from clvl_bench.core.schema import Place
 from clvl_bench.data.catalog.declaration import anchored
 from clvl_bench.runs.laying import are_tables, laid_over, left_out
@@ -150,8 +151,8 @@ def _parent(sort: str, layer: Layer, name: str) -> Path:
     """
     folder = layer.path.resolve().parent
     if is_path(name):
-        path = folder / Path(name).expanduser()
-        if not path.is_file():
+        path = folder / expanded(name)
+        if not is_file(path):
             raise Mistake(f"{shown(layer.path)}: extends: {no_such_file(sort, name)}")
         return path
     roots = [Path.cwd(), shipped()]

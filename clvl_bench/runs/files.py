@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from clvl_bench.core.errors import Mistake
+from clvl_bench.core.files import is_file
 from clvl_bench.core.schema import Schema, parse
 from clvl_bench.core.toml_text import to_toml
 from clvl_bench.data.catalog.sources import FeaturesSource
@@ -74,8 +75,8 @@ def _found_beside(content: Mapping[str, Any], folder: Path) -> dict[str, list[An
         beside = (
             isinstance(name, str)
             and name.endswith(".toml")
-            and not Path(name).is_file()
-            and (folder / name).is_file()
+            and not is_file(Path(name))
+            and is_file(folder / name)
         )
         return str(folder / name) if beside else name
 

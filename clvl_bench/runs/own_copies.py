@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clvl_bench.core.errors import Mistake
+from clvl_bench.core.files import expanded, is_file
 from clvl_bench.runs.toml_files import read_toml, shown
 from clvl_bench.streams import config as benchmarks
 
@@ -37,8 +38,8 @@ def with_own_copies(content: dict[str, Any]) -> dict[str, Any]:
         Mistake: the file is named and not there, or says something that is not allowed.
     """
     chosen = os.environ.get("CLVL_DATASETS")
-    path = Path(chosen or OWN_COPIES).expanduser()
-    if not path.is_file():
+    path = expanded(chosen or OWN_COPIES)
+    if not is_file(path):
         if chosen:
             raise Mistake(
                 f"CLVL_DATASETS: {chosen}: no such file; name a TOML file with tables "

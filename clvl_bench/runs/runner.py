@@ -15,7 +15,7 @@ from avalanche.training.plugins import EvaluationPlugin
 from safetensors.numpy import save
 
 from clvl_bench.core import stopping
-from clvl_bench.core.errors import Busy, Mistake, RunFailed, Stopped
+from clvl_bench.core.errors import Busy, ClvlError, Mistake, RunFailed, Stopped
 from clvl_bench.core.faults import as_failure
 from clvl_bench.core.files import discard, remove_strays, to_json
 from clvl_bench.core.lock import Life, Watch, locked
@@ -116,11 +116,11 @@ def _failures_recorded(folder: RunFolder, config: RunConfig) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        with suppress(Busy, OSError):
+        with suppress(ClvlError, OSError):
             folder.set_status("interrupted")
         raise
     except Stopped as stopped:
-        with suppress(Busy, OSError):
+        with suppress(ClvlError, OSError):
             folder.set_status("interrupted", reason=f"{stopped}; the same command goes on")
         raise
     except Exception as error:
@@ -128,7 +128,7 @@ def _failures_recorded(folder: RunFolder, config: RunConfig) -> Iterator[None]:
         if failure is None:
             raise
         if not folder.finished:  # behind the result only the closing failed
-            with suppress(OSError):  # of a disk that cannot be written
+            with suppress(ClvlError, OSError):  # of a folder that is gone or cannot be written
                 folder.set_failed(config.coordinates, str(failure))
         raise failure from None
 

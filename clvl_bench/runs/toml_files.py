@@ -8,7 +8,7 @@ from typing import Any
 
 import clvl_bench
 from clvl_bench.core.errors import Mistake, some, unknown
-from clvl_bench.core.files import read_text
+from clvl_bench.core.files import expanded, is_file, read_text
 
 FOLDERS: dict[str, str] = {
     "benchmark": "benchmarks", "strategy": "experiments/strategies", "experiment": "experiments",
@@ -54,8 +54,8 @@ def locate(sort: str, name: str) -> Path:
         Mistake: there is none; names a near match.
     """
     if is_path(name):
-        path = Path(name).expanduser()
-        if not path.is_file():
+        path = expanded(name)
+        if not is_file(path):
             raise Mistake(no_such_file(sort, name))
         return path
     found = named(sort, name, roots=(Path.cwd(), shipped()))
@@ -67,7 +67,7 @@ def locate(sort: str, name: str) -> Path:
 def named(sort: str, name: str, *, roots: Sequence[Path]) -> list[Path]:
     """The files of that name below these folders, in the order of the folders."""
     paths = [root / FOLDERS[sort] / f"{name}.toml" for root in roots]
-    return [path for path in paths if path.is_file()]
+    return [path for path in paths if is_file(path)]
 
 
 def no_such_file(sort: str, name: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clvl_bench.core import stopping
-from clvl_bench.core.errors import Busy, ClvlError, Stopped
+from clvl_bench.core.errors import Busy, ClvlError, Stopped, warn
 from clvl_bench.core.faults import as_failure
 from clvl_bench.core.lock import Watch
 from clvl_bench.methods.outside import loaded_files
@@ -116,6 +116,11 @@ class Workers:
         if self._asked:
             return
         self._asked = True
+        if self._running:
+            warn(
+                f"told to stop ({stopping.asked()}): waiting until all runs have come to their "
+                f"next kept state: {len(self._running)}"
+            )
         for process, _ in self._running.values():
             self._signal(process, signal.SIGUSR1)
 

@@ -39,6 +39,13 @@ def test_a_committed_folder_is_as_it_was_written(folder, caplog):
     assert caplog.messages == []
 
 
+def test_every_committed_run_of_a_toy_took_less_than_two_gigabytes():
+    toys = [folder for folder in FOLDERS if folder.name.startswith("toy_")]
+    peaks = [each.peak_memory_mib for folder in toys for each in origins(folder)]
+    assert len(peaks) > 1000
+    assert 0 < max(peaks) * MIB < 2e9
+
+
 def test_committed_results_are_light():
     made_here = ("index.html", "summary.tex")  # by make report, and ignored by git
     files = [

@@ -17,7 +17,8 @@ from clvl_bench.backbones.catalog import assets
 from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.cli.main import main
 from clvl_bench.core.cache_dir import cache_dir
-from clvl_bench.core.errors import Damage, Mistake
+from clvl_bench.core.errors import Damage, Mistake, RunFailed
+from clvl_bench.core.files import read_folder
 from clvl_bench.data.catalog.listing import find
 from clvl_bench.data.readers.reading import read_split
 from clvl_bench.records.run_folder import RunFolder
@@ -232,6 +233,66 @@ def test_an_interrupted_run_whose_files_are_whole_goes_on_in_silence(interrupted
     assert (observer.went_on, caplog.messages) == (3, [])
     assert result_files(result.folder) == undisturbed
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "nothing is written anew"
+
+
+def test_behind_two_damaged_checkpoints_the_run_begins_anew(interrupted, tmp_path, caplog):
+    config, before, undisturbed = interrupted
+    results = shutil.copytree(before, tmp_path / "results")
+    for state in results.glob("runs/*/state/*"):
+        flip(state / "tensors.safetensors")
+    observer = StopAfter(None)
+    result = run(config, results=results, progress=False, observer=observer)
+    assert observer.went_on is None
+    assert len(caplog.messages) == 2, "each damaged state is named"
+    assert caplog.messages[-1].endswith("the run begins anew")
+    assert result_files(result.folder) == undisturbed
+
+
+def test_a_flipped_byte_anywhere_in_a_checkpoint_is_found(tmp_path):
+    state = {"adapter": {"weight": torch.ones(3)}}
+    checkpoint.write(tmp_path, Checkpoint(1, state, {"at": 1}))
+    for file in (tmp_path / "0001").iterdir():
+        whole = file.read_bytes()
+        for at in range(len(whole)):
+            file.write_bytes(whole[:at] + bytes([whole[at] ^ 16]) + whole[at + 1 :])
+            assert read_folder(tmp_path / "0001") is None, (file.name, at)
+        file.write_bytes(whole)
+    assert checkpoint.latest(tmp_path).done == 1
+
+
+def test_a_run_that_was_interrupted_on_another_device_starts_anew(
+    interrupted, tmp_path, monkeypatch
+):
+    config, before, _ = interrupted
+    results = shutil.copytree(before, tmp_path / "results")
+    monkeypatch.setattr("clvl_bench.runs.provenance.device_name", lambda device: "another")
+    observer = StopAfter(None)
+    result = run(config, results=results, progress=False, observer=observer)
+    assert observer.went_on is None
+    assert result.provenance["device"]["name"] == "another"
+
+
+class Removed(RunObserver):
+    """Removes the folder of the results behind the first state."""
+
+    def __init__(self, results: Path) -> None:
+        self._results = results
+        self.states = 0
+
+    def state_kept(self, checkpoint: Checkpoint) -> None:
+        self.states += 1
+        shutil.rmtree(self._results)
+
+
+def test_a_run_whose_folder_is_removed_under_it_fails_at_its_next_state(interrupted, tmp_path):
+    config, _, undisturbed = interrupted
+    observer = Removed(tmp_path / "results")
+    with pytest.raises(RunFailed, match=r"^disk: .* was removed while this process wrote there"):
+        run(config, results=tmp_path / "results", progress=False, observer=observer)
+    assert observer.states == 1, "it does not go on as if nothing had happened"
+    assert not (tmp_path / "results").exists()
+    result = run(config, results=tmp_path / "results", progress=False)
+    assert result_files(result.folder) == undisturbed
 
 
 def test_a_checkpoint_does_not_grow_with_the_rows_behind_it(interrupted):

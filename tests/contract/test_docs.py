@@ -3,7 +3,9 @@ the program's own.
 """
 
 import re
+import shlex
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,9 @@ from clvl_bench.runs.files import load, runs_of
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.training.config import StrategyConfig
 
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("results/*.md")])
+# Not what a build of the site left in docs/generated.
+DOCS = sorted({*ROOT.glob("docs/**/*.md")} - {*ROOT.glob("docs/generated/**/*.md")})
+PAGES = [*sorted(ROOT.glob("*.md")), *DOCS, *sorted(ROOT.glob("results/*.md"))]
 HEAD = 'version = 1\nscenario = "joint"\nlabel_space = "dataset"\n'
 """What stands before a dataset's table in a benchmark file."""
 
@@ -42,7 +46,7 @@ def test_every_link_of_a_page_leads_to_a_file(page):
 
 def test_every_dataset_that_the_page_declares_is_valid():
     declared = []
-    for block in blocks("docs/datasets.md", "toml"):
+    for block in blocks("docs/howto/datasets.md", "toml"):
         content = tomllib.loads(block)
         if "scenario" not in content:
             names = list(content.get("dataset", ["eurosat"]))
@@ -50,7 +54,7 @@ def test_every_dataset_that_the_page_declares_is_valid():
         for dataset in content.get("dataset", {}).values():
             if dataset.get("classes") == "names.json":
                 dataset["classes"] = ["a", "b"]
-        config = parse(BenchmarkConfig, content, file="docs/datasets.md")
+        config = parse(BenchmarkConfig, content, file="docs/howto/datasets.md")
         declared += [(name, dataset.source.kind) for name, dataset in config.dataset.items()]
     variants = ("eurosat_coop", "eurosat_spatial", "eurosat_zscl", "caltech101_zscl")
     copies = [
@@ -74,7 +78,7 @@ def test_every_dataset_that_the_page_declares_is_valid():
 
 def test_the_page_names_every_dataset_that_one_must_bring():
     table = (
-        text("docs/datasets.md")
+        text("docs/howto/datasets.md")
         .partition("| `own copy` |")[2]
         .partition("\n")[0]
         .replace("ISIC 2018 and 2019", "ISIC 2018, ISIC 2019")
@@ -91,16 +95,16 @@ def test_the_page_names_every_dataset_that_one_must_bring():
 
 
 def test_the_experiment_on_the_page_is_valid_and_has_as_many_runs_as_it_says():
-    plain, sweep, _ = blocks("docs/running.md", "toml")
-    config = parse(ExperimentConfig, tomllib.loads(plain), file="docs/running.md")
+    plain, sweep, _ = blocks("docs/reference/running.md", "toml")
+    config = parse(ExperimentConfig, tomllib.loads(plain), file="docs/reference/running.md")
     assert f"an experiment of {len(runs_of(config))} runs" in plain
-    config = parse(ExperimentConfig, tomllib.loads(sweep), file="docs/running.md")
+    config = parse(ExperimentConfig, tomllib.loads(sweep), file="docs/reference/running.md")
     assert len(runs_of(config)) == 2 * 3 * 3
     assert "2 strategies x 3 rates x 3 class orders" in sweep
 
 
 def test_the_strategy_that_extends_another_on_the_page_is_what_its_comments_say(tmp_path):
-    (tmp_path / "mine.toml").write_text(blocks("docs/running.md", "toml")[2])
+    (tmp_path / "mine.toml").write_text(blocks("docs/reference/running.md", "toml")[2])
     mine, zscl = load("strategy", str(tmp_path / "mine.toml")), load("strategy", "zscl")
     assert isinstance(mine, StrategyConfig)
     assert isinstance(zscl, StrategyConfig)
@@ -110,16 +114,45 @@ def test_the_strategy_that_extends_another_on_the_page_is_what_its_comments_say(
 
 
 def test_the_page_defines_every_metric_and_no_other():
-    table = text("docs/metrics.md").partition("## Ours")[2].partition("\n## ")[0]
+    table = text("docs/reference/metrics.md").partition("## Ours")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(METRICS)
 
 
 def test_the_page_lists_the_verbs_that_there_are():
     verbs = set(typer.main.get_command(app).commands)
     assert (
-        set(re.findall(r"^clvl-bench ([\w-]+)", blocks("docs/running.md", "")[0], re.MULTILINE))
+        set(
+            re.findall(
+                r"^clvl-bench ([\w-]+)", blocks("docs/reference/running.md", "")[0], re.MULTILINE
+            )
+        )
         == verbs
     )
+
+
+def typed_commands() -> list[str]:
+    """Every command of the program that a page shows, but for the synopsis of running.md."""
+    found = set()
+    for page in PAGES:
+        for language, body in re.findall(r"```(\w*)\n(.*?)```", page.read_text(), re.DOTALL):
+            if language in ("", "sh", "bash"):
+                lines = body.replace("\\\n", " ").splitlines()
+                found |= {line for line in lines if line.startswith("clvl-bench ")}
+    synopsis = set(blocks("docs/reference/running.md", "")[0].splitlines())
+    return sorted(found - synopsis)
+
+
+@pytest.mark.parametrize("command", typed_commands())
+def test_a_command_on_a_page_has_options_that_there_are(command):
+    """Not run here, for most of them need data, weights or hours; those of tutorials are, by
+    tests/e2e/test_tutorials.py.
+    """
+    for part in command.split(" > ")[0].split("&&"):
+        _, verb, *words = shlex.split(part, comments=True)
+        # A file of methods would be loaded.
+        words = [word for word in words if word != "--methods" and not word.endswith(".py")]
+        program = typer.main.get_command(app).commands[verb]
+        program.make_context(verb, words)
 
 
 def test_a_target_that_the_pages_name_is_in_the_makefile():
@@ -138,24 +171,30 @@ def test_the_first_screen_of_the_readme_says_that_the_default_is_a_toy():
     assert any("toy" in line for line in screen)
 
 
-@pytest.mark.parametrize("name", [path.name for path in PAGES if path.parent == ROOT / "docs"])
-def test_a_page_of_the_documentation_is_reachable_from_the_readme(name):
-    reachable, waiting = set(), [ROOT / "README.md"]
+@cache
+def reachable() -> set[Path]:
+    """Pages that a reader of README.md comes to by following links."""
+    found, waiting = set(), [ROOT / "README.md"]
     while waiting:
         page = waiting.pop().resolve()
-        if page in reachable or page.suffix != ".md" or not page.is_file():
+        if page in found or page.suffix != ".md" or not page.is_file():
             continue
-        reachable.add(page)
+        found.add(page)
         waiting += [
             page.parent / link
             for link in re.findall(r"\]\(([^)#]+)\)", page.read_text())
             if "://" not in link
         ]
-    assert Path(ROOT / "docs" / name).resolve() in reachable
+    return found
+
+
+@pytest.mark.parametrize("page", DOCS, ids=[str(page.relative_to(ROOT)) for page in DOCS])
+def test_a_page_of_the_documentation_is_reachable_from_the_readme(page):
+    assert page in reachable()
 
 
 def test_the_bibliography_names_every_paper_that_a_method_or_a_dataset_cites():
-    page = text("docs/bibliography.md")
+    page = text("docs/reference/bibliography.md")
     package = ROOT / "clvl_bench"
     parts = [
         *sorted((package / "methods").rglob("*.py")),

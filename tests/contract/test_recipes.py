@@ -14,7 +14,7 @@ from clvl_bench.runs.toml_files import names
 from clvl_bench.training.config import StrategyConfig
 
 AUTHORS = ROOT / "tests" / "authors"
-RECIPES = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+RECIPES = (ROOT / "docs" / "howto" / "recipes.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^clvl-bench run .*?(?=^```)", RECIPES, re.DOTALL | re.MULTILINE)
 SHARED = {"prefix_attention", "mammoth_metrics", "zscl_metrics"}
 """Stored numbers of no method of its own: attention with a prefix, and metrics."""

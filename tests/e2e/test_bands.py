@@ -95,7 +95,7 @@ def test_replay_is_worth_fifteen_points(runs):
 
 def test_distillation_keeps_held_out_accuracy_where_fine_tuning_loses_ten_points(rates):
     """The world of its reference set wholly. Of the other it holds less as the rate grows:
-    docs/toy.md.
+    docs/explanation/toy.md.
     """
     kept = lost(rates, "finetune_distill[train.lr=0.0002]")
     assert kept.mean() <= 0.03

@@ -112,6 +112,8 @@ ARGUMENTS = [
     ),
     (["run", "toy_landcover", "promt"], "unknown strategy 'promt': did you mean 'prompt'"),
     (["run", "nowhere/b.toml", "prompt"], "nowhere/b.toml: no such file"),
+    (["run", "~nobody_at_all/b.toml", "prompt"], "~nobody_at_all/b.toml: no such file"),
+    (["run", "x" * 300, "prompt"], "unknown benchmark"),
     (["run", "toy_landcover", "prompt", "--set", "train.epochs"], "--set train.epochs: has no '='"),
     (
         ["run", "toy_landcover", "prompt", "--set", "trian.epochs=2"],
@@ -159,6 +161,16 @@ def test_a_wrong_argument_is_one_line(tmp_path, arguments, says):
     (line,) = done.stderr.splitlines()
     assert says in line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("results", ["b.toml/results", "x" * 300], ids=["in a file", "too long"])
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_takes_time(tmp_path, results):
+    (tmp_path / "b.toml").write_text(BENCHMARK)
+    done = clvl_here("run", "b.toml", "zeroshot", "--results", results, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"clvl-bench: --results {results}: cannot be written (")
+    assert [path.name for path in tmp_path.iterdir()] == ["b.toml"]
 
 
 def test_missing_data_is_one_line_with_the_command_to_get_it(tmp_path):

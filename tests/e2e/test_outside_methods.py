@@ -21,7 +21,7 @@ from clvl_bench.audits.verdict import WHOLE
 from clvl_bench.core.errors import Mistake
 from clvl_bench.methods import outside, registry
 
-PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
 SCALE = next(
     block for block in re.findall(r"```python\n(.*?)```", PAGE, re.S) if "ScaleConfig" in block
 )

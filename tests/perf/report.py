@@ -64,7 +64,8 @@ def main() -> None:
     start = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         write_report(ReportData(runs), Path(folder), plots=asked.plots)
-        pairs = len((Path(folder) / "differences.csv").read_text().splitlines()) - 1
+        table = Path(folder) / "differences.csv"  # is not made of very many strategies
+        pairs = len(table.read_text().splitlines()) - 1 if table.is_file() else 0
     seconds = time.process_time() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(

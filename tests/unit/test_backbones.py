@@ -362,6 +362,8 @@ def test_one_flipped_byte_in_the_embedded_weights_is_found_and_named(tmp_path, m
 def test_names_that_nobody_has_and_folders_that_hold_nothing(tmp_path, monkeypatch):
     with pytest.raises(Mistake, match="did you mean 'tiny'"):
         load_backbone("tinny")
+    with pytest.raises(Mistake, match="unknown backbone"):
+        load_backbone("x" * 300)  # no file can be called so
     with pytest.raises(Mistake, match="no such folder"):
         load_backbone(str(tmp_path / "nothing"))
     with pytest.raises(Damage, match=r"no config\.json"):

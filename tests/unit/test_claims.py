@@ -192,6 +192,48 @@ def test_a_process_of_that_number_here_does_not_keep_a_silent_claim_alive(tmp_pa
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("hours", [-2, 2])
+@pytest.mark.parametrize("place", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_clock_that_is_wrong_elsewhere_costs_no_claim(tmp_path, place, hours):
+    """A heartbeat is judged by its change; what time it says is not compared with ours."""
+    heartbeat = claim_of(tmp_path / "run", **place)
+    wrong = time.time() + hours * 3600
+    os.utime(heartbeat, (wrong, wrong))
+    watch = Watch()
+    assert watch.life(tmp_path / "run") is Life.UNKNOWN
+    os.utime(heartbeat, (wrong + 4.5, wrong + 4.5))
+    assert watch.life(tmp_path / "run") is Life.ALIVE
+    os.utime(heartbeat, (wrong - 3600, wrong - 3600))  # its clock was put back
+    assert watch.life(tmp_path / "run") is Life.ALIVE
+    another = Watch()
+    assert another.life(tmp_path / "run") is Life.UNKNOWN
+    os.utime(heartbeat, (wrong - 7200, wrong - 7200))
+    assert another.life(tmp_path / "run") is Life.ALIVE, "it beats, backwards as well"
+    with pytest.raises(Busy), locked(tmp_path / "run", watch=watch):
+        pass
+
+
+def test_of_those_who_come_at_once_one_holds_the_folder_fifty_times_over(tmp_path):
+    holders, most = [], []
+
+    def come(number):
+        with contextlib.suppress(Busy), locked(tmp_path / "run", watch=Watch()):
+            holders.append(number)
+            most.append(len(holders))
+            time.sleep(0.001)
+            holders.remove(number)
+
+    for _ in range(50):
+        both = [threading.Thread(target=come, args=(number,)) for number in range(2)]
+        for each in both:
+            each.start()
+        for each in both:
+            each.join()
+    assert set(most) == {1}
+    assert len(most) >= 50
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_stopped_process_is_judged_by_its_heartbeat(tmp_path):
     context = multiprocessing.get_context("fork")
     ready = context.Event()

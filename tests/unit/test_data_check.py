@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from clvl_bench.cli.check import check
+from clvl_bench.cli.grid import grid
 from clvl_bench.core.errors import ClvlError, Damage, Missing, Mistake
 from clvl_bench.data.readers import cells
 from clvl_bench.data.readers.scan import reading_anew
@@ -148,3 +149,58 @@ def test_verify_makes_the_copy_of_a_large_table_again(tmp_path, monkeypatch):
     with reading_anew():
         assert cells.parquet_cells([file], "image", place).read(0) == b"behind"
     assert cells.parquet_cells([file], "image", place).read(0) == b"behind"
+
+
+def test_a_copy_that_a_killed_process_left_half_done_is_removed_by_the_next(
+    tmp_path, empty_home, monkeypatch
+):
+    monkeypatch.setattr(cells, "IN_MEMORY", 0)
+    stray = empty_home / "tables" / ".0123456789abcdef.tmp"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"half")
+    os.utime(stray, (0, 0))
+    pq.write_table(pa.table({"image": [b"whole"]}), tmp_path / "a.parquet")
+    place = cells.Place("x", tmp_path, tmp_path)
+    assert cells.parquet_cells([tmp_path / "a.parquet"], "image", place).read(0) == b"whole"
+    assert {path.suffix for path in stray.parent.iterdir()} == {".cells", ".npy"}
+
+
+def test_a_grid_that_verifies_decodes_anew_before_its_runs(benchmark, monkeypatch):
+    monkeypatch.chdir(benchmark.parent)
+    text = 'version = 1\nbenchmarks = ["b.toml"]\nstrategies = ["zeroshot"]\n'
+    (benchmark.parent / "e.toml").write_text(text)
+    monkeypatch.setattr("clvl_bench.runs.grid.grid", lambda *_, **__: iter(()))
+    monkeypatch.setattr("clvl_bench.cli.show.show_finished", lambda *_, **__: None)
+    config = load("benchmark", "b.toml")
+    before = read_slices(config)[0].data.fingerprint
+    secretly(benchmark.parent / "scenes" / "train" / "river" / "1.bmp", 77)
+    grid("e.toml", page=False)
+    assert read_slices(config)[0].data.fingerprint == before
+    grid("e.toml", page=False, verify=True)
+    assert read_slices(config)[0].data.fingerprint != before
+
+
+FEATURES = """version = 1
+scenario = "class_incremental"
+datasets = ["cracks"]
+classes_per_experience = [1, 1]
+label_space = "dataset"
+valid_fraction = 0.0
+[dataset.cracks]
+classes = ["crack", "rust"]
+[dataset.cracks.source]
+kind = "features"
+path = "features.npz"
+splits = { train = [["x", "y"]], test = [["x", "y"]] }
+backbone = "our ViT-B/32"
+"""
+
+
+def test_features_of_a_backbone_of_ones_own_are_checked_as_that_backbones(tmp_path, capsys):
+    images = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)
+    np.savez(tmp_path / "features.npz", x=images, y=np.arange(6) % 2)
+    (tmp_path / "cracks.toml").write_text(
+        FEATURES.replace("cracks]", 'cracks]\non_duplicates = "report"', 1)
+    )
+    check([tmp_path / "cracks.toml"], data=True)
+    assert "cracks train: 6 samples" in capsys.readouterr().out

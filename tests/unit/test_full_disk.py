@@ -23,8 +23,8 @@ ARGUMENTS = (
     "--set", "benchmark.classes_per_experience=[5, 5]", "--set", "benchmark.zeroshot=[]",
 )  # fmt: skip
 
-OTHERS = ("EDQUOT", "EROFS", "EACCES", "EMFILE", "ENAMETOOLONG")
-SOME = (1, 6, 12, 20, 40)
+OTHERS = ("EDQUOT", "EROFS", "EACCES", "EMFILE", "ENAMETOOLONG", "EFBIG")
+SOME = (1, 6, 12, 20, 30, 40)
 """Changes that are sampled: a claim, the cache, a segment, a state, what comes later."""
 
 
@@ -102,6 +102,13 @@ def fails_and_is_mended(run, tmp_path, undisturbed, k, name, *, lasting):
     }  # fmt: skip
     assert not list((tmp_path / place).rglob("*.tmp"))
     return True
+
+
+def test_a_folder_of_any_name_is_written(run, tmp_path, undisturbed):
+    name = "Zoë's 森林, with spaces " + "x" * 180
+    assert run(name) == (0, [])
+    (folder,) = (tmp_path / name).glob("results/runs/*")
+    assert result_files(folder) == undisturbed
 
 
 @pytest.mark.sweep

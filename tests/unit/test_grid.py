@@ -5,6 +5,7 @@ played: what they do is told by hand.
 import json
 import os
 import shutil
+import signal
 import time
 
 import pytest
@@ -19,7 +20,7 @@ from clvl_bench.runs import workers
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.grid import grid
 from clvl_bench.runs.runner import record_failure, run
-from clvl_bench.runs.workers import Told
+from clvl_bench.runs.workers import Told, Workers
 
 RUNS = [run_config("toy_landcover", "zeroshot", limit=20, seed=seed) for seed in range(4)]
 FIRST, SECOND, THIRD, FOURTH = RUNS
@@ -237,3 +238,18 @@ def test_the_accuracy_of_a_grid_is_the_mean_after_the_last_experience():
     ]
     assert workers._accuracy(rows) == 0.75
     assert workers._accuracy([]) is None
+
+
+def test_who_is_told_to_stop_says_once_that_it_waits_for_its_runs(tmp_path, caplog, monkeypatch):
+    workers = Workers(tmp_path, "cpu")
+    told = []
+    monkeypatch.setattr(workers, "_signal", lambda process, number: told.append(number))
+    monkeypatch.setattr(stopping._request, "reason", "SIGTERM")
+    workers._running = {"one": ("process", FIRST), "another": ("process", SECOND)}
+    workers.ask_to_stop()
+    workers.ask_to_stop()
+    assert told == [signal.SIGUSR1] * 2
+    assert caplog.messages == [
+        "clvl-bench: told to stop (SIGTERM): waiting until all runs have come to their next kept "
+        "state: 2"
+    ]

@@ -2,6 +2,7 @@
 one line or counted, and never read as something else.
 """
 
+import errno
 import io
 import os
 from pathlib import Path
@@ -26,6 +27,7 @@ from clvl_bench.data.catalog.sources import (
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.readers import cells as cells_module
 from clvl_bench.data.readers.reading import read_split
+from clvl_bench.data.readers.tables import Unreadable, reading
 from clvl_bench.inputs.backbone import backbone_for
 
 NAMES = ("river", "forest")
@@ -310,3 +312,40 @@ def test_a_template_with_other_fields_than_the_class_is_refused(template):
     with pytest.raises(ValueError, match="template"):
         VqaDataset.model_validate({**questions, "template": template})
     assert VqaDataset.model_validate({**questions, "template": "{question} {}"})
+
+
+# What is no fault of a file
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("shapes differ"), OSError(errno.ENOSPC, "No space left on device"), KeyError("x")],
+    ids=repr,
+)
+def test_what_goes_wrong_behind_the_reading_is_not_said_of_the_file(tmp_path, error):
+    with pytest.raises(type(error)), reading("mine", [tmp_path / "a.csv"], again="again"):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (pa.ArrowInvalid("magic bytes\nmore"), "cannot be read as parquet (magic bytes); again"),
+        (Unreadable("no rows"), "cannot be read as parquet (no rows); again"),
+        (OSError("Couldn't deserialize"), "(Couldn't deserialize); again"),
+    ],
+)
+def test_what_a_reader_says_of_a_file_is_one_line(tmp_path, error, told):
+    with pytest.raises(Damage) as caught, reading("mine", [tmp_path / "a.parquet"], again="again"):
+        raise error
+    assert str(caught.value).endswith(told)
+
+
+def test_an_image_by_its_whole_path_is_read_and_a_name_with_a_zero_refused(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    place = cells_module.Place("x", tmp_path / "pictures", tmp_path)
+    file = place.file(str(tmp_path / "elsewhere" / "a.png"))
+    assert place.name_of(file) == Path("../elsewhere/a.png")
+    with pytest.raises(Mistake, match="is the name of no file"):
+        place.file("a\0.png")

@@ -42,7 +42,7 @@ def test_a_public_name_says_what_it_is_by_an_example(name):
 
 @pytest.mark.parametrize("name", cb.__all__)
 def test_a_public_name_stands_in_the_page_of_the_api(name):
-    assert f"`{name}" in (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert f"`{name}" in (ROOT / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", cb.__all__)
@@ -78,7 +78,7 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(monkeypatch):
 
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    path = ROOT / "docs" / "notebook.ipynb"
+    path = ROOT / "docs" / "tutorials" / "notebook.ipynb"
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}
@@ -89,5 +89,7 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(monkeypatch):
 
 
 def test_the_notebook_is_committed_without_outputs():
-    content = json.loads(Path(ROOT / "docs" / "notebook.ipynb").read_text(encoding="utf-8"))
+    content = json.loads(
+        Path(ROOT / "docs" / "tutorials" / "notebook.ipynb").read_text(encoding="utf-8")
+    )
     assert not any(cell.get("outputs") for cell in content["cells"])

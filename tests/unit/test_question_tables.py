@@ -20,7 +20,7 @@ from clvl_bench.runs.files import load
 from clvl_bench.streams.reading import read_slices
 from clvl_bench.streams.vqa.plan import make_question_plan
 
-PAGE = (Path(__file__).parents[2] / "docs" / "vqa.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "howto" / "vqa.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("## Questions of your own")[2].partition("\n## ")[0]
 ROWS = json.loads(re.findall(r"```json\n(.*?)```", SECTION, re.DOTALL)[0])
 BENCHMARK, MEVF, HUB = re.findall(r"```toml\n(.*?)```", SECTION, re.DOTALL)

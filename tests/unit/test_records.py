@@ -5,12 +5,14 @@ named.
 import hashlib
 import json
 import math
+import resource
 
 import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
 from clvl_bench.core.errors import Busy, Damage
+from clvl_bench.core.faults import as_failure
 from clvl_bench.core.files import (
     PLAIN,
     Changes,
@@ -49,6 +51,21 @@ def test_a_writer_that_dies_leaves_the_old_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("no space left")))
     with pytest.raises(OSError, match="no space"):
         write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_above_a_limit_on_the_size_of_files_the_old_bytes_stay_and_a_line_says_so(tmp_path):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large") as caught:
+            write_atomically(path, bytes(5000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "raise the limit on the size of files" in str(as_failure(caught.value))
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -160,6 +177,16 @@ def test_one_flipped_bit_anywhere_is_found_and_named(finished, name):
         path.write_bytes(whole[:offset] + bytes([whole[offset] ^ 1]) + whole[offset + 1 :])
         with pytest.raises(Damage, match=name.replace(".", r"\.")):
             finished.result()
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.99])
+def test_a_result_that_is_cut_anywhere_is_damage_and_does_not_count(finished, kept):
+    path = finished.path / "result.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: round(kept * len(whole))])
+    assert not finished.is_of_its_id
+    with pytest.raises(Damage, match=r"result\.json: is not what was written"):
+        finished.result()
 
 
 @pytest.mark.parametrize("name", FILES[:-1])

@@ -252,3 +252,9 @@ def test_a_failure_under_an_old_id_is_left_out_once_a_run_of_its_name_has_finish
     (left,) = load([tmp_path])
     assert left.origin.state == "done"
     assert any("changed-s0-ab: left out, since it failed, and a run" in x for x in caplog.messages)
+
+
+def test_another_number_of_threads_is_another_run():
+    """They change the last bits of sums: a run never goes on with the state of another number."""
+    ids = {run_config("toy_landcover", "prompt", threads=threads).id for threads in (1, 2, 4)}
+    assert len(ids) == 3

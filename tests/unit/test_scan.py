@@ -6,13 +6,18 @@ import io
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
 
+from clvl_bench.core import lock
 from clvl_bench.core.errors import Damage
 from clvl_bench.core.ticker import EVERY_SECONDS, Ticker
 from clvl_bench.data.readers import scan as scanning
@@ -20,6 +25,8 @@ from clvl_bench.data.readers.decode import decode
 from clvl_bench.data.readers.scan import scan
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.setup import prepare
+from clvl_bench.training.progress import Progress
+from clvl_bench.training.time_left import Work
 
 
 @pytest.fixture
@@ -39,6 +46,27 @@ def test_a_ticker_says_every_ten_seconds_what_is_left(clock):
     lines = said.getvalue().splitlines()
     assert lines[0] == "birds: scanning images: 10 of 100, about 90 s left"
     assert len(lines) == 99 // EVERY_SECONDS
+
+
+def test_six_hours_of_work_are_told_in_less_than_two_megabytes(clock, monkeypatch):
+    """Of lines where there is no terminal: images that are scanned, and a run that trains."""
+    monkeypatch.setattr("clvl_bench.training.progress.time.monotonic", lambda: clock[0])
+    said = io.StringIO()
+    hours, step = 6 * 3600, 0.5
+    tick = Ticker("birds: scanning images", int(hours / step), stream=said)
+    loop = SimpleNamespace(
+        clock=SimpleNamespace(train_epoch_iterations=1, train_exp_epochs=1),
+        train_epochs=10, dataloader=range(1000),
+    )  # fmt: skip
+    with Progress("toy_landcover prompt seed 0", [Work(1, 1)] * 10, stream=said) as progress:
+        for done in range(int(hours / step)):
+            clock[0] += step
+            tick(done)
+            progress.after_training_iteration(loop, None)
+            progress.before_eval_exp(loop, None)
+    lines = said.getvalue().splitlines()
+    assert len(lines) > 2000, "it is not silent either"
+    assert len(said.getvalue()) < 2e6
 
 
 def test_what_was_done_before_does_not_count_as_speed(clock):
@@ -72,6 +100,7 @@ def pictures(tmp_path: Path) -> list[Path]:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from types import SimpleNamespace
 from clvl_bench.data.readers import scan as scanning
 scanning.BLOCK = 6
 files = [Path(name) for name in sys.argv[1:]]
@@ -101,6 +130,43 @@ def test_a_scan_that_was_killed_goes_on_behind_its_last_block(pictures, empty_ho
     assert list(found.damaged) == ["07.png"]
     assert scan("birds", names, read, files=pictures) == found
     assert looked == list(range(12, 20)), "and then nothing is read"
+
+
+def test_a_flipped_byte_anywhere_in_a_kept_scan_is_found(pictures, empty_home):
+    found = scan("birds", [file.name for file in pictures], read_of(pictures), files=pictures)
+    (kept,) = (empty_home / "scans").glob("*/*.json")
+    whole = kept.read_bytes()
+    assert scanning._read_kept(kept) == found
+    for at in range(len(whole)):
+        kept.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert scanning._read_kept(kept) is None, at
+    again = scan("birds", [file.name for file in pictures], read_of(pictures), files=pictures)
+    assert again == found
+    assert kept.read_bytes() == whole
+
+
+def read_of(files: list[Path]) -> Callable[[int], bytes]:
+    return lambda row: files[row].read_bytes()
+
+
+def test_of_two_processes_that_scan_at_once_one_decodes_and_both_know(
+    pictures, empty_home, monkeypatch
+):
+    monkeypatch.setattr(lock, "POLL_SECONDS", 0.01)
+    names, looked, met = [file.name for file in pictures], [], threading.Event()
+
+    def read(row: int) -> bytes:
+        looked.append(row)
+        met.wait(0.05)  # time enough for the other one to come
+        return pictures[row].read_bytes()
+
+    with ThreadPoolExecutor(2) as both:
+        scans = [both.submit(scan, "birds", names, read, files=pictures) for _ in range(2)]
+        first, second = (each.result(20) for each in scans)
+    assert first == second
+    assert sorted(looked) == list(range(20)), "each image was read once"
+    (kept,) = (empty_home / "scans").iterdir()
+    assert [path.name for path in kept.iterdir()] == ["00000000.json"], "and no claim is left"
 
 
 BIRDS = """version = 1

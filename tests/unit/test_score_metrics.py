@@ -130,7 +130,7 @@ def test_a_sample_without_a_prediction_is_wrong_and_has_no_confidence():
 
 
 def test_the_example_of_the_docs():
-    """The figures of docs/metrics.md: six images, of which the first two are malignant."""
+    """Figures of docs/reference/metrics.md: six images, of which the first two are malignant."""
     confidence = np.array([0.90, 0.62, 0.78, 0.70, 0.62, 0.95], dtype=np.float32)
     samples = Samples(np.array([1, 0, 0, 1, 0, 0]), np.array([1, 1, 0, 0, 0, 0]), confidence, (1,))
     found = {name: 100 * metric.of(samples) for name, metric in SAMPLE_METRICS.items()}

@@ -349,7 +349,7 @@ def test_rows_far_apart_can_be_told_apart_in_a_table_of_thirty():
 
 
 def test_the_worked_example_of_the_docs():
-    """The numbers that docs/metrics.md goes through, from the variance of its steps."""
+    """The numbers that docs/reference/metrics.md goes through, from the variance of its steps."""
     runs = crossed(3, 3)
     points = [8.75, 9.75, 8.25, -0.25, 0.0, -0.25, 11.25, 7.75, 8.25]
     found = over_streams(points, runs)
@@ -360,5 +360,7 @@ def test_the_worked_example_of_the_docs():
     df = 1 / ((of_orders / variance) ** 1.5 / 2 + (3.95 / variance) ** 1.5 / 399)
     half = stats.t.ppf(0.975, df) * np.sqrt(variance)
     assert (variance, df, half) == pytest.approx((12.64, 3.15, 11.0), abs=0.05)
-    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text(
+        encoding="utf-8"
+    )
     assert "5.9 ± 11.0" in page

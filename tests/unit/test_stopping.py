@@ -164,7 +164,7 @@ def test_a_file_that_ends_too_early_is_a_fault_and_no_interruption(tmp_path, mon
 
 
 def test_the_table_of_exit_codes_in_the_docs_is_that_of_the_code(pytestconfig):
-    page = (pytestconfig.rootpath / "docs" / "running.md").read_text(encoding="utf-8")
+    page = (pytestconfig.rootpath / "docs" / "reference" / "running.md").read_text(encoding="utf-8")
     table = dict(re.findall(r"^\| (\d+) \| ([a-z ]+?)(?:[:,;].*)? \|", page, flags=re.MULTILINE))
     assert table == {
         "0": "done", "1": "failed", "2": "mistake", "3": "missing", "4": "damage",

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from clvl_bench.core.files import read_json
+from clvl_bench.core.files import exists, expanded, read_json
 from clvl_bench.core.schema import Schema
 from clvl_bench.data.catalog.prompts import OWN, fields_of, prompts_of
 from clvl_bench.data.catalog.sources import Source
@@ -222,8 +222,8 @@ def is_split_folder(path: Path) -> bool:
 
 
 def _existing(key: str, written: Any, base: Path) -> Path:
-    path = (base / str(written)).expanduser()
-    if not path.exists():
+    path = base / expanded(str(written))
+    if not exists(path):
         raise ValueError(
             f"{key}: '{written}' does not exist; paths count from the file's own folder"
         )
@@ -237,6 +237,8 @@ def _read_names(key: str, path: Path, shown: str) -> tuple[str, ...]:
         raise ValueError(
             f"{key}: '{shown}' does not exist; paths count from the file's own folder"
         ) from None
+    except OSError as error:
+        raise ValueError(f"{key}: '{shown}' cannot be read ({error.strerror})") from None
     except ValueError:
         raise ValueError(f"{key}: '{shown}' is not JSON; give a list of class names") from None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):

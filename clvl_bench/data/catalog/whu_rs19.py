@@ -4,7 +4,7 @@ of them.
 The features are those of El Khoury et al. 2025, Enhancing remote sensing vision-language models for
 zero-shot scene classification (ICASSP; arXiv:2409.00698): repository elkhouryk/RS-TransCLIP at
 commit a766b4d94314b96f73d51505ddff0697af3f5d00, results/WHURS19, MIT. Class names and the 106
-templates are theirs, the prompt set `rs_106`. docs/datasets.md says how to get the arrays.
+templates are theirs, the prompt set `rs_106`. docs/howto/datasets.md says how to get the arrays.
 """
 
 from clvl_bench.data.catalog.declaration import ImageDataset

@@ -21,7 +21,7 @@ from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.prompts import prompts_of
 from clvl_bench.data.catalog.sources import BackboneFeaturesSource
 from clvl_bench.data.readers.features import WITHOUT_DIRECTION, first_without_direction
-from clvl_bench.data.readers.npz import UNREADABLE, split_names
+from clvl_bench.data.readers.npz import UNREADABLE, array_of, load_array, split_names
 from clvl_bench.data.readers.split import Features, Split
 
 Arrays = dict[str, NDArray[Any]]
@@ -122,7 +122,7 @@ def _checked(dataset: ImageDataset, backbone: str) -> tuple[Arrays, str]:
     labels = _read_labels(dataset)
     try:
         arrays = _load(path, _stamp(path))
-    except (*UNREADABLE, KeyError, TypeError) as error:
+    except (*UNREADABLE, KeyError, AttributeError) as error:
         raise Damage(
             f"dataset.{dataset.name}: {path.name}: cannot be read as .npz with images and texts "
             f"({error})"
@@ -150,7 +150,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _load(path: Path, stamp: tuple[int, int]) -> Arrays:
     """Images and texts of a file, for all runs of a process; nobody may write into them."""
     with np.load(path, allow_pickle=False) as file:
-        arrays: Arrays = {name: file[name] for name in ("images", "texts")}
+        arrays: Arrays = {name: array_of(file, name, path) for name in ("images", "texts")}
     for name, array in arrays.items():
         row = first_without_direction(array.reshape(-1, array.shape[-1]).astype(np.float32))
         if row is not None:
@@ -187,7 +187,7 @@ def _read_labels(dataset: ImageDataset) -> NDArray[np.int64]:
     source = _source_of(dataset)
     path = source.path / source.labels
     try:
-        labels = np.load(path, allow_pickle=False)
+        labels = load_array(path)
     except UNREADABLE as error:
         raise Damage(
             f"dataset.{dataset.name}: {path.name}: cannot be read as .npy ({error})"

@@ -117,7 +117,7 @@ def _first_directory(data: bytes) -> tuple[str, dict[int, tuple[int, ...]]]:
     tags = {}
     for at in range(start + 2, start + 2 + 12 * count, 12):
         tag, kind, length = struct.unpack_from(f"{order}HHI", data, at)
-        if kind in _SIZES:
+        if kind in _SIZES and length:
             values = f"{order}{length}{_SIZES[kind]}"
             position = at + 8
             if struct.calcsize(values) > 4:

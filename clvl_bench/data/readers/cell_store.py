@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from clvl_bench.core.cache_dir import cache_dir, cache_name
 from clvl_bench.core.errors import Damage, announce
 from clvl_bench.core.faults import refuse_full_disk
-from clvl_bench.core.files import temporary_name, write_atomically
+from clvl_bench.core.files import remove_strays, temporary_name, write_atomically
+from clvl_bench.core.lock import in_turn
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.readers.scan import is_reading_anew
 
@@ -42,7 +43,7 @@ class StoredCells:
         self.file = file
         self.column = column
         self.count: int = pq.read_metadata(file).num_rows
-        self.weight = column_bytes(file, column)
+        self.weight = unpacked_bytes(file)
         stat = file.stat()
         key = repr((str(file.resolve()), stat.st_size, stat.st_mtime_ns, column, LAYOUT))
         name = cache_name(key)
@@ -70,9 +71,16 @@ class StoredCells:
     def _index(self) -> NDArray[np.int64]:
         """[rows, 3]: where each cell begins in the copy, its size (-1: null) and its checksum."""
         kept = None if is_reading_anew() else self._kept()
-        return self._copied() if kept is None else kept
+        return self._copied_by_one() if kept is None else kept
 
-    def _kept(self) -> NDArray[np.int64] | None:
+    def _copied_by_one(self) -> NDArray[np.int64]:
+        """The index of a copy that is made here, or by another process that was quicker."""
+        remove_strays(self.copy.parent)
+        with in_turn(self.copy.with_suffix(""), f"copying the images of {self.file.name}"):
+            made = None if is_reading_anew() else self._kept(quietly=True)
+            return self._copied() if made is None else made
+
+    def _kept(self, *, quietly: bool = False) -> NDArray[np.int64] | None:
         """The index of a whole copy; None where there is none, or it does not fit."""
         try:
             copied = self.copy.stat().st_size
@@ -82,7 +90,7 @@ class StoredCells:
         except (ValueError, OSError, EOFError):
             index = np.zeros((0, 3), dtype=np.int64)
         fits = index.shape == (self.count, 3) and np.maximum(index[:, 1], 0).sum() == copied
-        if not fits:
+        if not (fits or quietly):
             announce(self.copy, "its table is copied again")
         return index if fits else None
 
@@ -121,18 +129,17 @@ class StoredCells:
             yield from (pc.struct_field(cells, "bytes") if wanted == leaf else cells).to_pylist()
 
 
-def column_bytes(file: Path, column: str) -> int:
-    """How many bytes a column has when it is unpacked, from the file's own table of contents."""
+def unpacked_bytes(file: Path) -> int:
+    """How many bytes the columns of a file have when they are unpacked, from its own table of
+    contents.
+    """
     import pyarrow.parquet as pq
 
     metadata = pq.read_metadata(file)
-    size = 0
-    for group in range(metadata.num_row_groups):
-        for number in range(metadata.num_columns):
-            part = metadata.row_group(group).column(number)
-            if f"{part.path_in_schema}.".startswith(f"{column}."):
-                size += part.total_uncompressed_size
-    return size
+    # Of whole groups: where a byte of what it says of one column is wrong, asking for that ends
+    # the process (pyarrow 26 lets the error of its C++ half through).
+    groups = range(metadata.num_row_groups)
+    return sum(max(0, metadata.row_group(group).total_byte_size) for group in groups)
 
 
 def _as_npy(values: NDArray[np.int64]) -> bytes:

@@ -5,6 +5,7 @@ inside the dataset's folder.
 """
 
 import itertools
+import os
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from clvl_bench.core.errors import Mistake
-from clvl_bench.data.readers.cell_store import StoredCells, column_bytes
+from clvl_bench.data.readers.cell_store import StoredCells, unpacked_bytes
 from clvl_bench.data.readers.encoded import file_bytes, leaves
 
 IN_MEMORY = 256 * 2**20
@@ -52,6 +53,8 @@ class Place:
             Mistake: it lies outside: the maker of a table must not choose which other files of
                 this machine are read.
         """
+        if "\0" in written:
+            raise Mistake(f"{self.where}: the image {written[:100]!r} is the name of no file")
         path = self.folder / written
         if leaves(path, self.root):
             raise Mistake(
@@ -59,6 +62,12 @@ class Place:
                 f"its place"
             )
         return path
+
+    def name_of(self, file: Path) -> Path:
+        """A file of the folder from where its paths count."""
+        if file.is_relative_to(self.folder):
+            return file.relative_to(self.folder)
+        return Path(os.path.relpath(os.path.realpath(file), os.path.realpath(self.folder)))
 
 
 def parquet_cells(files: Sequence[Path], column: str, place: Place) -> ImageCells:
@@ -70,7 +79,7 @@ def parquet_cells(files: Sequence[Path], column: str, place: Place) -> ImageCell
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if sum(column_bytes(file, column) for file in files) > IN_MEMORY:
+    if sum(unpacked_bytes(file) for file in files) > IN_MEMORY:
         return joined([_stored(file, column) for file in files])
     parts = [pq.read_table(file, columns=[column])[column].combine_chunks() for file in files]
     if len({part.type for part in parts}) == 1:

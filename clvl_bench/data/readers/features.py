@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import FeaturesSource
-from clvl_bench.data.readers.npz import UNREADABLE, load_arrays, split_names
+from clvl_bench.data.readers.npz import UNREADABLE, load_array, load_arrays, split_names
 from clvl_bench.data.readers.split import Features, Split
 
 WITHOUT_DIRECTION = "is zero or holds a value that is no number, so that it has no direction"
@@ -80,19 +80,17 @@ def read_text(dataset: ImageDataset, backbone: str) -> NDArray[np.float32] | Non
     if source.text is None or backbone != source.backbone:
         return None
     try:
-        text = np.load(source.text, allow_pickle=False)
-        if not isinstance(text, np.ndarray):  # an archive of arrays
-            raise ValueError("it is an archive of arrays")
+        text = load_array(source.text)
     except UNREADABLE as error:
         why = (str(error) or "it is empty").splitlines()[0]
         raise Damage(
             f"dataset.{dataset.name}: {source.text.name}: cannot be read as .npy ({why}); make it "
             f"again"
         ) from None
-    if text.ndim != 2 or len(text) != len(dataset.classes):
+    if not _are_features(text) or len(text) != len(dataset.classes):
         raise Mistake(
-            f"dataset.{dataset.name}: {source.text.name} has shape {list(text.shape)}; expected "
-            f"one row for each of the {len(dataset.classes)} classes"
+            f"dataset.{dataset.name}: {source.text.name} is {text.dtype} {list(text.shape)}; "
+            f"expected numbers, one row for each of the {len(dataset.classes)} classes"
         )
     rows = _as_features(text)
     row = first_without_direction(rows)
@@ -122,4 +120,4 @@ def first_without_direction(rows: NDArray[np.float32]) -> int | None:
 
 
 def _are_features(values: NDArray[Any]) -> bool:
-    return values.ndim == 2
+    return values.ndim == 2 and values.dtype.kind in "fiu"

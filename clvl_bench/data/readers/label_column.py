@@ -2,7 +2,6 @@
 classes.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,18 +9,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clvl_bench.core.errors import Damage, Mistake
+from clvl_bench.core.files import parse_json
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.readers.class_names import known_names
+from clvl_bench.data.readers.tables import Unreadable
+
+LONGEST = 200
+"""Characters that are repeated of what a file says."""
 
 
 def names_in(schema: Any, column: str) -> list[str] | None:
     """The class names that an Arrow schema carries for a column, as the hub writes them; None where
     it carries none.
+
+    Raises:
+        Unreadable: it carries something else in their place.
     """
-    written = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    features = written.get("info", {}).get("features", {})
-    names: list[str] | None = features.get(column, {}).get("names")
+    try:
+        written = parse_json((schema.metadata or {}).get(b"huggingface", b"{}"))
+        features = written.get("info", {}).get("features", {})
+        names: list[str] | None = features.get(column, {}).get("names")
+    except (ValueError, AttributeError) as error:
+        raise Unreadable(f"what it says of its columns is no table: {error}") from None
+    if names is not None and not _are_texts(names):
+        raise Unreadable(f"the classes of its {column} are {names!r}, and no names"[:LONGEST])
     return names
+
+
+def _are_texts(names: object) -> bool:
+    return isinstance(names, list) and all(isinstance(name, str) for name in names)
 
 
 def must_name_alike(dataset: ImageDataset, column: str, tables: Mapping[str, Any]) -> None:

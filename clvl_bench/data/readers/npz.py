@@ -2,13 +2,16 @@
 fit.
 """
 
+import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from clvl_bench.core.errors import Damage, Mistake, unknown
@@ -16,8 +19,21 @@ from clvl_bench.data.catalog.declaration import ImageDataset
 
 T = TypeVar("T")
 
-UNREADABLE = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    OSError,
+    EOFError,
+    NotImplementedError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 """What numpy raises about a file that is empty, cut off or something else."""
+DENSEST = 1032
+"""Bytes that one byte of a compressed archive can stand for (deflate's bound)."""
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+"""What says the shape of an array, by the version of its format; others hold no plain numbers."""
 
 
 def split_names(dataset: str, splits: Mapping[str, T], split: str, *, field: str = "splits") -> T:
@@ -49,17 +65,17 @@ def load_arrays(
     """
     where = f"dataset.{dataset.name}: {path.name}"
     try:
+        if _is_single_array(path):
+            raise Mistake(
+                f"{where}: is a single array (.npy); expected an archive of arrays (.npz) that "
+                f"holds {values} and {labels}, as numpy.savez writes"
+            )
         with np.load(path, allow_pickle=False) as file:
             for name in (values, labels):
                 if name not in file.files:
                     raise Mistake(f"{where}: {unknown('array', name, file.files)}")
-            x = file[values]
-            y = file[labels]
-    except TypeError:  # numpy gives the one array of a .npy as it is
-        raise Mistake(
-            f"{where}: is a single array (.npy); expected an archive of arrays (.npz) that holds "
-            f"{values} and {labels}, as numpy.savez writes"
-        ) from None
+            x = array_of(file, values, path)
+            y = array_of(file, labels, path)
     except UNREADABLE as error:
         why = (str(error) or "it is empty").splitlines()[0]
         raise Damage(f"{where}: cannot be read as .npz ({why}); get or make it again") from None
@@ -77,3 +93,49 @@ def load_arrays(
             f"{len(dataset.classes)} classes"
         )
     return x, y.astype(np.int64)
+
+
+def load_array(path: Path) -> NDArray[Any]:
+    """The array in a .npy file.
+
+    Raises:
+        OSError, ValueError, ...: one of `UNREADABLE`; it is none.
+    """
+    with open(path, "rb") as file:
+        _refuse_claims(file, path.stat().st_size)
+    array = np.load(path, allow_pickle=False)
+    if not isinstance(array, np.ndarray):
+        raise ValueError("it is an archive of arrays")
+    return array
+
+
+def array_of(archive: Any, name: str, path: Path) -> NDArray[Any]:
+    """An array of an archive (numpy.lib.npyio.NpzFile) that lies at that path.
+
+    Raises:
+        OSError, ValueError, ...: one of `UNREADABLE`; it cannot be read.
+    """
+    with archive.zip.open(f"{name}.npy") as file:
+        _refuse_claims(file, DENSEST * path.stat().st_size)
+    array: NDArray[Any] = archive[name]
+    return array
+
+
+def _is_single_array(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX
+
+
+def _refuse_claims(file: IO[bytes], size: int) -> None:
+    """Before an array is made room for: its header may say any shape.
+
+    Raises:
+        ValueError: it says more than a file of that size can hold.
+    """
+    read_header = _HEADERS.get(npy.read_magic(file))
+    if read_header is None:
+        return
+    shape, _, dtype = read_header(file)
+    claimed = math.prod(shape) * dtype.itemsize
+    if claimed > size or min(shape, default=0) < 0:
+        raise ValueError(f"its header says {claimed:,} bytes, which it cannot hold")

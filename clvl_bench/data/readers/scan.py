@@ -5,7 +5,6 @@ What a scan found is kept and used again while sizes and times of the files agre
 by block, so that a scan that was killed goes on where it stopped.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
 
 from clvl_bench.core.cache_dir import cache_dir, cache_name
 from clvl_bench.core.errors import Damage
-from clvl_bench.core.files import sha256, to_json, write_atomically
+from clvl_bench.core.files import parse_json, remove_strays, sha256, to_json, write_atomically
+from clvl_bench.core.lock import in_turn
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.catalog.sources import Rendering
 from clvl_bench.data.readers.decode import DECODING, decode, mend_of
@@ -84,22 +85,53 @@ def scan(
     # Kept scans are found by this tuple.
     key = repr((signature, list(keys), rendering, DECODING))
     folder = cache_dir() / "scans" / cache_name(key)
-    tick = Ticker(f"{dataset}: scanning images", len(keys))
-    hashes: list[str | None] = []
-    damaged: dict[str, str] = {}
+    blocks = {}
     for start in range(0, len(keys), BLOCK):
         rows = range(start, min(start + BLOCK, len(keys)))
-        kept = folder / f"{start:08d}.json"
-        found = None if _anew.get() else _read_kept(kept)
-        if found is None:
-            found = _scanned(rows, keys, read, rendering)
-            body = {"hashes": found.hashes, "damaged": found.damaged}
-            content = to_json({**body, "sha256": sha256(to_json(body))})
-            write_atomically(kept, content, durable=False)
-        hashes += found.hashes
-        damaged |= found.damaged
-        tick(rows.stop)
+        blocks[folder / f"{start:08d}.json"] = rows
+    found = {} if _anew.get() else _all_kept(blocks)
+    if len(found) < len(blocks):
+        what = f"{dataset}: scanning images"
+        remove_strays(folder)
+        # One process at a time: who comes second finds what the first has kept.
+        with in_turn(folder / "claims", what):
+            tick = Ticker(what, len(keys))
+            for path, rows in blocks.items():
+                known = None if _anew.get() else _read_kept(path)
+                found[path] = known or _scan_block(path, rows, keys, read, rendering)
+                tick(rows.stop)
+    hashes: list[str | None] = []
+    damaged: dict[str, str] = {}
+    for path in blocks:
+        hashes += found[path].hashes
+        damaged |= found[path].damaged
     return Scan(tuple(hashes), damaged)
+
+
+def _all_kept(paths: Iterable[Path]) -> dict[Path, Scan]:
+    """The kept blocks of a scan, up to the first that is missing."""
+    found = {}
+    for path in paths:
+        kept = _read_kept(path)
+        if kept is None:
+            break
+        found[path] = kept
+    return found
+
+
+def _scan_block(
+    path: Path,
+    rows: range,
+    keys: Sequence[str],
+    read: Callable[[int], bytes],
+    rendering: Rendering | None,
+) -> Scan:
+    """Decode some images, and keep what was found."""
+    found = _scanned(rows, keys, read, rendering)
+    body = {"hashes": found.hashes, "damaged": found.damaged}
+    content = to_json({**body, "sha256": sha256(to_json(body))})
+    write_atomically(path, content, durable=False)
+    return found
 
 
 def _state(file: Path) -> tuple[str, int | None, int | None]:
@@ -131,6 +163,8 @@ def _scanned(
 
 def _reason(error: Exception) -> str:
     """Why an image cannot be decoded, in a few words and without the path, which is its name."""
+    if isinstance(error, UnidentifiedImageError):  # Pillow names an address in memory
+        return "is no image of a format that is read"
     told = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(told).splitlines()[0][:60]
 
@@ -140,10 +174,13 @@ def _read_kept(path: Path) -> Scan | None:
     again).
     """
     try:
-        content = json.loads(path.read_bytes())
-        recorded = content.pop("sha256")
-        if sha256(to_json(content)) != recorded:
+        data = path.read_bytes()
+        content = parse_json(data)
+        recorded = content["sha256"]
+        # The hash is the last entry; it is of what `to_json` writes without it.
+        seal = f',\n "sha256": "{recorded}"\n}}\n'.encode()
+        if not data.endswith(seal) or sha256(data.removesuffix(seal) + b"\n}\n") != recorded:
             return None
         return Scan(tuple(content["hashes"]), content["damaged"])
-    except (FileNotFoundError, ValueError, KeyError, AttributeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None

@@ -68,13 +68,16 @@ def _name_of(split: str, lists: Mapping[str, object], where: str) -> str:
 
 def _of_text(where: str, file: Path, published: str | None) -> list[Entry]:
     """The entries of a text file, one a line, if its sha256 is the published one."""
-    got = file_sha256(file)
+    try:
+        got = file_sha256(file)
+        lines = [line.strip() for line in read_text(file).split("\n")]
+    except (OSError, UnicodeDecodeError) as error:
+        raise Damage(f"{where}: '{file.name}' cannot be read as text ({error})") from None
     if published not in (None, got):
         raise Damage(
             f"{where}: '{file.name}' is not the published list: its sha256 is {got}, published is "
             f"{published}; get it again"
         )
-    lines = [line.strip() for line in read_text(file).split("\n")]
     return [Entry(line, None) for line in lines if line]
 
 

@@ -5,7 +5,6 @@ Small values are read whole, images one by one when they are asked for.
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from clvl_bench.core.errors import Damage, Mistake, unknown
-from clvl_bench.core.files import read_json, read_text
+from clvl_bench.core.faults import as_failure
+from clvl_bench.core.files import parse_json, read_json, read_text
 from clvl_bench.data.readers.cells import (
     ImageCells,
     Place,
@@ -24,6 +24,10 @@ from clvl_bench.data.readers.cells import (
 
 TEXT = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 """Formats that are text: images in them are paths."""
+
+
+class Unreadable(ValueError):
+    """A table is not what its suffix says; `reading` makes it the line that a user sees."""
 
 
 class Tables(Protocol):
@@ -103,7 +107,7 @@ class TextTables:
     and 007 three digits, where readers of data frames make them nothing and seven.
 
     Raises:
-        OSError, ValueError: a file cannot be read as what its suffix says.
+        OSError, Unreadable: a file cannot be read as what its suffix says.
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
@@ -147,7 +151,7 @@ def tables(files: Sequence[Path]) -> Tables:
     """The tables of some files, by their suffix.
 
     Raises:
-        OSError, ValueError: a file cannot be read.
+        OSError, Unreadable: a file cannot be read.
     """
     if all(file.suffix.lower() in TEXT for file in files):
         return TextTables(files)
@@ -156,7 +160,8 @@ def tables(files: Sequence[Path]) -> Tables:
 
 @contextmanager
 def reading(dataset: str, files: Sequence[Path], *, again: str) -> Iterator[None]:
-    """Around what reads tables: what a library says of a broken file becomes one line.
+    """Around what reads tables: what a library says of a broken file becomes one line. What else
+    goes wrong behind the reading is not the file's fault, and neither is a full disk.
 
     Raises:
         Damage: a file cannot be read.
@@ -165,7 +170,9 @@ def reading(dataset: str, files: Sequence[Path], *, again: str) -> Iterator[None
 
     try:
         yield
-    except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, Unreadable) as error:
+        if as_failure(error) is not None:
+            raise
         why = (str(error) or type(error).__name__).splitlines()[0]
         kind = "text" if files[0].suffix.lower() in TEXT else "parquet"
         raise Damage(
@@ -185,23 +192,23 @@ def must_have(where: str, columns: dict[str, str], present: Sequence[str]) -> No
 
 
 def _read_text_table(file: Path) -> list[dict[str, Any]]:
+    try:
+        return _rows_of_text(file)
+    except (ValueError, csv.Error) as error:
+        raise Unreadable(f"{file.name}: {error}") from None
+
+
+def _rows_of_text(file: Path) -> list[dict[str, Any]]:
     suffix = file.suffix.lower()
     if suffix in (".csv", ".tsv"):
         return _read_csv(file, "\t" if suffix == ".tsv" else ",")
     if suffix == ".json":
         rows = read_json(file)
     else:
-        rows = [_json_line(line) for line in read_text(file).splitlines() if line.strip()]
+        rows = [parse_json(line) for line in read_text(file).splitlines() if line.strip()]
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ValueError(f"{file.name} holds no list of rows")
+        raise ValueError("it holds no list of rows")
     return rows
-
-
-def _json_line(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except RecursionError:
-        raise ValueError("a line is nested too deeply") from None
 
 
 def _read_csv(file: Path, separator: str) -> list[dict[str, Any]]:
@@ -209,6 +216,6 @@ def _read_csv(file: Path, separator: str) -> list[dict[str, Any]]:
     rows = []
     for row in reader:
         if None in row or None in row.values():
-            raise ValueError(f"{file.name}, line {reader.line_num}: has another number of fields")
+            raise ValueError(f"line {reader.line_num} has another number of fields")
         rows.append(dict(row))
     return rows

@@ -60,7 +60,7 @@ class Adapter(nn.Module):
     start_templates: int | None = None
     """How many of a class's templates the start equals; None means all of them."""
     abstains: bool = False
-    """A sample may be left without any score: what the method says of it is no candidate."""
+    """A sample may be left without any score; what the method says of it is no candidate."""
 
     def __init__(
         self, config: AdapterConfig, backbone: Backbone, classes: Sequence[Candidate]

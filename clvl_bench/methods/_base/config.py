@@ -48,10 +48,10 @@ class MethodConfig(Schema):
     """
 
     input_kind: ClassVar[InputKind] = "image_features"
-    """What it looks at: frozen features, or pixels that go through a tower at every step."""
+    """What it looks at, frozen features, or pixels that go through a tower at every step."""
     without_experiences: ClassVar[str] = "use another strategy"
-    """Where it needs whole experiences: how to mend it in a stream that gives none, as the end of
-    an error's line."""
+    """How to mend it where it needs whole experiences in a stream that gives none, as the end of an
+    error's line."""
     kind: str
 
     @model_validator(mode="after")

@@ -49,16 +49,16 @@ class Plugin(SupervisedPlugin):
     """
 
     wants_unlabelled: bool = False
-    """Online: samples whose label is not there yet belong into the minibatch, with the label -1."""
+    """Online, samples whose label is not there yet belong into the minibatch, with the label -1."""
     pseudo_labels: Sequence[PseudoLabels] = ()
     """What it made of the unlabelled samples of the last step or epoch."""
     policy: Policy | None = None
-    """Online, where the choice of a class is rewarded: how this plugin, which learns from rewards,
+    """Online, where the choice of a class is rewarded, how this plugin, which learns from rewards,
     chooses."""
 
     @property
     def remembers(self) -> bool:
-        """Online: whether it can fill a minibatch at a step at which no label arrives."""
+        """Whether it, online, can fill a minibatch at a step at which no label arrives."""
         return False
 
     def state(self) -> State:

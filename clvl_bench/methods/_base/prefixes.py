@@ -6,7 +6,7 @@ image tower instead of one trained on ImageNet's labels; classes are scored by t
 instead of by a linear head, so that every class has a score; the query is the projected feature,
 which every backbone offers, instead of the one before the projection. Prefixes take attention from
 the image, zeros too, so that no start is zero-shot's. The shipped strategies do not augment
-(docs/recipes.md).
+(docs/howto/recipes.md).
 """
 
 from abc import abstractmethod

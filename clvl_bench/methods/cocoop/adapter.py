@@ -6,7 +6,7 @@ texts of its own: batch x classes sentences a step. Differs from the released co
 features; any batch (theirs is 1, a limit of memory), its sentences taken through the text tower
 `chunk` at a time; equal sentences encoded once, cut behind their last token; what stands behind the
 name stays each dataset's own, as in `prompt`; and as there, Dassl's decay, warm-up epoch, cosine by
-epoch and augmentation are settings that the shipped strategy leaves out (docs/recipes.md).
+epoch and augmentation are settings that the shipped strategy leaves out (docs/howto/recipes.md).
 """
 
 from collections.abc import Sequence

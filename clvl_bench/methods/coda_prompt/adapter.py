@@ -8,7 +8,7 @@ that the number of experiences need not be known; new components are orthogonal 
 earlier ones (there to each in turn, which is the same only while these are orthogonal themselves);
 the published orthogonality loss, which a later version of the code switches off; in the shipped
 strategy the rate falls step by step along half a cosine, there epoch by epoch along a quarter of
-one (`train.schedule`, docs/recipes.md). See `_base/prefixes.py` for the rest.
+one (`train.schedule`, docs/howto/recipes.md). See `_base/prefixes.py` for the rest.
 """
 
 from collections.abc import Sequence

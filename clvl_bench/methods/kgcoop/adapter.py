@@ -5,7 +5,7 @@ Yao et al. 2023, Visual-language prompt tuning with knowledge-guided context opt
 cosine); the released code uses the weight 8 on 1 - cosine, and so does this. Differs: every class
 seen so far is held, not only those of the experience (text alone, no data are needed for it).
 Dassl's decay, warm-up epoch, cosine by epoch and augmentation are settings that the shipped
-strategy leaves out (docs/recipes.md).
+strategy leaves out (docs/howto/recipes.md).
 """
 
 from collections.abc import Sequence

@@ -8,7 +8,7 @@ the patches. Differs from the released code: fp32; widths from the backbone; a t
 layers than `depth` has a prompt in each; one set of prompts for all experiences. The tokens in the
 image tower take attention from the patches, so that no start is exactly zero-shot. The warm-up
 epoch, cosine by epoch and augmentation are settings that the shipped strategy leaves out
-(docs/recipes.md).
+(docs/howto/recipes.md).
 """
 
 import copy

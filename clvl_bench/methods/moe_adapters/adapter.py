@@ -8,7 +8,7 @@ finds the router, and leaves what is strange to it to the untouched backbone. Di
 released code: **each sample is routed by itself** (there, by the mean over a test batch that comes
 from one dataset, which gives the dataset away); a sample's experience is found among centroids of
 the backbone's own features instead of by auto-encoders on AlexNet's; no load-balancing term (there
-it is computed and never added). The shipped strategy does not augment (docs/recipes.md).
+it is computed and never added). The shipped strategy does not augment (docs/howto/recipes.md).
 """
 
 from collections.abc import Sequence

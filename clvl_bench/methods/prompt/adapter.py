@@ -5,7 +5,7 @@ shared by all classes and all experiences, or each class has its own. Differs fr
 code: fp32, text cut behind its last token; the context starts by default as the words before the
 name in the first dataset's first template, so that it starts at zero-shot; what stands behind the
 name stays each dataset's own. The shipped strategy has neither Dassl's weight decay of 5e-4 nor its
-warm-up epoch, cosine by epoch and augmentation; docs/recipes.md has them as settings.
+warm-up epoch, cosine by epoch and augmentation; docs/howto/recipes.md has them as settings.
 """
 
 from collections.abc import Sequence

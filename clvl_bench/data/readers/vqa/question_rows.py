@@ -91,7 +91,7 @@ def _columns(found: Tables, columns: QuestionColumns, place: Place) -> dict[str,
 def _name(cells: ImageCells, row: int, place: Place) -> str:
     """What an image is called: by its file, or by its bytes, so that rows about one share it."""
     if row in cells.named:
-        return key_of(cells.named[row].relative_to(place.folder))
+        return key_of(place.name_of(cells.named[row]))
     try:
         return hashlib.sha256(cells.read(row)).hexdigest()
     except ValueError:  # is null: the scan says so, and counts it

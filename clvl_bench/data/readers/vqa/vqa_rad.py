@@ -30,6 +30,7 @@ FIELDS = (
     "answer_type",
     "question_type",
     "image_organ",
+    "image_name",
 )
 MISSPELT = {"ATRIB": "ATTRIB", "PRSE": "PRES"}
 TEST_SHARE = 0.2
