@@ -142,7 +142,7 @@ def run_grid(
         >>> outcomes = cb.run_grid("ci", limit=20, jobs=1)  # doctest: +SKIP
     """
     from clvl_bench.methods.registry import load_methods
-    from clvl_bench.runs.devices import choose_device
+    from clvl_bench.runs.devices import refuse_missing_device
     from clvl_bench.runs.grid import default_jobs, grid
 
     load_methods([Path(file) for file in methods])
@@ -151,9 +151,9 @@ def run_grid(
         found = load("experiment", str(experiment))
         assert isinstance(found, ExperimentConfig)
         config = found
-    where = choose_device(device, config.precision)
+    refuse_missing_device(device, config.precision)
     runs = runs_of(config, limit=limit)
-    return list(grid(runs, results=Path(results), jobs=jobs or default_jobs(), device=where))
+    return list(grid(runs, results=Path(results), jobs=jobs or default_jobs(), device=device))
 
 
 def audit(

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from clvl_bench.backbones.answerers.base import Answerer
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.backbones.catalog import Precision
+from clvl_bench.runs.preparation import samples_key
 from clvl_bench.runs.setup import Sources
 from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.split_slice import SplitSlice
@@ -30,7 +31,7 @@ class KeptSources(Sources):
         self._named: dict[str, Backbone] = {}
 
     def parts(self, config: BenchmarkConfig, *, limit: int | None) -> tuple[SplitSlice, ...]:
-        key = f"{_read_of(config)} {limit}"
+        key = f"{samples_key(config)} {limit}"
         if key not in self._parts:
             self._parts[key] = super().parts(config, limit=limit)
         return self._parts[key]
@@ -62,13 +63,3 @@ class KeptSources(Sources):
         other = KeptSources(backbone, teacher=self._teacher, answerers=self._answerers)
         other._parts = self._parts
         return other
-
-
-def _read_of(config: BenchmarkConfig) -> str:
-    """What decides which samples are read: the splits of which datasets, declared how.
-
-    Label space, supervision and the cut into experiences decide only what is made of them.
-    """
-    declared = [config.declared(name).model_dump_json() for name in config.named]
-    questions = None if config.questions is None else config.questions.split
-    return repr((config.splits, declared, questions))

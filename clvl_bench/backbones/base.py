@@ -156,9 +156,7 @@ class TowerBackbone(Backbone):
         self.context_length = context_length
         self.precision: Precision = "fp32"
         self.images_encoded = 0
-        self.cut_texts = CutTexts(name, context_length)
-        self._twins = TwinWatch(name)
-        self._class_features: dict[Texts, Tensor] = {}
+        self.forget()
         # An empty text is the start and the end alone, whatever the tokenizer calls them.
         *prefix, self.end = self.token_ids([""])[0]
         self.prefix: tuple[int, ...] = tuple(prefix)
@@ -168,6 +166,16 @@ class TowerBackbone(Backbone):
             if towers.reads_embeddings:
                 self.token_width = self.towers.embed(empty.ids).shape[-1]
             self.width = self.towers.sentences(empty.ids, empty.ends).shape[-1]
+
+    def forget(self) -> None:
+        """Forget which texts it was given, as if it had just been loaded.
+
+        What it said of classes is kept in memory within a run only: the last bits of a text's
+        feature depend on the texts that went through the tower with it.
+        """
+        self.cut_texts = CutTexts(self.name, self.context_length)
+        self._twins = TwinWatch(self.name)
+        self._class_features: dict[Texts, Tensor] = {}
 
     @property
     def device(self) -> torch.device:

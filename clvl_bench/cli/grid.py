@@ -1,11 +1,13 @@
 """The verb `grid`: what is missing of an experiment."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clvl_bench.cli import options
+from clvl_bench.cli import cluster_options, options
 from clvl_bench.cli.preparing import (
     load_experiment,
     refuse_unwritable,
@@ -17,11 +19,17 @@ from clvl_bench.core import stopping
 from clvl_bench.core.errors import Stopped
 from clvl_bench.core.exit_codes import ExitCode
 
+if TYPE_CHECKING:
+    from clvl_bench.runs.config import RunConfig
+    from clvl_bench.runs.engines.slurm_script import Resources
+    from clvl_bench.runs.experiment import ExperimentConfig
+
 
 def grid(
     experiment: Annotated[str, typer.Argument(help="Name or path of an experiment's TOML file.")],
     jobs: Annotated[
-        int | None, typer.Option(help="Runs at a time; one a core if left out.", min=1)
+        int | None,
+        typer.Option(help="Runs at a time; one a core if left out, and one a lane.", min=1),
     ] = None,
     device: options.Device = "auto",
     limit: options.Limit = None,
@@ -29,37 +37,87 @@ def grid(
     time_limit: options.TimeLimit = None,
     verify: options.Verify = False,
     member: options.Member = "",
+    on: cluster_options.On = "local",
+    lanes: cluster_options.Lanes = None,
+    partition: cluster_options.Partition = None,
+    time: cluster_options.Time = None,
+    gpus: cluster_options.Gpus = None,
+    memory: cluster_options.Memory = None,
+    account: cluster_options.Account = None,
+    sbatch: cluster_options.Sbatch = [],  # noqa: B006 (typer's form)
+    status: cluster_options.Status = False,
+    wait: cluster_options.Wait = True,
+    encode: cluster_options.Encode = False,
     results: options.Results = options.RESULTS,
     dry_run: options.DryRun = False,
     page: options.Page = True,
     pictures: options.Pictures = False,
 ) -> None:
-    """Run what is missing of a grid. An experiment crosses benchmarks, strategies, backbones, seeds
-    and class orders.
+    """Run what is missing of a grid, here or on a cluster. An experiment crosses benchmarks,
+    strategies, backbones, seeds and class orders.
     """
+    cluster = cluster_options.Cluster(lanes, partition, time, gpus, memory, account, tuple(sbatch))
+    here = {"--member": member, "--time-limit": time_limit, "--encode": encode, "--verify": verify}
+    cluster.check(on, here=here)
+    resources = cluster.resources(jobs or 1) if on == "slurm" else None
     place = options.member_of(member)
     config = load_experiment(experiment)
-    say_first(f"Grid {experiment}: loading libraries", dry=dry_run)
-    from clvl_bench.cli.show import show_finished, show_outcomes, show_page_of_grid, show_plan
+    say_first(f"Grid {experiment}: loading libraries", dry=dry_run or status)
     from clvl_bench.runs.files import runs_of
 
     runs = runs_of(config, limit=limit)
-    if dry_run:
+    asked = Asked(experiment, config, runs, results, device, verify, page, pictures)
+    if resources is not None:
+        from clvl_bench.cli.grid_on_slurm import passed_on
+
+        command = passed_on(experiment, resources.jobs, device, limit, methods, results)
+        _on_slurm(asked, resources, lanes or 1, command, status=status, wait=wait, dry_run=dry_run)
+    elif status:
+        from clvl_bench.cli.lanes_table import show_standings
+
+        show_standings(runs, results)
+    elif dry_run:
+        from clvl_bench.cli.show import show_plan
+
         show_plan(runs, results)
-        return
+    elif encode:
+        _encode(asked, time_limit)
+    else:
+        _here(asked, jobs, place, time_limit)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a grid, wherever it is worked on."""
+
+    experiment: str
+    config: "ExperimentConfig"
+    runs: "Sequence[RunConfig]"
+    results: Path
+    device: str
+    verify: bool
+    page: bool
+    pictures: bool
+
+
+def _here(asked: Asked, jobs: int | None, place: tuple[int, int], time_limit: float | None) -> None:
+    """Run it on this machine."""
+    runs, results = asked.runs, asked.results
     refuse_unwritable(results)
     silence_libraries(1)
     say_what_is_laid_over([run.benchmark_config for run in runs])
     # The grid itself only notes that time is over; its workers stop.
     with stopping.listening(time_limit=time_limit, at_once=False):
         from clvl_bench.cli.grid_progress import GridProgress
-        from clvl_bench.runs.devices import choose_device
-        from clvl_bench.runs.grid import default_jobs, missing
+        from clvl_bench.cli.show import show_outcomes
+        from clvl_bench.runs.devices import refuse_missing_device
+        from clvl_bench.runs.grid import ALONE, default_jobs, missing
         from clvl_bench.runs.grid import grid as run_grid
 
+        refuse_missing_device(asked.device, asked.config.precision)
         waiting = missing(runs, results)
         print(f"{len(runs)} runs, {len(runs) - len(waiting)} finished before, {len(waiting)} to do")
-        if verify and waiting:
+        if asked.verify and waiting:
             from clvl_bench.runs.data_check import read_again
 
             read_again(run.benchmark_config for run in waiting)
@@ -68,17 +126,77 @@ def grid(
                 waiting,
                 results=results,
                 jobs=jobs or default_jobs(),
-                device=choose_device(device, config.precision),
+                device=asked.device,
                 member=place,
                 listener=bar.told,
             )
             states = show_outcomes(outcomes, bar, len(waiting))
-        show_finished(runs, results, sweep=bool(config.sweep))
+        # One of several members has not done the whole: who looks at it shows it.
+        if place[1] == ALONE[1]:
+            _show_finished(asked)
         stopped = stopping.asked()
         if stopped and missing(runs, results):
             raise Stopped(stopped)
-        # A sweep is for choosing settings: nothing of the test stream is shown of it.
-        if page and not config.sweep:
-            show_page_of_grid(runs, results, name=Path(experiment).stem, pictures=pictures)
     if "failed" in states:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _show_finished(asked: Asked) -> None:
+    from clvl_bench.cli.show import show_finished, show_page_of_grid
+
+    sweep = bool(asked.config.sweep)
+    show_finished(asked.runs, asked.results, sweep=sweep)
+    # A sweep is for choosing settings: nothing of the test stream is shown of it.
+    if asked.page and not sweep and not stopping.asked():
+        name = Path(asked.experiment).stem
+        show_page_of_grid(asked.runs, asked.results, name=name, pictures=asked.pictures)
+
+
+def _encode(asked: Asked, time_limit: float | None) -> None:
+    """Read and encode what the runs will read."""
+    silence_libraries(1)
+    with stopping.listening(time_limit=time_limit):
+        from clvl_bench.cli.encoding import encode_for
+        from clvl_bench.runs.devices import choose_device
+
+        device = choose_device(asked.device, asked.config.precision)
+        failed = encode_for(asked.runs, asked.results, device=device)
+    if failed:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _on_slurm(
+    asked: Asked,
+    resources: "Resources",
+    lanes: int,
+    command: Sequence[str],
+    *,
+    status: bool,
+    wait: bool,
+    dry_run: bool,
+) -> None:
+    """Let lanes of a cluster run it; look on, or leave them alone."""
+    from clvl_bench.cli import grid_on_slurm
+    from clvl_bench.cli.show import show_plan
+    from clvl_bench.runs.engines.slurm import refuse_without_slurm
+
+    runs, results = asked.runs, asked.results
+    if not dry_run:
+        refuse_without_slurm()
+    planned = grid_on_slurm.plan_on_slurm(runs, results, experiment=asked.experiment, lanes=lanes)
+    if dry_run:
+        show_plan(runs, results)
+        grid_on_slurm.show_scripts(planned, command, resources)
+        return
+    if not status:
+        refuse_unwritable(results)
+        say_what_is_laid_over([run.benchmark_config for run in runs])
+        grid_on_slurm.submit_lanes(planned, command, resources)
+    with stopping.listening():
+        look = grid_on_slurm.look_on if wait and not status else grid_on_slurm.look
+        view = look(planned, runs, results)
+        grid_on_slurm.show(view)
+        if not status and not view.under_way:
+            _show_finished(asked)
+    if not status and not view.under_way:
+        raise typer.Exit(grid_on_slurm.exit_code(view))

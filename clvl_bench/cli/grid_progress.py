@@ -1,14 +1,15 @@
-"""The bar of a grid on a terminal: runs, time left, the last accuracy. Elsewhere it is silent: each
-run that ends has a line of its own.
+"""The bar of a grid on a terminal: runs, time left, the last accuracy. In a log each run that ends
+has a line of its own, and between them a line now and then says what is under way.
 """
 
 import sys
 import time
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from clvl_bench.core.errors import printable
-from clvl_bench.core.ticker import left_in_words
+from clvl_bench.core.ticker import left_in_words, signs_of_life
 
 if TYPE_CHECKING:
     from clvl_bench.runs.config import RunConfig
@@ -30,6 +31,9 @@ class GridProgress:
         self._ended = 0
         self._parts: dict[str, float] = {}
         """Of each run under way, the part that is learned."""
+        self._under_way: dict[str, str] = {}
+        """The same in words."""
+        self._signs = ExitStack()
         self._last = ""
         self._bars: Any = None
 
@@ -55,6 +59,8 @@ class GridProgress:
             )
             self._bars.start()
             self._bars.add_task("runs", total=self._runs, **self._fields())
+        else:
+            self._signs.enter_context(signs_of_life(self._line, stream=self._stream))
         return self
 
     def __exit__(
@@ -63,11 +69,17 @@ class GridProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._signs.close()
         if self._bars is not None:
             self._bars.stop()
 
     def told(self, config: "RunConfig", told: "Told") -> None:
-        """A run is under way."""
+        """How a run is."""
+        if told.is_end:  # or it is another process's: then nothing of it is said here any more
+            self._under_way.pop(config.id, None)
+            return
+        learned = f"{told.learned}/{told.experiences or '?'}"
+        self._under_way[config.id] = f"{config.strategy} seed {config.seed} {learned}"
         if told.experiences:
             self._parts[config.id] = told.learned / told.experiences
         if told.accuracy is not None:
@@ -88,6 +100,14 @@ class GridProgress:
         if not done:
             return None
         return (time.monotonic() - self._start) / done * (self._runs - done)
+
+    def _line(self) -> str:
+        """What a log says from time to time."""
+        # A copy: this is another thread than the one that fills it.
+        under_way = ", ".join(list(self._under_way.values())) or "nothing of this process"
+        left = left_in_words(self.seconds_left())
+        told = [f"{self._ended}/{self._runs} runs ended", f"under way: {under_way}", left]
+        return printable("; ".join(each for each in told if each))
 
     def _fields(self) -> dict[str, Any]:
         return {

@@ -92,18 +92,18 @@ def _run(
     with stopping.listening(time_limit=time_limit, at_once=False):
         from clvl_bench.cli.grid_progress import GridProgress
         from clvl_bench.cli.show import show_outcomes
-        from clvl_bench.runs.devices import choose_device
+        from clvl_bench.runs.devices import refuse_missing_device
         from clvl_bench.runs.grid import default_jobs, grid, missing
 
         waiting = missing(runs, results)
         print(f"{len(runs)} runs, {len(runs) - len(waiting)} finished before, {len(waiting)} to do")
-        chosen = choose_device(device, runs[0].precision)
+        refuse_missing_device(device, runs[0].precision)
         with GridProgress(len(waiting)) as bar:
             outcomes = grid(
                 waiting,
                 results=results,
                 jobs=jobs or default_jobs(),
-                device=chosen,
+                device=device,
                 listener=bar.told,
             )
             show_outcomes(outcomes, bar, len(waiting))

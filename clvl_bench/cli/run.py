@@ -62,6 +62,9 @@ def run(
     silence_libraries(threads)
     # Signals count from here on: importing takes seconds.
     with stopping.listening(time_limit=time_limit):
+        from clvl_bench.runs.libraries import import_libraries
+
+        import_libraries()
         from clvl_bench.cli.show import show_result
         from clvl_bench.data.readers.scan import reading_anew
         from clvl_bench.runs import runner

@@ -6,7 +6,7 @@ import errno
 import shutil
 from pathlib import Path
 
-from clvl_bench.core.errors import RunFailed
+from clvl_bench.core.errors import ClvlError, RunFailed
 from clvl_bench.core.resources import out_of_memory
 
 MENDS = {
@@ -39,6 +39,11 @@ def as_failure(error: BaseException) -> RunFailed | None:
         said = (str(error).splitlines() or [type(error).__name__])[0][:LONGEST]
         return RunFailed(f"memory: {said}; a smaller train.batch_size or fewer --jobs need less")
     return None
+
+
+def as_line(error: Exception) -> ClvlError | None:
+    """What a user is told of an error in one line; None where it is a fault of ours."""
+    return error if isinstance(error, ClvlError) else as_failure(error)
 
 
 def free_bytes(folder: Path) -> int:

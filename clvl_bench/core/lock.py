@@ -35,6 +35,8 @@ STALE_VARIABLE = "CLVL_STALE_SECONDS"
 """The environment variable that says another number for the claims of a process."""
 BEATS = 20
 """Heartbeats in that time."""
+MISSED = 4
+"""So many heartbeats may be late before a process that was alive has to be watched again."""
 POLL_SECONDS = 0.5
 
 OWNER = "owner.json"
@@ -118,7 +120,8 @@ class Watch:
         stale = STALE_SECONDS if owner.stale_seconds is None else owner.stale_seconds
         if now - since >= stale:
             return Life.DEAD
-        return Life.ALIVE if beating else Life.UNKNOWN
+        recent = now - since < MISSED * stale / BEATS
+        return Life.ALIVE if beating and recent else Life.UNKNOWN
 
     def after_watching(self, folder: Path) -> Life:
         """The same, once it is known."""

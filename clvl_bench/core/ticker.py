@@ -3,10 +3,15 @@ Quick work is silent.
 """
 
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 EVERY_SECONDS = 10.0
+SIGN_SECONDS = 25.0
+"""How often work that has nothing new to say shows that it goes on."""
 
 
 def left_in_words(seconds: float | None) -> str:
@@ -48,3 +53,27 @@ class Ticker:
             file=self._stream,
             flush=True,
         )
+
+
+@contextmanager
+def signs_of_life(
+    line: Callable[[], str], *, stream: TextIO | None = None, every: float = SIGN_SECONDS
+) -> Iterator[None]:
+    """For the time of the block, print a line again and again, whatever the block is at.
+
+    Args:
+        line: makes it, in another thread.
+    """
+    done = threading.Event()
+
+    def show() -> None:
+        while not done.wait(every):
+            print(line(), file=stream or sys.stderr, flush=True)
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -138,18 +139,44 @@ def record(holding: Holding) -> None:
     write_atomically(holding.manifest, to_json(files))
 
 
+def recorded(holding: Holding) -> dict[str, str]:
+    """The hashes that were written down when it came, if it did.
+
+    Raises:
+        ValueError: the file that has them is damaged.
+    """
+    known: dict[str, str] = {}
+    with suppress(FileNotFoundError):
+        known = parse_json(holding.manifest.read_bytes())
+    return known
+
+
+def is_whole(holding: Holding) -> bool:
+    """Whether it was fetched or unpacked, and each file is as it was then."""
+    if not holding.manifest.is_file() or damaged(holding):
+        return False
+    # Of a model some patterns are of files that it may not have.
+    patterns = holding.patterns if holding.kind == "dataset" else ()
+    return all(any(holding.folder.glob(pattern)) for pattern in patterns)
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Whether a path is of a pattern; a star stands for a part of one name."""
+    names = name.split("/")
+    patterns = pattern.split("/")
+    return len(names) == len(patterns) and all(map(fnmatchcase, names, patterns))
+
+
 def damaged(holding: Holding) -> list[str]:
     """The files whose content is not what was declared or fetched, and those that are gone."""
-    recorded: dict[str, str] = {}
-    with suppress(FileNotFoundError):
-        try:
-            recorded = parse_json(holding.manifest.read_bytes())
-        except ValueError:
-            return [holding.manifest.name]
+    try:
+        known = recorded(holding)
+    except ValueError:
+        return [holding.manifest.name]
     # What was declared beforehand overrules what was written down after the download.
-    recorded |= holding.pinned
+    known |= holding.pinned
     wrong = []
-    for name, expected in recorded.items():
+    for name, expected in known.items():
         if sha256_of(holding.folder / name) != expected:
             wrong.append(name)
     return wrong

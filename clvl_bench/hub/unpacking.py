@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -14,7 +13,7 @@ from clvl_bench.core.errors import Damage
 from clvl_bench.core.faults import refuse_full_disk
 from clvl_bench.core.files import parse_json, temporary_name
 from clvl_bench.hub.archive import Member, members
-from clvl_bench.hub.bundle import MANIFEST, Holding, holdings, record, sha256_of
+from clvl_bench.hub.bundle import MANIFEST, Holding, fits, holdings, record, sha256_of
 
 _INSIDE = re.compile(r"(datasets|models)--[\w.-]+--[\w.-]+/snapshots/[0-9a-f]{40}/[^/].*")
 """What a file of an archive is called: a repository's folder in the hub cache, a commit, a path."""
@@ -89,19 +88,12 @@ def _refuse_name(name: str, known: Sequence[Holding]) -> None:
     for holding in known:
         top = f"{holding.folder.parent.parent.name}/snapshots/{holding.revision}/"
         inside = name.removeprefix(top)
-        if inside != name and any(_fits(inside, pattern) for pattern in holding.patterns):
+        if inside != name and any(fits(inside, pattern) for pattern in holding.patterns):
             return
     raise ValueError(
         f"'{name[:200]}' is no file of a dataset or model that this version declares; pack it with "
         f"the same version"
     )
-
-
-def _fits(name: str, pattern: str) -> bool:
-    """Whether a path is of a pattern; a star stands for a part of one name."""
-    names = name.split("/")
-    patterns = pattern.split("/")
-    return len(names) == len(patterns) and all(map(fnmatchcase, names, patterns))
 
 
 def _listed(found: Sequence[Member], manifest: dict[str, Any], archive: Path) -> list[Member]:

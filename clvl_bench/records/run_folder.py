@@ -67,7 +67,7 @@ class RunFolder:
         """Finished, said so, and nothing is left beside it: nobody was killed behind the result."""
         if not self.finished or any(self.path.glob("claim.*")) or any(self.state.glob("*")):
             return False
-        return bool(self._status().get("state") == "done")
+        return bool(self.status().get("state") == "done")
 
     @property
     def is_of_its_id(self) -> bool:
@@ -82,7 +82,7 @@ class RunFolder:
 
     def failure(self) -> Failure | None:
         """Why the run failed; None where it did not, or where its status cannot be read."""
-        status = self._status()
+        status = self.status()
         if status.get("state") != "failed":
             return None
         try:
@@ -94,7 +94,8 @@ class RunFolder:
     def read(self, name: str) -> bytes:
         return (self.path / name).read_bytes()
 
-    def _status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:
+        """What status.json says; nothing where there is none that can be read."""
         try:
             status = parse_json(self.read(STATUS))
         except (OSError, ValueError):

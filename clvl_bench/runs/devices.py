@@ -3,6 +3,19 @@
 from clvl_bench.core.errors import Mistake
 
 
+def refuse_missing_device(name: str, precision: str = "fp32") -> None:
+    """Say at once what each worker of a grid would find when it chooses.
+
+    Where nothing can be wrong torch is not asked: importing it takes seconds.
+
+    Raises:
+        Mistake: as `choose_device`.
+    """
+    if name == "cpu" or (name == "auto" and precision == "fp32"):
+        return
+    choose_device(name, precision)
+
+
 def choose_device(name: str, precision: str = "fp32") -> str:
     """The device to use: `auto` takes a GPU where there is one.
 

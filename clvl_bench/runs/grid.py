@@ -16,6 +16,7 @@ from clvl_bench.core.files import temporary_name
 from clvl_bench.core.lock import Life, Watch, owner_of, token_of
 from clvl_bench.records.run_folder import STATUS, RunFolder
 from clvl_bench.runs.config import RunConfig
+from clvl_bench.runs.preparation import changes_of_reading
 from clvl_bench.runs.workers import POLL_SECONDS, Told, Workers
 
 ALONE = (0, 1)
@@ -71,17 +72,17 @@ def grid(
     workers = Workers(results, device)
     try:
         while True:
-            yield from _give(queue, workers, jobs)
+            yield from _give(queue, workers, jobs, listener)
             if workers.idle and (stopping.asked() or not queue.elsewhere):
                 return
             if workers.idle and queue.left_to_the_living():
                 yield from queue.leave()
                 return
             for config, told in workers.wait(within=POLL_SECONDS):
+                if listener is not None:
+                    listener(config, told)
                 if told.is_end:
                     yield from _ended(config, told, queue, results)
-                elif listener is not None:
-                    listener(config, told)
             if stopping.asked():
                 workers.ask_to_stop()
             elif workers.busy < jobs:
@@ -92,12 +93,27 @@ def grid(
 
 def _from_own_place(runs: list[RunConfig], member: tuple[int, int]) -> list[RunConfig]:
     """So that members that start together do not all look at the same run first."""
-    index, members = member
-    start = index * len(runs) // members
+    start = own_place(runs, member)
     return [*runs[start:], *runs[:start]]
 
 
-def _give(queue: "_Queue", workers: Workers, jobs: int) -> Iterator[Outcome]:
+def own_place(runs: Sequence[RunConfig], member: tuple[int, int]) -> int:
+    """The run that a member begins with: an even share behind the one before it, or there where
+    the data or the backbone change, if that is nearer than half a share.
+    """
+    index, members = member
+    share = len(runs) / members
+    even = index * len(runs) // members
+    near = [place for place in changes_of_reading(runs) if abs(place - even) < share / 2]
+    return min(near, key=lambda place: abs(place - even), default=even)
+
+
+def _give(
+    queue: "_Queue",
+    workers: Workers,
+    jobs: int,
+    listener: Callable[[RunConfig, Told], None] | None,
+) -> Iterator[Outcome]:
     """Give runs to free workers, as long as there are both."""
     while workers.busy < jobs and not stopping.asked():
         found = queue.next()
@@ -107,6 +123,8 @@ def _give(queue: "_Queue", workers: Workers, jobs: int) -> Iterator[Outcome]:
             yield found
         else:
             workers.give(found, dead=queue.dead_token(found))
+            if listener is not None:
+                listener(found, Told("running"))
 
 
 def _ended(config: RunConfig, told: Told, queue: "_Queue", results: Path) -> Iterator[Outcome]:

@@ -4,6 +4,7 @@ keep enough to go on.
 
 import math
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -38,6 +39,9 @@ from clvl_bench.training.evaluation import Measured, Predictions, RecordLogger, 
 from clvl_bench.training.progress import Progress
 from clvl_bench.training.strategy import AdaptationStrategy, build_strategy
 from clvl_bench.training.time_left import Work
+
+LANE = "CLVL_LANE"
+"""The environment variable that names the job of a cluster in which a run is under way."""
 
 
 def run(
@@ -159,12 +163,14 @@ def _execute(
         learner = build_learner(prepared, evaluator)
         observer.strategy_built(learner, prepared, untouched=False)
         # Only now: a strategy that cannot be built writes nothing.
-        folder.set_status("running", pid=os.getpid())
+        _say_how_far(folder, bars, 0, len(experiences))
         state = RunState(
             prepared, folder, watch, observer, strategy=learner, log=log, predictions=predictions
         )
         done = _resume_or_begin(state, evaluator)
         bars.resumed(done)
+        if done:
+            _say_how_far(folder, bars, done, len(experiences))
         for number, experience in enumerate(experiences[done:], start=done + 1):
             _learn_and_evaluate(state, experience, number)
             if number == len(experiences):
@@ -172,8 +178,23 @@ def _execute(
             state.keep()
             bars.experience_done(number)
             if number < len(experiences):
+                _say_how_far(folder, bars, number, len(experiences))
                 stopping.safe_point()
     return _finish(state)
+
+
+def _say_how_far(folder: RunFolder, bars: Progress, learned: int, experiences: int) -> None:
+    """In the run's status, for those who look from another machine."""
+    left = bars.seconds_left
+    folder.set_status(
+        "running",
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        lane=os.environ.get(LANE, ""),
+        learned=learned,
+        experiences=experiences,
+        seconds_left=None if left is None else round(left),
+    )
 
 
 def _resume_or_begin(state: RunState, evaluator: EvaluationPlugin) -> int:

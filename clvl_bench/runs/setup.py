@@ -77,28 +77,62 @@ def prepare(config: RunConfig, *, device: str = "cpu", sources: Sources | None =
     """
     sources = sources or Sources()
     torch.set_num_threads(config.threads)
-    parts = sources.parts(config.benchmark_config, limit=config.limit)
-    backbone = sources.backbone(config.backbone, parts, device=device, precision=config.precision)
-    answerer = _answerer(config, sources, device=device)
-    features = inputs_of(config.untouched.input_kind, parts, backbone, device=device)
-    inputs = _inputs(config, parts, backbone, features, answerer)
+    encoded = _encoded(config, sources, device=device)
+    parts, backbone = encoded.parts, encoded.backbone
     benchmark = build_benchmark(
         config.benchmark_config,
         parts,
-        inputs,
+        encoded.inputs,
         train=config.strategy_config.train.data,
-        views=_views(config, parts, inputs, backbone),
+        views=encoded.views,
     )
     classes = benchmark.view.plan.classes
     text_known = bool(torch.isfinite(backbone.class_features(classes)).all())
     teacher = _teacher(config, sources, parts, device=device)
     taught_by = None if teacher is None else teacher.backbone
-    models = {"backbone": backbone, "teacher": taught_by, "answerer": answerer}
+    models = {"backbone": backbone, "teacher": taught_by, "answerer": encoded.answerer}
     origin = provenance(config, models=models, parts=parts, classes=classes, device=device)
     _warn_of_duplicates(parts, origin["images_in_train_and_test"])
     return Prepared(
-        config, device, backbone, parts, features, benchmark, text_known, teacher, origin
+        config, device, backbone, parts, encoded.features, benchmark, text_known, teacher, origin
     )
+
+
+def encode(config: RunConfig, *, device: str = "cpu", sources: Sources | None = None) -> None:
+    """Read and encode what a run reads and what is not kept yet, and plan nothing: the runs that
+    come after it find it in the cache.
+
+    Raises:
+        Mistake, Missing, Damage: something of it is not as it should be.
+    """
+    sources = sources or Sources()
+    torch.set_num_threads(config.threads)
+    encoded = _encoded(config, sources, device=device)
+    _teacher(config, sources, encoded.parts, device=device)
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """What was read and encoded: `features` are what the untouched backbone reads, `inputs` what
+    the strategy does, and `views` what its training reads in their place.
+    """
+
+    parts: tuple[SplitSlice, ...]
+    backbone: Backbone
+    answerer: Answerer | None
+    features: Inputs | QuestionInputs
+    inputs: AnyInputs
+    views: Views | None
+
+
+def _encoded(config: RunConfig, sources: Sources, *, device: str) -> _Encoded:
+    parts = sources.parts(config.benchmark_config, limit=config.limit)
+    backbone = sources.backbone(config.backbone, parts, device=device, precision=config.precision)
+    answerer = _answerer(config, sources, device=device)
+    features = inputs_of(config.untouched.input_kind, parts, backbone, device=device)
+    inputs = _inputs(config, parts, backbone, features, answerer)
+    views = _views(config, parts, inputs, backbone)
+    return _Encoded(parts, backbone, answerer, features, inputs, views)
 
 
 def _warn_of_duplicates(parts: Sequence[SplitSlice], found: Mapping[str, int]) -> None:

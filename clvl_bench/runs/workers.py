@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clvl_bench.core import stopping
-from clvl_bench.core.errors import Busy, ClvlError, Stopped, warn
-from clvl_bench.core.faults import as_failure
+from clvl_bench.core.errors import Busy, Stopped, warn
+from clvl_bench.core.faults import as_line
 from clvl_bench.core.lock import Watch
 from clvl_bench.methods.outside import loaded_files
 from clvl_bench.methods.registry import load_methods
@@ -26,13 +26,14 @@ from clvl_bench.runs.config import RunConfig
 
 if TYPE_CHECKING:
     from clvl_bench.records.rows import Record
+    from clvl_bench.runs.setup import Sources
 
 METHODS = multiprocessing.get_all_start_methods()
 CONTEXT: Any = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
 """How workers start: forked from a process that imports everything once and does nothing else. (A
 fork of a process that has used torch's threads may hang.)"""
 if "forkserver" in METHODS:
-    CONTEXT.set_forkserver_preload(["clvl_bench.runs.runner"])
+    CONTEXT.set_forkserver_preload(["clvl_bench.runs.preloaded"])
 POLL_SECONDS = 1.0
 """How often a grid looks at what others do, and whether it was asked to stop."""
 GRACE_SECONDS = 5.0
@@ -185,10 +186,11 @@ def _work(
         stopping.listening(time_limit=time_limit),
     ):
         load_methods(methods)
+        sources = _kept_sources()
         while True:
             task = json.loads(connection.recv_bytes())
             config = RunConfig.model_validate(task["config"])
-            told = _told_of(config, results, device, task["dead"], connection)
+            told = _told_of(config, results, device, task["dead"], connection, sources)
             connection.send_bytes(json.dumps(asdict(told)).encode())
 
 
@@ -201,9 +203,15 @@ def _die_with_the_grid() -> None:
 
 
 def _told_of(
-    config: RunConfig, results: Path, device: str, dead: str, connection: Connection
+    config: RunConfig,
+    results: Path,
+    device: str,
+    dead: str,
+    connection: Connection,
+    sources: "Sources",
 ) -> Told:
     """Run it, and say how it ended."""
+    from clvl_bench.runs.devices import choose_device
     from clvl_bench.runs.runner import record_failure, run
 
     folder = RunFolder(results / "runs" / config.id)
@@ -213,9 +221,10 @@ def _told_of(
         result = run(
             config,
             results=results,
-            device=device,
+            device=choose_device(device, config.precision),
             progress=False,
             observer=_telling(connection),
+            sources=sources,
             claims=Watch(dead),
         )
         return Told("done", accuracy=_accuracy(result.records))
@@ -229,9 +238,15 @@ def _told_of(
     return Told("failed", reason)
 
 
+def _kept_sources() -> "Sources":
+    from clvl_bench.runs.last_sources import LastSources
+
+    return LastSources()
+
+
 def _in_a_line(error: Exception) -> str:
     """Why a run failed; a fault of ours fails this run, not the grid."""
-    failure = error if isinstance(error, ClvlError) else as_failure(error)
+    failure = as_line(error)
     if failure is not None:
         return str(failure)
     return f"bug: {type(error).__name__}: {error}".splitlines()[0]

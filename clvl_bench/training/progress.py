@@ -101,6 +101,11 @@ class Progress(BaseLogger):
         self._update("experiences", completed=trained, left=self._left())
         self._say(f"experience {trained}/{self._experiences} done", always=True)
 
+    @property
+    def seconds_left(self) -> float | None:
+        """What the experiences that are left will take; None before one is learned."""
+        return self._time_left.seconds(time.monotonic() - self._last_end)
+
     # --- Avalanche's callbacks ---
 
     def before_training_exp(self, strategy: Any, metric_values: Any, **kwargs: Any) -> None:
@@ -154,4 +159,4 @@ class Progress(BaseLogger):
             print(line, file=self._stream, flush=True)
 
     def _left(self) -> str:
-        return left_in_words(self._time_left.seconds(time.monotonic() - self._last_end))
+        return left_in_words(self.seconds_left)

@@ -114,10 +114,13 @@ def _settings(config: type[MethodConfig]) -> str:
 
 
 def _declared(config: type[MethodConfig]) -> list[str]:
-    """The properties that are true of it and not of methods in general."""
+    """What is true of it as it comes, and not of methods in general."""
     base = AdapterConfig if issubclass(config, AdapterConfig) else PluginConfig
-    properties = [name for name, value in vars(base).items() if isinstance(value, bool)]
-    return [name for name in properties if getattr(config, name) and not getattr(base, name)]
+    told = config()
+    true_of_all = [name for name, value in vars(base).items() if value is True]
+    properties = [name for name, value in vars(base).items() if isinstance(value, bool | property)]
+    found = [name for name in properties if getattr(told, name) is True]
+    return [name for name in found if name not in true_of_all]
 
 
 def _strategies(kind: str) -> str:

@@ -137,7 +137,8 @@ def typed_commands() -> list[str]:
         for language, body in re.findall(r"```(\w*)\n(.*?)```", page.read_text(), re.DOTALL):
             if language in ("", "sh", "bash"):
                 lines = body.replace("\\\n", " ").splitlines()
-                found |= {line for line in lines if line.startswith("clvl-bench ")}
+                typed = {line for line in lines if line.startswith("clvl-bench ")}
+                found |= {line.removesuffix(" &") for line in typed}  # of a script, behind it
     synopsis = set(blocks("docs/reference/running.md", "")[0].splitlines())
     return sorted(found - synopsis)
 

@@ -46,6 +46,13 @@ def test_a_page_says_what_code_files_and_committed_results_say(method_pages):
     assert "| toy_landcover | kgcoop_replay | 51.6 | 6.8 | 98.1 | 9 |" in page, "as README has it"
 
 
+def test_a_page_says_that_predictions_depend_on_each_other(method_pages):
+    for kind, config in registry.adapters().items():
+        page = method_pages[f"generated/methods/{kind}.md"]
+        assert ("`transductive`" in page) == config().transductive, kind
+    assert "`transductive`" in method_pages["generated/methods/transclip.md"]
+
+
 def test_tables_have_every_strategy_benchmark_and_command(extensions):
     pages = extensions["table_pages"].table_pages()
     strategies, benchmarks = pages["generated/strategies.md"], pages["generated/benchmarks.md"]

@@ -1,203 +1,211 @@
-"""`fetch` against a hub of our own on the loopback: the pinned commit, once, and after an
-interruption only the rest.
+"""`fetch` against a hub of our own on the loopback: the pinned commit, once, after an interruption
+only the rest; and one line for each way in which a hub can misbehave.
 """
 
 import hashlib
-import http.server
 import json
-import threading
-from collections.abc import Iterator
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command import clvl
+from helpers.hub import Instead, LocalHub, serving
 
 from clvl_bench.data.catalog.listing import find
 from clvl_bench.data.catalog.sources import HubSource
 
+ROOT = Path(__file__).parents[2]
 SOURCE = find("eurosat").source
 assert isinstance(SOURCE, HubSource)
 RNG = np.random.default_rng(0)
-FILES = {
-    f"data/{split}-00000-of-00001.parquet": RNG.bytes(200_000)
-    for split in ("train", "validation", "test")
-}
-FILES["README.md"] = b"not asked for"
+SPLITS = [f"data/{split}-00000-of-00001.parquet" for split in ("train", "validation", "test")]
+FILES = {name: RNG.bytes(200_000) for name in SPLITS}
+PREFIX = "clvl-bench: fetch: timm/eurosat-rgb at b4e28552"
+Fetch = Callable[[], tuple[object, str, list[float]]]
 
 
-class Hub:
-    """What a hub answers to its client: the files of one commit, and their bytes from any place on.
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory) -> Iterator[tuple[LocalHub, Path, Fetch, str]]:
+    """The hub, the cache, and what fetches from the one into the other."""
+    cache = tmp_path_factory.mktemp("fetch") / "hub"
+    ours = LocalHub("dataset", SOURCE.repository, SOURCE.revision, {})
+    with serving(ours):
+        address = f"http://127.0.0.1:{ours.port}"
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": address,
+        "HF_HUB_CACHE": str(cache),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_TOKEN": "hf_mine",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "PYTHONPATH": str(ROOT),
+    }
+    script = ROOT / "tests" / "helpers" / "fetch_worker.py"
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        text=True, env=environment,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
 
-    With `cut`, the first answer that sends a file's bytes breaks off after so many; the file `lost`
-    is not found.
-    """
+        def fetch() -> tuple[object, str, list[float]]:
+            process.stdin.write(json.dumps(["fetch", "eurosat"]) + "\n")
+            process.stdin.flush()
+            code, told, waits = json.loads(process.stdout.readline())
+            return code, told.strip().splitlines()[-1] if told.strip() else "", waits
 
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str, str | None]] = []
-        self.cut: int | None = None
-        self.lost: str | None = None
-
-    def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
-        path = handler.path.partition("?")[0]
-        self.asked.append((handler.command, path, handler.headers.get("Range")))
-        repository = f"/datasets/{SOURCE.repository}"
-        listings = {
-            f"/api{repository}/revision/{SOURCE.revision}": {
-                "id": SOURCE.repository,
-                "sha": SOURCE.revision,
-            },
-            f"/api{repository}/tree/{SOURCE.revision}": [
-                {
-                    "type": "file",
-                    "path": name,
-                    "size": len(content),
-                    "oid": hashlib.sha1(content).hexdigest(),
-                }
-                for name, content in FILES.items()
-            ],
-        }
-        if path in listings:
-            self._send(
-                handler,
-                200,
-                json.dumps(listings[path]).encode(),
-                {"Content-Type": "application/json"},
-            )
-            return
-        name = path.removeprefix(f"{repository}/resolve/{SOURCE.revision}/")
-        content = FILES.get(name)
-        if content is None or name == self.lost:
-            self._send(handler, 404, b"", {})
-            return
-        headers = {
-            "ETag": f'"{hashlib.sha256(content).hexdigest()}"',
-            "X-Repo-Commit": SOURCE.revision,
-        }
-        start = int(
-            (handler.headers.get("Range") or "bytes=0-").removeprefix("bytes=").partition("-")[0]
-        )
-        if start:
-            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        self._send(handler, 206 if start else 200, content[start:], headers)
-
-    def _send(
-        self,
-        handler: http.server.BaseHTTPRequestHandler,
-        status: int,
-        body: bytes,
-        headers: dict[str, str],
-    ) -> None:
-        handler.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        if handler.command == "HEAD":
-            return
-        if self.cut is not None and len(body) > self.cut:
-            handler.wfile.write(body[: self.cut])
-            self.cut = None
-            handler.close_connection = True
-            return
-        handler.wfile.write(body)
-
-    def sent(self) -> list[tuple[str, str | None]]:
-        """Files whose bytes were asked for, and from where on."""
-        return [
-            (path.partition("/resolve/")[2], start)
-            for verb, path, start in self.asked
-            if verb == "GET" and "resolve" in path
-        ]
+        yield ours, cache, fetch, address
+        process.stdin.close()
 
 
 @pytest.fixture
-def hub() -> Iterator[tuple[Hub, str]]:
-    ours = Hub()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            ours.answer(self)
-
-        do_HEAD = do_GET  # noqa: N815
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield ours, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+def hub(worker) -> Iterator[tuple[LocalHub, Path, Fetch]]:
+    ours, cache, fetch, _ = worker
+    shutil.rmtree(cache, ignore_errors=True)
+    ours.files = {**FILES, "README.md": b"not asked for"}
+    ours.instead, ours.served, ours.asked, ours.cut = [], {}, [], None
+    with serving(ours):
+        yield ours, cache, fetch
 
 
-def fetched(hub: tuple[Hub, str], top: Path, **more: str):
-    environment = {
-        "HF_ENDPOINT": hub[1],
-        "HF_HUB_CACHE": str(top / "hub"),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_OFFLINE": "0",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "NO_PROXY": "127.0.0.1",
-        "no_proxy": "127.0.0.1",
-        **more,
+def folder_in(cache: Path) -> Path:
+    return cache / "datasets--timm--eurosat-rgb" / "snapshots" / SOURCE.revision
+
+
+def manifests(cache: Path) -> list[Path]:
+    return list(cache.rglob("clvl_bench-*.json"))
+
+
+def content(cache: Path) -> dict[str, bytes]:
+    folder = folder_in(cache)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")}
+
+
+def test_the_pinned_commit_arrives_once_with_a_manifest_of_its_hashes(hub):
+    ours, cache, fetch = hub
+    assert fetch()[0] == 0
+    assert content(cache) == FILES
+    (manifest,) = manifests(cache)
+    assert json.loads(manifest.read_bytes()) == {
+        name: hashlib.sha256(data).hexdigest() for name, data in FILES.items()
     }
-    return clvl("fetch", "eurosat", cwd=top, **environment)
+    asked = [path for _, path, _, _ in ours.asked if "/storage/" not in path]
+    assert all(SOURCE.revision in path for path in asked), "never a branch, always the commit"
+    tokens = {token for _, path, _, token in ours.asked if "/storage/" in path}
+    assert tokens == {False}, "the storage is another host, and sees no token"
+    ours.asked.clear()
+    assert fetch()[0] == 0
+    assert ours.asked == [], "what is here whole is asked for nowhere"
 
 
-def test_the_pinned_commit_arrives_once_with_a_manifest_of_its_hashes(hub, tmp_path):
-    done = fetched(hub, tmp_path)
-    assert done.returncode == 0, done.stderr
-    top = tmp_path / "hub" / "datasets--timm--eurosat-rgb"
-    folder = top / "snapshots" / SOURCE.revision
-    wanted = {name: content for name, content in FILES.items() if name != "README.md"}
-    assert {
-        str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")
-    } == wanted
-    manifest = json.loads((top / f"clvl_bench-{SOURCE.revision}.json").read_bytes())
-    assert manifest == {
-        name: hashlib.sha256(content).hexdigest() for name, content in wanted.items()
-    }
-    assert all(SOURCE.revision in path for _, path, _ in hub[0].asked), (
-        "never a branch, always the commit"
-    )
-    before = len(hub[0].sent())
-    assert fetched(hub, tmp_path).returncode == 0
-    assert len(hub[0].sent()) == before == 3
+def test_a_connection_that_breaks_is_taken_up_where_it_broke(hub):
+    ours, cache, fetch = hub
+    ours.cut = 120_000
+    assert fetch()[0] == 0
+    assert content(cache) == FILES
+    assert "bytes=120000-" in {start for _, _, start, _ in ours.asked}
 
 
-def test_a_connection_that_breaks_is_taken_up_again(hub, tmp_path):
-    hub[0].cut = 120_000
-    done = fetched(hub, tmp_path)
-    assert done.returncode == 0, done.stderr
-    folder = tmp_path / "hub" / "datasets--timm--eurosat-rgb" / "snapshots" / SOURCE.revision
-    assert all((folder / name).read_bytes() == FILES[name] for name in FILES if name != "README.md")
+def test_after_an_interruption_only_what_is_not_here_yet_is_asked_for(hub):
+    ours, cache, fetch = hub
+    ours.instead = [Instead("test-00000", 404, {"X-Error-Code": "EntryNotFound"})]
+    assert fetch()[0] == 3
+    assert not manifests(cache), "half of a dataset gets no manifest"
+    ours.instead = []
+    ours.asked.clear()
+    assert fetch()[0] == 0
+    sent = {path for _, path, _, _ in ours.asked if "/storage/" in path}
+    assert sent == {"/storage/data/test-00000-of-00001.parquet"}
+    assert len(manifests(cache)) == 1
 
 
-def test_after_an_interruption_only_what_is_not_here_yet_is_asked_for(hub, tmp_path):
-    hub[0].lost = "data/test-00000-of-00001.parquet"
-    done = fetched(hub, tmp_path)
-    assert done.returncode == 3
-    assert "could not be downloaded" in done.stderr.strip().splitlines()[-1]
-    assert not list(tmp_path.rglob("clvl_bench-*.json")), "half of a dataset gets no manifest"
-    arrived, hub[0].lost = {path for path, _ in hub[0].sent()}, None
-    hub[0].asked.clear()
-    assert fetched(hub, tmp_path).returncode == 0
-    again = {path for path, _ in hub[0].sent()}
-    assert f"{SOURCE.revision}/data/test-00000-of-00001.parquet" in again
-    assert len(again) + len(arrived - again) == 3
-    assert len(list(tmp_path.rglob("clvl_bench-*.json"))) == 1
+def test_a_file_that_was_damaged_here_is_downloaded_again(hub):
+    _, cache, fetch = hub
+    fetch()
+    (folder_in(cache) / SPLITS[0]).resolve().write_bytes(b"changed")
+    assert fetch()[0] == 0
+    assert content(cache) == FILES
 
 
-def test_a_hub_that_cannot_be_reached_is_said_in_the_last_line(tmp_path):
-    # The client waits longer and longer between its tries, half a minute in all; not here.
-    (tmp_path / "sitecustomize.py").write_text("import time\ntime.sleep = lambda seconds: None\n")
-    done = fetched((Hub(), "http://127.0.0.1:9"), tmp_path, PYTHONPATH=str(tmp_path))
-    assert done.returncode == 3
-    assert "Traceback" not in done.stderr
-    line = done.stderr.strip().splitlines()[-1]  # the client says before how often it tried
-    assert line.startswith(
-        "clvl-bench: fetch: timm/eurosat-rgb at b4e28552 could not be downloaded"
+def test_other_bytes_than_the_hub_lists_are_refused_and_removed(hub):
+    ours, cache, fetch = hub
+    ours.served = {SPLITS[1]: bytes(200_000)}
+    code, line, _ = fetch()
+    assert code == 4
+    assert "it was not what is published, and is removed" in line
+    assert SPLITS[1] not in content(cache)
+    assert not manifests(cache)
+    ours.served = {}
+    assert fetch()[0] == 0
+
+
+def test_a_commit_that_lists_other_hashes_than_before_is_refused_before_a_byte_comes(hub):
+    ours, cache, fetch = hub
+    fetch()
+    (folder_in(cache) / SPLITS[0]).unlink()
+    ours.files[SPLITS[0]] = bytes(200_000)
+    ours.asked.clear()
+    code, line, _ = fetch()
+    assert code == 4
+    assert "nothing was downloaded" in line
+    assert not [path for _, path, _, _ in ours.asked if "/storage/" in path]
+
+
+def test_too_many_requests_for_a_file_are_waited_out_as_the_hub_asks(hub):
+    ours, cache, fetch = hub
+    ours.instead = [Instead("/storage/", 429, {"Retry-After": "7"}, times=1)]
+    code, _, waits = fetch()
+    assert code == 0
+    assert waits == [8.0], "a second more than it asks for"
+    assert content(cache) == FILES
+
+
+API = "/api/"
+FILE = "/resolve/"
+MISBEHAVIOURS = {
+    "asks for a token (401)": Instead(API, 401),
+    "is gated, no token (401)": Instead(FILE, 401, {"X-Error-Code": "GatedRepo"}),
+    "is gated, no access yet (403)": Instead(FILE, 403, {"X-Error-Code": "GatedRepo"}),
+    "forbids it (403)": Instead(API, 403),
+    "has no such repository (404)": Instead(API, 404, {"X-Error-Code": "RepoNotFound"}),
+    "has no such commit (404)": Instead(API, 404, {"X-Error-Code": "RevisionNotFound"}),
+    "has no such file (404)": Instead(FILE, 404, {"X-Error-Code": "EntryNotFound"}),
+    "is asked too often (429)": Instead(API, 429, {"Retry-After": "30"}),
+    "has a fault (500)": Instead(API, 500),
+    "does not answer": Instead(API, seconds=0.0),
+    "is a login page": Instead(API, body=b"<html>log in</html>"),
+    "is a mirror without commits": Instead(FILE, body=b"<html>log in</html>"),
+}
+
+
+@pytest.mark.parametrize("what", MISBEHAVIOURS)
+def test_a_misbehaving_hub_is_one_line_as_the_table_of_the_docs_says(hub, what, monkeypatch):
+    ours, cache, fetch = hub
+    ours.instead = [MISBEHAVIOURS[what]]
+    if what == "does not answer":
+        ours.instead = [Instead(API, seconds=0.2)]
+    code, line, _ = fetch()
+    assert code == 3
+    assert line.startswith(f"{PREFIX} could not be downloaded: ")
+    said = line.removeprefix(f"{PREFIX} could not be downloaded: ")
+    assert f"| {what} | {said} |" in (ROOT / "docs" / "howto" / "datasets.md").read_text()
+    assert not manifests(cache)
+
+
+def test_without_network_a_line_points_to_unpack(worker):
+    _, cache, fetch, _ = worker
+    shutil.rmtree(cache, ignore_errors=True)
+    code, line, _ = fetch()
+    assert code == 3
+    said = line.removeprefix(f"{PREFIX} could not be downloaded: ")
+    assert said.endswith("clvl-bench unpack FILE")
+    assert (
+        f"| cannot be reached | {said} |" in (ROOT / "docs" / "howto" / "datasets.md").read_text()
     )

@@ -181,6 +181,21 @@ def test_equal_host_names_and_process_numbers_do_not_make_one_process(tmp_path, 
     assert watch.life(tmp_path / "run") is Life.ALIVE
 
 
+def test_a_heartbeat_that_was_alive_and_is_late_has_to_be_watched_again(tmp_path, monkeypatch):
+    """Who leaves a run to the living must not leave it to somebody who has just died."""
+    heartbeat = claim_of(tmp_path / "run", boot="1", stale_seconds=90.0)
+    clock = [0.0]
+    monkeypatch.setattr(lock.time, "monotonic", lambda: clock[0])
+    watch = Watch()
+    watch.life(tmp_path / "run")
+    os.utime(heartbeat, ns=(1, 1))
+    found = []
+    for seconds in (5.0, 15.0, 30.0, 100.0):
+        clock[0] = seconds
+        found.append(watch.life(tmp_path / "run"))
+    assert found == [Life.ALIVE, Life.ALIVE, Life.UNKNOWN, Life.DEAD]
+
+
 @pytest.mark.parametrize("place", ELSEWHERE.values(), ids=ELSEWHERE)
 def test_a_process_of_that_number_here_does_not_keep_a_silent_claim_alive(tmp_path, place):
     claim_of(tmp_path / "run", **place, stale_seconds=0.0)

@@ -2,10 +2,12 @@
 
 import io
 import itertools
+import time
 
 import pytest
 
 from clvl_bench.cli.grid_progress import GridProgress
+from clvl_bench.core.ticker import signs_of_life
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.grid import Outcome
 from clvl_bench.runs.workers import Told
@@ -68,3 +70,19 @@ def test_away_from_a_terminal_a_grid_has_no_bar():
     with GridProgress(4, stream=stream) as bar:
         bar.ended(Outcome(config, "done", accuracy=0.831))
     assert stream.getvalue() == ""
+
+
+def test_a_log_has_a_line_of_what_is_under_way_while_nothing_ends(monkeypatch):
+    monkeypatch.setattr("clvl_bench.cli.grid_progress.signs_of_life", often)
+    stream = io.StringIO()
+    config = run_config("toy_landcover", "zeroshot")
+    with GridProgress(4, stream=stream) as bar:
+        bar.told(config, Told("running", learned=1, experiences=2))
+        while not stream.getvalue():
+            time.sleep(0.001)
+    line = stream.getvalue().splitlines()[0]
+    assert line.startswith("0/4 runs ended; under way: zeroshot seed 0 1/2; about ")
+
+
+def often(line, *, stream):
+    return signs_of_life(line, stream=stream, every=0.01)

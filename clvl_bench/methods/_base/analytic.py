@@ -10,7 +10,7 @@ later.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -88,7 +88,7 @@ class Analytic(Adapter):
         if not labels:
             return
         arrived = dict.fromkeys(labels)  # each class once, in order of arrival
-        new = tuple(class_id for class_id in arrived if class_id not in self.seen_classes)
+        new = not_seen_of(arrived, self.seen_classes)
         if new:
             self.seen_classes = (*self.seen_classes, *new)
             self.grow(len(new))
@@ -112,8 +112,7 @@ class Analytic(Adapter):
         own[:, known] = self.scores(l2_normalize(inputs.double()))[:, rows].to(own.dtype)
         if self._unseen == "never" or not bool(torch.isfinite(texts).all()):
             return own
-        looks_known = known[zeroshot.argmax(dim=1)]
-        return torch.where(looks_known[:, None], self.combined(own, zeroshot), zeroshot)
+        return routed(self.combined(own, zeroshot), zeroshot, known)
 
     def state(self) -> State:
         return {"learned": list(self.seen_classes), **super().state()}
@@ -129,3 +128,20 @@ class Analytic(Adapter):
 def grown(statistic: Tensor, rows: int) -> Tensor:
     """The statistic with so many zero rows more."""
     return torch.cat([statistic, statistic.new_zeros(rows, *statistic.shape[1:])])
+
+
+def not_seen_of(arrived: Iterable[int], seen: ClassIds) -> ClassIds:
+    """The classes among those that arrived that were not seen before, in order of arrival."""
+    return tuple(class_id for class_id in arrived if class_id not in seen)
+
+
+def routed(own: Tensor, zeroshot: Tensor, known: Tensor) -> Tensor:
+    """Own scores of the rows whose best class by zero-shot is one that is known, and zero-shot
+    scores of the others.
+
+    Args:
+        own, zeroshot: [batch, candidates].
+        known: [candidates].
+    """
+    looks_known = known[zeroshot.argmax(dim=1)]
+    return torch.where(looks_known[:, None], own, zeroshot)

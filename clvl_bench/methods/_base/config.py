@@ -121,11 +121,15 @@ class AdapterConfig(MethodConfig):
     merges: ClassVar[bool] = False
     """Whether what was learned is merged with other weights at an experience's end, before a plugin
     sees it."""
-    transductive: ClassVar[bool] = False
-    """Whether a prediction depends on the other samples that are asked about together. Then it is
-    asked about all test samples of an experience at once, and records and tables say so."""
     learns_from_labels: ClassVar[bool] = True
     """Whether it waits for labels at all; who does not can stand in any stream."""
+
+    @property
+    def transductive(self) -> bool:
+        """Whether a prediction depends on the other samples that are asked about together. Then it
+        is asked about all test samples of an experience at once, and records and tables say so.
+        """
+        return False
 
     @property
     def title(self) -> str:

@@ -283,3 +283,17 @@ def first_context(
     words = word_embeddings(backbone, first_words(classes))
     # A template that begins with the class name has no word to start from.
     return words if len(words) else noise(backbone, 1)
+
+
+def leading_words(
+    backbone: TowerBackbone, classes: Sequence[Candidate], length: int, *, template: bool
+) -> tuple[Tensor, tuple[int, ...]]:
+    """What a context of at most `length` words [context, token width] starts as, and the token ids
+    of the words that stay, unlearned, behind it: the first dataset's first template is learned in
+    its first words alone. Without a template it starts as noise, and nothing stands behind it.
+    """
+    words = word_embeddings(backbone, first_words(classes)) if template else noise(backbone, length)
+    # A template that begins with the class name has no word to start from.
+    start = words if len(words) else noise(backbone, 1)
+    kept = word_ids(backbone, first_words(classes)) if template else ()
+    return start[:length].clone(), kept[length:]

@@ -5,7 +5,7 @@ that asks for no more works in each of them. The other two name what only strate
 have; a plugin that asks for one of them says so in its docstring.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +29,14 @@ class Clock(Protocol):
     """Iterations of this epoch before this one."""
     train_iterations: int
     """Iterations of the strategy's life before this one."""
+
+
+class Batches(Protocol):
+    """The minibatches of an epoch."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[Tensor]]: ...
 
 
 class LabelledDataset(Protocol):
@@ -66,7 +74,7 @@ class StrategyLike(Protocol):
     mb_output: Tensor
     loss: Tensor
     train_epochs: int
-    dataloader: Iterable[list[Tensor]]
+    dataloader: Batches
 
     @property
     def model(self) -> nn.Module: ...

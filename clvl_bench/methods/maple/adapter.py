@@ -21,15 +21,8 @@ from clvl_bench.backbones.base import Backbone
 from clvl_bench.backbones.layers import Insert, with_layers
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds
-from clvl_bench.methods._base.sentences import (
-    Sentences,
-    first_context,
-    first_words,
-    noise,
-    word_ids,
-)
+from clvl_bench.methods._base.sentences import Sentences, leading_words, noise
 from clvl_bench.methods.maple.config import MapleConfig
-from clvl_bench.methods.prompt.config import PromptConfig
 
 
 class DeepPrompts(Insert):
@@ -74,17 +67,12 @@ class Maple(Adapter):
     ) -> None:
         found, towers = with_layers(backbone, wanted_by=config.title)
         super().__init__(config, found, classes)
-        kept: tuple[int, ...] = ()
-        if config.context_init == "template":
-            start = first_context(PromptConfig(), found, classes)
-            kept = word_ids(found, first_words(classes))
-        else:
-            start = noise(found, config.context_length)
-        length = min(config.context_length, len(start))
-        self.context = nn.Parameter(start[:length].clone())
-        self._sentences = Sentences(
-            found, classes, length=length, kept=kept[length:], text=self._encode
+        start, kept = leading_words(
+            found, classes, config.context_length, template=config.context_init == "template"
         )
+        length = len(start)
+        self.context = nn.Parameter(start)
+        self._sentences = Sentences(found, classes, length=length, kept=kept, text=self._encode)
         self.starts_as_zeroshot = (
             not config.coupled and config.depth == 1 and config.context_init == "template"
         )

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from clvl_bench.backbones.base import Backbone, l2_normalize, with_texts
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds, State, rows_by_class
-from clvl_bench.methods._base.analytic import grown
+from clvl_bench.methods._base.analytic import grown, not_seen_of
 from clvl_bench.methods._base.losses import TrainingBatch
 from clvl_bench.methods._base.moments import join_moments, shrunken
 from clvl_bench.methods.rapf.config import RapfConfig
@@ -99,7 +99,7 @@ class Rapf(Adapter):
 
     def observe(self, inputs: Tensor, targets: Tensor) -> None:
         arrived = dict.fromkeys(targets[targets >= 0].tolist())
-        new = tuple(class_id for class_id in arrived if class_id not in self.seen_classes)
+        new = not_seen_of(arrived, self.seen_classes)
         self.seen_classes = (*self.seen_classes, *new)
         self.counts = grown(self.counts, len(new))
         self.means = grown(self.means, len(new))

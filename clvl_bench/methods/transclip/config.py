@@ -15,7 +15,6 @@ class TransClipConfig(AdapterConfig):
     """
 
     input_kind: ClassVar[InputKind] = "image_features"
-    transductive: ClassVar[bool] = True
     kind: str = "transclip"
     template: Template | None = Field(
         None, description="one template for all classes, in the place of the mean over a class's"
@@ -31,3 +30,7 @@ class TransClipConfig(AdapterConfig):
     shots: float = Field(
         0.02, gt=0, description="gamma: weight of labelled images in means and variance"
     )
+
+    @property
+    def transductive(self) -> bool:
+        return True

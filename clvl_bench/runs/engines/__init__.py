@@ -1,0 +1,3 @@
+"""Engines: what works on a grid away from this machine. Each starts members of the grid
+(`grid EXPERIMENT --member 2/3`), which share its runs by claims, and looks at how far they are.
+"""
