@@ -3,7 +3,7 @@ written in published layouts.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -25,9 +25,12 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "home"
 
 
-@pytest.fixture(autouse=True)
-def _home(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLVL_HOME", str(shared_home))
+@pytest.fixture(scope="session", autouse=True)
+def _home(shared_home: Path) -> Iterator[None]:
+    """Of a session, so that what a module sets up keeps nothing in the user's cache either."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLVL_HOME", str(shared_home))
+        yield
 
 
 @pytest.fixture

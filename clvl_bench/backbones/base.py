@@ -9,7 +9,7 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from clvl_bench.backbones.catalog import Precision
 from clvl_bench.backbones.finite import refuse_no_numbers
+from clvl_bench.backbones.kept import load_or_encode_texts
 from clvl_bench.backbones.preprocessing import Preprocessing
 from clvl_bench.backbones.tokens import CutTexts, Tokens, padded_rows, up_to_end, within
 from clvl_bench.backbones.twins import TwinWatch, twins
@@ -25,6 +26,9 @@ from clvl_bench.core.resources import free_memory, out_of_memory
 from clvl_bench.data.catalog.candidate import Candidate
 
 HALF: Mapping[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+Texts = tuple[str, ...]
+"""The sentences of one class."""
 
 
 class Towers(nn.Module, ABC):
@@ -166,12 +170,12 @@ class TowerBackbone(Backbone):
     def forget(self) -> None:
         """Forget which texts it was given, as if it had just been loaded.
 
-        What it said of classes is kept within a run only: the last bits of a text's feature depend
-        on the texts that went through the tower with it.
+        What it said of classes is kept in memory within a run only: the last bits of a text's
+        feature depend on the texts that went through the tower with it.
         """
         self.cut_texts = CutTexts(self.name, self.context_length)
         self._twins = TwinWatch(self.name)
-        self._class_features: dict[tuple[str, ...], Tensor] = {}
+        self._class_features: dict[Texts, Tensor] = {}
 
     @property
     def device(self) -> torch.device:
@@ -262,12 +266,24 @@ class TowerBackbone(Backbone):
         new = [group for group in dict.fromkeys(prompts) if group not in self._class_features]
         if new:
             self._twins.look_at(twins(candidates, self._read))
-            texts = list(itertools.chain.from_iterable(new))
-            features = l2_normalize(self.text_features(texts))
-            of_groups = features.split([len(group) for group in new])
-            for group, of_group in zip(new, of_groups, strict=True):
-                self._class_features[group] = l2_normalize(of_group.mean(dim=0))
+            self._class_features.update(zip(new, self._kept_means(new), strict=True))
         return torch.stack([self._class_features[group] for group in prompts])
+
+    def _kept_means(self, groups: Sequence[Texts]) -> Tensor:
+        """The unit mean of each group's unit features [groups, width]; encoded once and kept."""
+        # Texts that are cut are told of in every run, also where nothing is encoded.
+        self.tokenize(list(dict.fromkeys(itertools.chain.from_iterable(groups))))
+        # All groups are one entry: the last bits of a feature depend on what goes through a tower
+        # beside it.
+        key = repr((self.files_sha256, self.context_length, self.precision, groups))
+        encode = partial(self._means, groups)
+        means = load_or_encode_texts("classes", key, len(groups), encode, reader=self.name)
+        return means.to(self.device)
+
+    def _means(self, groups: Sequence[Texts]) -> Tensor:
+        features = l2_normalize(self.text_features(list(itertools.chain.from_iterable(groups))))
+        of_groups = features.split([len(group) for group in groups])
+        return torch.stack([l2_normalize(of_group.mean(dim=0)) for of_group in of_groups])
 
     def _read(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
         """What the text tower sees of each text."""

@@ -10,6 +10,7 @@ ConSE, Norouzi et al. 2014, arXiv:1312.5650, which mix the other way round).
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from clvl_bench.backbones.base import TowerBackbone, Towers, l2_normalize
 from clvl_bench.backbones.catalog import LITE0
 from clvl_bench.backbones.efficientnet_lite import EfficientNetLite
 from clvl_bench.backbones.folders import path_of
+from clvl_bench.backbones.kept import load_or_encode_texts
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes, read_preprocessing
 from clvl_bench.backbones.tokens import padded_rows, within
 from clvl_bench.backbones.weights import first_line, read_model, read_tensors, read_tokenizer
@@ -196,7 +198,16 @@ def load(folder: Path, **identity: Any) -> PhotoBackbone:
         raise Damage(
             f"backbone {name}: {path} holds no EfficientNet-Lite0 ({first_line(error)})"
         ) from None
-    anchors = _anchors(bert, tokenizer, rows_of_classes, path)
+    names = _names(len(rows_of_classes), path)
+    # Kept under the hash of all files: a run that finds them does not call the text tower.
+    features = load_or_encode_texts(
+        "anchors",
+        repr((identity["files_sha256"], context_of(bert), names)),
+        len(names),
+        partial(_encoded, names, bert, tokenizer),
+        reader=name,
+    )
+    anchors = Anchors(features, rows_of_classes)
     towers = PhotoTowers(
         convolutions, bert, anchors, mean=preprocessing.mean, std=preprocessing.std
     )
@@ -214,21 +225,26 @@ def _without_dropout(bert: Any) -> Any:
     return bert
 
 
-@torch.no_grad()
-def _anchors(bert: Any, tokenizer: Any, rows: Tensor, path: Path) -> Anchors:
-    """The classifier's rows under the names of its classes, which count by their WordNet ids.
+def _names(count: int, path: Path) -> list[str]:
+    """The names of a classifier's classes, which count by their WordNet ids.
 
     Raises:
         Damage: it has another number of classes.
     """
     names = list(prompts_of("clip_benchmark", "imagenet").classes.values())
-    if len(rows) != len(names):
-        raise Damage(f"{path}: got {len(rows)} classes, ImageNet's names are {len(names)}")
+    if count != len(names):
+        raise Damage(f"{path}: got {count} classes, ImageNet's names are {len(names)}")
+    return names
+
+
+@torch.no_grad()
+def _encoded(names: Sequence[str], bert: Any, tokenizer: Any) -> Tensor:
+    """Text features [names, text width] of class names."""
     ids = [within(of_name, context_of(bert)) for of_name in ids_of(names, tokenizer)]
-    tokens = padded_rows(ids, rows.device)
+    tokens = padded_rows(ids, bert.device)
     # Names of a length go through together, so that few places are padding: twice as fast.
     order = tokens.ends.argsort(stable=True)
     features = torch.cat(
         [sentences(bert, words(bert, chunk.ids), chunk.ends) for chunk in tokens[order].chunks()]
     )
-    return Anchors(features[order.argsort()], rows)
+    return features[order.argsort()]

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clvl_bench.backbones.answerers.base import Answerer
+from clvl_bench.backbones.kept import encoded_by_one, load_or_compute
 from clvl_bench.core import stopping
 from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.files import sha256
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.readers.question_split import QuestionSplit
 from clvl_bench.data.readers.split import Split
-from clvl_bench.inputs.features import encoded_by_one, load_or_compute
 from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.inputs.questions import texts_of
 

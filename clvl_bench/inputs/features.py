@@ -3,29 +3,21 @@ for everything above.
 
 The image tower is by far the most expensive part of a frozen model, and its features of an image
 are the same in every epoch, evaluation, strategy and seed. Features are kept in chunks of one fixed
-size under a key of everything that decides them. The name of a chunk holds its own hash, so a
-damaged one is noticed, named and made again. One process at a time encodes what is missing of a
-key, others wait for it.
+size under a key of everything that decides them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize, with_towers
+from clvl_bench.backbones.kept import encoded_by_one, load_or_compute
 from clvl_bench.backbones.preprocessing import Preprocessing
 from clvl_bench.core import stopping
 from clvl_bench.core.cache_dir import cache_dir, cache_name
-from clvl_bench.core.errors import announce
-from clvl_bench.core.files import remove_strays, sha256, write_atomically
-from clvl_bench.core.lock import in_turn
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.readers.split import Features, Image, Split
 from clvl_bench.inputs.kinds import InputKind
@@ -122,25 +114,6 @@ def encode_chunks(
     return torch.cat(chunks)
 
 
-@contextmanager
-def encoded_by_one(folder: Path, names: Sequence[str], what: str) -> Iterator[None]:
-    """For the time of the block nobody else computes what a folder of the cache lacks; if another
-    process does, wait for it, with a word.
-
-    Args:
-        names: of all that should be there.
-        what: is done, such as "encoding images with tiny".
-    """
-    remove_strays(folder)
-    there = {path.name.partition("-")[0] for path in folder.glob("*.safetensors")}
-    if there.issuperset(names):
-        yield
-        return
-    # Below the folder: what several names are claimed for may lie in one folder.
-    with in_turn(folder / f"claims-{names[0]}", what):
-        yield
-
-
 def _encode_rows(
     tower: Callable[[Tensor], Tensor],
     image: Callable[[int], Image],
@@ -162,42 +135,6 @@ def cache_key(split: Split, backbone: TowerBackbone) -> str:
         backbone.precision,
     )
     return cache_name("\n".join(parts))
-
-
-def load_or_compute(
-    folder: Path,
-    name: str,
-    rows: int,
-    compute: Callable[[], Tensor],
-    *,
-    what: str = "its images are",
-) -> Tensor:
-    """A tensor of so many rows that lies on disk; computed and kept where there is none. One that
-    does not fit the hash in its name is removed and computed again.
-    """
-    for path in sorted(folder.glob(f"{name}-*.safetensors")):
-        kept = _load_whole(path, rows)
-        if kept is not None:
-            return kept
-        announce(path, f"{what} encoded again")
-        # Another process may have removed it already.
-        path.unlink(missing_ok=True)
-    features = compute().cpu()
-    data = save({"features": features.contiguous()})
-    write_atomically(folder / f"{name}-{sha256(data)}.safetensors", data, durable=False)
-    return features
-
-
-def _load_whole(path: Path, rows: int) -> Tensor | None:
-    """The tensor of a kept file; None where the file is damaged or has another number of rows."""
-    data = path.read_bytes()
-    if path.stem.partition("-")[2] != sha256(data):
-        return None
-    try:
-        features: Tensor = load(data)["features"]
-    except (SafetensorError, KeyError):
-        return None
-    return features if len(features) == rows else None
 
 
 class Inputs:

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone, TowerBackbone, with_towers
-from clvl_bench.core.cache_dir import cache_dir
-from clvl_bench.core.files import sha256
+from clvl_bench.backbones.kept import load_or_encode_texts
 from clvl_bench.data.readers.question_split import QuestionSplit
 from clvl_bench.data.readers.split import Split
-from clvl_bench.inputs.features import encode, encode_patches, encoded_by_one, load_or_compute
+from clvl_bench.inputs.features import encode, encode_patches
 from clvl_bench.inputs.kinds import InputKind
 
 WHAT = "what is shown?"
@@ -130,10 +129,13 @@ def question_rows(backbone: TowerBackbone, questions: Sequence[str]) -> Tensor:
     ids = torch.where(before_end, tokens.ids, -1)[:, 1:]
     # The key of the cache: kept features are found again as long as this tuple stays as it is.
     key = repr((backbone.files_sha256, backbone.context_length, backbone.precision, ids.tolist()))
-    folder, name = cache_dir() / "questions", sha256(key.encode())[:32]
-    compute = partial(backbone.text_features, questions)
-    with encoded_by_one(folder, [name], f"encoding questions with {backbone.name}"):
-        features = load_or_compute(folder, name, len(questions), compute, what="its questions are")
+    features = load_or_encode_texts(
+        "questions",
+        key,
+        len(questions),
+        partial(backbone.text_features, questions),
+        reader=backbone.name,
+    )
     return torch.cat([features.to(ids.device), ids.float()], dim=1)
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from small_backbones import write_photo
 from torch.nn.functional import cross_entropy
 
+from clvl_bench.backbones import photo
 from clvl_bench.backbones.base import l2_normalize
 from clvl_bench.backbones.catalog import BACKBONES, LITE0
 from clvl_bench.backbones.loading import load_backbone
@@ -74,6 +76,45 @@ def test_words_are_learned_through_the_sentence_encoder_and_anchors_are_not(back
     backbone.towers.text(embeddings, tokens.ends)[0, 0].backward()
     assert embeddings.grad.abs().sum(dim=-1).min() > 0, "every word is learned"
     assert not dict(backbone.towers.anchors.named_parameters())
+
+
+@pytest.fixture
+def sentences_encoded(monkeypatch, tmp_path):
+    """How many sentences went through the text tower, call by call; the cache begins empty."""
+    monkeypatch.setenv("CLVL_HOME", str(tmp_path / "home"))
+    counts = []
+    encode = photo.sentences
+
+    def counted(bert, embeddings, ends):
+        counts.append(len(ends))
+        return encode(bert, embeddings, ends)
+
+    monkeypatch.setattr(photo, "sentences", counted)
+    return counts
+
+
+def test_anchors_and_classes_go_through_the_text_tower_once_ever(folder, sentences_encoded):
+    """A second load asks it about the empty text alone, whose feature tells the width."""
+    first = load_backbone(str(folder))
+    said = first.class_features(CLASSES)
+    assert sum(sentences_encoded) == 1000 + 1 + 3
+    sentences_encoded.clear()
+    second = load_backbone(str(folder))
+    assert torch.equal(second.class_features(CLASSES), said)
+    assert sentences_encoded == [1]
+    assert torch.equal(second.towers.anchors.keys, first.towers.anchors.keys)
+
+
+def test_kept_texts_are_not_those_of_other_weights(folder, sentences_encoded, tmp_path):
+    other = tmp_path / "photo"
+    shutil.copytree(folder, other)
+    weights = load_file(other / "model.safetensors")
+    weights["embeddings.word_embeddings.weight"] *= 2
+    save_file(weights, other / "model.safetensors", metadata={"format": "pt"})
+    said = load_backbone(str(folder)).class_features(CLASSES)
+    sentences_encoded.clear()
+    assert not torch.allclose(load_backbone(str(other)).class_features(CLASSES), said)
+    assert sum(sentences_encoded) == 1000 + 1 + 3
 
 
 def pixels(count=18):

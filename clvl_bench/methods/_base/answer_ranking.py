@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone, TowerBackbone, with_towers
+from clvl_bench.backbones.kept import load_or_compute
 from clvl_bench.core.cache_dir import cache_dir
 from clvl_bench.core.files import sha256
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.inputs.features import load_or_compute
 from clvl_bench.inputs.questions import QuestionBatch
 from clvl_bench.methods._base.adapter import ClassIds, rows_by_class
 from clvl_bench.methods._base.answer_prompts import BLANK, AnswerPrompts, Ids, ranked, through
