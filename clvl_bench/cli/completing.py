@@ -39,6 +39,12 @@ def targets() -> list[str]:
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 
+def published_tables() -> list[str]:
+    from clvl_bench.runs.published_tables import table_names
+
+    return table_names()
+
+
 def tables() -> list[str]:
     return list(TABLES)
 

@@ -27,8 +27,12 @@ def report(
     results: options.Results = options.RESULTS,
     plots: Annotated[bool, typer.Option(help="Draw the plots, too.")] = True,
     beside: Annotated[
-        Path | None,
-        typer.Option(help="A table of published numbers that ours are laid beside, in beside.md."),
+        str | None,
+        typer.Option(
+            help="Published numbers that ours are laid beside, in beside.md: a table of "
+            "results/published by its name, as zscl_mtil, or a CSV of your own.",
+            autocompletion=completing.published_tables,
+        ),
     ] = None,
     sort: Annotated[
         str | None,
@@ -51,7 +55,7 @@ def report(
     found = find_runs(result_folders(runs, results))
     data = ReportData(
         found.runs,
-        published=beside,
+        published=None if beside is None else _published(beside),
         sort=sort,
         formats=_formats(format_),
         private_pictures=pictures,
@@ -69,6 +73,15 @@ def report(
         print(f"Page: {written}")
     if found.damage is not None:
         raise typer.Exit(ExitCode.DAMAGE)
+
+
+def _published(told: str) -> Path:
+    """The file of a published table, by name or path."""
+    from clvl_bench.runs.published_tables import SUFFIXES, table_file
+
+    if told.endswith(SUFFIXES) or "/" in told:
+        return Path(told)
+    return table_file(told)
 
 
 FORMATS = ("png", "pdf", "svg")

@@ -1,9 +1,10 @@
 """Published: our numbers beside those of a paper, row by row.
 
 A file of published numbers is a table with the columns benchmark, strategy and source, where it
-matters backbone, and one for each metric, in percent. Where a published name has overrides in
-brackets, ours must have the same ones; else names are compared without them, and what differs from
-the name's own settings stands in our summary.
+matters backbone, and one for each metric, in percent; or matrices (`published_matrices`), of which
+our metrics make such a table. Where a published name has overrides in brackets, ours must have the
+same ones; else names are compared without them, and what differs from the name's own settings
+stands in our summary.
 """
 
 import math
@@ -15,6 +16,7 @@ import pandas as pd
 
 from clvl_bench.core.errors import Mistake
 from clvl_bench.metrics.continual import METRICS
+from clvl_bench.report.published_matrices import read_matrices
 
 KEYS = ("benchmark", "strategy", "source")
 BACKBONE = "backbone"
@@ -27,11 +29,14 @@ def read_published(path: Path) -> pd.DataFrame:
     Raises:
         Mistake: it is not there, or not such a table.
     """
+    if path.suffix == ".json":
+        return _of_matrices(path)
     try:
         frame = pd.read_csv(path, dtype=dict.fromkeys((*KEYS, BACKBONE), str))
     except FileNotFoundError:
         raise Mistake(
-            f"--beside {path}: no such file; give a CSV such as results/published/zscl_mtil.csv"
+            f"--beside {path}: no such file; give a table of results/published by its name, as "
+            f"zscl_mtil, or a CSV of your own"
         ) from None
     except (OSError, ValueError) as error:
         raise Mistake(
@@ -44,6 +49,23 @@ def read_published(path: Path) -> pd.DataFrame:
             f"{BACKBONE}, and metrics: {', '.join(METRICS)}"
         )
     return frame
+
+
+def _of_matrices(path: Path) -> pd.DataFrame:
+    """A row for each run of which our metrics give what the authors print."""
+    told = read_matrices(path)
+    rows = [
+        {
+            "benchmark": run.benchmark,
+            "strategy": run.strategy,
+            "backbone": run.backbone,
+            "source": told.source,
+            **run.figures,
+        }
+        for run in told.runs
+        if run.metrics
+    ]
+    return pd.DataFrame(rows)
 
 
 def _wrong_column(columns: Sequence[str]) -> str:
@@ -90,6 +112,8 @@ def beside(frame: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     for _, row in published.iterrows():
         run = ours.get((row["benchmark"], row["strategy"], row.get(BACKBONE)))
         for name in metrics:
+            if math.isnan(row[name]):  # this row was published without it
+                continue
             got = math.nan if run is None else 100 * float(run[f"{name}_mean"])
             rows.append(
                 {

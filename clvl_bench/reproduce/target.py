@@ -14,11 +14,10 @@ from clvl_bench.core.errors import Mistake, unknown
 from clvl_bench.core.schema import Schema, parse
 from clvl_bench.metrics.continual import METRICS
 from clvl_bench.report.published import read_published
+from clvl_bench.runs.published_tables import table_file
 from clvl_bench.runs.toml_files import is_path, read_toml, shipped, shown
 
 FOLDER = "experiments/reproduce"
-PUBLISHED = "results/published"
-"""Where the tables lie that targets name."""
 
 
 class Figure(Schema):
@@ -139,7 +138,7 @@ def figures_of(target: Target) -> tuple[Figure, ...]:
     """
     found = target.figures
     if target.table is not None:
-        found = _of_table(shipped() / PUBLISHED / f"{target.table}.csv")
+        found = _of_table(table_file(target.table))
     if len(found) != target.count:
         raise Mistake(f"{target.figure}: has {len(found)} figures, count says {target.count}")
     once = {(each.key, each.metric) for each in found}

@@ -1,27 +1,22 @@
 """The arithmetic against published matrices, closed forms and limit cases."""
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.published import ZSCL, ZSCL_NAMES
 
 from clvl_bench.metrics import continual as metrics
 from clvl_bench.metrics.continual import Accuracies
 from clvl_bench.metrics.samples import SAMPLE_METRICS, Samples
 
-PUBLISHED = json.loads(
-    (Path(__file__).parent.parent / "data" / "zscl_mtil_matrices.json").read_text()
-)
-ZERO_SHOT = PUBLISHED["zero_shot_clip_vitb16"]
-"""Zero-shot accuracy of ViT-B/16 by dataset, as the ZSCL notebook rounds it."""
 
-
-def published(order: str, method: str) -> Accuracies:
-    """A published matrix with its zero-shot row on top: [12, 11], percent."""
-    rows = PUBLISHED[f"order_{order}_methods"][method]
-    zero_shot = [ZERO_SHOT[name] for name in PUBLISHED[f"order_{order}"]]
+def published(order: int, method: str) -> Accuracies:
+    """A published matrix with its zero-shot row, which their notebook rounds, on top: [12, 11],
+    percent.
+    """
+    (zero_shot, *_) = ZSCL[f"mtil_order_{order}", "zeroshot"].accuracies
+    rows = ZSCL[f"mtil_order_{order}", ZSCL_NAMES[method]].accuracies
     return Accuracies(np.array([zero_shot, *rows]))
 
 
@@ -50,13 +45,14 @@ ORDER_II = {
 
 
 def test_all_fourteen_published_matrices_are_here():
-    assert set(PUBLISHED["order_I_methods"]) == set(ORDER_I)
-    assert set(PUBLISHED["order_II_methods"]) == set(ORDER_II)
+    methods = (*ZSCL_NAMES.values(), "zeroshot")
+    assert set(ZSCL) == {(f"mtil_order_{order}", name) for order in (1, 2) for name in methods}
+    assert {np.shape(run.accuracies) for run in ZSCL.values()} == {(11, 11)}
 
 
 @pytest.mark.parametrize("method", ORDER_I)
 def test_published_order_one_matrix_gives_its_published_numbers(method):
-    accuracy = published("I", method)
+    accuracy = published(1, method)
     functions = (
         metrics.transfer,
         metrics.average,
@@ -73,13 +69,13 @@ def test_published_order_one_matrix_gives_its_published_numbers(method):
 
 @pytest.mark.parametrize("method", ORDER_II)
 def test_published_order_two_matrix_gives_its_published_numbers(method):
-    accuracy = published("II", method)
+    accuracy = published(2, method)
     numbers = [metrics.transfer(accuracy), metrics.average(accuracy), metrics.last(accuracy)]
     assert numbers == pytest.approx(ORDER_II[method], abs=0.06)
 
 
 def test_untouched_clip_has_the_published_zero_shot_triple():
-    row = Accuracies(np.array([[ZERO_SHOT[name] for name in PUBLISHED["order_I"]]] * 12))
+    row = Accuracies(np.array([ZSCL["mtil_order_1", "zeroshot"].accuracies[0]] * 12))
     assert [metrics.transfer(row), metrics.average(row), metrics.last(row)] == pytest.approx(
         [69.4, 65.3, 65.3], abs=0.06
     )
@@ -157,7 +153,7 @@ def test_every_metric_of_the_table_computes_on_a_full_matrix():
 
 
 def test_forgetting_so_far_ends_at_the_forgetting_of_the_whole_run():
-    run = published("I", "Continual-FT")
+    run = published(1, "Continual-FT")
     over_time = metrics.forgetting_so_far(run)
     assert over_time[-1] == metrics.forgetting(run)
     # After two experiences there is one drop: what the first lost while the second was learned.

@@ -1,22 +1,24 @@
 """Published numbers: the table of ZSCL, and ours beside it."""
 
 import json
-from pathlib import Path
+from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import pytest
+from helpers.published import TABLES, ZSCL, runs_of
 
 from clvl_bench.core.errors import Mistake
+from clvl_bench.metrics.continual import seen_accuracy
 from clvl_bench.records.rows import Record
 from clvl_bench.report.published import beside, beside_markdown, read_published
 from clvl_bench.report.report_data import ReportData
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.writing import write_report
+from clvl_bench.runs.published_tables import table_file, table_names
 
-MATRICES = json.loads(
-    (Path(__file__).parent.parent / "data" / "zscl_mtil_matrices.json").read_text()
-)
-TABLE = Path(__file__).parent.parent.parent / "results" / "published" / "zscl_mtil.csv"
+TABLE = TABLES / "zscl_mtil.json"
+COLUMNS = ZSCL["mtil_order_1", "zeroshot"].columns
 
 
 def test_the_table_of_zscl_is_the_papers():
@@ -34,7 +36,7 @@ def test_the_table_of_zscl_is_the_papers():
         (row.benchmark, row.strategy): (row.transfer, row.average, row.last)
         for row in frame.itertuples()
     }
-    assert found.keys() == published.keys()
+    assert len(frame) == len(found) == 2 * 8
     for key, numbers in published.items():
         assert found[key] == pytest.approx(numbers, abs=0.06)
 
@@ -45,6 +47,7 @@ def test_ours_stand_beside_it_and_what_was_not_run_is_a_dash():
             {
                 "benchmark": "mtil_order_1[reference=imagenet]",
                 "strategy": "zscl_mtil",
+                "backbone": "clip-vit-base-patch16",
                 "n": 1,
                 "transfer_mean": 0.7,
                 "average_mean": 0.75,
@@ -59,8 +62,11 @@ def test_ours_stand_beside_it_and_what_was_not_run_is_a_dash():
     assert row.ours == pytest.approx(80.0)
     assert row.difference == pytest.approx(80.0 - row.published)
     text = beside_markdown(table)
-    assert "| mtil_order_1 | zscl_mtil | Last | 83.6 | 80.0 | -3.6 | 1 |" in text
-    assert "| mtil_order_2 | zscl_mtil | Last | 83.4 | – | – | 0 |" in text
+    assert (
+        "| mtil_order_1 | zscl_mtil | clip-vit-base-patch16 | Last | 83.6 | 80.0 | -3.6 | 1 |"
+        in text
+    )
+    assert "| mtil_order_2 | zscl_mtil | clip-vit-base-patch16 | Last | 83.4 | – | – | 0 |" in text
 
 
 def test_a_table_that_is_none_is_a_mistake_of_one_line(tmp_path):
@@ -70,7 +76,7 @@ def test_a_table_that_is_none_is_a_mistake_of_one_line(tmp_path):
             read_published(tmp_path / name)
 
 
-def run_of(matrix: list[list[float]]) -> Run:
+def run_of(matrix: Sequence[Sequence[float]]) -> Run:
     """A run whose rows are a matrix of accuracies in percent, [learned, evaluated], in the label
     space of MTIL.
     """
@@ -94,7 +100,7 @@ def run_of(matrix: list[list[float]]) -> Run:
             n=1000,
         )
         for trained, row in enumerate(matrix)
-        for place, (name, value) in enumerate(zip(MATRICES["order_I"], row, strict=True))
+        for place, (name, value) in enumerate(zip(COLUMNS, row, strict=True))
     )
     return Run(
         Origin(
@@ -109,14 +115,14 @@ def run_of(matrix: list[list[float]]) -> Run:
     )
 
 
-ZERO_SHOT = [MATRICES["zero_shot_clip_vitb16"][name] for name in MATRICES["order_I"]]
+ZERO_SHOT = ZSCL["mtil_order_1", "zeroshot"].accuracies[0]
 
 
 @pytest.mark.parametrize(
     ("later", "expected"),
     [
         ([ZERO_SHOT] * 11, (69.4, 65.3, 65.3)),
-        (MATRICES["order_I_methods"]["ZSCL"], (68.1, 75.4, 83.6)),
+        (ZSCL["mtil_order_1", "zscl_mtil"].accuracies, (68.1, 75.4, 83.6)),
     ],
     ids=["zero-shot", "ZSCL"],
 )
@@ -174,7 +180,7 @@ WHU = {
 
 @pytest.mark.parametrize("name", WHU)
 def test_the_tables_of_whu_rs19_hold_each_prompt_and_model_once(name):
-    table = read_published(TABLE.parent / f"{name}.csv")
+    table = read_published(TABLES / f"{name}.csv")
     assert len(table) == 4 * 107
     assert not table.duplicated(["strategy", "backbone"]).any()
     average = table[~table["strategy"].str.contains("[", regex=False)]
@@ -185,7 +191,110 @@ def test_the_tables_of_whu_rs19_hold_each_prompt_and_model_once(name):
 
 @pytest.mark.parametrize("name", WHU)
 def test_the_committed_accuracies_are_the_published_ones_of_every_model_and_prompt(name):
-    ours = pd.read_csv(TABLE.parent.parent / "whu_rs19_published" / "summary.csv")
-    found = beside(ours, read_published(TABLE.parent / f"{name}.csv"))
+    ours = pd.read_csv(TABLES.parent / "whu_rs19_published" / "summary.csv")
+    found = beside(ours, read_published(TABLES / f"{name}.csv"))
     assert set(found["runs"]) == {1}
     assert found["difference"].abs().max() < 1e-3
+
+
+PROOF = runs_of("proof")
+MEASURED = [run for run in PROOF.values() if run.accuracies]
+
+
+@pytest.mark.parametrize("run", MEASURED, ids=[run.benchmark for run in MEASURED])
+def test_our_metrics_of_the_matrices_of_proof_give_its_curve_average_and_last_value(run):
+    """Zhou et al. 2023, released logs: the curve is printed beside the matrix, to two digits."""
+    curve = seen_accuracy(run.measured)
+    assert np.around(curve, 2).tolist() == list(run.curve)
+    assert run.figures["incremental"] == pytest.approx(np.mean(run.curve), abs=0.005)
+    assert round(float(curve[-1]), 2) == run.curve[-1]
+
+
+def test_all_eighteen_runs_of_proof_are_here_with_the_averages_and_last_values_that_it_prints():
+    """The paper's columns Avg and Last of CIFAR-100, as its logs end; Food-101 B0, whose log mixes
+    two runs, has its curve alone.
+    """
+    assert len(PROOF) == 18
+    assert [run.benchmark for run in PROOF.values() if not run.accuracies] == [
+        "Food-101 B0, 10 a step"
+    ]
+    cifar = PROOF["cifar100_b0", "proof_batch"]
+    assert {name: round(value, 2) for name, value in cifar.figures.items()} == {
+        "incremental": 86.77,
+        "last": 79.11,
+    }
+
+
+SIZES = {
+    "cifar100_b0": 10_000,
+    "Aircraft B0, 10 a step": 3_333,
+    "ImageNet-R B0, 20 a step": 6_000,
+}
+"""Test images of published splits; PROOF's of ImageNet-R is a fifth of 30,000."""
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_sizes_that_the_digits_of_proof_allow_are_those_of_the_published_splits(name):
+    assert sum(PROOF[name, "proof_batch"].sizes) == SIZES[name]
+
+
+def test_every_published_table_can_be_read_and_says_where_it_was_read():
+    for name in table_names():
+        frame = read_published(table_file(name))
+        assert not frame.duplicated(["benchmark", "strategy", "backbone"]).any(), name
+        assert frame["source"].str.contains(r"commit [0-9a-f]{7}").all(), name
+        numbers = frame.select_dtypes("number")
+        assert numbers.notna().any(axis=1).all(), name
+        assert numbers.abs().max().max() <= 100, name
+
+
+def test_a_name_that_is_no_published_table_is_refused_with_those_there_are():
+    with pytest.raises(Mistake, match="zscl_mtil"):
+        table_file("zscl_mtl")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"accuracies": [[1.0, 2.0, 3.0]]}, "a row has more than the 2 columns"),
+        ({"sizes": [1]}, "got 1 for 2 columns"),
+        ({"experiences": [1, 2]}, "do not have the 2 columns"),
+        ({"metrics": ["lst"]}, "lst"),
+    ],
+    ids=["row", "sizes", "experiences", "metric"],
+)
+def test_matrices_that_do_not_fit_are_a_mistake_of_one_line(changed, said, tmp_path):
+    run = {"benchmark": "b", "strategy": "s", "backbone": "k", "columns": ["x", "y"]}
+    run |= {"accuracies": [[1.0, 2.0]], **changed}
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({"source": "mine", "runs": [run]}))
+    with pytest.raises(Mistake, match=said):
+        read_published(file)
+
+
+def test_mteb_measures_what_the_catalogue_of_the_suite_says_of_three_openai_models():
+    """embeddings-benchmark/results: task EuroSATZeroShot and RESISC45ZeroShot."""
+    frame = read_published(TABLES / "mteb_zero_shot.csv").set_index(["benchmark", "backbone"])
+    expected = {
+        "eurosat_mteb": (49.7407, 48.5926, 60.8519),
+        "resisc45_mteb": (53.3968, 60.5397, 67.6667),
+    }
+    models = ("clip-vit-base-patch32", "clip-vit-base-patch16", "clip-vit-large-patch14")
+    for benchmark, values in expected.items():
+        assert tuple(frame.loc[(benchmark, name), "last"] for name in models) == values
+
+
+def test_means_over_ten_datasets_are_those_that_rs_transclip_prints():
+    """El Khoury et al. 2025, table: mean over AID to WHU-RS19, before and after TransCLIP."""
+    frame = read_published(TABLES / "rs_transclip.csv")
+    means = frame.groupby(["backbone", "strategy"])["last"].agg(["mean", "size"])
+    assert set(means["size"]) == {10}
+    printed = {
+        "clip-vit-base-patch32": (56.1, 66.5),
+        "georsclip-vit-base-patch32": (64.5, 76.2),
+        "remoteclip-vit-base-patch32": (61.0, 70.8),
+        "clip-vit-large-patch14": (65.8, 77.1),
+    }
+    for name, (before, after) in printed.items():
+        assert means.loc[(name, "zeroshot"), "mean"] == pytest.approx(before, abs=0.1)
+        assert means.loc[(name, "transclip"), "mean"] == pytest.approx(after, abs=0.1)
