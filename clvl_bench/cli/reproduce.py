@@ -25,6 +25,12 @@ def reproduce(
     list_: Annotated[
         bool, typer.Option("--list", help="Show all targets, and what each of them takes.")
     ] = False,
+    weights: Annotated[
+        list[Path],
+        typer.Option(
+            help="Folder of imported weights, called as a backbone of which no commit is pinned.",
+        ),
+    ] = [],  # noqa: B006 (typer's form)
     jobs: Annotated[
         int | None, typer.Option(help="Runs at a time; one a core if left out.", min=1)
     ] = None,
@@ -54,7 +60,7 @@ def reproduce(
 
     declared = load(target)
     figures = figures_of(declared)
-    runs = runs_for(declared, figures)
+    runs = runs_for(declared, figures, weights)
     missing = [need for need in needs_of(runs) if not need.here]
     if dry_run:
         show.show_plan(target, declared, runs, results)

@@ -1,6 +1,6 @@
 """Plan: the runs that give a target's figures, and what of data and weights is not here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +38,17 @@ class Need:
     how: str = ""
 
 
-def runs_for(target: Target, figures: Sequence[Figure]) -> list[RunConfig]:
+def runs_for(
+    target: Target, figures: Sequence[Figure], weights: Sequence[Path] = ()
+) -> list[RunConfig]:
     """The runs of the target's experiments that have a published figure, each once.
+
+    Args:
+        weights: folders of weights of which no commit is pinned, each called as its backbone.
 
     Raises:
         Mistake: a figure has no run, so that it could never be compared; or another file stands
-            before a shipped one.
+            before a shipped one; or a folder holds weights that the target does not ask for.
     """
     keys = {figure.key for figure in figures}
     found: dict[str, RunConfig] = {}
@@ -51,9 +56,11 @@ def runs_for(target: Target, figures: Sequence[Figure]) -> list[RunConfig]:
         experiment = load("experiment", name)
         assert isinstance(experiment, ExperimentConfig)
         _refuse_others(name, experiment)
+        experiment = _with_weights(experiment, weights)
         for benchmark in experiment.benchmarks:
             _refuse_other_words(benchmark)
         found |= {config.id: config for config in runs_of(experiment) if key_of(config) in keys}
+    _refuse_unused(weights, found.values())
     without = keys - {key_of(config) for config in found.values()}
     if without:
         raise Mistake(f"{target.figure}: no run of its experiments is called {sorted(without)[0]}")
@@ -73,6 +80,31 @@ def _refuse_others(name: str, experiment: ExperimentConfig) -> None:
             raise Mistake(
                 f"{shown(found)}: stands before the suite's {sort} '{each}', which the target is "
                 f"of; run this in another folder, or rename the file"
+            )
+
+
+def _with_weights(experiment: ExperimentConfig, weights: Sequence[Path]) -> ExperimentConfig:
+    """The experiment on these folders, where it names their backbones and nobody can fetch them."""
+    # A path as it is typed may be the name of a declared backbone, too; a whole one is a folder.
+    folders = {folder.name: str(folder.resolve()) for folder in weights}
+    backbones = [folders.get(name, name) for name in experiment.backbones]
+    for name in set(experiment.backbones) & set(folders):
+        declared = find(name)
+        if not isinstance(declared, Path) and declared.revision is not None:
+            raise Mistake(
+                f"--weights {folders[name]}: those of {name} are pinned; leave it out, and run: "
+                f"clvl-bench fetch {name}"
+            )
+    return experiment.model_copy(update={"backbones": tuple(backbones)})
+
+
+def _refuse_unused(weights: Sequence[Path], runs: Iterable[RunConfig]) -> None:
+    used = {config.backbone for config in runs}
+    for folder in weights:
+        if str(folder.resolve()) not in used:
+            raise Mistake(
+                f"--weights {folder}: the target has no backbone '{folder.name}'; call the folder "
+                f"as one of its backbones (--dry-run shows them)"
             )
 
 
@@ -146,7 +178,10 @@ def _weights(config: RunConfig) -> list[Need]:
             needs.append(Need(f"weights {name}", here=True))
         else:
             here = weights_are_here(declared)
-            needs.append(Need(f"weights {declared.name}", here, declared.how_to_get))
+            how = declared.how_to_get
+            if declared.revision is None:
+                how += f"; here it is given as --weights ./{declared.name}"
+            needs.append(Need(f"weights {declared.name}", here, how))
     return needs
 
 

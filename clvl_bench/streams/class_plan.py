@@ -105,18 +105,22 @@ def class_groups(config: BenchmarkConfig, classes_of: dict[str, ClassIds]) -> li
     groups = []
     for turn in range(config.repeats):
         for name in config.datasets:
-            shuffled = _shuffled(classes_of[name], config.class_order_seed, turn)
+            shuffled = _in_order(classes_of[name], config, turn)
             edges = [0, *itertools.accumulate(config.sizes_of(name))]
             for start, stop in itertools.pairwise(edges):
                 groups.append(ClassGroup(name, shuffled[start:stop], turn))
     return groups
 
 
-def _shuffled(classes: ClassIds, seed: int, turn: int) -> ClassIds:
-    """Classes in the order of a turn: the first turn's is the one of the seed itself."""
+def _in_order(classes: ClassIds, config: BenchmarkConfig, turn: int) -> ClassIds:
+    """Classes in the order of a turn: the benchmark's own where it states one, else the first
+    turn's is the one of the seed itself.
+    """
+    seed = config.class_order_seed
     if turn > 0:
         seed = seed_of("class order", seed, turn)
-    return tuple(classes[label] for label in class_order(len(classes), seed))
+    order = config.classes_in_order or class_order(len(classes), seed)
+    return tuple(classes[label] for label in order)
 
 
 def _cut_streams(

@@ -48,6 +48,11 @@ class BenchmarkConfig(Schema):
     class_order_seed: int = Field(
         0, ge=0, description="class_incremental: which shuffle of the classes"
     )
+    classes_in_order: Annotated[tuple[int, ...], Since(before=())] = Field(
+        (),
+        description="class_incremental: the numbers of all classes in the order in which they "
+        "arrive, as somebody published it, in the place of a shuffle",
+    )
     label_space: LabelSpace = Field(
         description="among which classes logits are compared when testing"
     )
@@ -226,6 +231,24 @@ class BenchmarkConfig(Schema):
                     f"classes_per_experience: an experience has classes of {name} and of the "
                     f"dataset behind it; let sizes sum to {end} up to the end of {name}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _order_fits(self) -> Self:
+        told = self.classes_in_order
+        if not told:
+            return self
+        if self.scenario != "class_incremental" or len(self.datasets) > 1:
+            raise ValueError("classes_in_order: is for class_incremental on one dataset; remove it")
+        for field in ("class_order_seed", "repeats"):
+            if self._is_set(field):
+                raise ValueError(f"{field}: stands beside classes_in_order; keep one of them")
+        count = sum(self.classes_per_experience)
+        if sorted(told) != list(range(count)):
+            raise ValueError(
+                f"classes_in_order: holds each number from 0 to {count - 1} once; got {len(told)}, "
+                f"of which {len(set(told) & set(range(count)))} are such numbers"
+            )
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,15 @@ from clvl_bench.report.runs import load as load_runs
 from clvl_bench.runs.files import load, runs_of
 
 FOLDERS = sorted(folder for folder in (ROOT / "results").glob("*/") if is_committed(folder))
-NOT_RUN = ("zscl_mtil", "zeroshot_eurosat", "zeroshot_resisc45")
+NOT_RUN = (
+    "zscl_mtil",
+    "mtil_baselines",
+    "proof_cifar100",
+    "zeroshot_eurosat",
+    "zeroshot_resisc45",
+    "zeroshot_cifar10",
+    "zeroshot_cifar100",
+)
 """Experiments on data that cannot be committed, and of which nothing is."""
 EXPERIMENTS = sorted(
     file.stem for file in (ROOT / "experiments").glob("*.toml") if file.stem not in NOT_RUN

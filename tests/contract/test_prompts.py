@@ -10,6 +10,7 @@ import pytest
 
 from clvl_bench.data.catalog.listing import DATASETS, find
 from clvl_bench.data.catalog.prompts import names, prompts_of, read_set
+from clvl_bench.data.readers.class_names import known_names
 
 OPENAI = {
     "cifar10": "CIFAR10",
@@ -44,6 +45,15 @@ CLIP_BENCHMARK = {
 """And how many classes stand before the first one that is declared: Caltech101's background is
 none."""
 
+MTEB = {
+    "eurosat": ("a centered satellite photo of {}.", {"SeaLake": "sea or lake"}),
+    "resisc45": ("satellite imagery of {}.", {"airplane": "airplane"}),
+    "cifar10": ("a photo of a {}.", {"truck": "truck"}),
+    "cifar100": ("a photo of a {}.", {"aquarium_fish": "aquarium_fish", "crab": "cra"}),
+}
+"""Template and some names of each task (mteb/tasks/Image/ZeroShotClassification/eng); but for
+EuroSAT the names are those that the data call their labels."""
+
 
 @pytest.fixture
 def published(real_data):
@@ -59,6 +69,7 @@ def test_every_dataset_of_a_set_is_declared():
         "openai": set(OPENAI),
         "coop": set(COOP),
         "clip_benchmark": set(CLIP_BENCHMARK),
+        "mteb": set(MTEB),
         "rs_106": {"whu_rs19"},
     }
     assert set().union(*map(read_set, names())) <= {dataset.name for dataset in DATASETS}
@@ -106,6 +117,26 @@ def test_clip_benchmark(published, name):
     assert list(ours.classes.values()) == [
         changed.get(number, label) for number, label in enumerate(classes)
     ]
+
+
+@pytest.mark.parametrize("name", MTEB)
+def test_mteb(name):
+    template, some = MTEB[name]
+    ours = prompts_of("mteb", name)
+    assert ours.templates == (template,)
+    assert list(ours.classes) == list(prompts_of("openai", name).classes)
+    assert some.items() <= ours.classes.items()
+    if name != "eurosat":
+        assert {label: each for label, each in ours.classes.items() if label != each} in (
+            {},
+            {"crab": "cra"},
+        )
+
+
+def test_the_class_that_cifar100s_files_misspell_is_known():
+    """uoft-cs/cifar100 at the pinned commit calls class 26 "cra", and so do all its copies."""
+    known = known_names(find("cifar100"))
+    assert known.label("cra") == known.label("crab") == 26
 
 
 def test_rs_106(real_data):

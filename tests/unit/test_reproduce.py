@@ -7,14 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.published import ZSCL
+from helpers.published import TABLES, ZSCL
+from helpers.published import runs_of as runs_of_table
 
 from clvl_bench.core.errors import Mistake
 from clvl_bench.records.rows import Record
 from clvl_bench.report.committed import origins
 from clvl_bench.report.origin import Origin, Run
+from clvl_bench.report.published import read_published
 from clvl_bench.reproduce.comparison import Verdict, compare
-from clvl_bench.reproduce.plan import runs_for
+from clvl_bench.reproduce.plan import needs_of, runs_for
 from clvl_bench.reproduce.row import HEADING, row, write_row
 from clvl_bench.reproduce.target import Figure, Target, figures_of, load, names
 from clvl_bench.runs.files import run_config
@@ -247,7 +249,9 @@ def test_transclip_of_whu_rs19_may_differ_by_a_scene_of_1005_and_seldom():
 
 
 @pytest.mark.parametrize("order", ["1", "2"])
-@pytest.mark.parametrize("name", ["zscl_mtil", "finetune_mtil"])
+@pytest.mark.parametrize(
+    "name", ["zeroshot", "finetune_mtil", "zscl_mtil", "lwf_mtil", "lwf_vr_mtil", "wise_ft_mtil"]
+)
 def test_figures_of_mtil_are_those_of_the_released_matrices(name, order):
     """Zheng et al. 2023: Last is the mean of the last row, Avg of all; Transfer of each dataset
     before it is learned.
@@ -259,5 +263,44 @@ def test_figures_of_mtil_are_those_of_the_released_matrices(name, order):
         "average": matrix.mean(),
         "transfer": float(np.mean(before)),
     }
-    found = {each.metric: each.value for each in figures_of(load(f"{name}_order_{order}"))}
+    target = f"{name}_order_{order}" if name != "zeroshot" else f"zeroshot_mtil_order_{order}"
+    found = {each.metric: each.value for each in figures_of(load(target))}
     assert found == pytest.approx(expected, abs=0.06)
+
+
+MTEB = [name for name in names() if load(name).paper.startswith("MTEB")]
+
+
+@pytest.mark.parametrize("name", MTEB)
+def test_figures_of_mteb_are_those_of_its_published_rows(name):
+    rows = read_published(TABLES / "mteb_zero_shot.csv").set_index(["benchmark", "backbone"])
+    for figure in figures_of(load(name)):
+        assert rows.loc[(figure.benchmark, figure.backbone), "last"] == figure.value
+
+
+def test_the_target_of_proof_has_its_figures_order_and_memory():
+    """Zhou et al. 2023, released: cifarb0.log, whose order is numpy's shuffle with seed 1993."""
+    published = runs_of_table("proof")["cifar100_b0", "proof_batch"].figures
+    target = load("proof_cifar100_b0")
+    found = {each.metric: each.value for each in figures_of(target)}
+    assert found == pytest.approx(published, abs=0.005)
+    (config,) = runs_for(target, figures_of(target))
+    order = np.random.RandomState(1993).permutation(100)
+    assert config.benchmark_config.classes_in_order == tuple(order)
+    (replay,) = config.strategy_config.plugins
+    assert replay.memory_size == 2000
+
+
+def test_weights_without_a_pinned_commit_are_a_folder_that_bears_their_name(tmp_path):
+    folder = tmp_path / "laion400m-vit-base-patch16"
+    folder.mkdir()
+    target = load("proof_cifar100_b0")
+    (config,) = runs_for(target, figures_of(target), [folder])
+    assert config.backbone == str(folder)
+    assert config.backbone_name == "laion400m-vit-base-patch16"
+    assert [need.here for need in needs_of([config]) if need.what.startswith("weights")] == [True]
+    with pytest.raises(Mistake, match="has no backbone 'other'"):
+        runs_for(target, figures_of(target), [tmp_path / "other"])
+    pinned = load("lwf_mtil_order_1")
+    with pytest.raises(Mistake, match="those of clip-vit-base-patch16 are pinned"):
+        runs_for(pinned, figures_of(pinned), [tmp_path / "clip-vit-base-patch16"])
