@@ -11,6 +11,7 @@ FOLDERS = sorted(folder for folder in (ROOT / "results").glob("*/") if is_commit
 NOT_RUN = (
     "zscl_mtil",
     "mtil_baselines",
+    "mtil_lwf_vr",
     "proof_cifar100",
     "zeroshot_eurosat",
     "zeroshot_resisc45",

@@ -18,7 +18,7 @@ ZSCL_NAMES = {
     "Continual-FT": "finetune_mtil",
     "LwF": "lwf_mtil",
     "iCaRL": "icarl",
-    "LwF-VR": "lwf_vr_mtil",
+    "LwF-VR": "lwf_mtil[plugins.lwf.sentences=random]",
     "WiSE-FT": "wise_ft_mtil",
     "ZSCL*": "ZSCL*",
     "ZSCL": "zscl_mtil",

@@ -5,8 +5,8 @@ They decide a zero-shot number as much as the weights do, so a set is data with 
 file each, and the name stands in the record of a run: `openai` (Radford et al. 2021, CLIP's
 `data/prompts.md`), `coop` (Zhou et al. 2022: one template a dataset, and names of its own),
 `clip_benchmark` (LAION's CLIP_benchmark), `mteb` (the zero-shot tasks of MTEB: one template each,
-and names that often are the labels of the data, as misspelt as they stand there), `rs_106` (El Khoury et al. 2025, RS-TransCLIP: 106
-templates for images from the air). A set that changes gets a new name.
+and names that mostly are the labels of the data, misspelt where these are), `rs_106` (El Khoury et
+al. 2025, RS-TransCLIP: 106 templates for images from the air). A set that changes gets a new name.
 """
 
 import json
