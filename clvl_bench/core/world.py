@@ -19,6 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from clvl_bench.core import stopping
 from clvl_bench.core.errors import ClvlError, Mistake, RunFailed, Stopped
 from clvl_bench.core.exit_codes import ExitCode
 from clvl_bench.core.files import sha256, to_json
@@ -33,15 +34,13 @@ at once; this is for one that hangs.)"""
 TIMEOUT_VARIABLE = "CLVL_WORLD_SECONDS"
 """The environment variable that says another number."""
 POLL_SECONDS = 0.02
-LAST_WORDS_SECONDS = 2.0
-"""How long a process that ends waits for what the first has to say of its own end."""
 
 SILENT = ("timed out", "timeout")
 GONE = ("connection", "broken pipe", "remote process exited")
 """What libraries say where another process is silent or gone."""
 
 ENDED = "ended"
-"""Under this key the first one leaves with which line and exit code it ended."""
+"""Under this key the first that fails leaves which it is, its line and its exit code."""
 
 
 @dataclass
@@ -65,7 +64,9 @@ _world: _World | None = None
 
 
 class Followed(ClvlError):
-    """The first process has ended, or needs the others no more: nothing is left to be said."""
+    """Another process has ended and said why, or needs this one no more: nothing is left to be
+    said.
+    """
 
     def __init__(self, code: int) -> None:
         super().__init__()
@@ -105,7 +106,7 @@ def joined() -> Iterator[None]:
     if it was started alone. Of several only the first is heard.
 
     Raises:
-        Followed: the first has ended, and has said why.
+        Followed: another has ended, and has said why.
         Mistake: the environment says something that is no number of seconds.
     """
     if not is_asked_for(os.environ):
@@ -115,9 +116,12 @@ def joined() -> Iterator[None]:
     try:
         with _quiet_unless_first():
             yield
+    except Followed:
+        raise
     except (Exception, Stopped) as error:
-        if not isinstance(error, Followed) and _is_told(error):
-            raise Followed(_exit_code(error)) from None
+        code = None if _world is None else _told_by_another(error)
+        if code is not None:
+            raise Followed(code) from None
         raise
     finally:
         _leave()
@@ -157,6 +161,10 @@ def _begin_collective() -> None:
     import torch
     from torch import distributed
 
+    # Whoever waits for one that has ended would wait for long: so they meet before.
+    _tell(f"ready {_world.rank}", "ready")
+    for other in range(_world.size):
+        _heard(f"ready {other}")
     distributed.init_process_group(
         "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
         store=_world.store,
@@ -195,7 +203,7 @@ def decided(decide: Callable[[], Value]) -> Value:
         decide: gives what JSON can say. What it raises ends all.
 
     Raises:
-        Followed: the first has ended.
+        Deserted: the first has ended.
     """
     if _world is None:
         return decide()
@@ -252,10 +260,13 @@ def _tell(key: str, value: Any) -> None:
 
 
 def _heard(key: str) -> bytes:
-    """What the first leaves under a key, however long it takes."""
+    """What another process leaves under a key, however long it takes. (Where it died torchrun tells
+    this one to stop.)
+    """
     while not (told := _told(key)):
-        if last := _told(ENDED):
-            raise Followed(json.loads(last)["code"])
+        if _ended():
+            raise _deserted(RuntimeError(*GONE))
+        stopping.stop_if_asked()
         time.sleep(POLL_SECONDS)
     return told
 
@@ -270,8 +281,20 @@ def _told(key: str) -> bytes:
     return told
 
 
-def _deserted(error: RuntimeError) -> Exception:
+def _ended() -> dict[str, Any]:
+    """What another process said as it ended; nothing where none did, or that is not known."""
+    assert _world is not None
+    with suppress(RuntimeError):
+        if _world.store.check([ENDED]):
+            told: dict[str, Any] = json.loads(_world.store.get(ENDED))
+            return told
+    return {}
+
+
+def _deserted(error: RuntimeError) -> BaseException:
     """What an error of torch.distributed means; the error itself where it is another."""
+    if _ended().get("code") == ExitCode.AGAIN:
+        return Stopped("another process of the run was")
     said = str(error).lower()
     if any(words in said for words in SILENT):
         what = f"said nothing for {_timeout().total_seconds():g} s"
@@ -344,28 +367,18 @@ def _quiet_unless_first() -> Iterator[None]:
         yield
 
 
-def _is_told(error: BaseException) -> bool:
-    """Whether this process need not say why it ends, since the first says it. The first leaves word
-    of what it says.
+def _told_by_another(error: BaseException) -> int | None:
+    """The exit code of another process that has said the same, or ended before and is the reason;
+    None where this one has to say it, of which it leaves word.
     """
-    line = f"{type(error).__name__}: {error}"
-    with suppress(RuntimeError):  # of a store that is gone: then everybody speaks for himself
-        if is_first():
-            _tell(ENDED, {"line": line, "code": _exit_code(error)})
-            return False
-        told = _last_words()
-        return told == line or (bool(told) and isinstance(error, Deserted))
-    return False
-
-
-def _last_words() -> str:
-    """The line with which the first ended; nothing where it goes on."""
-    give_up = time.monotonic() + LAST_WORDS_SECONDS
-    while time.monotonic() < give_up:
-        if told := _told(ENDED):
-            return str(json.loads(told)["line"])
-        time.sleep(POLL_SECONDS)
-    return ""
+    assert _world is not None
+    mine = {"rank": rank(), "line": f"{type(error).__name__}: {error}", "code": _exit_code(error)}
+    try:
+        told = json.loads(_world.store.compare_set(ENDED, "", json.dumps(mine)))
+    except RuntimeError:  # the store is gone: everybody speaks for himself
+        return None
+    is_reason = told["line"] == mine["line"] or isinstance(error, Deserted | Stopped)
+    return told["code"] if told["rank"] != mine["rank"] and is_reason else None
 
 
 def _exit_code(error: BaseException) -> int:
