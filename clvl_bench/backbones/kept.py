@@ -5,13 +5,14 @@ process at a time computes what is missing, others wait for it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from clvl_bench.core import world
 from clvl_bench.core.cache_dir import cache_dir, cache_name
 from clvl_bench.core.errors import announce
 from clvl_bench.core.files import remove_strays, sha256, write_atomically
@@ -38,12 +39,32 @@ def load_or_encode_texts(
 @contextmanager
 def encoded_by_one(folder: Path, names: Sequence[str], what: str) -> Iterator[None]:
     """For the time of the block nobody else computes what a folder of the cache lacks; if another
-    process does, wait for it, with a word.
+    process does, wait for it, with a word. Of several processes of a run the first goes ahead.
 
     Args:
         names: of all that should be there.
         what: is done, such as "encoding images with tiny".
     """
+    with world.first_ahead(), _claimed(folder, names, what):
+        yield
+
+
+@contextmanager
+def encoded_together(folder: Path, names: Sequence[str], what: str) -> Iterator[None]:
+    """The same, but that all processes of a run go through the block at once: the first claims for
+    all of them, and has to stay in the block until the others have computed their part.
+    """
+    with ExitStack() as claim:
+
+        def take() -> None:
+            claim.enter_context(_claimed(folder, names, what))
+
+        world.decided(take)
+        yield
+
+
+@contextmanager
+def _claimed(folder: Path, names: Sequence[str], what: str) -> Iterator[None]:
     remove_strays(folder)
     there = {path.name.partition("-")[0] for path in folder.glob("*.safetensors")}
     if there.issuperset(names):

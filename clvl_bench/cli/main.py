@@ -26,7 +26,8 @@ from clvl_bench.cli.reproduce import reproduce
 from clvl_bench.cli.run import run
 from clvl_bench.cli.select import select
 from clvl_bench.cli.unpack import unpack
-from clvl_bench.core.errors import ClvlError, RunFailed, Stopped, printable
+from clvl_bench.core import world
+from clvl_bench.core.errors import ClvlError, Mistake, RunFailed, Stopped, printable
 from clvl_bench.core.exit_codes import ExitCode
 from clvl_bench.core.faults import as_failure
 
@@ -63,6 +64,7 @@ for name, verb in VERBS.items():
 
 @app.callback(invoke_without_command=True)
 def options(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show versions and exit.")] = False,
 ) -> None:
     if version:
@@ -72,6 +74,11 @@ def options(
         for package, number in versions().items():
             print(f"{package} {number}")
         raise typer.Exit
+    if world.size() > 1 and context.invoked_subcommand != "run":
+        raise Mistake(
+            f"torchrun: only run works in several processes; start {context.invoked_subcommand} "
+            "without it"
+        )
 
 
 def main() -> None:
@@ -87,7 +94,10 @@ def main() -> None:
 def _run_app() -> int | None:
     """The exit code; what a user did wrong is said here."""
     try:
-        code: int | None = app(standalone_mode=False)
+        with world.joined():
+            code: int | None = app(standalone_mode=False)
+    except world.Followed as followed:
+        return followed.exit_code
     except RunFailed as failed:
         _say(f"failed: {failed}")
         return failed.exit_code

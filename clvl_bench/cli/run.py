@@ -12,7 +12,7 @@ from clvl_bench.cli.preparing import (
     say_what_is_laid_over,
     silence_libraries,
 )
-from clvl_bench.core import stopping
+from clvl_bench.core import stopping, world
 
 
 def run(
@@ -70,7 +70,7 @@ def run(
 
         show_plan([config], results)
         return
-    refuse_unwritable(results)
+    world.decided(lambda: refuse_unwritable(results))
     _refuse_damage(results / "runs" / config.id)
     say_first(f"Run of {config.strategy} on {config.benchmark}, seed {seed}: loading libraries")
     say_what_is_laid_over([config.benchmark_config])
@@ -83,9 +83,10 @@ def run(
         from clvl_bench.cli.show import show_result
         from clvl_bench.data.readers.scan import reading_anew
         from clvl_bench.runs import runner
-        from clvl_bench.runs.devices import choose_device
+        from clvl_bench.runs.devices import choose_device, take_own_gpu
 
         chosen = choose_device(device, config.precision)
+        take_own_gpu(chosen)
         with reading_anew(verify):
             result = runner.run(config, results=results, device=chosen, log_to=log_to)
         show_result(result, results, page=page, pictures=pictures)

@@ -192,6 +192,19 @@ PLAIN = Changes()
 """Of files that belong to everybody."""
 
 
+class NoChanges(Changes):
+    """Of a process that changes nothing, because another one does."""
+
+    def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
+        return
+
+    def write_folder(self, path: Path, files: dict[str, bytes]) -> None:
+        return
+
+    def remove(self, path: Path) -> None:
+        return
+
+
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file that belongs to everybody; see `Changes.write`."""
     PLAIN.write(path, data, durable=durable)

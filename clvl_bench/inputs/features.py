@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize, with_towers
-from clvl_bench.backbones.kept import encoded_by_one, load_or_compute
+from clvl_bench.backbones.kept import encoded_together, load_or_compute
 from clvl_bench.backbones.preprocessing import Preprocessing
-from clvl_bench.core import stopping
+from clvl_bench.core import stopping, world
 from clvl_bench.core.cache_dir import cache_dir, cache_name
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.readers.split import Features, Image, Split
@@ -97,21 +97,29 @@ def encode_chunks(
         Damage, RunFailed: an image's row is no feature.
     """
     folder = cache_dir() / "features" / key
-    tick = Ticker(title, len(split))
-    chunks = []
+    # Chunks begin at multiples of CHUNK, whatever is asked for: an image is always encoded beside
+    # the same neighbours, so its features have the same bits in every run.
     starts = range(0, len(split), CHUNK)
     names = [f"{number:05d}" for number in range(len(starts))]
-    with encoded_by_one(folder, names, title):
-        # Chunks begin at multiples of CHUNK, whatever is asked for: an image is always encoded
-        # beside the same neighbours, so its features have the same bits in every run.
-        for name, start in zip(names, starts, strict=True):
-            rows = range(start, min(start + CHUNK, len(split)))
-            chunk = load_or_compute(folder, name, len(rows), partial(compute, rows))
-            towers.refuse_no_numbers(chunk, split.keys[start : rows.stop], what="image")
-            chunks.append(chunk)
-            tick(rows.stop)
-            stopping.stop_if_asked()
-    return torch.cat(chunks)
+
+    def chunk(number: int) -> Tensor:
+        start = starts[number]
+        rows = range(start, min(start + CHUNK, len(split)))
+        found = load_or_compute(folder, names[number], len(rows), partial(compute, rows))
+        towers.refuse_no_numbers(found, split.keys[start : rows.stop], what="image")
+        tick(rows.stop)
+        stopping.stop_if_asked()
+        return found
+
+    tick = Ticker(title, len(split))
+    numbers = range(len(starts))
+    with encoded_together(folder, names, title):
+        # Several processes of a run encode every n-th chunk each, and then read the others'.
+        chunks = {number: chunk(number) for number in numbers[world.rank() :: world.size()]}
+        world.wait_for_all()
+        others = [number for number in numbers if number not in chunks]
+        chunks |= {number: chunk(number) for number in others}
+    return torch.cat([chunks[number] for number in numbers])
 
 
 def _encode_rows(

@@ -1,5 +1,8 @@
 """Devices: which one a run takes."""
 
+import os
+
+from clvl_bench.core import world
 from clvl_bench.core.errors import Mistake
 
 
@@ -37,3 +40,25 @@ def choose_device(name: str, precision: str = "fp32") -> str:
         return name
     allowed = "auto, cpu, cuda" if has_gpu else "auto, cpu"
     raise Mistake(f"--device {name}: there is none here; allowed: {allowed}")
+
+
+def take_own_gpu(device: str) -> None:
+    """Where several processes work on one run, each has a GPU of its own: from here on that is what
+    this process means by `cuda`.
+
+    Raises:
+        Mistake: there are too few, or one is named for all.
+    """
+    if world.size() == 1 or device == "cpu":
+        return
+    if device != "cuda":
+        raise Mistake(f"--device {device}: each process has a GPU of its own; give --device cuda")
+    import torch
+
+    own, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if own >= count:
+        raise Mistake(
+            f"torchrun: each process has a GPU of its own, and here are {count}; give "
+            f"--nproc-per-node {count}, or let the command have --device cpu"
+        )
+    torch.cuda.set_device(own)

@@ -11,6 +11,7 @@ from typing import Any
 import clvl_bench
 from clvl_bench.backbones.answerers.base import Answerer
 from clvl_bench.backbones.base import Backbone, TowerBackbone
+from clvl_bench.core import world
 from clvl_bench.core.files import file_sha256, sha256, to_json
 from clvl_bench.core.versions import versions_of
 from clvl_bench.data.catalog.candidate import Candidate
@@ -82,6 +83,7 @@ def provenance(
         **_texts_cut(models["backbone"], parts, classes),
         **{role: identity(model) for role, model in models.items() if model is not None},
         **_outside_methods(config),
+        **({"world": world.size()} if world.size() > 1 else {}),
         "versions": versions(),
         "device": {"type": device, "name": device_name(device), "machine": platform.machine()},
     }

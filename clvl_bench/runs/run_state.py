@@ -12,7 +12,7 @@ from pathlib import Path
 from avalanche.training.plugins import EvaluationPlugin
 from safetensors.numpy import save
 
-from clvl_bench.core import stopping
+from clvl_bench.core import stopping, world
 from clvl_bench.core.resources import Stopwatch
 from clvl_bench.exporters.exports import Exports
 from clvl_bench.records.run_folder import RunFolder
@@ -75,6 +75,10 @@ class RunState:
     def keep(self) -> None:
         """Write what was measured, then the state from which the run can go on behind it."""
         self._append_segment()
+        if world.is_first():
+            self._write_checkpoint()
+
+    def _write_checkpoint(self) -> None:
         kept = Checkpoint(
             done=self._runner.done,
             state=self.strategy.state(),
@@ -91,7 +95,7 @@ class RunState:
 
     def _keep_between_steps(self) -> None:
         self.keep()
-        stopping.safe_point()
+        world.decided(stopping.safe_point)
 
     def _append_segment(self) -> None:
         """Nothing where nothing was measured: a window of an online stream may not be full yet."""
@@ -113,9 +117,16 @@ class RunState:
     def resume(self) -> int | None:
         """Take up the newest checkpoint that fits; the number of experiences done.
 
-        None where there is nothing to take up. What was learned by other code, versions, data or
-        weights than those of now is dropped: a result has one provenance.
+        None where there is nothing to take up. What was learned by other code, versions, data,
+        weights or numbers of processes than those of now is dropped: a result has one provenance.
         """
+        # The first removes what does not fit, so that the others find what it found.
+        with world.first_ahead():
+            done = self._taken_up()
+        world.agree("kept state", done)
+        return done
+
+    def _taken_up(self) -> int | None:
         found = checkpoint.latest(
             self.folder.state, damaged=self._damaged, changes=self.folder.changes
         )

@@ -6,7 +6,7 @@ import math
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ import numpy as np
 from avalanche.training.plugins import EvaluationPlugin
 from safetensors.numpy import save
 
-from clvl_bench.core import stopping
+from clvl_bench.core import stopping, world
 from clvl_bench.core.errors import Busy, ClvlError, Mistake, RunFailed, Stopped
 from clvl_bench.core.faults import as_failure
-from clvl_bench.core.files import discard, remove_strays, to_json
+from clvl_bench.core.files import Changes, NoChanges, discard, remove_strays, to_json
 from clvl_bench.core.lock import Life, Watch, locked
 from clvl_bench.core.resources import Stopwatch, peak_mib, reset_peak
 from clvl_bench.exporters.base import Facts
@@ -70,6 +70,7 @@ def run(
         RunFailed: the run cannot go on; the reason is also in its status.json.
         Busy: another process works on it.
         Stopped: the process was asked to stop; the state is kept.
+        Followed: of several processes this is not the first, and its work is done.
         Mistake, Missing, Damage: configuration, data, weights or an older result are not as they
             should be.
     """
@@ -86,17 +87,45 @@ def run(
 
     folder = RunFolder(results / "runs" / config.id)
     facts = _facts(config, results)
-    if folder.finished:
+    if _is_finished(folder):
         return _handed_over(_verified(folder, prepared()), Exports(log_to, facts, folder))
     # Claimed before anything is prepared: others may prepare something else meanwhile.
-    with locked(folder.path, watch=claims) as lock:
-        held = RunFolder(folder.path, changes=lock.changes)
-        if held.finished:  # by another process, since we looked
+    with _claimed(folder.path, claims) as changes:
+        held = RunFolder(folder.path, changes=changes)
+        if _is_finished(held):  # by another process, since we looked
             _close(held)
             return _handed_over(_verified(held, prepared()), Exports(log_to, facts, held))
         remove_strays(held.path)
-        with _failures_recorded(held, config), Exports(log_to, facts, held) as exports:
+        trackers = log_to if world.is_first() else ()
+        with _failures_recorded(held, config), Exports(trackers, facts, held) as exports:
             return _execute(prepared(), held, watch, observer, exports, progress=progress)
+
+
+def _is_finished(folder: RunFolder) -> bool:
+    """Of several processes only the first reads a finished run back."""
+    finished = world.decided(lambda: folder.finished)
+    if finished:
+        world.leave_to_first()
+    return finished
+
+
+@contextmanager
+def _claimed(path: Path, claims: Watch | None) -> Iterator[Changes]:
+    """Hold the folder of a run; of several processes that work on it the first does, and is the one
+    that may change it.
+
+    Raises:
+        Busy: processes of another run of the command hold it.
+    """
+    with ExitStack() as held:
+        changes: Changes = NoChanges()
+
+        def claim() -> None:
+            nonlocal changes
+            changes = held.enter_context(locked(path, watch=claims)).changes
+
+        world.decided(claim)
+        yield changes
 
 
 def record_failure(config: RunConfig, reason: str, *, results: Path) -> bool:
@@ -206,7 +235,8 @@ def _execute(
             bars.experience_done(number)
             if number < len(experiences):
                 _say_how_far(folder, bars, number, len(experiences))
-                stopping.safe_point()
+                world.decided(stopping.safe_point)
+    world.leave_to_first()
     return _finish(state)
 
 
@@ -247,7 +277,7 @@ def _resume_or_begin(state: RunState, evaluator: EvaluationPlugin) -> int:
     _evaluate(untouched, state)
     _refuse_nan(untouched, state)
     state.keep()
-    stopping.safe_point()
+    world.decided(stopping.safe_point)
     return 0
 
 

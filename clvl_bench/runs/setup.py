@@ -13,7 +13,8 @@ from clvl_bench.backbones.answerers.loading import load_answerer
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.backbones.catalog import Precision
 from clvl_bench.backbones.teacher import Teacher
-from clvl_bench.core.errors import warn
+from clvl_bench.core import world
+from clvl_bench.core.errors import Mistake, warn
 from clvl_bench.inputs.backbone import backbone_for, teacher_for
 from clvl_bench.inputs.features import Inputs
 from clvl_bench.inputs.questions import QuestionInputs
@@ -26,6 +27,7 @@ from clvl_bench.streams.learner_view import AnyInputs
 from clvl_bench.streams.reading import read_slices
 from clvl_bench.streams.split_slice import SplitSlice
 from clvl_bench.streams.vqa.answerer import answerer_scores
+from clvl_bench.training.config import StrategyConfig
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def prepare(config: RunConfig, *, device: str = "cpu", sources: Sources | None =
     Raises:
         Mistake, Missing, Damage: something of it is not as it should be.
     """
+    _refuse_to_share(config.strategy_config)
     sources = sources or Sources()
     torch.set_num_threads(config.threads)
     encoded = _encoded(config, sources, device=device)
@@ -90,8 +93,11 @@ def prepare(config: RunConfig, *, device: str = "cpu", sources: Sources | None =
     text_known = bool(torch.isfinite(backbone.class_features(classes)).all())
     teacher = _teacher(config, sources, parts, device=device)
     taught_by = None if teacher is None else teacher.backbone
+    if not config.strategy_config.adapter.shares_images:
+        _leave_to_first(config)
     models = {"backbone": backbone, "teacher": taught_by, "answerer": encoded.answerer}
     origin = provenance(config, models=models, parts=parts, classes=classes, device=device)
+    world.agree("code, data, weights or device", origin)
     _warn_of_duplicates(parts, origin["images_in_train_and_test"])
     return Prepared(
         config, device, backbone, parts, encoded.features, benchmark, text_known, teacher, origin
@@ -126,13 +132,37 @@ class _Encoded:
 
 
 def _encoded(config: RunConfig, sources: Sources, *, device: str) -> _Encoded:
-    parts = sources.parts(config.benchmark_config, limit=config.limit)
+    with world.first_ahead():  # what is kept of the samples is kept once
+        parts = sources.parts(config.benchmark_config, limit=config.limit)
     backbone = sources.backbone(config.backbone, parts, device=device, precision=config.precision)
     answerer = _answerer(config, sources, device=device)
     features = inputs_of(config.untouched.input_kind, parts, backbone, device=device)
     inputs = _inputs(config, parts, backbone, features, answerer)
     views = _views(config, parts, inputs, backbone)
     return _Encoded(parts, backbone, answerer, features, inputs, views)
+
+
+def _refuse_to_share(config: StrategyConfig) -> None:
+    """Pixels go through a tower at every step: processes that had no part in it would stand idle.
+
+    Raises:
+        Mistake: there are several processes, and the method has no part for them.
+    """
+    adapter = config.adapter
+    if world.size() > 1 and config.input_kind == "pixels" and not adapter.shares_images:
+        raise Mistake(
+            f"torchrun: {adapter.title} trains inside of a tower that several processes cannot "
+            "share; start it without torchrun, or use full, lora, codyra or student"
+        )
+
+
+def _leave_to_first(config: RunConfig) -> None:
+    if world.size() > 1:
+        warn(
+            f"{config.strategy} learns from features, which are there now: one process is as fast "
+            f"as {world.size()}, and the first goes on alone"
+        )
+        world.leave_to_first()
 
 
 def _warn_of_duplicates(parts: Sequence[SplitSlice], found: Mapping[str, int]) -> None:

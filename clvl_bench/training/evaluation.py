@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from avalanche.evaluation import PluginMetric
 from avalanche.evaluation.metric_results import MetricValue
-from avalanche.logging import BaseLogger
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -24,6 +23,7 @@ from clvl_bench.metrics import continual as metrics
 from clvl_bench.metrics.continual import NAN, Accuracies
 from clvl_bench.metrics.samples import ALWAYS, SAMPLE_METRICS, Samples
 from clvl_bench.records.rows import Record, to_csv
+from clvl_bench.training.loggers import EveryProcessLogger
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,7 @@ class ZeroShotAccuracy(_Matrix):
         return metrics.heldout_accuracy(Accuracies(np.empty((1, 0)), heldout=self.matrix()))
 
 
-class RecordLogger(BaseLogger):
+class RecordLogger(EveryProcessLogger):
     """Turns metric values into records; where a path is given, writes them there as CSV after each
     evaluation.
 

@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, TextIO
 
-from avalanche.logging import BaseLogger
-
 from clvl_bench.core.ticker import left_in_words
+from clvl_bench.training.loggers import EveryProcessLogger
 from clvl_bench.training.time_left import TimeLeft, Work
 
 PLAIN_SECONDS = 30.0
 
 
-class Progress(BaseLogger):
+class Progress(EveryProcessLogger):
     """Listens to a strategy's loop. Levels: experiences of the run, epochs of the experience,
     batches of the epoch.
 

@@ -6,7 +6,7 @@ Avalanche's template.
 - The optimiser is made anew for each experience from the adapter's parameters. (Avalanche 0.6.0
   refills the optimiser with every parameter of the model on its first call.)
 - Learners without a gradient observe their batches; nothing runs backward for them.
-- A loss that is not finite stops the run where it happens.
+- A loss that is not finite stops the run where it happens, in all processes of the run.
 """
 
 import math
@@ -19,7 +19,9 @@ from avalanche.training.templates import SupervisedTemplate
 from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone
+from clvl_bench.backbones.sharing import average_gradients, batches_shared
 from clvl_bench.backbones.teacher import Teacher
+from clvl_bench.core import world
 from clvl_bench.core.errors import RunFailed
 from clvl_bench.core.rng import keyed, rng
 from clvl_bench.inputs.features import Inputs
@@ -178,6 +180,11 @@ class AdaptationStrategy(SupervisedTemplate):
         together = len(ids) if self.adapter.config.transductive else self.eval_mb_size
         self.dataloader = IndexLoader(self._view, ids, batch_size=together)
 
+    def _check_distributed_training_compatibility(self) -> bool:
+        # Avalanche warns of plugins that know nothing of other processes. Here they need not:
+        # minibatches and losses are whole in each.
+        return True
+
     def model_adaptation(self, model: Any = None) -> Any:
         return self.model  # nothing to grow: an adapter grows its own parameters in `begin`
 
@@ -209,7 +216,7 @@ class AdaptationStrategy(SupervisedTemplate):
 
     def training_epoch(self, **kwargs: Any) -> None:
         key = (self.seed, "epoch", self.clock.train_exp_counter, self.clock.train_exp_epochs)
-        with keyed(*key):
+        with keyed(*key), batches_shared():
             if self.adapter.learns == "gradient":
                 super().training_epoch(**kwargs)
             else:
@@ -221,7 +228,7 @@ class AdaptationStrategy(SupervisedTemplate):
         self.optimizer.step()
 
     def backward(self) -> None:
-        loss = self.loss.item()
+        loss = world.mean(self.loss.item())
         if not math.isfinite(loss):
             clock = self.clock
             raise self.broken(
@@ -229,6 +236,7 @@ class AdaptationStrategy(SupervisedTemplate):
                 f"{clock.train_exp_epochs + 1}, step {clock.train_epoch_iterations + 1}"
             )
         super().backward()
+        average_gradients(self.adapter.parameters())
 
     def broken(self, said: str) -> RunFailed:
         """The end of a run whose model gives what is no number, with what may help."""

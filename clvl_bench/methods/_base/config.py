@@ -121,6 +121,9 @@ class AdapterConfig(MethodConfig):
     merges: ClassVar[bool] = False
     """Whether what was learned is merged with other weights at an experience's end, before a plugin
     sees it."""
+    shares_images: ClassVar[bool] = False
+    """Whether several processes may work on one run: images go through the tower that trains by
+    `backbones.sharing.shared`."""
     learns_from_labels: ClassVar[bool] = True
     """Whether it waits for labels at all; who does not can stand in any stream."""
 

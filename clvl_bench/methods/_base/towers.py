@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone, TowerBackbone, l2_normalize, with_towers
+from clvl_bench.backbones.sharing import shared
 from clvl_bench.backbones.tokens import Tokens
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds
@@ -75,8 +76,7 @@ class TrainedTowers(MovingTexts):
         self.towers = copy.deepcopy(found.towers, memo)
 
     def image(self, inputs: Tensor) -> Tensor:
-        features: Tensor = self.towers.image(inputs)
-        return features
+        return shared(self.towers.image, inputs)
 
     def text(self, tokens: Tokens) -> Tensor:
         return self.towers.sentences(tokens.ids, tokens.ends)

@@ -15,6 +15,7 @@ class FullConfig(AdapterConfig):
     """
 
     input_kind: ClassVar[InputKind] = "pixels"
+    shares_images: ClassVar[bool] = True
     kind: str = "full"
     towers: Annotated[Literal["both", "image"], Since(before="both")] = Field(
         "both",

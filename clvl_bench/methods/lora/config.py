@@ -13,6 +13,7 @@ class LoraConfig(LowRankConfig):
     """
 
     input_kind: ClassVar[InputKind] = "pixels"
+    shares_images: ClassVar[bool] = True
     needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ("image_attention", "text_attention")
     kind: str = "lora"
     towers: Literal["both", "image", "text"] = "both"

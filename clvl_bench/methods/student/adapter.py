@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from clvl_bench.backbones.base import Backbone, Towers, l2_normalize, with_towers
+from clvl_bench.backbones.sharing import shared
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
@@ -59,8 +60,7 @@ class Student(Adapter):
         self.seen_classes = tuple(dict.fromkeys((*self.seen_classes, *class_ids)))
 
     def image(self, inputs: Tensor) -> Tensor:
-        features: Tensor = self.tower(inputs)
-        return features
+        return shared(self.tower, inputs)
 
     def classifier(self, candidates: ClassIds) -> Tensor:
         return self.class_texts(candidates, templates=1 if self.training else None)

@@ -14,6 +14,7 @@ class StudentConfig(AdapterConfig):
     """
 
     input_kind: ClassVar[InputKind] = "pixels"
+    shares_images: ClassVar[bool] = True
     kind: str = "student"
     tower: Literal["convolutional", "inherited"] = Field(
         "convolutional",
