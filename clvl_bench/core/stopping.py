@@ -6,7 +6,7 @@ last safe point from which the next one would come too late, and in any case whe
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -77,16 +77,22 @@ def safe_point() -> None:
 
 
 @contextmanager
-def listening(*, time_limit: float | None = None, at_once: bool = True) -> Iterator[None]:
+def listening(
+    *,
+    time_limit: float | None = None,
+    at_once: bool = True,
+    signals: Sequence[signal.Signals] = SIGNALS,
+) -> Iterator[None]:
     """Note signals for the time of the block.
 
     Args:
         time_limit: seconds from now.
         at_once: when time is over, stop wherever this process is; else that is only noted.
+        signals: which.
     """
     global _request
     _request = _Request()
-    before = {number: signal.signal(number, _note) for number in SIGNALS}
+    before = {number: signal.signal(number, _note) for number in signals}
     if time_limit is not None:
         _request.deadline = time.monotonic() + time_limit
         over = _stop_at_once if at_once else _note_time

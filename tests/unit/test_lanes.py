@@ -18,9 +18,10 @@ from clvl_bench.cli.lanes_table import Lane, lanes_table
 from clvl_bench.core.errors import Missing, Mistake
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.runs.engines import slurm
+from clvl_bench.runs.engines.environment import VARIABLES
 from clvl_bench.runs.engines.lanes import Plan, plan
 from clvl_bench.runs.engines.slurm_lanes import scripts, submit_once, submitted
-from clvl_bench.runs.engines.slurm_script import VARIABLES, Resources, sbatch_options
+from clvl_bench.runs.engines.slurm_script import Resources, sbatch_options
 from clvl_bench.runs.engines.standing import standings
 from clvl_bench.runs.files import load, run_config, runs_of
 from clvl_bench.runs.grid import own_place

@@ -3,7 +3,6 @@
 Nothing else travels to the cluster: no pickled function, no file that is executed when it is read.
 """
 
-import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -11,17 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clvl_bench.core.errors import Mistake
-
-VARIABLES = (
-    "CLVL_HOME",
-    "CLVL_DATASETS",
-    "CLVL_STALE_SECONDS",
-    "XDG_CACHE_HOME",
-    "HF_HOME",
-    "HF_HUB_CACHE",
-    "PYTHONPATH",
-)
-"""What of the environment says where data, weights, features and this program are."""
+from clvl_bench.runs.engines.environment import taken_along
 
 OURS = ("array", "dependency", "error", "job-name", "open-mode", "output", "parsable", "wrap")
 """Options of sbatch that the lanes hang on."""
@@ -161,11 +150,7 @@ def _script(
     head: Mapping[str, str | None], command: Sequence[str], resources: Resources, member: str = ""
 ) -> str:
     options = [f"#SBATCH --{name}{_value(value)}" for name, value in head.items()]
-    exports = [
-        f"export {variable}={shlex.quote(os.environ[variable])}"
-        for variable in VARIABLES
-        if os.environ.get(variable)
-    ]
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in taken_along().items()]
     job = "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID" if member else "$SLURM_JOB_ID"
     exports.append(f"export CLVL_LANE={job}")
     said = shlex.join([*command, *_stop_in_time(resources)])
