@@ -293,9 +293,14 @@ def test_a_dry_run_prints_the_scripts_and_writes_nothing(tmp_path):
 
 
 MISTAKES = {
-    "lanes of nothing": (("--lanes", 3), "--lanes: is for lanes of a cluster; add --on slurm"),
+    "lanes of nothing": (
+        ("--lanes", 3),
+        "--lanes: says nothing to --on local; it is for --on slurm",
+    ),
     "no engine": (("--on", "slurn"), "did you mean 'slurm'"),
-    "a member": (("--on", "slurm", "--member", "1/2"), "--member: is for a grid on this machine"),
+    "a member": (("--on", "slurm", "--member", "1/2"), "--member: says nothing to --on slurm"),
+    "a Ray that is left": (("--on", "ray", "--no-wait"), "it is for --on slurm"),
+    "GPUs of this machine": (("--gpus", "1"), "it is for --on slurm or --on ray"),
 }
 
 

@@ -87,7 +87,7 @@ class RayCluster:
         except errors.TaskCancelledError:
             raise Withdrawn from None
         except died as error:
-            raise Lost(_in_a_line(error)) from None
+            raise Lost(_in_a_line(error).partition(". ")[0]) from None
         except errors.RayError as error:
             # A traceback, whose last line is what was raised there.
             raise RunFailed(f"ray: {str(error).strip().splitlines()[-1]}") from None
