@@ -130,6 +130,7 @@ def _here(
     # The grid itself only notes that time is over; its workers stop.
     with stopping.listening(time_limit=time_limit, at_once=False):
         from clvl_bench.cli.grid_progress import GridProgress
+        from clvl_bench.cli.restarts import refuse_endless
         from clvl_bench.cli.show import show_outcomes
         from clvl_bench.runs.devices import refuse_missing_device
         from clvl_bench.runs.grid import ALONE, default_jobs, missing
@@ -154,14 +155,16 @@ def _here(
                 log_to=asked.log_to,
                 workers=workers,
             )
-            states = show_outcomes(outcomes, bar, len(waiting))
+            ended = show_outcomes(outcomes, bar, len(waiting))
         # One of several members has not done the whole: who looks at it shows it.
         if place[1] == ALONE[1]:
             _show_finished(asked)
         stopped = stopping.asked()
         if stopped and missing(runs, results):
+            progressed = any(outcome.progressed for outcome in ended)
+            refuse_endless(stopped, progressed=progressed)
             raise Stopped(stopped)
-    if "failed" in states:
+    if any(outcome.state == "failed" for outcome in ended):
         raise typer.Exit(ExitCode.FAILED)
 
 
@@ -195,10 +198,15 @@ def _encode(asked: Asked, time_limit: float | None) -> None:
     silence_libraries(1)
     with stopping.listening(time_limit=time_limit):
         from clvl_bench.cli.encoding import encode_for
+        from clvl_bench.cli.restarts import refuse_endless
         from clvl_bench.runs.devices import choose_device
 
         device = choose_device(asked.device, asked.config.precision)
-        failed = encode_for(asked.runs, asked.results, device=device)
+        try:
+            failed = encode_for(asked.runs, asked.results, device=device)
+        except Stopped as stopped:
+            refuse_endless(str(stopped), progressed=stopping.progressed())
+            raise
     if failed:
         raise typer.Exit(ExitCode.FAILED)
 

@@ -28,6 +28,7 @@ class _Request:
         self.deadline: float | None = None
         self.last: float | None = None
         self.longest = 0.0
+        self.progressed = False
 
 
 _request = _Request()
@@ -58,13 +59,24 @@ def begin() -> None:
     _request.last, _request.longest = time.monotonic(), 0.0
 
 
+def note_progress() -> None:
+    """Something new is kept, and need not be done again."""
+    _request.progressed = True
+
+
+def progressed() -> bool:
+    """Whether anything new was kept since signals are listened to."""
+    return _request.progressed
+
+
 def safe_point() -> None:
-    """The state is kept: end here if that was asked for, or if the time limit would come before
+    """A new state is kept: end here if that was asked for, or if the time limit would come before
     the next safe point.
 
     Raises:
         Stopped: one of the two.
     """
+    note_progress()
     stop_if_asked()
     now = time.monotonic()
     if _request.last is not None:

@@ -32,12 +32,16 @@ class Outcome:
     `done` or `failed`, here; `elsewhere`, by another process; `interrupted`, since this process
     was told to stop, with its state kept; `busy`, under way in another live process, to which it is
     left.
+
+    Args:
+        progressed: whether anything new was kept here.
     """
 
     config: RunConfig
     state: str
     reason: str = ""
     accuracy: float | None = None
+    progressed: bool = False
 
 
 class Pool(Protocol):
@@ -160,7 +164,7 @@ def _ended(config: RunConfig, told: Told, queue: "_Queue", results: Path) -> Ite
     if told.state == "busy":
         queue.elsewhere.append(config)
         return
-    yield Outcome(config, told.state, told.reason, told.accuracy)
+    yield Outcome(config, told.state, told.reason, told.accuracy, told.progressed)
     if told.reason.startswith("disk: "):
         _refuse_unwritable(results, told.reason)
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from clvl_bench.core import stopping
 from clvl_bench.core.errors import Busy, Stopped
 from clvl_bench.core.faults import as_line
 from clvl_bench.core.lock import Watch
@@ -54,6 +55,7 @@ class Told:
             process had ended it), `busy` (another has it).
         learned, experiences: how many of how many are learned.
         accuracy: the mean over the test experiences that could be scored, when last measured.
+        progressed: whether its worker has kept anything new.
     """
 
     state: str
@@ -61,6 +63,7 @@ class Told:
     learned: int = 0
     experiences: int = 0
     accuracy: float | None = None
+    progressed: bool = False
 
     @property
     def is_end(self) -> bool:
@@ -101,11 +104,11 @@ def perform(
             claims=Watch(task.dead),
             log_to=task.log_to,
         )
-        return Told("done", accuracy=accuracy(result.records))
+        return Told("done", accuracy=accuracy(result.records), progressed=True)
     except Busy:
         return Told("busy")
     except Stopped as stopped:
-        return Told("interrupted", str(stopped))
+        return Told("interrupted", str(stopped), progressed=stopping.progressed())
     except Exception as error:
         reason = _in_a_line(error)
     record_failure(config, reason, results=results)

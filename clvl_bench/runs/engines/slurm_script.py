@@ -19,6 +19,10 @@ WARNING = 60
 """Seconds before the end of its time at which a job is told to stop. (SLURM looks every half
 minute, and may say it earlier.)"""
 
+MOST_RESTARTS = 3
+"""A job that was queued again so often ends where its time is over before anything new is kept: it
+would do the same for ever."""
+
 BODY = """\
 # The first signal that came: USR1, when the time of this job is nearly over; TERM, when somebody
 # cancels it, or when its place is wanted, after which SLURM queues it again by itself.
@@ -46,8 +50,16 @@ while [ "$heard" != "$signals" ]; do
     if [ "$said" -ne 127 ]; then code=$said; fi
 done
 
-# 75: told to stop, and the state is kept. Above 128: killed before it could answer.
-if [ "$told" = USR1 ] && [ "$code" -gt 128 ]; then code=75; fi
+# 75: told to stop, and the state is kept. Above 128: killed before it could answer, as happens each
+# time where the time of this job is too short for anything.
+if [ "$told" = USR1 ] && [ "$code" -gt 128 ]; then
+    code=75
+    if [ "${SLURM_RESTART_COUNT:-0}" -ge MOST_RESTARTS ]; then
+        echo "clvl-bench: failed: restarted $SLURM_RESTART_COUNT times, and its time was over" \\
+            "before it had begun; it is not queued again: give it a longer --time" >&2
+        code=1
+    fi
+fi
 if [ "$told" != TERM ] && [ "$code" -eq 75 ]; then scontrol requeue "$SLURM_JOB_ID"; fi
 exit "$code"
 """
@@ -155,6 +167,7 @@ def _script(
     exports.append(f"export CLVL_LANE={job}")
     said = shlex.join([*command, *_stop_in_time(resources)])
     body = BODY.replace("COMMAND", f"{said} {member}".rstrip())
+    body = body.replace("MOST_RESTARTS", str(MOST_RESTARTS))
     return "\n".join(["#!/bin/bash", *options, "", *exports, "", body])
 
 
