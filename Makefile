@@ -14,7 +14,7 @@ A ?= $(RESULTS)/ci
 B ?= results/toy_landcover
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep lint type docs perf package \
+.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep test-ray lint type docs perf package \
 	tiny-clip contact-sheet clean
 
 help: ## show this list
@@ -65,6 +65,13 @@ test-all: setup ## all tests but the long forms
 
 test-sweep: setup ## long forms: a run killed before its every change of a file, a large grid killed often, broken files
 	$(BIN)/python -m pytest -n $(JOBS) -m sweep tests
+
+test-ray: setup $(VENV)/.ray ## a grid on two nodes of Ray on this machine: 240 MB to install, a minute on two idle cores
+	$(BIN)/python -m pytest tests/ray
+
+$(VENV)/.ray: $(VENV)/.made
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[ray]'
+	touch $@
 
 lint: setup ## style and layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

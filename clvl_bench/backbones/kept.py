@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from clvl_bench.core import world
+from clvl_bench.core import stopping, world
 from clvl_bench.core.cache_dir import cache_dir, cache_name
 from clvl_bench.core.errors import announce
 from clvl_bench.core.files import remove_strays, sha256, write_atomically
@@ -96,6 +96,7 @@ def load_or_compute(
     features = compute().cpu()
     data = save({"features": features.contiguous()})
     write_atomically(folder / f"{name}-{sha256(data)}.safetensors", data, durable=False)
+    stopping.note_progress()
     return features
 
 

@@ -14,14 +14,30 @@ from clvl_bench.core.errors import Mistake, unknown
 if TYPE_CHECKING:
     from clvl_bench.runs.engines.slurm_script import Resources
 
-ENGINES = ("local", "slurm")
+ENGINES = ("local", "slurm", "ray")
 """What works on a grid."""
+FOR = {
+    "--member": ("local",),
+    "--time-limit": ("local",),
+    "--encode": ("local",),
+    "--verify": ("local", "ray"),
+    "--lanes": ("slurm",),
+    "--partition": ("slurm",),
+    "--time": ("slurm",),
+    "--memory": ("slurm",),
+    "--account": ("slurm",),
+    "--sbatch": ("slurm",),
+    "--no-wait": ("slurm",),
+    "--gpus": ("slurm", "ray"),
+    "--address": ("ray",),
+}
+"""Whom an option says something."""
 
 On = Annotated[
     str,
     typer.Option(
         "--on",
-        help="Who works on it: local, or slurm.",
+        help="Who works on it: local, slurm, or ray.",
         metavar="ENGINE",
         autocompletion=completing.engines,
     ),
@@ -38,13 +54,25 @@ Time = Annotated[
     ),
 ]
 Gpus = Annotated[
-    str | None, typer.Option(help="SLURM: GPUs of a lane, as 1 or a100:1; a run uses one.")
+    str | None,
+    typer.Option(
+        help="SLURM: GPUs of a lane, as 1 or a100:1; a run uses one. Ray: of a run, as 1 or 0.25; "
+        "1 with --device cuda, else none."
+    ),
 ]
 Memory = Annotated[str | None, typer.Option(help="SLURM: memory of a lane, as 16G.")]
 Account = Annotated[str | None, typer.Option(help="SLURM: who pays.")]
 Sbatch = Annotated[
     list[str],
     typer.Option("--sbatch", help="SLURM: any other option of sbatch, as qos=low; repeatable."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Ray: a cluster that is there, as HOST:PORT of its head, or auto on a machine of it. "
+        "If left out, RAY_ADDRESS; else one of its own here.",
+        metavar="HOST:PORT",
+    ),
 ]
 Status = Annotated[bool, typer.Option("--status", help="Show where it stands; start nothing.")]
 Wait = Annotated[
@@ -57,9 +85,26 @@ Encode = Annotated[
 ]
 
 
+def refuse_for_another(on: str, given: Mapping[str, object]) -> None:
+    """Refuse an engine that there is not, and options that say nothing to the one there is.
+
+    Args:
+        given: name and value of each option that is for some of them only.
+
+    Raises:
+        Mistake: one of the two.
+    """
+    if on not in ENGINES:
+        raise Mistake(f"--on {on}: {unknown('engine', on, ENGINES)}")
+    for name, value in given.items():
+        if value and on not in FOR[name]:
+            engines = " or ".join(f"--on {engine}" for engine in FOR[name])
+            raise Mistake(f"{name}: says nothing to --on {on}; it is for {engines}")
+
+
 @dataclass(frozen=True)
 class Cluster:
-    """What was said of the lanes of a cluster."""
+    """What was said of a cluster."""
 
     lanes: int | None = None
     partition: str | None = None
@@ -68,29 +113,15 @@ class Cluster:
     memory: str | None = None
     account: str | None = None
     sbatch: tuple[str, ...] = ()
+    address: str | None = None
 
-    def check(self, on: str, *, here: Mapping[str, object]) -> None:
-        """Refuse an engine that there is not, and options that say nothing to the one there is.
-
-        Args:
-            here: name and value of each option that is for a grid on this machine.
-
-        Raises:
-            Mistake: one of the two.
-        """
-        if on not in ENGINES:
-            raise Mistake(f"--on {on}: {unknown('engine', on, ENGINES)}")
-        given = here if on == "slurm" else {f"--{name}": each for name, each in vars(self).items()}
-        wrong = ", ".join(name for name, value in given.items() if value)
-        if wrong and on == "slurm":
-            raise Mistake(
-                f"{wrong}: is for a grid on this machine; leave it out (lanes have --time)"
-            )
-        if wrong:
-            raise Mistake(f"{wrong}: is for lanes of a cluster; add --on slurm")
+    @property
+    def given(self) -> dict[str, object]:
+        """The value of each option by its name."""
+        return {f"--{name}": value for name, value in vars(self).items()}
 
     def resources(self, jobs: int) -> "Resources":
-        """What a lane asks for, that works on so many runs at a time.
+        """What a lane asks SLURM for, that works on so many runs at a time.
 
         Raises:
             Mistake: a time or an option of sbatch is none.
@@ -106,6 +137,22 @@ class Cluster:
             account=self.account,
             extra=sbatch_options(self.sbatch),
         )
+
+    def gpus_of_a_run(self, device: str) -> float:
+        """What a run asks Ray for.
+
+        Raises:
+            Mistake: it is no number, or says something else than the device.
+        """
+        on_gpu = device.startswith("cuda")
+        if self.gpus is None:
+            return 1.0 if on_gpu else 0.0
+        if not re.fullmatch(r"\d+|0?\.\d+", self.gpus):
+            raise Mistake(f"--gpus {self.gpus}: Ray is asked for a number; write 1, or 0.25")
+        gpus = float(self.gpus)
+        if (on_gpu and not gpus) or (device == "cpu" and gpus):
+            raise Mistake(f"--gpus {self.gpus}: says something else than --device {device}")
+        return gpus
 
 
 def seconds_of(time: str | None) -> int | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from clvl_bench.runs.config import RunConfig
     from clvl_bench.runs.engines.slurm_script import Resources
     from clvl_bench.runs.experiment import ExperimentConfig
+    from clvl_bench.runs.grid import Pool
 
 
 def grid(
@@ -51,6 +52,7 @@ def grid(
     memory: cluster_options.Memory = None,
     account: cluster_options.Account = None,
     sbatch: cluster_options.Sbatch = [],  # noqa: B006 (typer's form)
+    address: cluster_options.Address = None,
     status: cluster_options.Status = False,
     wait: cluster_options.Wait = True,
     encode: cluster_options.Encode = False,
@@ -62,10 +64,14 @@ def grid(
     """Run what is missing of a grid, here or on a cluster. An experiment crosses benchmarks,
     strategies, backbones, seeds and class orders.
     """
-    cluster = cluster_options.Cluster(lanes, partition, time, gpus, memory, account, tuple(sbatch))
+    cluster = cluster_options.Cluster(
+        lanes, partition, time, gpus, memory, account, tuple(sbatch), address
+    )
     here = {"--member": member, "--time-limit": time_limit, "--encode": encode, "--verify": verify}
-    cluster.check(on, here=here)
+    given = {**here, **cluster.given, "--no-wait": not wait}
+    cluster_options.refuse_for_another(on, given)
     resources = cluster.resources(jobs or 1) if on == "slurm" else None
+    gpus_of_a_run = cluster.gpus_of_a_run(device) if on == "ray" else 0.0
     place = options.member_of(member)
     config = load_experiment(experiment)
     say_first(f"Grid {experiment}: loading libraries", dry=dry_run or status)
@@ -88,6 +94,8 @@ def grid(
         show_plan(runs, results)
     elif encode:
         _encode(asked, time_limit)
+    elif on == "ray":
+        _on_ray(asked, jobs, gpus_of_a_run, address)
     else:
         _here(asked, jobs, place, time_limit)
 
@@ -107,8 +115,14 @@ class Asked:
     pictures: bool
 
 
-def _here(asked: Asked, jobs: int | None, place: tuple[int, int], time_limit: float | None) -> None:
-    """Run it on this machine."""
+def _here(
+    asked: Asked,
+    jobs: int | None,
+    place: tuple[int, int],
+    time_limit: float | None,
+    workers: "Pool | None" = None,
+) -> None:
+    """Run it from this machine, by its own processes or by others' workers."""
     runs, results = asked.runs, asked.results
     refuse_unwritable(results)
     silence_libraries(1)
@@ -116,12 +130,14 @@ def _here(asked: Asked, jobs: int | None, place: tuple[int, int], time_limit: fl
     # The grid itself only notes that time is over; its workers stop.
     with stopping.listening(time_limit=time_limit, at_once=False):
         from clvl_bench.cli.grid_progress import GridProgress
+        from clvl_bench.cli.restarts import refuse_endless
         from clvl_bench.cli.show import show_outcomes
         from clvl_bench.runs.devices import refuse_missing_device
         from clvl_bench.runs.grid import ALONE, default_jobs, missing
         from clvl_bench.runs.grid import grid as run_grid
 
-        refuse_missing_device(asked.device, asked.config.precision)
+        if workers is None:
+            refuse_missing_device(asked.device, asked.config.precision)
         waiting = missing(runs, results)
         print(f"{len(runs)} runs, {len(runs) - len(waiting)} finished before, {len(waiting)} to do")
         if asked.verify and waiting:
@@ -137,16 +153,33 @@ def _here(asked: Asked, jobs: int | None, place: tuple[int, int], time_limit: fl
                 member=place,
                 listener=bar.told,
                 log_to=asked.log_to,
+                workers=workers,
             )
-            states = show_outcomes(outcomes, bar, len(waiting))
+            ended = show_outcomes(outcomes, bar, len(waiting))
         # One of several members has not done the whole: who looks at it shows it.
         if place[1] == ALONE[1]:
             _show_finished(asked)
         stopped = stopping.asked()
         if stopped and missing(runs, results):
+            progressed = any(outcome.progressed for outcome in ended)
+            refuse_endless(stopped, progressed=progressed)
             raise Stopped(stopped)
-    if "failed" in states:
+    if any(outcome.state == "failed" for outcome in ended):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _on_ray(asked: Asked, jobs: int | None, gpus: float, address: str | None) -> None:
+    """Let workers of Ray run it."""
+    from clvl_bench.cli.grid_on_ray import workers_on_ray
+    from clvl_bench.runs.engines.ray_cluster import refuse_without_ray
+    from clvl_bench.runs.grid import ALONE
+
+    refuse_without_ray()
+    refuse_unwritable(asked.results)
+    silence_libraries(1)
+    # Before signals are listened to: Ray takes SIGTERM when it starts.
+    with workers_on_ray(asked.results, jobs, asked.log_to, gpus=gpus, address=address) as workers:
+        _here(asked, jobs, ALONE, None, workers)
 
 
 def _show_finished(asked: Asked) -> None:
@@ -165,10 +198,15 @@ def _encode(asked: Asked, time_limit: float | None) -> None:
     silence_libraries(1)
     with stopping.listening(time_limit=time_limit):
         from clvl_bench.cli.encoding import encode_for
+        from clvl_bench.cli.restarts import refuse_endless
         from clvl_bench.runs.devices import choose_device
 
         device = choose_device(asked.device, asked.config.precision)
-        failed = encode_for(asked.runs, asked.results, device=device)
+        try:
+            failed = encode_for(asked.runs, asked.results, device=device)
+        except Stopped as stopped:
+            refuse_endless(str(stopped), progressed=stopping.progressed())
+            raise
     if failed:
         raise typer.Exit(ExitCode.FAILED)
 

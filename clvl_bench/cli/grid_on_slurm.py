@@ -164,7 +164,10 @@ def exit_code(view: View) -> ExitCode:
         return ExitCode.FAILED
     if states <= {"done"}:
         return ExitCode.DONE
-    print("Its lanes ended before all runs were done: the same command submits lanes for the rest")
+    print(
+        "Its lanes ended before all runs were done (their logs say why): the same command submits "
+        "lanes for the rest"
+    )
     return ExitCode.AGAIN
 
 

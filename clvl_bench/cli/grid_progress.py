@@ -14,7 +14,7 @@ from clvl_bench.core.ticker import left_in_words, signs_of_life
 if TYPE_CHECKING:
     from clvl_bench.runs.config import RunConfig
     from clvl_bench.runs.grid import Outcome
-    from clvl_bench.runs.workers import Told
+    from clvl_bench.runs.tasks import Told
 
 
 class GridProgress:

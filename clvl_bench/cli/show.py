@@ -186,18 +186,20 @@ def show_plan(runs: Sequence[RunConfig], results: Path) -> None:
         print(json.dumps(runs[0].model_dump(mode="json"), indent=1))
 
 
-def show_outcomes(outcomes: Iterable["Outcome"], bar: GridProgress, waiting: int) -> set[str]:
-    """A line for each run as it ends; the states in which they did."""
-    states = set()
+def show_outcomes(
+    outcomes: Iterable["Outcome"], bar: GridProgress, waiting: int
+) -> "list[Outcome]":
+    """A line for each run as it ends; how they did."""
+    ended = []
     # The grid runs while its outcomes are taken from it.
     for number, outcome in enumerate(outcomes, start=1):
-        states.add(outcome.state)
+        ended.append(outcome)
         bar.ended(outcome)
         accuracy = "" if outcome.accuracy is None else f", accuracy {100 * outcome.accuracy:.1f} %"
         reason = f": {outcome.reason}" if outcome.reason else ""
         line = f"{number}/{waiting} {outcome.state} {outcome.config.id}{accuracy}{reason}"
         print(printable(line), flush=True)
-    return states
+    return ended
 
 
 def show_finished(runs: Sequence[RunConfig], results: Path, *, sweep: bool) -> None:

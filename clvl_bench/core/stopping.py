@@ -6,7 +6,7 @@ last safe point from which the next one would come too late, and in any case whe
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -28,6 +28,7 @@ class _Request:
         self.deadline: float | None = None
         self.last: float | None = None
         self.longest = 0.0
+        self.progressed = False
 
 
 _request = _Request()
@@ -58,13 +59,24 @@ def begin() -> None:
     _request.last, _request.longest = time.monotonic(), 0.0
 
 
+def note_progress() -> None:
+    """Something new is kept, and need not be done again."""
+    _request.progressed = True
+
+
+def progressed() -> bool:
+    """Whether anything new was kept since signals are listened to."""
+    return _request.progressed
+
+
 def safe_point() -> None:
-    """The state is kept: end here if that was asked for, or if the time limit would come before
+    """A new state is kept: end here if that was asked for, or if the time limit would come before
     the next safe point.
 
     Raises:
         Stopped: one of the two.
     """
+    note_progress()
     stop_if_asked()
     now = time.monotonic()
     if _request.last is not None:
@@ -77,16 +89,22 @@ def safe_point() -> None:
 
 
 @contextmanager
-def listening(*, time_limit: float | None = None, at_once: bool = True) -> Iterator[None]:
+def listening(
+    *,
+    time_limit: float | None = None,
+    at_once: bool = True,
+    signals: Sequence[signal.Signals] = SIGNALS,
+) -> Iterator[None]:
     """Note signals for the time of the block.
 
     Args:
         time_limit: seconds from now.
         at_once: when time is over, stop wherever this process is; else that is only noted.
+        signals: which.
     """
     global _request
     _request = _Request()
-    before = {number: signal.signal(number, _note) for number in SIGNALS}
+    before = {number: signal.signal(number, _note) for number in signals}
     if time_limit is not None:
         _request.deadline = time.monotonic() + time_limit
         over = _stop_at_once if at_once else _note_time

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from clvl_bench.core import stopping
 from clvl_bench.core.errors import RunFailed
@@ -17,7 +18,8 @@ from clvl_bench.core.lock import Life, Watch, owner_of, token_of
 from clvl_bench.records.run_folder import STATUS, RunFolder
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.preparation import changes_of_reading
-from clvl_bench.runs.workers import POLL_SECONDS, Told, Workers
+from clvl_bench.runs.tasks import Told
+from clvl_bench.runs.workers import POLL_SECONDS, Workers
 
 ALONE = (0, 1)
 """The place of the one member of a grid."""
@@ -30,12 +32,44 @@ class Outcome:
     `done` or `failed`, here; `elsewhere`, by another process; `interrupted`, since this process
     was told to stop, with its state kept; `busy`, under way in another live process, to which it is
     left.
+
+    Args:
+        progressed: whether anything new was kept here.
     """
 
     config: RunConfig
     state: str
     reason: str = ""
     accuracy: float | None = None
+    progressed: bool = False
+
+
+class Pool(Protocol):
+    """Workers that a grid gives its runs to."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more run can be given."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no run is with them."""
+
+    def give(self, config: RunConfig, *, dead: str = "") -> None:
+        """Let a worker run it.
+
+        Args:
+            dead: the token of a claim on it that is known to be dead.
+        """
+
+    def wait(self, *, within: float) -> Iterator[tuple[RunConfig, Told]]:
+        """What is told in so many seconds."""
+
+    def ask_to_stop(self) -> None:
+        """At the next place where their state is kept."""
+
+    def end(self) -> None:
+        """Let all go."""
 
 
 def missing(runs: Sequence[RunConfig], results: Path) -> list[RunConfig]:
@@ -51,11 +85,12 @@ def grid(
     runs: Sequence[RunConfig],
     *,
     results: Path,
-    jobs: int,
+    jobs: int = 1,
     device: str = "cpu",
     member: tuple[int, int] = ALONE,
     listener: Callable[[RunConfig, Told], None] | None = None,
     log_to: Sequence[str] = (),
+    workers: Pool | None = None,
 ) -> Iterator[Outcome]:
     """Run what is missing, `jobs` at a time; outcomes come as runs end.
 
@@ -66,15 +101,18 @@ def grid(
         member: which of how many members this is; each begins at a place of its own.
         listener: is told how runs go.
         log_to: trackers that are handed the rows as curves.
+        workers: who runs them; if None, processes of this machine. Others know for themselves how
+            many at a time, on which device, and which trackers.
 
     Raises:
         RunFailed: nothing at all can be written to the results.
     """
     queue = _Queue(_from_own_place(missing(runs, results), member), results)
-    workers = Workers(results, device, log_to)
+    if workers is None:
+        workers = Workers(results, device, log_to, jobs=jobs)
     try:
         while True:
-            yield from _give(queue, workers, jobs, listener)
+            yield from _give(queue, workers)
             if workers.idle and (stopping.asked() or not queue.elsewhere):
                 return
             if workers.idle and queue.left_to_the_living():
@@ -87,7 +125,7 @@ def grid(
                     yield from _ended(config, told, queue, results)
             if stopping.asked():
                 workers.ask_to_stop()
-            elif workers.busy < jobs:
+            elif workers.has_room:
                 queue.look_again()
     finally:
         workers.end()
@@ -110,14 +148,9 @@ def own_place(runs: Sequence[RunConfig], member: tuple[int, int]) -> int:
     return min(near, key=lambda place: abs(place - even), default=even)
 
 
-def _give(
-    queue: "_Queue",
-    workers: Workers,
-    jobs: int,
-    listener: Callable[[RunConfig, Told], None] | None,
-) -> Iterator[Outcome]:
+def _give(queue: "_Queue", workers: Pool) -> Iterator[Outcome]:
     """Give runs to free workers, as long as there are both."""
-    while workers.busy < jobs and not stopping.asked():
+    while workers.has_room and not stopping.asked():
         found = queue.next()
         if found is None:
             return
@@ -125,15 +158,13 @@ def _give(
             yield found
         else:
             workers.give(found, dead=queue.dead_token(found))
-            if listener is not None:
-                listener(found, Told("running"))
 
 
 def _ended(config: RunConfig, told: Told, queue: "_Queue", results: Path) -> Iterator[Outcome]:
     if told.state == "busy":
         queue.elsewhere.append(config)
         return
-    yield Outcome(config, told.state, told.reason, told.accuracy)
+    yield Outcome(config, told.state, told.reason, told.accuracy, told.progressed)
     if told.reason.startswith("disk: "):
         _refuse_unwritable(results, told.reason)
 

@@ -1,7 +1,5 @@
 """Workers: processes that run what they are given, one run at a time, and tell how it goes."""
 
-import json
-import math
 import multiprocessing
 import os
 import signal
@@ -9,24 +7,18 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess, parent_process
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clvl_bench.core import stopping
-from clvl_bench.core.errors import Busy, Stopped, warn
-from clvl_bench.core.faults import as_line
-from clvl_bench.core.lock import Watch
+from clvl_bench.core.errors import Stopped, warn
 from clvl_bench.methods.outside import loaded_files
 from clvl_bench.methods.registry import load_methods
-from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.runs.config import RunConfig
-
-if TYPE_CHECKING:
-    from clvl_bench.records.rows import Record
-    from clvl_bench.runs.setup import Sources
+from clvl_bench.runs.tasks import Task, Told, kept_sources, perform
 
 METHODS = multiprocessing.get_all_start_methods()
 CONTEXT: Any = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
@@ -40,42 +32,23 @@ GRACE_SECONDS = 5.0
 """How long a worker may take to end when its grid ends before it."""
 
 
-@dataclass(frozen=True)
-class Told:
-    """What a worker tells of its run.
-
-    Args:
-        state: `running`, or how it ended: `done`, `failed`, `interrupted`, `elsewhere` (another
-            process had ended it), `busy` (another has it).
-        learned, experiences: how many of how many are learned.
-        accuracy: the mean over the test experiences that could be scored, when last measured.
-    """
-
-    state: str
-    reason: str = ""
-    learned: int = 0
-    experiences: int = 0
-    accuracy: float | None = None
-
-    @property
-    def is_end(self) -> bool:
-        return self.state != "running"
-
-
 class Workers:
     """The worker processes of a grid, started as they are needed."""
 
-    def __init__(self, results: Path, device: str, log_to: Sequence[str] = ()) -> None:
+    def __init__(
+        self, results: Path, device: str, log_to: Sequence[str] = (), *, jobs: int = 1
+    ) -> None:
         self._results = results
         self._device = device
-        self._log_to = log_to
+        self._log_to = tuple(log_to)
+        self._jobs = jobs
         self._running: dict[Connection, tuple[BaseProcess, RunConfig]] = {}
         self._free: list[tuple[Connection, BaseProcess]] = []
         self._asked = False
 
     @property
-    def busy(self) -> int:
-        return len(self._running)
+    def has_room(self) -> bool:
+        return len(self._running) < self._jobs
 
     @property
     def idle(self) -> bool:
@@ -88,8 +61,8 @@ class Workers:
             dead: the token of a claim on it that is known to be dead.
         """
         connection, process = self._free.pop() if self._free else self._start()
-        task = {"config": config.model_dump(mode="json"), "dead": dead, "log_to": [*self._log_to]}
-        connection.send_bytes(json.dumps(task).encode())
+        task = Task(config, self._device, dead, self._log_to)
+        connection.send_bytes(task.to_json())
         self._running[connection] = (process, config)
 
     def wait(self, *, within: float) -> Iterator[tuple[RunConfig, Told]]:
@@ -101,7 +74,7 @@ class Workers:
             assert isinstance(connection, Connection)
             process, config = self._running[connection]
             try:
-                told = Told(**json.loads(connection.recv_bytes()))
+                told = Told.from_json(connection.recv_bytes())
             except (EOFError, ConnectionError):  # the worker died with the run
                 del self._running[connection]
                 connection.close()
@@ -143,7 +116,7 @@ class Workers:
 
     def _start(self) -> tuple[Connection, BaseProcess]:
         ours, theirs = multiprocessing.Pipe()
-        arguments = (theirs, self._results, self._device, loaded_files(), stopping.seconds_left())
+        arguments = (theirs, self._results, loaded_files(), stopping.seconds_left())
         process = CONTEXT.Process(target=_work, args=arguments, daemon=True)
         process.start()
         theirs.close()
@@ -172,11 +145,7 @@ class Workers:
 
 
 def _work(
-    connection: Connection,
-    results: Path,
-    device: str,
-    methods: Sequence[Path],
-    time_limit: float | None,
+    connection: Connection, results: Path, methods: Sequence[Path], time_limit: float | None
 ) -> None:
     """A worker: runs configurations as they come, until there are none, or nobody is left to
     tell. It knows the same methods from outside as the process that started it.
@@ -187,13 +156,17 @@ def _work(
         stopping.listening(time_limit=time_limit),
     ):
         load_methods(methods)
-        sources = _kept_sources()
+        sources = kept_sources()
         while True:
-            task = json.loads(connection.recv_bytes())
-            config = RunConfig.model_validate(task["config"])
-            dead, log_to = task["dead"], task["log_to"]
-            told = _told_of(config, results, device, dead, log_to, connection, sources)
-            connection.send_bytes(json.dumps(asdict(told)).encode())
+            task = Task.from_json(connection.recv_bytes())
+            _tell(connection, Told("running"))
+            told = perform(task, results, sources=sources, tell=partial(_tell, connection))
+            connection.send_bytes(told.to_json())
+
+
+def _tell(connection: Connection, told: Told) -> None:
+    with suppress(OSError):  # the grid is gone, and so is this worker in a moment
+        connection.send_bytes(told.to_json())
 
 
 def _die_with_the_grid() -> None:
@@ -202,85 +175,3 @@ def _die_with_the_grid() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _told_of(
-    config: RunConfig,
-    results: Path,
-    device: str,
-    dead: str,
-    log_to: Sequence[str],
-    connection: Connection,
-    sources: "Sources",
-) -> Told:
-    """Run it, and say how it ended."""
-    from clvl_bench.runs.devices import choose_device
-    from clvl_bench.runs.runner import record_failure, run
-
-    folder = RunFolder(results / "runs" / config.id)
-    if folder.closed and folder.is_of_its_id:
-        return Told("elsewhere", "by another process")
-    try:
-        result = run(
-            config,
-            results=results,
-            device=choose_device(device, config.precision),
-            progress=False,
-            observer=_telling(connection),
-            sources=sources,
-            claims=Watch(dead),
-            log_to=log_to,
-        )
-        return Told("done", accuracy=_accuracy(result.records))
-    except Busy:
-        return Told("busy")
-    except Stopped as stopped:
-        return Told("interrupted", str(stopped))
-    except Exception as error:
-        reason = _in_a_line(error)
-    record_failure(config, reason, results=results)
-    return Told("failed", reason)
-
-
-def _kept_sources() -> "Sources":
-    from clvl_bench.runs.last_sources import LastSources
-
-    return LastSources()
-
-
-def _in_a_line(error: Exception) -> str:
-    """Why a run failed; a fault of ours fails this run, not the grid."""
-    failure = as_line(error)
-    if failure is not None:
-        return str(failure)
-    return f"bug: {type(error).__name__}: {error}".splitlines()[0]
-
-
-def _telling(connection: Connection) -> Any:
-    """An observer that tells the grid of each kept state."""
-    from clvl_bench.runs.observer import RunObserver
-
-    class Teller(RunObserver):
-        def prepared(self, prepared: Any) -> None:
-            self._experiences = len(prepared.benchmark.scenario.train_stream)
-
-        def strategy_built(self, strategy: Any, prepared: Any, *, untouched: bool) -> None:
-            if not untouched:
-                self._strategy = strategy
-
-        def state_kept(self, checkpoint: Any) -> None:
-            learned = self._strategy.n_experiences
-            told = Told("running", learned=learned, experiences=self._experiences)
-            with suppress(OSError):  # the grid is gone, and so is this worker in a moment
-                connection.send_bytes(json.dumps(asdict(told)).encode())
-
-    return Teller()
-
-
-def _accuracy(records: "Sequence[Record]") -> float | None:
-    """The mean accuracy over the test experiences after the last one; None where there is none."""
-    of_test = [each for each in records if each.stream == "test" and each.metric == "accuracy"]
-    last = max((each.trained for each in of_test), default=0)
-    values = [each.value for each in of_test if each.trained == last and each.experience >= 0]
-    finite = [value for value in values if math.isfinite(value)]
-    return sum(finite) / len(finite) if finite else None

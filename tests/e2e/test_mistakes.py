@@ -243,7 +243,7 @@ def test_a_fault_of_ours_keeps_its_traceback(tmp_path):
     ("arguments", "code"),
     [
         (["--help"], 0),
-        (["run", "--help"], 0),
+        (["grid", "--help"], 0),
         (["list"], 0),
         (["check", "b.toml"], 0),
         (["report", "-h"], 0),
@@ -253,11 +253,11 @@ def test_a_fault_of_ours_keeps_its_traceback(tmp_path):
     ],
     ids=lambda part: " ".join(part) if isinstance(part, list) else str(part),
 )
-def test_what_reads_files_imports_neither_torch_nor_avalanche(tmp_path, arguments, code):
+def test_what_reads_files_imports_no_torch_no_avalanche_and_no_engine(tmp_path, arguments, code):
     (tmp_path / "b.toml").write_text(BENCHMARK)
     (tmp_path / "s.toml").write_text(STRATEGY)
     (tmp_path / "broken.toml").write_text(STRATEGY.replace("epochs", "epoch"))
-    spy = "import atexit, sys\natexit.register(lambda: print('HEAVY', [m for m in ('torch', 'avalanche', 'transformers') if m in sys.modules]))"
+    spy = "import atexit, sys\natexit.register(lambda: print('HEAVY', [m for m in ('torch', 'avalanche', 'transformers', 'ray') if m in sys.modules]))"
     (tmp_path / "sitecustomize.py").write_text(spy, encoding="utf-8")
     done = clvl(*arguments, cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == code, done.stderr

@@ -16,11 +16,11 @@ from clvl_bench.core.lock import _this_process, locked
 from clvl_bench.records.rows import COLUMNS, Record
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.runs import grid as grids
-from clvl_bench.runs import workers
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.grid import grid
 from clvl_bench.runs.runner import record_failure, run
-from clvl_bench.runs.workers import Told, Workers
+from clvl_bench.runs.tasks import Told, accuracy
+from clvl_bench.runs.workers import Workers
 
 RUNS = [run_config("toy_landcover", "zeroshot", limit=20, seed=seed) for seed in range(4)]
 FIRST, SECOND, THIRD, FOURTH = RUNS
@@ -32,12 +32,13 @@ class Played:
     ends: dict = {}
     given: list = []
 
-    def __init__(self, results, device, log_to):
+    def __init__(self, results, device, log_to, *, jobs):
+        self._jobs = jobs
         self._running = []
 
     @property
-    def busy(self):
-        return len(self._running)
+    def has_room(self):
+        return len(self._running) < self._jobs
 
     @property
     def idle(self):
@@ -236,8 +237,8 @@ def test_the_accuracy_of_a_grid_is_the_mean_after_the_last_experience():
         row(trained=2, experience=-1, value=0.3),
         row(trained=2, experience=0, value=0.9, stream="zeroshot"),
     ]
-    assert workers._accuracy(rows) == 0.75
-    assert workers._accuracy([]) is None
+    assert accuracy(rows) == 0.75
+    assert accuracy([]) is None
 
 
 def test_who_is_told_to_stop_says_once_that_it_waits_for_its_runs(tmp_path, caplog, monkeypatch):

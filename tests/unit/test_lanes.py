@@ -15,12 +15,14 @@ from clvl_bench.cli import grid_on_slurm
 from clvl_bench.cli.cluster_options import seconds_of
 from clvl_bench.cli.grid_on_slurm import View, passed_on
 from clvl_bench.cli.lanes_table import Lane, lanes_table
-from clvl_bench.core.errors import Missing, Mistake
+from clvl_bench.cli.restarts import refuse_endless
+from clvl_bench.core.errors import Missing, Mistake, RunFailed
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.runs.engines import slurm
+from clvl_bench.runs.engines.environment import VARIABLES
 from clvl_bench.runs.engines.lanes import Plan, plan
 from clvl_bench.runs.engines.slurm_lanes import scripts, submit_once, submitted
-from clvl_bench.runs.engines.slurm_script import VARIABLES, Resources, sbatch_options
+from clvl_bench.runs.engines.slurm_script import Resources, sbatch_options
 from clvl_bench.runs.engines.standing import standings
 from clvl_bench.runs.files import load, run_config, runs_of
 from clvl_bench.runs.grid import own_place
@@ -86,21 +88,25 @@ def test_the_script_on_the_page_is_the_one_that_is_made(monkeypatch):
     assert f"```bash\n{text['lanes.sh']}```" in page
 
 
+STOPS = "trap 'exit 75' USR1; echo ready; sleep 9 & wait"
+IMPORTS = "echo ready; sleep 9 & wait"
 ENDS = {
-    "done": ("echo ready; exit 0", None, 0, False),
-    "failed": ("echo ready; exit 1", None, 1, False),
-    "time limit of its own": ("echo ready; exit 75", None, 75, True),
-    "out of memory": ("echo ready; kill -9 $$", None, 137, False),
-    "told in time": ("trap 'exit 75' USR1; echo ready; sleep 9 & wait", "USR1", 75, True),
-    "told while it imports": ("echo ready; sleep 9 & wait", "USR1", 75, True),
-    "told, and all done": ("trap 'exit 0' USR1; echo ready; sleep 9 & wait", "USR1", 0, False),
-    "cancelled": ("trap 'exit 75' TERM; echo ready; sleep 9 & wait", "TERM", 75, False),
+    "done": ("echo ready; exit 0", None, 0, 0, False),
+    "failed": ("echo ready; exit 1", None, 0, 1, False),
+    "time limit of its own": ("echo ready; exit 75", None, 0, 75, True),
+    "out of memory": ("echo ready; kill -9 $$", None, 0, 137, False),
+    "told in time": (STOPS, "USR1", 0, 75, True),
+    "told in time, once more": (STOPS, "USR1", 3, 75, True),
+    "told while it imports": (IMPORTS, "USR1", 2, 75, True),
+    "told while it imports, once more": (IMPORTS, "USR1", 3, 1, False),
+    "told, and all done": ("trap 'exit 0' USR1; echo ready; sleep 9 & wait", "USR1", 0, 0, False),
+    "cancelled": ("trap 'exit 75' TERM; echo ready; sleep 9 & wait", "TERM", 0, 75, False),
 }
 
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_a_job_is_queued_again_if_it_was_stopped_and_nobody_cancelled_it(tmp_path, end):
-    member, signal, code, again = end
+    member, signal, restarts, code, again = end
     (tmp_path / "scontrol").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/again\n')
     (tmp_path / "scontrol").chmod(0o755)
     command = ["bash", "-c", member]
@@ -109,13 +115,30 @@ def test_a_job_is_queued_again_if_it_was_stopped_and_nobody_cancelled_it(tmp_pat
         ["bash", "-c", text["lanes.sh"]],
         stdout=subprocess.PIPE,
         text=True,
-        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_JOB_ID": "7", "SLURM_ARRAY_JOB_ID": "7"},
+        env={
+            "PATH": f"{tmp_path}:/usr/bin:/bin",
+            "SLURM_JOB_ID": "7",
+            "SLURM_ARRAY_JOB_ID": "7",
+            "SLURM_RESTART_COUNT": str(restarts),
+        },
     )
     with job:
         assert job.stdout.readline() == "ready\n"
         if signal:
             job.send_signal(getattr(signals, f"SIG{signal}"))
     assert (job.returncode, (tmp_path / "again").exists()) == (code, again)
+
+
+def test_a_job_ends_where_it_would_repeat_itself_and_only_there(monkeypatch):
+    for restarts, reason, progressed in (
+        ("2", "SIGUSR1", False), ("", "time limit", False), ("3", "SIGTERM", False),
+        ("3", "SIGUSR1", True),
+    ):  # fmt: skip
+        monkeypatch.setenv("SLURM_RESTART_COUNT", restarts)
+        refuse_endless(reason, progressed=progressed)
+    for reason in ("SIGUSR1", "time limit"):
+        with pytest.raises(RunFailed, match=r"restarted 3 times.*give it a longer --time"):
+            refuse_endless(reason, progressed=False)
 
 
 @pytest.mark.parametrize(
@@ -292,9 +315,14 @@ def test_a_dry_run_prints_the_scripts_and_writes_nothing(tmp_path):
 
 
 MISTAKES = {
-    "lanes of nothing": (("--lanes", 3), "--lanes: is for lanes of a cluster; add --on slurm"),
+    "lanes of nothing": (
+        ("--lanes", 3),
+        "--lanes: says nothing to --on local; it is for --on slurm",
+    ),
     "no engine": (("--on", "slurn"), "did you mean 'slurm'"),
-    "a member": (("--on", "slurm", "--member", "1/2"), "--member: is for a grid on this machine"),
+    "a member": (("--on", "slurm", "--member", "1/2"), "--member: says nothing to --on slurm"),
+    "a Ray that is left": (("--on", "ray", "--no-wait"), "it is for --on slurm"),
+    "GPUs of this machine": (("--gpus", "1"), "it is for --on slurm or --on ray"),
 }
 
 

@@ -10,7 +10,7 @@ from clvl_bench.cli.grid_progress import GridProgress
 from clvl_bench.core.ticker import signs_of_life
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.grid import Outcome
-from clvl_bench.runs.workers import Told
+from clvl_bench.runs.tasks import Told
 from clvl_bench.training.time_left import TimeLeft, Work
 
 COSTS = {

@@ -3,7 +3,6 @@
 Nothing else travels to the cluster: no pickled function, no file that is executed when it is read.
 """
 
-import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -11,17 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clvl_bench.core.errors import Mistake
-
-VARIABLES = (
-    "CLVL_HOME",
-    "CLVL_DATASETS",
-    "CLVL_STALE_SECONDS",
-    "XDG_CACHE_HOME",
-    "HF_HOME",
-    "HF_HUB_CACHE",
-    "PYTHONPATH",
-)
-"""What of the environment says where data, weights, features and this program are."""
+from clvl_bench.runs.engines.environment import taken_along
 
 OURS = ("array", "dependency", "error", "job-name", "open-mode", "output", "parsable", "wrap")
 """Options of sbatch that the lanes hang on."""
@@ -29,6 +18,10 @@ OURS = ("array", "dependency", "error", "job-name", "open-mode", "output", "pars
 WARNING = 60
 """Seconds before the end of its time at which a job is told to stop. (SLURM looks every half
 minute, and may say it earlier.)"""
+
+MOST_RESTARTS = 3
+"""A job that was queued again so often ends where its time is over before anything new is kept: it
+would do the same for ever."""
 
 BODY = """\
 # The first signal that came: USR1, when the time of this job is nearly over; TERM, when somebody
@@ -57,8 +50,16 @@ while [ "$heard" != "$signals" ]; do
     if [ "$said" -ne 127 ]; then code=$said; fi
 done
 
-# 75: told to stop, and the state is kept. Above 128: killed before it could answer.
-if [ "$told" = USR1 ] && [ "$code" -gt 128 ]; then code=75; fi
+# 75: told to stop, and the state is kept. Above 128: killed before it could answer, as happens each
+# time where the time of this job is too short for anything.
+if [ "$told" = USR1 ] && [ "$code" -gt 128 ]; then
+    code=75
+    if [ "${SLURM_RESTART_COUNT:-0}" -ge MOST_RESTARTS ]; then
+        echo "clvl-bench: failed: restarted $SLURM_RESTART_COUNT times, and its time was over" \\
+            "before it had begun; it is not queued again: give it a longer --time" >&2
+        code=1
+    fi
+fi
 if [ "$told" != TERM ] && [ "$code" -eq 75 ]; then scontrol requeue "$SLURM_JOB_ID"; fi
 exit "$code"
 """
@@ -161,15 +162,12 @@ def _script(
     head: Mapping[str, str | None], command: Sequence[str], resources: Resources, member: str = ""
 ) -> str:
     options = [f"#SBATCH --{name}{_value(value)}" for name, value in head.items()]
-    exports = [
-        f"export {variable}={shlex.quote(os.environ[variable])}"
-        for variable in VARIABLES
-        if os.environ.get(variable)
-    ]
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in taken_along().items()]
     job = "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID" if member else "$SLURM_JOB_ID"
     exports.append(f"export CLVL_LANE={job}")
     said = shlex.join([*command, *_stop_in_time(resources)])
     body = BODY.replace("COMMAND", f"{said} {member}".rstrip())
+    body = body.replace("MOST_RESTARTS", str(MOST_RESTARTS))
     return "\n".join(["#!/bin/bash", *options, "", *exports, "", body])
 
 
