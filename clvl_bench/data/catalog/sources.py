@@ -142,11 +142,15 @@ class FolderSource(Schema):
 class ArraysSource(Schema):
     """A .npz file; `splits` maps a split to the names of its images (uint8, RGB [n, height, width,
     3] or grey [n, height, width]) and labels [n] or [n, 1].
+
+    `md5` is what the publishers say of each file that they offer, by a name of theirs for it (as
+    the size of its images): a file that is none of them is refused.
     """
 
     kind: Literal["arrays"] = "arrays"
     path: Path
     splits: dict[str, tuple[str, str]]
+    md5: Annotated[dict[str, str], Since(before={})] = {}
 
 
 class FeaturesSource(Schema):
