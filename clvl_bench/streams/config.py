@@ -24,6 +24,10 @@ PAINTED = ("toy", "toy_questions")
 """The kinds of sources whose pictures a program paints."""
 
 LabelSpace = Literal["seen", "dataset", "all"]
+ClassOrderDraw = Literal["suite", "numpy"]
+"""Whose shuffle of the classes a seed stands for: the suite's own, which depends on nothing but the
+seed, or that of `numpy.random.RandomState(seed).permutation`, by which class-incremental papers
+state their orders (seed 1993: iCaRL, PyCIL, PROOF)."""
 
 
 class BenchmarkConfig(Schema):
@@ -47,6 +51,9 @@ class BenchmarkConfig(Schema):
     )
     class_order_seed: int = Field(
         0, ge=0, description="class_incremental: which shuffle of the classes"
+    )
+    class_order_draw: Annotated[ClassOrderDraw, Since(before="suite")] = Field(
+        "suite", description="class_incremental: whose shuffle that is: ours, or the literature's"
     )
     label_space: LabelSpace = Field(
         description="among which classes logits are compared when testing"
@@ -231,7 +238,7 @@ class BenchmarkConfig(Schema):
     @model_validator(mode="after")
     def _shape_fits(self) -> Self:
         if self.scenario != "class_incremental":
-            for field in ("blurry", "repeats"):
+            for field in ("blurry", "repeats", "class_order_draw"):
                 if self._is_set(field):
                     raise ValueError(
                         f"{field}: is for class_incremental, not for {self.scenario}; remove it"

@@ -14,7 +14,8 @@ from clvl_bench.data.toy.index import WORLDS
 # Classes, and the sizes of train, valid and test, or the size of all where the authors published no
 # split: written a second time as the field cites them, not copied from the declarations. MedMNIST's
 # were compared with the table in its own package.
-PUBLISHED: dict[str, tuple[int, tuple[int | None, int | None, int | None] | int]] = {
+Sizes = tuple[int | None, int | None, int | None] | int | None
+PUBLISHED: dict[str, tuple[int, Sizes]] = {
     "toy_landcover": (10, (1600, None, 400)),
     "toy_infrared": (10, (1600, None, 400)),
     "toy_scans": (6, (600, None, 300)),
@@ -59,6 +60,27 @@ PUBLISHED: dict[str, tuple[int, tuple[int | None, int | None, int | None] | int]
     "stanford_cars": (196, (8144, None, 8041)),
     "sun397": (397, 108754),
     "imagenet": (1000, (1281167, None, 50000)),
+    # PROOF's samples and the lists of CORe50, DomainNet and CDDB: nobody states sizes.
+    "proof_aircraft": (100, None),
+    "proof_cars": (100, None),
+    "proof_cub": (200, None),
+    "proof_food101": (100, None),
+    "proof_imagenet_r": (200, None),
+    "proof_objectnet": (200, None),
+    "proof_sun": (300, None),
+    "proof_ucf101": (100, None),
+    **{f"core50_{batch}": (50, None) for batch in range(1, 9)},
+    "domainnet_clipart": (345, None),
+    "domainnet_infograph": (345, None),
+    "domainnet_painting": (345, None),
+    "domainnet_quickdraw": (345, None),
+    "domainnet_real": (345, None),
+    "domainnet_sketch": (345, None),
+    "cddb_gaugan": (2, None),
+    "cddb_biggan": (2, None),
+    "cddb_wild": (2, None),
+    "cddb_whichfaceisreal": (2, None),
+    "cddb_san": (2, None),
 }
 
 pytestmark = pytest.mark.parametrize(
@@ -71,6 +93,8 @@ def test_classes_and_sizes_are_the_published_ones(dataset):
     assert len(dataset.classes) == classes
     if isinstance(sizes, int):
         assert (dataset.samples, dataset.splits) == (sizes, {})
+    elif sizes is None:
+        assert (dataset.samples, dataset.splits) == (None, {})
     else:
         named = zip(("train", "valid", "test"), sizes, strict=True)
         assert dataset.splits == {split: size for split, size in named if size is not None}

@@ -10,6 +10,7 @@ import pytest
 
 from clvl_bench.data.catalog.listing import DATASETS, find
 from clvl_bench.data.catalog.prompts import names, prompts_of, read_set
+from clvl_bench.data.catalog.proof import PROOF
 
 OPENAI = {
     "cifar10": "CIFAR10",
@@ -60,6 +61,7 @@ def test_every_dataset_of_a_set_is_declared():
         "coop": set(COOP),
         "clip_benchmark": set(CLIP_BENCHMARK),
         "rs_106": {"whu_rs19"},
+        "proof": {dataset.name for dataset in PROOF},
     }
     assert set().union(*map(read_set, names())) <= {dataset.name for dataset in DATASETS}
 

@@ -21,6 +21,7 @@ LAYOUT = (
     "split_sha256",
     "sha256",
     "md5",
+    "folders",
 )
 """What is published about a layout, wherever a copy of it lies."""
 
