@@ -34,6 +34,18 @@ COOP = {
     "oxford_pets": ("OxfordPets", "a photo of a {}, a type of pet."),
     "stanford_cars": ("StanfordCars", "a photo of a {}."),
 }
+TEN = (
+    "aid",
+    "eurosat",
+    "mlrsnet",
+    "optimal31",
+    "patternnet",
+    "resisc45",
+    "rs_c11",
+    "rsi_cb128",
+    "rsi_cb256",
+    "whu_rs19_images",
+)
 CLIP_BENCHMARK = {
     "eurosat": ("eurosat", 0),
     "caltech101": ("caltech101", 1),
@@ -60,7 +72,7 @@ def test_every_dataset_of_a_set_is_declared():
         "openai": set(OPENAI),
         "coop": set(COOP),
         "clip_benchmark": set(CLIP_BENCHMARK),
-        "rs_106": {"whu_rs19"},
+        "rs_106": {"whu_rs19", *TEN},
         "proof": {dataset.name for dataset in PROOF},
     }
     assert set().union(*map(read_set, names())) <= {dataset.name for dataset in DATASETS}
@@ -118,6 +130,11 @@ def test_rs_106(real_data):
     assert list(ours.classes.values()) == theirs["classes"]
     sentences = [template.format("pond") for template in ours.templates]
     assert sentences == [f"{prompt} pond." for prompt in theirs["prompts"]]
+
+
+@pytest.mark.parametrize("name", TEN)
+def test_all_ten_sets_are_asked_about_with_the_same_prompts(name):
+    assert prompts_of("rs_106", name).templates == prompts_of("rs_106", "whu_rs19").templates
 
 
 @pytest.mark.parametrize("name", COOP)

@@ -90,19 +90,23 @@ def write_folders(like: FolderSource, dataset: ImageDataset, folder: Path) -> di
             lists[split] = str(folder / path.name)
             (folder / path.name).write_text("\n".join(rows))
         return {"path": str(folder), "split_file": lists}
-    if like.test_fraction is not None or like.split_file is not None:
+    if like.split_draw == "random_split" or like.split_file is not None:
         write_pictures(folder, names)
+    elif like.test_fraction is not None:
+        write_pictures(folder, names)
+        write_pictures(folder, names, file="other.ppm")
+        return {"path": str(folder), "test_fraction": 0.5}
     else:
         for split in ("train", "test"):
             write_pictures(folder / like.folders.get(split, split), names)
     return {"path": str(folder)}
 
 
-def write_pictures(top: Path, names: Iterable[str]) -> None:
+def write_pictures(top: Path, names: Iterable[str], *, file: str = "only.ppm") -> None:
     """A picture in the folder of each class."""
     for name in names:
-        (top / name).mkdir(parents=True)
-        (top / name / "only.ppm").write_bytes(ppm())
+        (top / name).mkdir(parents=True, exist_ok=True)
+        (top / name / file).write_bytes(ppm())
 
 
 def as_toml(name: str, table: dict[str, object]) -> str:

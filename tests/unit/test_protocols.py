@@ -75,6 +75,22 @@ def test_copies_in_the_published_layout_become_the_experiences(name, tmp_path, m
     assert len(plan.classes) == {"cddb_hard": 2}.get(name, 200), "domains share their classes"
 
 
+def test_ten_satellite_datasets_in_class_folders_are_ten_experiences(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    declared = load("benchmark", "satellite_ten")
+    copies = write_copies(map(declared.images, declared.datasets), tmp_path)
+    monkeypatch.setenv("CLVL_DATASETS", str(copies))
+    config = load("benchmark", "satellite_ten")
+    alone = config.model_copy(update={"zeroshot": ()})
+    plan, _ = make_plan(alone, read_slices(alone))
+    assert [each.dataset for each in plan.streams["test"]] == list(declared.datasets)
+    assert [len(each.ids) for each in plan.streams["test"]] == [
+        len(declared.images(name).classes) for name in declared.datasets
+    ]
+    assert {config.images(name).prompts for name in config.datasets} == {"rs_106"}
+    assert {config.images(name).prompts for name in config.zeroshot} == {"openai"}
+
+
 @pytest.mark.parametrize(
     ("name", "dataset", "label", "title"),
     [
