@@ -3,6 +3,7 @@ published.
 """
 
 import json
+import string
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -159,6 +160,83 @@ def write_siglip(folder: Path) -> Path:
     return folder
 
 
+def write_gemma_tokenizer(folder: Path) -> None:
+    """Gemma's kind of byte pairs as SigLIP 2 publishes them: tokenizer.json with an end and no
+    start, and a tokenizer_config.json that names Gemma's class, which keeps capitals.
+    """
+    from tokenizers import (
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+        processors,
+        trainers,
+    )
+
+    special = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
+    letters = sorted({*string.ascii_letters, *string.digits, *".,-!?'", "\u2581"})
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=120, special_tokens=special, initial_alphabet=letters, show_progress=False
+    )
+    tokenizer.train_from_iterator(CORPUS, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A <eos>", special_tokens=[("<eos>", 1)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = {
+        "add_bos_token": False,
+        "add_eos_token": True,
+        "bos_token": "<bos>",
+        "clean_up_tokenization_spaces": False,
+        "eos_token": "<eos>",
+        "model_max_length": 1000000000000000019884624838656,
+        "pad_token": "<pad>",
+        "padding_side": "right",
+        "processor_class": "SiglipProcessor",
+        "tokenizer_class": "GemmaTokenizer",
+        "unk_token": "<unk>",
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+
+
+def gemma_ids(folder: Path, texts: list[str], length: int) -> Any:
+    """What the tokenizer's file alone makes of texts, padded behind their end."""
+    import torch
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_padding(length=length, pad_id=0, pad_token="<pad>")
+    return torch.tensor([each.ids for each in tokenizer.encode_batch(texts)])
+
+
+GEMMA_WORDS = 128
+"""Rows of words of a small model that reads them: the vocabulary, rounded up."""
+
+
+def write_siglip2(folder: Path) -> Path:
+    """transformers' SigLIP 2 of fixed size: a SigLIP, with Gemma's tokenizer in its place."""
+    folder.mkdir(exist_ok=True)
+    siglip_model(GEMMA_WORDS).save_pretrained(folder)
+    write_gemma_tokenizer(folder)
+    pixels = {
+        "do_normalize": True,
+        "image_processor_type": "SiglipImageProcessor",
+        "image_mean": [0.5] * 3,
+        "image_std": [0.5] * 3,
+        "resample": 2,
+        "size": {"height": 40, "width": 40},
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(pixels))
+    return folder
+
+
 BIOMED: dict[str, Any] = {
     "embed_dim": 32,
     "vision_cfg": {
@@ -176,6 +254,45 @@ BIOMED: dict[str, Any] = {
         "context_length": 24,
     },
 }
+PE_CORE: dict[str, Any] = {
+    "embed_dim": 64,
+    "vision_cfg": {
+        "image_size": 64,
+        "timm_model_name": "small_pe_core",
+        "timm_model_pretrained": False,
+        "timm_pool": "map",
+        "timm_proj": None,
+    },
+    "text_cfg": {"context_length": 32, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+    "custom_text": True,
+}
+SIGLIP2: dict[str, Any] = {
+    "embed_dim": 64,
+    "init_logit_bias": -10,
+    "custom_text": True,
+    "vision_cfg": {
+        "image_size": 64,
+        "timm_model_name": "small_siglip_vit",
+        "timm_model_pretrained": False,
+        "timm_pool": "map",
+        "timm_proj": "none",
+    },
+    "text_cfg": {
+        "context_length": 64,
+        "vocab_size": GEMMA_WORDS,
+        "hf_tokenizer_name": "timm/ViT-B-16-SigLIP2",
+        "tokenizer_kwargs": {"clean": "canonicalize"},
+        "width": 64,
+        "heads": 2,
+        "layers": 2,
+        "no_causal_mask": True,
+        "proj_bias": True,
+        "pool_type": "last",
+        "norm_kwargs": {"eps": 1e-6},
+        "act_kwargs": {"approximate": "tanh"},
+    },
+}
+"""SigLIP 2 as timm's makers publish it: another layout, and texts without their punctuation."""
 MOBILE: dict[str, Any] = {
     "embed_dim": 32,
     "vision_cfg": {
@@ -209,6 +326,41 @@ COCA_TEXT: dict[str, Any] = {
 }
 
 
+def register_small_towers() -> None:
+    """timm's Perception Encoder and its SigLIP tower with the settings of
+    `vit_pe_core_tiny_patch16_384` and `vit_base_patch16_siglip_224`, but small, by names that a
+    configuration can give.
+    """
+    import torch
+    from timm.models import Eva, VisionTransformer, is_model, register_model
+
+    if is_model("small_pe_core"):
+        return
+    size = {"img_size": 64, "patch_size": 16, "embed_dim": 64, "depth": 2, "num_heads": 2}
+
+    def small_pe_core(pretrained: bool = False, **asked: Any) -> Any:
+        return Eva(
+            **size,
+            global_pool="map",
+            attn_type="rope",
+            use_pre_transformer_norm=True,
+            use_rot_pos_emb=True,
+            ref_feat_shape=(4, 4),
+            rope_grid_offset=1.0,
+            rope_grid_indexing="xy",
+            attn_pool_num_heads=2,
+            attn_pool_mlp_ratio=4.0,
+            norm_layer=partial(torch.nn.LayerNorm, eps=1e-5),
+            num_classes=asked["num_classes"],
+        )
+
+    def small_siglip_vit(pretrained: bool = False, **asked: Any) -> Any:
+        return VisionTransformer(**size, class_token=False, global_pool="map", num_classes=0)
+
+    register_model(small_pe_core)
+    register_model(small_siglip_vit)
+
+
 def open_clip_model(config: dict[str, Any], place: Path) -> Any:
     """A small random model as open_clip builds it, its BERT of the shape of `bert_config`."""
     pytest.importorskip(
@@ -217,6 +369,8 @@ def open_clip_model(config: dict[str, Any], place: Path) -> Any:
     import torch
     from open_clip.model import CLIP, CustomTextCLIP
 
+    if config in (PE_CORE, SIGLIP2):
+        register_small_towers()
     text = dict(config["text_cfg"])
     if "hf_model_name" in text:
         place.mkdir(parents=True, exist_ok=True)
@@ -225,7 +379,10 @@ def open_clip_model(config: dict[str, Any], place: Path) -> Any:
     torch.manual_seed(0)
     kind = CustomTextCLIP if config.get("custom_text") or "hf_model_name" in text else CLIP
     model = kind(
-        embed_dim=config["embed_dim"], vision_cfg=dict(config["vision_cfg"]), text_cfg=text
+        embed_dim=config["embed_dim"],
+        vision_cfg=dict(config["vision_cfg"]),
+        text_cfg=text,
+        init_logit_bias=config.get("init_logit_bias"),
     )
     return model.eval()
 
@@ -262,8 +419,10 @@ def write_open_clip(folder: Path, config: dict[str, Any], **pixels: Any) -> Path
     )
     weights = {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}
     save_file(weights, folder / "open_clip_model.safetensors")
-    if "hf_tokenizer_name" in config["text_cfg"]:
+    if "hf_model_name" in config["text_cfg"]:
         _write_word_pieces(folder)
+    elif "hf_tokenizer_name" in config["text_cfg"]:
+        write_gemma_tokenizer(folder)
     return folder
 
 
@@ -405,3 +564,20 @@ FAMILIES: dict[str, Callable[[Path], Path]] = {
 }
 """The last has a text tower that cannot be asked about embeddings: it puts a token of its own
 behind the text."""
+VARIANTS: dict[str, Callable[[Path], Path]] = {
+    "siglip2": write_siglip2,
+    "pe_core": lambda folder: write_open_clip(
+        folder,
+        PE_CORE,
+        mean=[0.5] * 3,
+        std=[0.5] * 3,
+        interpolation="bilinear",
+        resize_mode="squash",
+    ),
+    "open_clip_siglip2": lambda folder: write_open_clip(
+        folder, SIGLIP2, mean=[0.5] * 3, std=[0.5] * 3, resize_mode="squash"
+    ),
+}
+"""Further layouts that the same code reads; the contract tests walk `FAMILIES` alone, once for each
+strategy.
+"""

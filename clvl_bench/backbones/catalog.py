@@ -140,6 +140,36 @@ _PHOTO_IMAGE = Packaged(
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 )
 
+
+def _of_timm(
+    name: str,
+    title: str,
+    family: str,
+    repository: str,
+    parameters_m: float,
+    *,
+    licence: str = "not checked",
+    image_size: int = 224,
+    context_length: int = 77,
+) -> BackboneDeclaration:
+    """A copy in open_clip's layout that timm's makers keep on the hub, of which no commit is known
+    to us; in fp32.
+    """
+    return BackboneDeclaration(
+        name=name,
+        title=title,
+        family=family,
+        repository=f"timm/{repository}",
+        weights="open_clip_model.safetensors",
+        extra="open-clip",
+        parameters_m=parameters_m,
+        download_mb=round(4 * parameters_m),
+        licence=licence,
+        image_size=image_size,
+        context_length=context_length,
+    )
+
+
 BACKBONES: tuple[BackboneDeclaration, ...] = (
     BackboneDeclaration(
         name="tiny",
@@ -261,6 +291,27 @@ BACKBONES: tuple[BackboneDeclaration, ...] = (
         licence="MIT",
         image_size=224,
     ),
+    _of_timm(
+        "laion400m-vit-base-patch16",
+        "LAION-400M CLIP ViT-B/16",
+        "LAION-400M",
+        "vit_base_patch16_clip_224.laion400m_e32",
+        149.6,
+    ),
+    _of_timm(
+        "metaclip-vit-base-patch32",
+        "MetaCLIP ViT-B/32, 400M pairs",
+        "MetaCLIP (400M)",
+        "vit_base_patch32_clip_224.metaclip_400m",
+        151.3,
+    ),
+    _of_timm(
+        "metaclip-vit-base-patch16",
+        "MetaCLIP ViT-B/16, 400M pairs",
+        "MetaCLIP (400M)",
+        "vit_base_patch16_clip_224.metaclip_400m",
+        149.6,
+    ),
     BackboneDeclaration(
         name="laion400m-vit-base-patch16",
         title="LAION-400M CLIP ViT-B/16",
@@ -285,6 +336,44 @@ BACKBONES: tuple[BackboneDeclaration, ...] = (
         download_mb=813.0,
         licence="Apache-2.0",
         image_size=224,
+        context_length=64,
+    ),
+    BackboneDeclaration(
+        name="siglip2-base-patch16-224",
+        title="SigLIP 2 B/16",
+        family="SigLIP 2 (WebLI)",
+        repository="google/siglip2-base-patch16-224",
+        revision="75de2d55ec2d0b4efc50b3e9ad70dba96a7b2fa2",
+        sha256="612923381c76ec5a9bed335d1c48827e3f2e506ac31b044b63b2031fadee6a0b",
+        parameters_m=375.2,
+        download_mb=1539.0,
+        licence="Apache-2.0",
+        image_size=224,
+        context_length=64,
+    ),
+    BackboneDeclaration(
+        name="siglip2-base-patch32-256",
+        title="SigLIP 2 B/32, 256 pixels",
+        family="SigLIP 2 (WebLI)",
+        repository="google/siglip2-base-patch32-256",
+        revision="94dffa8cb1179de3e03f091dbc3917e5d5a9ae84",
+        sha256="7d241bb3becad218f211f480487f491df4f8c0a472ecf7afdec5615815a301f1",
+        parameters_m=376.9,
+        download_mb=1546.0,
+        licence="Apache-2.0",
+        image_size=256,
+        context_length=64,
+    ),
+    BackboneDeclaration(
+        name="medsiglip-448",
+        title="MedSigLIP, 448 pixels (medical)",
+        family="MedSigLIP",
+        repository="google/medsiglip-448",
+        extra="siglip",
+        parameters_m=800.0,
+        download_mb=3200.0,
+        licence="own, gated",
+        image_size=448,
         context_length=64,
     ),
     BackboneDeclaration(
@@ -325,6 +414,45 @@ BACKBONES: tuple[BackboneDeclaration, ...] = (
         image_size=224,
     ),
     BackboneDeclaration(
+        name="georsclip-vit-huge-patch14",
+        title="GeoRSCLIP ViT-H/14 (satellite)",
+        family="GeoRSCLIP (RS5M)",
+        repository="Zilun/GeoRSCLIP",
+        weights="RS5M_ViT-H-14.pt",
+        # From LAION-2B's weights, whose activation is the plain one.
+        architecture="ViT-H-14",
+        parameters_m=986.1,
+        download_mb=3944.0,
+        licence="CC",
+        image_size=224,
+    ),
+    # An archive for each: its epoch_20.pt is the file. Trained on from LAION-2B's B/32, and from
+    # OpenAI's L/14, whose activation the second keeps (the authors' README and notebook).
+    BackboneDeclaration(
+        name="skyclip-vit-base-patch32",
+        title="SkyCLIP-50 ViT-B/32 (satellite)",
+        family="SkyCLIP (SkyScript, top 50 %)",
+        repository="SkyScript/SkyCLIP_ViT_B32_top50pct",
+        weights="epoch_20.pt",
+        architecture="ViT-B-32",
+        parameters_m=151.3,
+        download_mb=605.0,
+        licence="MIT (code)",
+        image_size=224,
+    ),
+    BackboneDeclaration(
+        name="skyclip-vit-large-patch14",
+        title="SkyCLIP-50 ViT-L/14 (satellite)",
+        family="SkyCLIP (SkyScript, top 50 %)",
+        repository="SkyScript/SkyCLIP_ViT_L14_top50pct",
+        weights="epoch_20.pt",
+        architecture="ViT-L-14-quickgelu",
+        parameters_m=427.6,
+        download_mb=1710.0,
+        licence="MIT (code)",
+        image_size=224,
+    ),
+    BackboneDeclaration(
         name="biomedclip",
         title="BiomedCLIP ViT-B/16, PubMedBERT (medical)",
         family="BiomedCLIP (PMC-15M)",
@@ -349,6 +477,17 @@ BACKBONES: tuple[BackboneDeclaration, ...] = (
         image_size=224,
     ),
     BackboneDeclaration(
+        name="monet-vit-large-patch14",
+        title="MONET ViT-L/14 (dermatology)",
+        family="MONET",
+        repository="suinleelab/monet",
+        revision="1d1efd0b8d61bde82cde22d2e93c28d73441f29e",
+        parameters_m=427.6,
+        download_mb=1714.0,
+        licence="not stated",
+        image_size=224,
+    ),
+    BackboneDeclaration(
         name="mobileclip-s2",
         title="MobileCLIP-S2",
         family="MobileCLIP (DataCompDR)",
@@ -359,6 +498,49 @@ BACKBONES: tuple[BackboneDeclaration, ...] = (
         download_mb=398.0,
         licence="apple-amlr",
         image_size=256,
+    ),
+    _of_timm(
+        "mobileclip2-s0",
+        "MobileCLIP2-S0",
+        "MobileCLIP2 (DFNDR-2B)",
+        "MobileCLIP2-S0-OpenCLIP",
+        74.8,
+        licence="apple-amlr",
+        image_size=256,
+    ),
+    _of_timm(
+        "mobileclip2-s2",
+        "MobileCLIP2-S2",
+        "MobileCLIP2 (DFNDR-2B)",
+        "MobileCLIP2-S2-OpenCLIP",
+        99.2,
+        image_size=256,
+    ),
+    _of_timm(
+        "pe-core-tiny-patch16-384",
+        "Perception Encoder, PE-Core T/16, 384 pixels",
+        "PE-Core",
+        "PE-Core-T-16-384",
+        69.5,
+        image_size=384,
+        context_length=32,
+    ),
+    _of_timm(
+        "pe-core-small-patch16-384",
+        "Perception Encoder, PE-Core S/16, 384 pixels",
+        "PE-Core",
+        "PE-Core-S-16-384",
+        87.2,
+        image_size=384,
+        context_length=32,
+    ),
+    _of_timm(
+        "pe-core-base-patch16",
+        "Perception Encoder, PE-Core B/16",
+        "PE-Core",
+        "PE-Core-B-16",
+        447.7,
+        context_length=32,
     ),
 )
 

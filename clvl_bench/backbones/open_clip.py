@@ -335,13 +335,33 @@ def _tokenizer(
     from transformers import AutoTokenizer
 
     tokenizer = read_tokenizer(AutoTokenizer, folder, "tokenizer", name, rows=rows)
+    clean = _cleaning(text, folder)
 
     def of_folder(texts: Sequence[str]) -> list[list[int]]:
-        clean = [" ".join(text.split()) for text in texts]
-        ids: list[list[int]] = tokenizer(clean, verbose=False)["input_ids"]
+        ids: list[list[int]] = tokenizer([clean(text) for text in texts], verbose=False)[
+            "input_ids"
+        ]
         return ids
 
     return of_folder, int(tokenizer.pad_token_id)
+
+
+def _cleaning(text: Mapping[str, Any], folder: Path) -> Callable[[str], str]:
+    """What is done to a text before it is cut into tokens: spaces made one, or as SigLIP has it,
+    lower case without punctuation.
+
+    Raises:
+        Damage: the configuration asks for something else.
+    """
+    asked = dict(text.get("tokenizer_kwargs") or {})
+    clean = asked.pop("clean", "whitespace")
+    if asked or clean not in ("whitespace", "canonicalize"):
+        raise Damage(
+            f"{folder / CONFIG}: got tokenizer_kwargs {text['tokenizer_kwargs']}; read is clean, "
+            f"as 'whitespace' or 'canonicalize'"
+        )
+    made: Callable[[str], str] = open_clip().tokenizer.get_clean_fn(clean)
+    return made
 
 
 def _preprocessing(

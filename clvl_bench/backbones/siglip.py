@@ -1,10 +1,10 @@
-"""SigLIP as transformers holds it (Zhai et al. 2023, Sigmoid loss for language image pre-training,
-arXiv:2303.15343).
+"""SigLIP and SigLIP 2 as transformers holds them (Zhai et al. 2023, Sigmoid loss for language image
+pre-training, arXiv:2303.15343; Tschannen et al. 2025, arXiv:2502.14786).
 
 Differs from CLIP in what a backbone must know: the text tower sees in both directions, was trained
 on texts padded to the whole context without a mask, and pools the last place, padding or not; there
 is no start of text; images are pooled by a learned probe, without a projection; logits have a bias;
-images are squashed to a square.
+images are squashed to a square. The second differs from the first in its tokenizer alone.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,16 @@ from typing import Any
 from torch import Tensor
 
 from clvl_bench.backbones.base import TowerBackbone, Towers
+from clvl_bench.backbones.folders import read_json
 from clvl_bench.backbones.padding import padded
 from clvl_bench.backbones.preprocessing import Preprocessing, as_bytes, read_preprocessing
 from clvl_bench.backbones.weights import read_model, read_tokenizer
 from clvl_bench.core.errors import Mistake
 
+TOKENIZER_CONFIG = "tokenizer_config.json"
+OF_GEMMA = ("GemmaTokenizer", "GemmaTokenizerFast", "Siglip2Tokenizer")
+"""What SigLIP 2 calls its tokenizer. Its published files name Gemma's, which keeps capitals; it was
+trained on lower case, which transformers' `Siglip2Tokenizer` makes of the same files."""
 FILES = ("model.safetensors", "pytorch_model.bin")
 """The weights, in the order in which transformers looks for them."""
 
@@ -99,17 +104,35 @@ def load(folder: Path, **identity: Any) -> SiglipBackbone:
         Mistake: the package that its tokenizer needs is not installed.
         Damage: a file of the folder cannot be read.
     """
+    from transformers import SiglipModel
+
+    kind = _tokenizer_kind(folder, identity["name"])
+    siglip = read_model(SiglipModel, folder, "SigLIP", identity["name"])
+    rows = siglip.config.text_config.vocab_size
+    tokenizer = read_tokenizer(kind, folder, "SigLIP", identity["name"], rows=rows)
+    preprocessing = read_preprocessing(folder / "preprocessor_config.json")
+    return SiglipBackbone(siglip, tokenizer, preprocessing, **identity)
+
+
+def _tokenizer_kind(folder: Path, name: str) -> Any:
+    """transformers' class of the tokenizer in a folder: Gemma's of the second, sentence pieces of
+    the first.
+
+    Raises:
+        Mistake: the first needs a package that is not installed.
+    """
+    config = folder / TOKENIZER_CONFIG
+    if config.is_file() and read_json(config).get("tokenizer_class") in OF_GEMMA:
+        from transformers import Siglip2Tokenizer
+
+        return Siglip2Tokenizer
     try:
         import sentencepiece  # noqa: F401 (transformers says only that a name is missing)
     except ImportError:
         raise Mistake(
-            f"backbone {identity['name']}: SigLIP's tokenizer needs sentencepiece; run: pip "
-            f"install 'clvl_bench[siglip]'"
+            f"backbone {name}: SigLIP's tokenizer needs sentencepiece; run: pip install "
+            f"'clvl_bench[siglip]'"
         ) from None
-    from transformers import SiglipModel, SiglipTokenizer
+    from transformers import SiglipTokenizer
 
-    siglip = read_model(SiglipModel, folder, "SigLIP", identity["name"])
-    rows = siglip.config.text_config.vocab_size
-    tokenizer = read_tokenizer(SiglipTokenizer, folder, "SigLIP", identity["name"], rows=rows)
-    preprocessing = read_preprocessing(folder / "preprocessor_config.json")
-    return SiglipBackbone(siglip, tokenizer, preprocessing, **identity)
+    return SiglipTokenizer

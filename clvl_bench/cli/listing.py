@@ -46,9 +46,11 @@ def _datasets() -> Rows:
 
 
 def _image_dataset(dataset: ImageDataset) -> tuple[str, ...]:
-    samples = f"{dataset.samples}, no split"
+    samples = "not stated"
     if dataset.splits:
         samples = sizes(dataset.splits)
+    elif dataset.samples is not None:
+        samples = f"{dataset.samples}, no split"
     here = "own copy" if isinstance(dataset.source, OwnCopySource) else "fetch"
     if is_here(dataset):
         here = "yes"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clvl_bench.core.rng import rng, seed_of
 from clvl_bench.data.catalog.candidate import Candidate
-from clvl_bench.streams.config import BenchmarkConfig
+from clvl_bench.streams.config import BenchmarkConfig, ClassOrderDraw
 from clvl_bench.streams.order import in_order
 from clvl_bench.streams.plan import ClassIds, ExperienceSpec, Plan, assemble, merged, unique
 from clvl_bench.streams.reading import find_slice
@@ -82,8 +82,12 @@ def positive_classes(config: BenchmarkConfig) -> ClassIds:
     return unique(classes_of[name][1] for name in config.datasets)
 
 
-def class_order(classes: int, seed: int) -> list[int]:
+def class_order(classes: int, seed: int, draw: ClassOrderDraw = "suite") -> list[int]:
     """The benchmark's order of classes: a permutation that depends on the seed alone."""
+    if draw == "numpy":
+        # The old generator, whose stream numpy keeps as it is: orders are published as its seeds.
+        generator = np.random.RandomState(seed % 2**32)
+        return [int(label) for label in generator.permutation(classes)]
     return [int(label) for label in rng("class order", seed).permutation(classes)]
 
 
@@ -105,21 +109,19 @@ def class_groups(config: BenchmarkConfig, classes_of: dict[str, ClassIds]) -> li
     groups = []
     for turn in range(config.repeats):
         for name in config.datasets:
-            shuffled = _in_order(classes_of[name], config, turn)
+            shuffled = _shuffled(classes_of[name], config, turn)
             edges = [0, *itertools.accumulate(config.sizes_of(name))]
             for start, stop in itertools.pairwise(edges):
                 groups.append(ClassGroup(name, shuffled[start:stop], turn))
     return groups
 
 
-def _in_order(classes: ClassIds, config: BenchmarkConfig, turn: int) -> ClassIds:
-    """Classes in the order of a turn: the benchmark's own where it states one, else the first
-    turn's is the one of the seed itself.
-    """
+def _shuffled(classes: ClassIds, config: BenchmarkConfig, turn: int) -> ClassIds:
+    """Classes in the order of a turn: the first turn's is the one of the seed itself."""
     seed = config.class_order_seed
     if turn > 0:
         seed = seed_of("class order", seed, turn)
-    order = config.classes_in_order or class_order(len(classes), seed)
+    order = class_order(len(classes), seed, config.class_order_draw)
     return tuple(classes[label] for label in order)
 
 

@@ -56,11 +56,15 @@ def test_what_is_not_here_says_in_one_line_how_to_get_it(declared, tmp_path, mon
 
 
 def test_activations_are_those_of_the_weights_that_training_started_from():
-    """GeoRSCLIP's authors load it into OpenAI's model, RemoteCLIP's into open_clip's plain ViT
-    (their READMEs).
+    """GeoRSCLIP's authors load B/32 into OpenAI's model and H/14 into LAION-2B's, RemoteCLIP's into
+    open_clip's plain ViT (their READMEs); SkyCLIP began with LAION-2B's B/32 and OpenAI's L/14 (its
+    README, and `force_quick_gelu` for all but B/32 in its notebook).
     """
     declared = {each.name: each.architecture for each in BACKBONES}
     assert declared["georsclip-vit-base-patch32"] == "ViT-B-32-quickgelu"
+    assert declared["georsclip-vit-huge-patch14"] == "ViT-H-14"
+    assert declared["skyclip-vit-base-patch32"] == "ViT-B-32"
+    assert declared["skyclip-vit-large-patch14"] == "ViT-L-14-quickgelu"
     assert declared["remoteclip-vit-base-patch32"] == "ViT-B-32"
 
 

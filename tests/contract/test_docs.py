@@ -57,6 +57,7 @@ def test_every_dataset_that_the_page_declares_is_valid():
         config = parse(BenchmarkConfig, content, file="docs/howto/datasets.md")
         declared += [(name, dataset.source.kind) for name, dataset in config.dataset.items()]
     variants = ("eurosat_coop", "eurosat_spatial", "eurosat_zscl", "caltech101_zscl")
+    literature = ("proof_cub", "core50_1", "domainnet_clipart", "cddb_gaugan")
     copies = [
         ("eurosat", "parquet"),
         ("pathmnist", "arrays"),
@@ -65,6 +66,7 @@ def test_every_dataset_that_the_page_declares_is_valid():
     ]
     assert declared == [
         *copies,
+        *((name, "folder") for name in literature),
         ("imagenet", "folder"),
         ("whu_rs19", "backbone_features"),
         ("whu_rs19_whole", "backbone_features"),

@@ -10,6 +10,7 @@ import pytest
 
 from clvl_bench.data.catalog.listing import DATASETS, find
 from clvl_bench.data.catalog.prompts import names, prompts_of, read_set
+from clvl_bench.data.catalog.proof import PROOF
 from clvl_bench.data.readers.class_names import known_names
 
 OPENAI = {
@@ -34,6 +35,18 @@ COOP = {
     "oxford_pets": ("OxfordPets", "a photo of a {}, a type of pet."),
     "stanford_cars": ("StanfordCars", "a photo of a {}."),
 }
+TEN = (
+    "aid",
+    "eurosat",
+    "mlrsnet",
+    "optimal31",
+    "patternnet",
+    "resisc45",
+    "rs_c11",
+    "rsi_cb128",
+    "rsi_cb256",
+    "whu_rs19_images",
+)
 CLIP_BENCHMARK = {
     "eurosat": ("eurosat", 0),
     "caltech101": ("caltech101", 1),
@@ -70,7 +83,8 @@ def test_every_dataset_of_a_set_is_declared():
         "coop": set(COOP),
         "clip_benchmark": set(CLIP_BENCHMARK),
         "mteb": set(MTEB),
-        "rs_106": {"whu_rs19"},
+        "rs_106": {"whu_rs19", *TEN},
+        "proof": {dataset.name for dataset in PROOF},
     }
     assert set().union(*map(read_set, names())) <= {dataset.name for dataset in DATASETS}
 
@@ -147,6 +161,11 @@ def test_rs_106(real_data):
     assert list(ours.classes.values()) == theirs["classes"]
     sentences = [template.format("pond") for template in ours.templates]
     assert sentences == [f"{prompt} pond." for prompt in theirs["prompts"]]
+
+
+@pytest.mark.parametrize("name", TEN)
+def test_all_ten_sets_are_asked_about_with_the_same_prompts(name):
+    assert prompts_of("rs_106", name).templates == prompts_of("rs_106", "whu_rs19").templates
 
 
 @pytest.mark.parametrize("name", COOP)

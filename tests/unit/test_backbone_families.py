@@ -19,7 +19,11 @@ from small_backbones import (
     COCA_TEXT,
     FAMILIES,
     MOBILE,
+    PE_CORE,
+    SIGLIP2,
+    VARIANTS,
     VIT,
+    gemma_ids,
     lite_model,
     open_clip_model,
     siglip_model,
@@ -43,14 +47,24 @@ from clvl_bench.methods.olora.config import OLoraConfig
 from clvl_bench.methods.prompt.config import PromptConfig
 from clvl_bench.methods.registry import build_adapter
 
-TEXTS = ["a photo of a forest.", "a river", "an aerial photo of a lake from above in winter.", "x"]
+TEXTS = ["A photo of a forest.", "a river", "an aerial photo of a lake from above in winter.", "x"]
+CANONICAL = [
+    "a photo of a forest",
+    "a river",
+    "an aerial photo of a lake from above in winter",
+    "x",
+]
+"""The same in lower case and without punctuation, as SigLIP's authors clean texts."""
 TABLE = tuple(Candidate(name, "d", ("a photo of a {}.",)) for name in ("forest", "lake", "boat"))
 CONFIGS = {
     "open_clip_vit": VIT,
     "biomedclip": BIOMED,
     "mobileclip": MOBILE,
     "closed_text": COCA_TEXT,
+    "pe_core": PE_CORE,
+    "open_clip_siglip2": SIGLIP2,
 }
+LAYOUTS = {**FAMILIES, **VARIANTS}
 TRANSFORMERS = [
     (name, how) for name in ("clip", "legacy_clip", "siglip") for how in ("eager", "sdpa")
 ]
@@ -71,13 +85,13 @@ def written(tmp_path_factory):
 
     def write(name):
         if name not in kept:
-            kept[name] = FAMILIES[name](tmp_path_factory.mktemp("family") / name)
+            kept[name] = LAYOUTS[name](tmp_path_factory.mktemp("family") / name)
         return kept[name]
 
     return write
 
 
-@pytest.fixture(scope="module", params=list(FAMILIES))
+@pytest.fixture(scope="module", params=list(LAYOUTS))
 def family(request, written):
     return request.param, written(request.param)
 
@@ -116,10 +130,12 @@ def library(name, folder, backbone, pixels, how="sdpa"):
         import open_clip
 
         model = open_clip_model(CONFIGS[name], folder.with_name("bert_config"))
-        if hasattr(backbone, "_token_ids") and "hf_tokenizer_name" in CONFIGS[name]["text_cfg"]:
+        context = CONFIGS[name]["text_cfg"]["context_length"]
+        if name == "open_clip_siglip2":
+            ids = gemma_ids(folder, CANONICAL, context)
+        elif hasattr(backbone, "_token_ids") and "hf_tokenizer_name" in CONFIGS[name]["text_cfg"]:
             from transformers import AutoTokenizer
 
-            context = CONFIGS[name]["text_cfg"]["context_length"]
             tokenizer = AutoTokenizer.from_pretrained(folder)
             ids = tokenizer(
                 TEXTS,
@@ -129,15 +145,19 @@ def library(name, folder, backbone, pixels, how="sdpa"):
                 return_tensors="pt",
             ).input_ids
         else:
-            ids = open_clip.tokenize(TEXTS)
+            ids = open_clip.tokenize(TEXTS, context_length=context)
         logits = model.get_logits(inputs, ids)[0]
         return PseudoLabels(model.encode_image(inputs), model.encode_text(ids), logits)
     from transformers import CLIPModel, SiglipModel
 
-    kind, padding = (SiglipModel, "max_length") if name == "siglip" else (CLIPModel, True)
+    of_siglip = name.startswith("siglip")
+    kind, padding = (SiglipModel, "max_length") if of_siglip else (CLIPModel, True)
     model = kind.from_pretrained(folder, attn_implementation=how).eval()
-    words = {"max_length": 64} if name == "siglip" else {}
-    ids = backbone._tokenizer(TEXTS, padding=padding, return_tensors="pt", **words).input_ids
+    words = {"max_length": 64} if of_siglip else {}
+    if name == "siglip2":
+        ids = gemma_ids(folder, [text.lower() for text in TEXTS], 64)
+    else:
+        ids = backbone._tokenizer(TEXTS, padding=padding, return_tensors="pt", **words).input_ids
     images = model.get_image_features(pixel_values=inputs).pooler_output
     return PseudoLabels(
         images,
@@ -304,6 +324,29 @@ def test_the_bias_is_the_published_one_and_softmax_does_not_see_it(written):
     assert torch.allclose(
         (logits + backbone.logit_bias).softmax(dim=-1), logits.softmax(dim=-1), atol=1e-6
     )
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["siglip2", "open_clip_siglip2"])
+def test_capitals_say_nothing_to_siglip_2_whose_files_name_a_tokenizer_that_keeps_them(
+    name, written
+):
+    backbone = load_backbone(str(written(name)))
+    assert json.loads((written(name) / "tokenizer_config.json").read_text())["tokenizer_class"] == (
+        "GemmaTokenizer"
+    )
+    said = backbone.text_features(["A Photo of a FOREST", "a photo of a forest"])
+    assert torch.equal(said[0], said[1])
+
+
+def test_a_cleaning_of_texts_that_is_not_known_is_refused(written, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(written("open_clip_siglip2"), copy)
+    config = json.loads((copy / "open_clip_config.json").read_text())
+    config["model_cfg"]["text_cfg"]["tokenizer_kwargs"]["clean"] = "lower"
+    (copy / "open_clip_config.json").write_text(json.dumps(config))
+    with pytest.raises(Damage, match="read is clean, as 'whitespace' or 'canonicalize'"):
+        load_backbone(str(copy))
 
 
 @torch.no_grad()

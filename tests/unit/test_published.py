@@ -215,10 +215,8 @@ def test_all_eighteen_runs_of_proof_are_here_with_the_averages_and_last_values_t
     two runs, has its curve alone.
     """
     assert len(PROOF) == 18
-    assert [run.benchmark for run in PROOF.values() if not run.accuracies] == [
-        "Food-101 B0, 10 a step"
-    ]
-    cifar = PROOF["cifar100_b0", "proof_batch"]
+    assert [run.benchmark for run in PROOF.values() if not run.accuracies] == ["proof_food101_b0"]
+    cifar = PROOF["proof_cifar100_b0", "proof_batch"]
     assert {name: round(value, 2) for name, value in cifar.figures.items()} == {
         "incremental": 86.77,
         "last": 79.11,
@@ -226,9 +224,9 @@ def test_all_eighteen_runs_of_proof_are_here_with_the_averages_and_last_values_t
 
 
 SIZES = {
-    "cifar100_b0": 10_000,
-    "Aircraft B0, 10 a step": 3_333,
-    "ImageNet-R B0, 20 a step": 6_000,
+    "proof_cifar100_b0": 10_000,
+    "proof_aircraft_b0": 3_333,
+    "proof_imagenet_r_b0": 6_000,
 }
 """Test images of published splits; PROOF's of ImageNet-R is a fifth of 30,000."""
 

@@ -5,11 +5,13 @@ from typing import get_args
 from clvl_bench.core.errors import Mistake, unknown
 from clvl_bench.data.catalog.cifar import CIFAR10, CIFAR100
 from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.domains import DOMAINS
 from clvl_bench.data.catalog.eurosat import EUROSATS
 from clvl_bench.data.catalog.general import GENERAL
 from clvl_bench.data.catalog.isic import ISIC
 from clvl_bench.data.catalog.medical_questions import MEDICAL_QUESTIONS
 from clvl_bench.data.catalog.medmnist import MEDMNIST
+from clvl_bench.data.catalog.proof import PROOF
 from clvl_bench.data.catalog.resisc45 import RESISC45
 from clvl_bench.data.catalog.satellite_questions import SATELLITE_QUESTIONS
 from clvl_bench.data.catalog.scenes import SCENES
@@ -30,6 +32,8 @@ DATASETS: tuple[ImageDataset, ...] = (
     CIFAR10,
     CIFAR100,
     *GENERAL,
+    *PROOF,
+    *DOMAINS,
 )
 QUESTIONS: tuple[VqaDataset, ...] = (*TOY_QUESTIONS, *MEDICAL_QUESTIONS, *SATELLITE_QUESTIONS)
 QUESTION_NAMES: tuple[str, ...] = tuple(dataset.name for dataset in QUESTIONS)

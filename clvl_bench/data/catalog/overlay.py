@@ -11,7 +11,18 @@ from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.prompts import OWN
 from clvl_bench.data.catalog.sources import HubSource, OwnCopySource, ParquetSource
 
-LAYOUT = ("files", "image", "label", "labels", "texts", "splits", "split_sha256", "sha256")
+LAYOUT = (
+    "files",
+    "image",
+    "label",
+    "labels",
+    "texts",
+    "splits",
+    "split_sha256",
+    "sha256",
+    "md5",
+    "folders",
+)
 """What is published about a layout, wherever a copy of it lies."""
 
 DRAW = ("test_fraction", "split_seed", "split_draw")

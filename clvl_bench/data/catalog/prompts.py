@@ -6,7 +6,9 @@ file each, and the name stands in the record of a run: `openai` (Radford et al. 
 `data/prompts.md`), `coop` (Zhou et al. 2022: one template a dataset, and names of its own),
 `clip_benchmark` (LAION's CLIP_benchmark), `mteb` (the zero-shot tasks of MTEB: one template each,
 and names that mostly are the labels of the data, misspelt where these are), `rs_106` (El Khoury et
-al. 2025, RS-TransCLIP: 106 templates for images from the air). A set that changes gets a new name.
+al. 2025, RS-TransCLIP: 106 templates for images from the air, and names for ten sets of them),
+`proof` (Zhou et al. 2025, PROOF: the names of its samples of general datasets). A set that changes
+gets a new name.
 """
 
 import json
@@ -66,10 +68,14 @@ def read_set(name: str) -> dict[str, Prompts]:
     if name not in names():
         raise ValueError(f"prompts: {unknown('set', name, names())}")
     content: dict[str, Any] = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    return {
-        dataset: Prompts(entry["classes"], tuple(entry["templates"]))
-        for dataset, entry in content.items()
-    }
+    found = {}
+    for dataset, entry in content.items():
+        templates = entry["templates"]
+        # The name of another dataset of the set stands for its templates.
+        if isinstance(templates, str):
+            templates = content[templates]["templates"]
+        found[dataset] = Prompts(entry["classes"], tuple(templates))
+    return found
 
 
 def prompts_of(name: str, dataset: str) -> Prompts:

@@ -1,8 +1,11 @@
-"""Scenes from the air in class folders: UC Merced, AID, RSSCN7, PatternNet.
+"""Scenes from the air in class folders: UC Merced, AID, RSSCN7, PatternNet, WHU-RS19; and what else
+makes the ten sets of RS-TransCLIP.
 
 Their authors published no split, so a copy is split by a share for testing or by the text files of
 Neumann et al. 2019 (UC Merced). No published prompts became a convention: classes are the folders'
-names as words, under the templates that CLIP uses for RESISC45.
+names as words, under the templates that CLIP uses for RESISC45. The other five (OPTIMAL-31, RS-C11,
+RSI-CB128, RSI-CB256, MLRSNet) are declared with the prompts of RS-TransCLIP (El Khoury et al.
+2025), and their class folders are called as its `classes.txt` calls the classes.
 """
 
 from clvl_bench.data.catalog.declaration import ImageDataset
@@ -212,4 +215,60 @@ WHU_RS19_IMAGES = _scenes(
     },
 )
 
-SCENES = (UC_MERCED, AID, RSSCN7, PATTERNNET, WHU_RS19_IMAGES)
+
+def _of_ten(
+    name: str, title: str, folder: str, citation: str, *, samples: int | None = None
+) -> ImageDataset:
+    """One of RS-TransCLIP's ten; its size where its publishers' pages say it."""
+    return ImageDataset(
+        name=name,
+        title=title,
+        domain="satellite",
+        source=OwnCopySource(like=FolderSource(path=folder, test_fraction=0.2)),
+        prompts="rs_106",
+        samples=samples,
+        on_duplicates="report",
+        licence="not checked",
+        citation=citation,
+    )
+
+
+_RSI_CB = "Li et al. 2020, RSI-CB: a large-scale remote sensing image classification benchmark " + (
+    "(Sensors 20; arXiv:1705.10450)"
+)
+OPTIMAL31 = _of_ten(
+    "optimal31",
+    "OPTIMAL-31",
+    "OPTIMAL31",
+    "Wang et al. 2019, Scene classification with recurrent attention of VHR remote sensing images "
+    "(IEEE TGRS 57)",
+)
+RS_C11 = _of_ten(
+    "rs_c11",
+    "RS-C11",
+    "RSC11",
+    "Zhao et al. 2016, Feature significance-based multibag-of-visual-words model for remote "
+    "sensing image scene classification (J. Appl. Remote Sens. 10)",
+)
+RSI_CB128 = _of_ten("rsi_cb128", "RSI-CB128", "RSICB128", _RSI_CB)
+RSI_CB256 = _of_ten("rsi_cb256", "RSI-CB256", "RSICB256", _RSI_CB, samples=24747)
+MLRSNET = _of_ten(
+    "mlrsnet",
+    "MLRSNet, one label an image",
+    "MLRSNet",
+    "Qi et al. 2020, MLRSNet (ISPRS Journal 169; arXiv:2010.00243)",
+    samples=109161,
+)
+
+SCENES = (
+    UC_MERCED,
+    AID,
+    RSSCN7,
+    PATTERNNET,
+    WHU_RS19_IMAGES,
+    OPTIMAL31,
+    RS_C11,
+    RSI_CB128,
+    RSI_CB256,
+    MLRSNET,
+)

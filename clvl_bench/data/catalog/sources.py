@@ -107,10 +107,13 @@ class FolderSource(Schema):
     rule for splitting.
 
     The rule is a share for testing, or `split_file`: the path of a JSON file in CoOp's layout, or a
-    table from split to the path of a text file with one file name a line. The share is drawn from
+    table from split to the path of a text file with one file name a line, alone or followed by the
+    number of its class. The share is drawn from
     each class by content, or over all files in the order of their names as
     `torch.utils.data.random_split` draws (what ZSCL did, with the seed 42). `split_sha256` pins the
-    text files of a split. `render` is for files of many bands, or of more than 8 bits.
+    text files of a split. `folders` says what the folders of splits are called, where it is not
+    `train` and `test`: it maps a split to its folder. `render` is for files of many bands, or
+    of more than 8 bits.
     """
 
     kind: Literal["folder"] = "folder"
@@ -120,6 +123,7 @@ class FolderSource(Schema):
     split_draw: Literal["each_class", "random_split"] = "each_class"
     split_file: Path | dict[str, Path] | None = None
     split_sha256: dict[str, str] = {}
+    folders: Annotated[dict[str, str], Since(before={})] = {}
     render: Rendering | None = None
     on_damage: DamagePolicy = "error"
 
@@ -142,11 +146,15 @@ class FolderSource(Schema):
 class ArraysSource(Schema):
     """A .npz file; `splits` maps a split to the names of its images (uint8, RGB [n, height, width,
     3] or grey [n, height, width]) and labels [n] or [n, 1].
+
+    `md5` is what the publishers say of each file that they offer, by a name of theirs for it (as
+    the size of its images): a file that is none of them is refused.
     """
 
     kind: Literal["arrays"] = "arrays"
     path: Path
     splits: dict[str, tuple[str, str]]
+    md5: Annotated[dict[str, str], Since(before={})] = {}
 
 
 class FeaturesSource(Schema):

@@ -191,7 +191,8 @@ def _refuse_unread(dataset: ImageDataset, visible: Sequence[Path]) -> None:
 
 def _split_folder(source: FolderSource, split: str) -> Path | None:
     """The folder of a split, where the dataset is published with one."""
-    for name in SPLIT_NAMES[split]:
+    called = (source.folders[split],) if split in source.folders else SPLIT_NAMES[split]
+    for name in called:
         folder = source.path / name
         if is_split_folder(folder):
             return folder

@@ -9,7 +9,7 @@ from clvl_bench.core.errors import Missing
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import OwnCopySource
 
-_SAID_BY_LAYOUT = {"files", "texts", "splits", "split_sha256", "sha256"}
+_SAID_BY_LAYOUT = {"files", "texts", "splits", "split_sha256", "sha256", "md5", "folders"}
 
 
 def read(dataset: ImageDataset, split: str) -> NoReturn:

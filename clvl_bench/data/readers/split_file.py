@@ -2,10 +2,12 @@
 
 Two layouts: CoOp's JSON (Zhou et al. 2022), `{"train": [["Class/x.jpg", 0, "class name"], ...],
 "val": ..., "test": ...}`, and text files with one file name a line, one file a split (Neumann et
-al. 2019, torchgeo). A name's suffix does not count: those lists name `AnnualCrop_1.jpg` where the
-folder may hold `AnnualCrop_1.tif`.
+al. 2019, torchgeo), which the number of its class may follow (`Class/x.jpg 3`: DomainNet, CORe50).
+A name's suffix does not count: those lists name `AnnualCrop_1.jpg` where the folder may hold
+`AnnualCrop_1.tif`.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 from types import MappingProxyType
@@ -24,11 +26,18 @@ SPLIT_NAMES: dict[str, tuple[str, ...]] = {
 """What a split is called in folders and lists."""
 
 
+_NUMBERED = re.compile(r"(.+\.\w+)\s+(\d+)")
+"""A file name with its suffix, and a number apart: `clipart/bat/clipart_020_000001.jpg 20`."""
+
+
 class Entry(NamedTuple):
-    """One line of a list: a file, and the name of its class where the list gives it."""
+    """One line of a list: a file, and the name or the number of its class where the list gives
+    it.
+    """
 
     file: str
     name: str | None
+    number: int | None = None
 
 
 def entries(
@@ -78,7 +87,14 @@ def _of_text(where: str, file: Path, published: str | None) -> list[Entry]:
             f"{where}: '{file.name}' is not the published list: its sha256 is {got}, published is "
             f"{published}; get it again"
         )
-    return [Entry(line, None) for line in lines if line]
+    return [_entry(line) for line in lines if line]
+
+
+def _entry(line: str) -> Entry:
+    numbered = _NUMBERED.fullmatch(line)
+    if numbered is None:
+        return Entry(line, None)
+    return Entry(numbered[1], None, int(numbered[2]))
 
 
 def chosen_files(
@@ -160,7 +176,8 @@ def _label(where: str, entry: Entry, file: Path, known: KnownNames, *, top: Path
     """The class of an entry: its folder where that is a class, else the name in the list.
 
     Raises:
-        Mistake: neither is a class, or they are two different ones.
+        Mistake: neither is a class, or they are two different ones, or the number in the list is of
+            another one.
     """
     folder = None if file.parent == top else file.parent.name
     of_folder = None if folder is None else known.label(folder)
@@ -177,6 +194,11 @@ def _label(where: str, entry: Entry, file: Path, known: KnownNames, *, top: Path
         )
     label = of_folder if of_folder is not None else of_name
     assert label is not None
+    if entry.number not in (None, label):
+        raise Mistake(
+            f"{where}: '{entry.file}' has the number {entry.number} in the list and is of class "
+            f"{label} here; declare the classes in the order of the list's numbers"
+        )
     return label
 
 

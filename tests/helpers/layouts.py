@@ -1,0 +1,134 @@
+"""Small copies of declared datasets, in the layouts in which they are published: an image a class
+and split, each like no other.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.sources import (
+    ArraysSource,
+    FolderSource,
+    HubSource,
+    OwnCopySource,
+    ParquetSource,
+)
+
+NUMBERS = count()
+
+
+def pixels() -> np.ndarray:
+    """A picture of one pixel that is like no other."""
+    return np.array([[[each % 256, each // 256 % 256, each // 65536]] for each in (next(NUMBERS),)])
+
+
+def ppm() -> bytes:
+    """The format that is written fastest."""
+    return b"P6 1 1 255\n" + pixels().astype(np.uint8).tobytes()
+
+
+def write_tables(folder: Path, files: dict[str, str], dataset: ImageDataset) -> None:
+    """An image a class, for Food-101 in two files; numbers count by the names in them."""
+    source = dataset.source
+    image = getattr(source, "image", "image")
+    label = getattr(source, "label", "label")
+    names = sorted(dataset.labels or dataset.classes)
+    written = json.dumps({"info": {"features": {label: {"names": names}}}})
+    for pattern in files.values():
+        for part in range(2 if dataset.name == "food101" else 1):
+            images = [{"bytes": ppm(), "path": None} for _ in names]
+            table = pa.table({image: images, label: list(range(len(names)))})
+            file = folder / pattern.replace("*", f"{part:05d}-of-00002")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(table.replace_schema_metadata({"huggingface": written}), file)
+
+
+def write_copy(dataset: ImageDataset, top: Path, hub: Path) -> dict[str, object]:
+    """The files of a dataset, and the table that names them."""
+    source = dataset.source
+    if isinstance(source, HubSource):
+        name = f"datasets--{source.repository.replace('/', '--')}"
+        write_tables(hub / name / "snapshots" / source.revision, source.files, dataset)
+        return {"splits": {}}
+    assert isinstance(source, OwnCopySource)
+    like = source.like
+    folder = top / dataset.name
+    if isinstance(like, ParquetSource):
+        write_tables(folder, like.files, dataset)
+        return {"splits": {}, "source": {"kind": "parquet", "path": str(folder)}}
+    if isinstance(like, ArraysSource):
+        labels = np.arange(len(dataset.classes))
+        arrays = {}
+        for images, numbers in like.splits.values():
+            arrays[images] = np.stack([pixels() for _ in labels]).astype(np.uint8)
+            arrays[numbers] = labels
+        folder.mkdir()
+        np.savez(folder / like.path.name, **arrays)
+        source: dict[str, object] = {"kind": "arrays", "path": str(folder / like.path.name)}
+        return {"splits": {}, "source": source | ({"md5": {}} if like.md5 else {})}
+    assert isinstance(like, FolderSource)
+    return {"splits": {}, "source": {"kind": "folder", **write_folders(like, dataset, folder)}}
+
+
+def write_folders(like: FolderSource, dataset: ImageDataset, folder: Path) -> dict[str, object]:
+    """Class folders, and what the table must say of them: under a folder for each split, under one
+    for all where a share is drawn, or with lists that number the classes.
+    """
+    names = dataset.labels or dataset.classes
+    if isinstance(like.split_file, Mapping):
+        lists = {}
+        for split, path in like.split_file.items():
+            top = folder / path.stem  # as DomainNet's clipart/, CORe50's s1/
+            write_pictures(top, names)
+            rows = [f"{top.name}/{name}/only.ppm {number}" for number, name in enumerate(names)]
+            lists[split] = str(folder / path.name)
+            (folder / path.name).write_text("\n".join(rows))
+        return {"path": str(folder), "split_file": lists}
+    if like.split_draw == "random_split" or like.split_file is not None:
+        write_pictures(folder, names)
+    elif like.test_fraction is not None:
+        write_pictures(folder, names)
+        write_pictures(folder, names, file="other.ppm")
+        return {"path": str(folder), "test_fraction": 0.5}
+    else:
+        for split in ("train", "test"):
+            write_pictures(folder / like.folders.get(split, split), names)
+    return {"path": str(folder)}
+
+
+def write_pictures(top: Path, names: Iterable[str], *, file: str = "only.ppm") -> None:
+    """A picture in the folder of each class."""
+    for name in names:
+        (top / name).mkdir(parents=True, exist_ok=True)
+        (top / name / file).write_bytes(ppm())
+
+
+def as_toml(name: str, table: dict[str, object]) -> str:
+    lines = [f"[dataset.{name}]", "splits = {}"]
+    source = table.get("source")
+    if isinstance(source, dict):
+        lines.append(f"source = {inline(source)}")
+    return "\n".join(lines)
+
+
+def inline(value: object) -> str:
+    """An inline table of TOML."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {inline(each)}" for key, each in value.items()) + " }"
+    return json.dumps(value)
+
+
+def write_copies(datasets: Iterable[ImageDataset], top: Path) -> Path:
+    """Copies of all of them below `top`, and the file that names them; those of the hub lie in
+    `top/hub`.
+    """
+    tables = [as_toml(dataset.name, write_copy(dataset, top, top / "hub")) for dataset in datasets]
+    file = top / "copies.toml"
+    file.write_text("\n".join(tables))
+    return file
