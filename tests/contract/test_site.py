@@ -71,6 +71,7 @@ def test_tables_have_every_strategy_benchmark_and_command(extensions):
         ("../examples/clip_delay.toml", "{repository}/blob/main/docs/examples/clip_delay.toml"),
         ("https://arxiv.org", "https://arxiv.org"),
         ("nowhere.md", "nowhere.md"),
+        ("../tutorials/notebook.ipynb", "../tutorials/notebook.ipynb"),
     ],
 )
 def test_a_link_leads_to_the_same_place_from_the_site(extensions, link, leads):
