@@ -33,14 +33,19 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Callable[..., Opened]]:
-    """Opens a file in a window of its own, and looks behind the test whether all was quiet."""
+    """Opens a file (without network) or an address in a window of its own, and looks behind the
+    test whether all was quiet.
+    """
     windows: list[Opened] = []
 
-    def open_(file: Path, *, width: int = 1440, scheme: str = "light") -> Opened:
+    def open_(
+        what: Path | str, *, width: int = 1440, scheme: str = "light", home: str = "file:"
+    ) -> Opened:
         context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=home == "file:"
         )
-        windows.append(Opened(context.new_page(), file))
+        address = what.as_uri() if isinstance(what, Path) else what
+        windows.append(Opened(context.new_page(), address, home=home))
         return windows[-1]
 
     yield open_

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,22 +14,28 @@ CONTENT = re.compile(r'(?<=<script type="application/json" id="content">).*?(?=<
 
 
 class Opened:
-    """A file that is open in a browser.
+    """What is open in a browser.
+
+    Args:
+        page: an empty page of it.
+        address: what is opened.
+        home: how addresses begin that may be asked for.
 
     Attributes:
         said: errors on the console and elsewhere, and dialogs.
-        elsewhere: addresses asked for that are no file and no data.
+        elsewhere: other addresses that were asked for.
     """
 
-    def __init__(self, page: Any, file: Path) -> None:
+    def __init__(self, page: Any, address: str, *, home: str = "file:") -> None:
         self.page = page
+        self._home = home
         self.said: list[str] = []
         self.elsewhere: list[str] = []
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("dialog", self._refuse)
         page.on("request", self._note)
-        page.goto(file.as_uri())
+        page.goto(address)
 
     def _hear(self, message: Any) -> None:
         if message.type in ("error", "warning"):
@@ -41,7 +46,7 @@ class Opened:
         dialog.dismiss()
 
     def _note(self, request: Any) -> None:
-        if not request.url.startswith(("file:", "data:")):
+        if not request.url.startswith((self._home, "data:")):
             self.elsewhere.append(request.url)
 
     def texts(self, selector: str) -> list[str]:
