@@ -14,7 +14,8 @@ A ?= $(RESULTS)/ci
 B ?= results/toy_landcover
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep test-ray lint type docs perf package \
+.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep test-ray lint type docs browser \
+	perf package \
 	tiny-clip contact-sheet clean
 
 help: ## show this list
@@ -85,6 +86,13 @@ docs: $(VENV)/.docs ## the documentation as a site, in build/docs
 
 $(VENV)/.docs: $(VENV)/.made
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
+browser: docs $(VENV)/.browser ## pages of reports and the site opened in Chromium; screenshots in build/browser
+	$(BIN)/python -m pytest -m browser tests/browser
+
+$(VENV)/.browser: $(VENV)/.made
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[browser]'
 	touch $@
 
 perf: setup ## measure what the suite costs over a bare loop

@@ -15,9 +15,14 @@ author = "The clvl_bench developers"
 project_copyright = author
 version = release = clvl_bench.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "generated_pages"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "generated_pages"]
 exclude_patterns = ["examples"]
 myst_heading_anchors = 4
+# The notebook is committed without outputs: it is run when the site is built, and must not fail.
+nb_execution_mode = "force"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_merge_streams = True
 # Blocks without a language hold commands, output and trees of files.
 highlight_language = "text"
 # Docstrings are Markdown in spirit: what stands between single backticks is code.
@@ -36,6 +41,9 @@ html_theme = "pydata_sphinx_theme"
 html_title = "clvl_bench"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+# Said, or the theme complains of it in the console.
+html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

@@ -2,8 +2,12 @@
 
 SIGTERM and SIGUSR1 are only noted; whoever comes to a safe point asks. A time limit stops at the
 last safe point from which the next one would come too late, and in any case when it is over.
+
+Ctrl-C ends what is under way, wherever it is; a second one does not wait until that has said so in
+its folder.
 """
 
+import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from clvl_bench.core.errors import Stopped
+from clvl_bench.core.exit_codes import ExitCode
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 TIME_LIMIT = "time limit"
@@ -94,6 +99,7 @@ def listening(
     time_limit: float | None = None,
     at_once: bool = True,
     signals: Sequence[signal.Signals] = SIGNALS,
+    led: bool = False,
 ) -> Iterator[None]:
     """Note signals for the time of the block.
 
@@ -101,10 +107,15 @@ def listening(
         time_limit: seconds from now.
         at_once: when time is over, stop wherever this process is; else that is only noted.
         signals: which.
+        led: another process leads this one, and interrupts it as well when both were interrupted:
+            from the second time on that is no news.
     """
     global _request
     _request = _Request()
     before = {number: signal.signal(number, _note) for number in signals}
+    if signal.SIGINT not in before:
+        interrupt = _interrupt_once if led else _interrupt
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     if time_limit is not None:
         _request.deadline = time.monotonic() + time_limit
         over = _stop_at_once if at_once else _note_time
@@ -118,6 +129,21 @@ def listening(
         for number, handler in before.items():
             signal.signal(number, handler)
         _request = _Request()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGINT, _leave)
+    raise KeyboardInterrupt
+
+
+def _interrupt_once(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """What is on disk is whole at any moment, as it is for a process that is killed."""
+    os._exit(ExitCode.INTERRUPTED)
 
 
 def _note(number: int, frame: FrameType | None) -> None:

@@ -153,7 +153,7 @@ def _work(
     threading.Thread(target=_die_with_the_grid, daemon=True).start()
     with (
         suppress(EOFError, ConnectionError, KeyboardInterrupt, Stopped),
-        stopping.listening(time_limit=time_limit),
+        stopping.listening(time_limit=time_limit, led=True),
     ):
         load_methods(methods)
         sources = kept_sources()

@@ -19,7 +19,7 @@ COPIED = {
 }
 """Pages that lie outside docs/ and are on the site: where each is copied to, below docs/."""
 LINK = re.compile(r"(?P<before>\]\()(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
-SHOWN = (".md", ".html", ".svg", ".png")
+SHOWN = (".md", ".ipynb", ".html", ".svg", ".png")
 """Files of docs/ that the site has; what else lies there is shown on GitHub."""
 
 

@@ -16,7 +16,7 @@ def extensions():
     """The modules that make pages, as Sphinx finds them."""
     folder = str(ROOT / "docs" / "extensions")
     sys.path.insert(0, folder)
-    wanted = ("wording", "links", "method_pages", "table_pages")
+    wanted = ("wording", "links", "method_pages", "table_pages", "architecture_picture")
     yield {name: import_module(name) for name in wanted}
     sys.path.remove(folder)
     for name in wanted:
@@ -71,6 +71,7 @@ def test_tables_have_every_strategy_benchmark_and_command(extensions):
         ("../examples/clip_delay.toml", "{repository}/blob/main/docs/examples/clip_delay.toml"),
         ("https://arxiv.org", "https://arxiv.org"),
         ("nowhere.md", "nowhere.md"),
+        ("../tutorials/notebook.ipynb", "../tutorials/notebook.ipynb"),
     ],
 )
 def test_a_link_leads_to_the_same_place_from_the_site(extensions, link, leads):
@@ -82,3 +83,21 @@ def test_a_link_leads_to_the_same_place_from_the_site(extensions, link, leads):
 def test_a_text_is_no_markup_but_for_its_code(extensions):
     text = extensions["wording"].text
     assert text("a *b* `*c*` _d results/e_f.md") == r"a \*b\* `*c*` \_d results/e_f.md"
+
+
+def test_the_picture_of_the_house_has_the_floors_that_are_held(extensions):
+    drawn = extensions["architecture_picture"]
+    rooms = {room for floor in drawn.floors() for room in floor}
+    folders = {path.parent.name for path in (ROOT / "clvl_bench").glob("*/__init__.py")}
+    assert rooms == set(drawn.ROOMS) == (folders - {"assets"}) | {"api"}
+    assert drawn.PICTURE.read_text(encoding="utf-8") == drawn.picture(), "draw it anew"
+
+
+def test_a_file_that_the_picture_of_the_house_names_is_there(extensions):
+    package = ROOT / "clvl_bench"
+    for _, _, files in extensions["architecture_picture"].STEPS:
+        for group in files.split("; ") if files else ():
+            first, *others = group.split(", ")
+            folder = (package / first).parent
+            named = [package / first, *(folder / other for other in others)]
+            assert [str(path) for path in named if not path.exists()] == []

@@ -3,7 +3,7 @@ and split, each like no other.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from itertools import count
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from clvl_bench.data.catalog.sources import (
 )
 
 NUMBERS = count()
+IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+"""The type of a column of images on the hub."""
 
 
 def pixels() -> np.ndarray:
@@ -33,20 +35,32 @@ def ppm() -> bytes:
     return b"P6 1 1 255\n" + pixels().astype(np.uint8).tobytes()
 
 
-def write_tables(folder: Path, files: dict[str, str], dataset: ImageDataset) -> None:
-    """An image a class, for Food-101 in two files; numbers count by the names in them."""
-    source = dataset.source
-    image = getattr(source, "image", "image")
-    label = getattr(source, "label", "label")
-    names = sorted(dataset.labels or dataset.classes)
-    written = json.dumps({"info": {"features": {label: {"names": names}}}})
+def write_tables(folder: Path, files: Mapping[str, str], dataset: ImageDataset) -> None:
+    """An image a class, for Food-101 in two files."""
+    count_of_classes = len(dataset.labels or dataset.classes)
     for pattern in files.values():
         for part in range(2 if dataset.name == "food101" else 1):
-            images = [{"bytes": ppm(), "path": None} for _ in names]
-            table = pa.table({image: images, label: list(range(len(names)))})
+            images = [ppm() for _ in range(count_of_classes)]
             file = folder / pattern.replace("*", f"{part:05d}-of-00002")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(table.replace_schema_metadata({"huggingface": written}), file)
+            write_table(file, dataset, [(images, list(range(count_of_classes)))])
+
+
+def write_table(
+    file: Path, dataset: ImageDataset, groups: Iterable[tuple[list[bytes], list[int]]]
+) -> None:
+    """A parquet file as the hub's: groups of encoded images and numbers of their classes, which
+    count by the names that the file states.
+    """
+    source = dataset.source
+    image, label = getattr(source, "image", "image"), getattr(source, "label", "label")
+    names = sorted(dataset.labels or dataset.classes)
+    written = {"huggingface": json.dumps({"info": {"features": {label: {"names": names}}}})}
+    schema = pa.schema({image: IMAGE, label: pa.int64()}, metadata=written)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(file, schema) as writer:
+        for images, numbers in groups:
+            cells = [{"bytes": each, "path": None} for each in images]
+            writer.write_table(pa.table([pa.array(cells, IMAGE), pa.array(numbers)], schema))
 
 
 def write_copy(dataset: ImageDataset, top: Path, hub: Path) -> dict[str, object]:
@@ -110,25 +124,30 @@ def write_pictures(top: Path, names: Iterable[str], *, file: str = "only.ppm") -
 
 
 def as_toml(name: str, table: dict[str, object]) -> str:
-    lines = [f"[dataset.{name}]", "splits = {}"]
-    source = table.get("source")
-    if isinstance(source, dict):
-        lines.append(f"source = {inline(source)}")
+    lines = [f"[dataset.{name}]"]
+    lines += [f"{key} = {inline(value)}" for key, value in table.items()]
     return "\n".join(lines)
 
 
 def inline(value: object) -> str:
     """An inline table of TOML."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {inline(each)}" for key, each in value.items()) + " }"
+        return "{" + ", ".join(f"{key} = {inline(each)}" for key, each in value.items()) + "}"
     return json.dumps(value)
 
 
-def write_copies(datasets: Iterable[ImageDataset], top: Path) -> Path:
+def write_copies(
+    datasets: Iterable[ImageDataset], top: Path, *, of_published_size: Container[str] = ()
+) -> Path:
     """Copies of all of them below `top`, and the file that names them; those of the hub lie in
-    `top/hub`.
+    `top/hub`. All but some have sizes of their own.
     """
-    tables = [as_toml(dataset.name, write_copy(dataset, top, top / "hub")) for dataset in datasets]
+    tables = []
+    for dataset in datasets:
+        table = write_copy(dataset, top, top / "hub")
+        if dataset.name in of_published_size:
+            del table["splits"]
+        tables.append(as_toml(dataset.name, table))
     file = top / "copies.toml"
     file.write_text("\n".join(tables))
     return file

@@ -1,5 +1,7 @@
 """MTIL on files in the layouts in which its eleven datasets are published: every one is read and
 becomes an experience, with columns of images that are too large for memory.
+
+tests/e2e/test_large_column.py does it with a dataset of its published size.
 """
 
 from helpers.layouts import write_copies

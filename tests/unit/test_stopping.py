@@ -3,6 +3,8 @@
 import json
 import re
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -61,6 +63,26 @@ def test_a_signal_ends_a_run_at_its_next_kept_state_and_it_goes_on_from_there(
     run(config, results=tmp_path, progress=False)
     (undisturbed,) = tmp_path.glob("undisturbed/runs/*")
     assert result_files(folder) == result_files(undisturbed)
+
+
+PRESSED_TWICE = """
+import signal, sys, time
+from clvl_bench.core import stopping
+with stopping.listening(led={led}):
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        signal.raise_signal(signal.SIGINT)
+        sys.exit("tidied")
+"""
+
+
+@pytest.mark.parametrize(("led", "ends"), [(False, (130, "")), (True, (1, "tidied\n"))])
+def test_a_second_interruption_does_not_wait_but_in_a_worker_who_hears_each_twice(led, ends):
+    """A terminal interrupts a grid and its workers, and then the grid interrupts its workers."""
+    command = [sys.executable, "-c", PRESSED_TWICE.format(led=led)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == ends
 
 
 def test_behind_the_last_experience_a_run_is_finished_not_stopped(tmp_path):
