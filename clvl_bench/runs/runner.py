@@ -314,7 +314,7 @@ def _refuse_nan(strategy: AdaptationStrategy, state: RunState) -> None:
     if not state.prepared.text_known:
         return
     learned = strategy.n_experiences
-    for record in state.log.records:
+    for record in state.new_records:
         of_scores = record.trained == learned and record.metric not in FURTHER
         if of_scores and math.isnan(record.value):
             raise strategy.broken(f"scores are not numbers after experience {learned}")
