@@ -117,11 +117,9 @@ class Ear(SupervisedPlugin):
     def _look_around(self, strategy: Any) -> None:
         """Note what is within the strategy's reach, and what it kept of experiences before."""
         # Texts of classes are shared by runs: each finds what others asked for.
-        ours = {
-            id(self),
-            id(self.heard),
-            id(getattr(strategy.adapter.backbone, "_class_features", None)),
-        }
+        backbone = strategy.adapter.backbone
+        of_classes = (getattr(backbone, name, None) for name in ("_class_features", "_tables"))
+        ours = {id(self), id(self.heard), *map(id, of_classes)}
         found = list(reachable(strategy, name="strategy", ignore=ours))
         self.heard.reached = facts(found)
         self.heard.kept_samples = strategy.kept_samples()

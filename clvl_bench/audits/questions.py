@@ -89,8 +89,8 @@ def moved_undeclared(heard: Heard) -> list[str]:
 
 
 def read_elsewhere(heard: Heard) -> list[str]:
-    """Samples asked for that are neither of the experience in hand nor, in training, of the
-    reference set.
+    """Samples asked for that are neither of the experience in hand (in evaluation, of its stream:
+    small experiences are scored together) nor, in training, of the reference set.
 
     What a memory keeps are copies, so rehearsing reads nothing. Training on `joint` or `cumulative`
     data is declared to read the experiences before as well.
@@ -106,7 +106,7 @@ def read_elsewhere(heard: Heard) -> list[str]:
             first = 0 if past else at.index
             steps = [*train[first : at.trained + at.covers], *reference]
         else:
-            steps = [evaluated[at.stream][at.index]]
+            steps = [*evaluated[at.stream]]
         strange = set(ids.tolist()) - {sample for step in steps for sample in step.ids.tolist()}
         wrong += [f"{at or 'between experiences'}: read {sorted(strange)}"] if strange else []
     return wrong

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from clvl_bench.backbones.catalog import Precision
+from clvl_bench.backbones.class_tables import ClassTables
 from clvl_bench.backbones.finite import refuse_no_numbers
 from clvl_bench.backbones.kept import load_or_encode_texts
 from clvl_bench.backbones.preprocessing import Preprocessing
@@ -176,6 +177,7 @@ class TowerBackbone(Backbone):
         self.cut_texts = CutTexts(self.name, self.context_length)
         self._twins = TwinWatch(self.name)
         self._class_features: dict[Texts, Tensor] = {}
+        self._tables = ClassTables()
 
     @property
     def device(self) -> torch.device:
@@ -261,6 +263,9 @@ class TowerBackbone(Backbone):
     def class_features(
         self, candidates: Sequence[Candidate], *, templates: int | None = None
     ) -> Tensor:
+        return self._tables.load_or_compute(candidates, templates, self._table)
+
+    def _table(self, candidates: Sequence[Candidate], templates: int | None) -> Tensor:
         prompts = [candidate.prompts[:templates] for candidate in candidates]
         # Features of a class are kept, and all new ones go through the text tower together.
         new = [group for group in dict.fromkeys(prompts) if group not in self._class_features]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.backbones.catalog import BACKBONES
+from clvl_bench.backbones.class_tables import ClassTables
 from clvl_bench.core.errors import Mistake, unknown
 from clvl_bench.data.catalog.candidate import Candidate
 
@@ -74,6 +75,7 @@ class PrecomputedBackbone(Backbone):
         self.gives_unit_images = gives_unit_images
         self._text = text
         self._class_features: dict[tuple[str, str, tuple[str, ...]], Tensor] = {}
+        self._tables = ClassTables()
         digest = hashlib.sha256(name.encode())
         keys = [(dataset, label) for dataset, known in text.items() for label in known.classes]
         for dataset, label in sorted(keys):
@@ -86,6 +88,9 @@ class PrecomputedBackbone(Backbone):
     def class_features(
         self, candidates: Sequence[Candidate], *, templates: int | None = None
     ) -> Tensor:
+        return self._tables.load_or_compute(candidates, templates, self._table)
+
+    def _table(self, candidates: Sequence[Candidate], templates: int | None) -> Tensor:
         found = []
         for candidate in candidates:
             sentences = candidate.templates[:templates]

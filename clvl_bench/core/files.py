@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,12 +15,19 @@ from uuid import uuid4
 
 MANIFEST = "manifest.json"
 
+Writer = Callable[[Path], None]
+"""Writes a file whose bytes are never together in memory."""
+
 STRAY_SECONDS = 3600.0
 """A temporary file that has not changed for so long belongs to nobody any more."""
 
 
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def sha256(*data: bytes | memoryview) -> str:
+    """The hash of some bytes, one behind the other."""
+    digest = hashlib.sha256()
+    for each in data:
+        digest.update(each)
+    return digest.hexdigest()
 
 
 def file_sha256(path: Path) -> str:
@@ -140,19 +147,28 @@ class Changes:
             if durable:
                 _sync_folder(path.parent)
 
-    def write_folder(self, path: Path, files: dict[str, bytes]) -> None:
+    def write_by(self, path: Path, write: Writer) -> None:
+        """Write a file of which the bytes are never together in memory."""
+        with self._allowed(), self._temporary(path) as temporary:
+            self._make_folder(path.parent)
+            _write(temporary, write, durable=True)
+            _rename(temporary, path)
+            _sync_folder(path.parent)
+
+    def write_folder(self, path: Path, files: Mapping[str, bytes | Writer]) -> None:
         """Write a folder of files with a manifest of their hashes.
 
         An existing folder of that name is left as it is: what is written under one name is always
         the same.
         """
-        manifest = {name: sha256(data) for name, data in files.items()}
         with self._allowed(), self._temporary(path) as temporary:
             self._make_folder(path.parent)
             before_change(temporary)
             temporary.mkdir()
-            for name, data in (*files.items(), (MANIFEST, to_json(manifest))):
+            for name, data in files.items():
                 _write(temporary / name, data, durable=True)
+            manifest = {name: file_sha256(temporary / name) for name in files}
+            _write(temporary / MANIFEST, to_json(manifest), durable=True)
             _sync_folder(temporary)
             if not path.exists():
                 _rename(temporary, path)
@@ -206,7 +222,10 @@ class NoChanges(Changes):
     def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
         return
 
-    def write_folder(self, path: Path, files: dict[str, bytes]) -> None:
+    def write_by(self, path: Path, write: Writer) -> None:
+        return
+
+    def write_folder(self, path: Path, files: Mapping[str, bytes | Writer]) -> None:
         return
 
     def remove(self, path: Path) -> None:
@@ -249,14 +268,15 @@ def read_folder(path: Path) -> dict[str, bytes] | None:
     return files if whole else None
 
 
-def _write(path: Path, data: bytes, *, durable: bool) -> None:
+def _write(path: Path, data: bytes | Writer, *, durable: bool) -> None:
     before_change(path)
-    with open(path, "wb") as file:
-        file.write(data)
-        if durable:
-            file.flush()
-            before_change(path)
-            os.fsync(file.fileno())
+    if isinstance(data, bytes):
+        path.write_bytes(data)
+    else:
+        data(path)
+    if durable:
+        before_change(path)
+        _sync(path)
 
 
 def _rename(path: Path, to: Path) -> None:
@@ -275,7 +295,11 @@ def discard(path: Path) -> None:
 
 def _sync_folder(folder: Path) -> None:
     """Make a rename durable: the name of a file lies in its folder, not in the file."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

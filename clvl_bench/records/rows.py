@@ -3,7 +3,8 @@
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from clvl_bench.core.errors import Damage
@@ -34,6 +35,7 @@ class Record:
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Record))
+_values = attrgetter(*COLUMNS)
 _TYPES = tuple(field.type for field in fields(Record))
 
 
@@ -44,7 +46,7 @@ def to_csv(records: Iterable[Record]) -> bytes:
     writer.writerow(COLUMNS)
     for record in records:
         writer.writerow(
-            [repr(value) if isinstance(value, float) else value for value in astuple(record)]
+            [repr(value) if isinstance(value, float) else value for value in _values(record)]
         )
     return text.getvalue().encode()
 

@@ -1,22 +1,27 @@
 """Checkpoint: a run's state between two experiences (online: two steps), as safetensors and JSON
 under a manifest of hashes.
 
-It holds no rows and no predictions: it names the segments that hold them by hash. No pickle.
+It holds no rows and no predictions: it names the segments that hold them by hash, as it names the
+files of tensors that no longer change. No pickle.
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor
 
 from clvl_bench.core.errors import announce, warn
-from clvl_bench.core.files import PLAIN, Changes, read_folder, to_json
+from clvl_bench.core.files import PLAIN, Changes, Writer, read_folder
 from clvl_bench.methods._base.adapter import State
 from clvl_bench.records.segment import Segment
+from clvl_bench.runs.frozen import FROZEN, FrozenTensors, Named
+from clvl_bench.runs.frozen import read as read_frozen
+from clvl_bench.runs.tensor_files import write_tensors
 
 KEPT = 2
 """How many checkpoints stay: the newest, and the one before in case a byte of the newest flips."""
@@ -32,26 +37,72 @@ class Checkpoint:
         state: of each part, tensors and plain values.
         notes: the run's own, plain values.
         segments: the rows and predictions that it stands on.
+        frozen: the tensors of its state that lie in files that others share.
     """
 
     done: int
     state: dict[str, State]
     notes: dict[str, Any]
     segments: tuple[Segment, ...] = ()
+    frozen: Named = field(default_factory=dict)
 
 
-def write(folder: Path, checkpoint: Checkpoint, *, changes: Changes = PLAIN) -> None:
-    """Write it, then drop the oldest."""
+def write(
+    folder: Path,
+    checkpoint: Checkpoint,
+    *,
+    frozen: FrozenTensors | None = None,
+    changes: Changes = PLAIN,
+) -> None:
+    """Write it, then drop the oldest.
+
+    Args:
+        frozen: knows which tensors were written before; without, all of them are written.
+    """
     tensors, values = _split(checkpoint.state)
+    named = {} if frozen is None else frozen.set_aside(tensors, changes=changes)
     content = {
         "state": values,
         "notes": checkpoint.notes,
         "segments": [vars(segment) for segment in checkpoint.segments],
+        "frozen": named,
     }
-    files = {TENSORS: save(tensors), VALUES: to_json(content)}
+    files: dict[str, bytes | Writer] = {
+        TENSORS: partial(write_tensors, tensors),
+        VALUES: _compact(content),
+    }
     changes.write_folder(folder / f"{checkpoint.done:04d}", files)
     for old in _written(folder)[KEPT:]:
         changes.remove(old)
+    _drop_unnamed(folder, changes)
+
+
+def tensors_of(state: dict[str, State]) -> dict[str, Tensor]:
+    """The tensors of a state, on the processor, as `<part>/<name>`."""
+    return _split(state)[0]
+
+
+def _compact(content: dict[str, Any]) -> bytes:
+    """Canonical JSON that nobody looks at: without indentation Python writes it ten times faster,
+    and it holds a few lines for each experience so far.
+    """
+    return json.dumps(content, sort_keys=True, allow_nan=False, ensure_ascii=False).encode()
+
+
+def _drop_unnamed(folder: Path, changes: Changes) -> None:
+    """Remove the files of frozen tensors that no checkpoint names any more."""
+    files = sorted((folder / FROZEN).glob("*.safetensors"))
+    if not files:
+        return
+    named: set[str] = set()
+    for path in _written(folder):
+        try:
+            named |= json.loads((path / VALUES).read_bytes())["frozen"].keys()
+        except (OSError, ValueError, KeyError):
+            return  # it is damaged, and nobody knows what it names
+    for file in files:
+        if file.name not in named:
+            changes.remove(file)
 
 
 def nothing_damaged(checkpoint: Checkpoint) -> Path | None:
@@ -75,8 +126,9 @@ def latest(
     found = None
     missing: dict[Path, bool] = {}  # each damaged file, and whether it is gone
     for path in _written(folder):
-        found = _read(path)
-        cause = path if found is None else damaged(found)
+        read = _read(path)
+        found = read if isinstance(read, Checkpoint) else None
+        cause = damaged(read) if isinstance(read, Checkpoint) else read
         if cause is None:
             break
         found = None
@@ -105,20 +157,25 @@ def _split(state: dict[str, State]) -> tuple[dict[str, Tensor], dict[str, State]
     return tensors, values
 
 
-def _read(path: Path) -> Checkpoint | None:
-    """A checkpoint; None where it is not what was written, or, as older ones, names no segments."""
+def _read(path: Path) -> Checkpoint | Path:
+    """A checkpoint; what is damaged where it, or a file that it names, is not what was written, or
+    where it is of a version that named other files.
+    """
     files = read_folder(path)
     if files is None:
-        return None
+        return path
     content = json.loads(files[VALUES])
-    if "segments" not in content:
-        return None
+    if not {"segments", "frozen"} <= content.keys():
+        return path
     state: dict[str, State] = content["state"]
-    for key, tensor in load(files[TENSORS]).items():
+    frozen = read_frozen(path.parent, content["frozen"])
+    if isinstance(frozen, Path):
+        return frozen
+    for key, tensor in {**load(files[TENSORS]), **frozen}.items():
         part, _, name = key.partition("/")
         state[part][name] = tensor
     segments = tuple(Segment.of(each) for each in content["segments"])
-    return Checkpoint(int(path.name), state, content["notes"], segments)
+    return Checkpoint(int(path.name), state, content["notes"], segments, content["frozen"])
 
 
 def _written(folder: Path) -> list[Path]:

@@ -15,10 +15,12 @@ from safetensors.numpy import save
 from clvl_bench.core import stopping, world
 from clvl_bench.core.resources import Stopwatch
 from clvl_bench.exporters.exports import Exports
+from clvl_bench.records.rows import Record
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.records.segment import COLUMNS, Segment
 from clvl_bench.runs import checkpoint
 from clvl_bench.runs.checkpoint import Checkpoint
+from clvl_bench.runs.frozen import FrozenTensors
 from clvl_bench.runs.observer import RunObserver
 from clvl_bench.runs.setup import Prepared
 from clvl_bench.streams.scenario import Experience
@@ -60,6 +62,7 @@ class RunState:
         self.segments: list[Segment] = []
         self._predictions = predictions
         self._rows_kept = 0
+        self._frozen = FrozenTensors(folder.state)
         self._runner = _stream_runner(prepared, strategy, log, observer)
 
     def learn(self, experience: Experience, number: int) -> None:
@@ -70,6 +73,11 @@ class RunState:
         """Record what is known of the whole stream, before the last state is kept."""
         self._runner.finish()
 
+    @property
+    def new_records(self) -> list[Record]:
+        """The rows since a state was kept."""
+        return self.log.records[self._rows_kept :]
+
     # --- keeping ---
 
     def keep(self) -> None:
@@ -79,9 +87,11 @@ class RunState:
             self._write_checkpoint()
 
     def _write_checkpoint(self) -> None:
+        done = self._runner.done
         kept = Checkpoint(
-            done=self._runner.done,
-            state=self.strategy.state(),
+            done=done,
+            # Before it learns, a learner is what its settings and its seed make of it.
+            state=self.strategy.state() if done else {},
             notes={
                 "provenance": self.prepared.provenance,
                 "seconds": self.watch.seconds,
@@ -89,7 +99,7 @@ class RunState:
             },
             segments=tuple(self.segments),
         )
-        checkpoint.write(self.folder.state, kept, changes=self.folder.changes)
+        checkpoint.write(self.folder.state, kept, frozen=self._frozen, changes=self.folder.changes)
         self._exports.hand_over(self.log.records)
         self.observer.state_kept(kept)
 
@@ -99,7 +109,7 @@ class RunState:
 
     def _append_segment(self) -> None:
         """Nothing where nothing was measured: a window of an online stream may not be full yet."""
-        rows = self.log.records[self._rows_kept :]
+        rows = self.new_records
         if not rows and not self._predictions:
             return
         segment = self.folder.append(
@@ -138,7 +148,9 @@ class RunState:
         self.segments = list(found.segments)
         self.log.records[:] = self.folder.records(found.segments)
         self._rows_kept = len(self.log.records)
-        self.strategy.load(found.state)
+        if found.done:
+            self.strategy.load(found.state)
+            self._frozen.take_up(found.frozen, checkpoint.tensors_of(found.state))
         self._runner.load(found.notes["stream"], done=found.done)
         for what, spent in found.notes["seconds"].items():
             self.watch.seconds[what] = self.watch.seconds.get(what, 0.0) + spent

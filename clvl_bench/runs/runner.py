@@ -38,6 +38,7 @@ from clvl_bench.streams.plan import Plan
 from clvl_bench.streams.scenario import Experience
 from clvl_bench.streams.vqa.samples import vqa_samples
 from clvl_bench.training.evaluation import Measured, Predictions, RecordLogger, plugin_metrics
+from clvl_bench.training.evaluator import Evaluator
 from clvl_bench.training.progress import Progress
 from clvl_bench.training.strategy import AdaptationStrategy, build_strategy
 from clvl_bench.training.time_left import Work
@@ -208,7 +209,7 @@ def _execute(
         metrics = plugin_metrics(
             keep=predictions.append, further=stream.metrics, positive=positive_classes(stream)
         )
-        evaluator = EvaluationPlugin(*metrics, loggers=[log, bars], collect_all=False)
+        evaluator = Evaluator(*metrics, loggers=[log, bars], collect_all=False)
         learner = build_learner(prepared, evaluator)
         observer.strategy_built(learner, prepared, untouched=False)
         # Only now: a strategy that cannot be built writes nothing.
@@ -343,7 +344,7 @@ def _refuse_nan(strategy: AdaptationStrategy, state: RunState) -> None:
     if not state.prepared.text_known:
         return
     learned = strategy.n_experiences
-    for record in state.log.records:
+    for record in state.new_records:
         of_scores = record.trained == learned and record.metric not in FURTHER
         if of_scores and math.isnan(record.value):
             raise strategy.broken(f"scores are not numbers after experience {learned}")

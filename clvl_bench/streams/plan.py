@@ -5,7 +5,7 @@ the label store.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,11 +50,17 @@ class Plan:
     streams: dict[str, tuple[ExperienceSpec, ...]]
     tasks: NDArray[np.int64]
     task_classes: tuple[ClassIds, ...]
+    _known: dict[object, ClassIds] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Classes that were asked for: each evaluation asks for those of each experience again."""
 
     def seen(self, n_experiences: int) -> ClassIds:
         """Classes of the first `n_experiences` experiences, in order of appearance."""
-        met = self.streams["train"][:n_experiences]
-        return unique(class_id for spec in met for class_id in spec.classes)
+        if n_experiences not in self._known:
+            met = self.streams["train"][:n_experiences]
+            self._known[n_experiences] = unique(each for spec in met for each in spec.classes)
+        return self._known[n_experiences]
 
     def candidates(self, spec: ExperienceSpec, n_experiences: int) -> ClassIds:
         """Among which classes the samples of an experience are scored after `n_experiences`
@@ -63,15 +69,28 @@ class Plan:
         # Held-out datasets and the reference are scored among their own classes in every label
         # space: no experience ever brings these.
         if self.label_space == "dataset" or spec.stream in ("zeroshot", "reference"):
-            tasks = self.tasks_of(spec)
-            return unique(class_id for task in tasks for class_id in self.task_classes[task])
+            return self._of_its_tasks(spec)
         if self.label_space == "seen":
             return self.seen(n_experiences)
         return self.seen(len(self.streams["train"]))
 
+    def _of_its_tasks(self, spec: ExperienceSpec) -> ClassIds:
+        key = (spec.stream, spec.index)
+        of_plan = self.streams.get(spec.stream, ())[spec.index : spec.index + 1]
+        # A step of an online stream bears the index of its experience, and may have fewer tasks.
+        is_step = not of_plan or of_plan[0] is not spec
+        if is_step or key not in self._known:
+            tasks = self.tasks_of(spec)
+            classes = unique(each for task in tasks for each in self.task_classes[task])
+            if is_step:
+                return classes
+            self._known[key] = classes
+        return self._known[key]
+
     def tasks_of(self, spec: ExperienceSpec) -> list[int]:
         """The tasks (dataset numbers) of an experience's samples, most often one."""
-        return sorted({int(task) for task in self.tasks[spec.ids]})
+        found: list[int] = np.unique(self.tasks[spec.ids]).tolist()
+        return found
 
     def scorable(self, spec: ExperienceSpec, n_experiences: int) -> bool:
         """Whether the experience's classes are among its candidates yet."""

@@ -11,6 +11,7 @@ Avalanche's template.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,8 +33,9 @@ from clvl_bench.methods._base.losses import TrainingBatch
 from clvl_bench.methods._base.plugin import Plugin, PluginContext, PseudoLabels, Reference
 from clvl_bench.methods.registry import build_adapter, build_plugin
 from clvl_bench.streams.learner_view import LearnerView
-from clvl_bench.streams.plan import Plan
+from clvl_bench.streams.plan import ExperienceSpec, Plan
 from clvl_bench.training.config import StrategyConfig, TrainConfig
+from clvl_bench.training.one_pass import Key, OnePass, passes
 from clvl_bench.training.schedules import Position, learning_rate
 
 EVAL_BATCH = {
@@ -123,6 +125,8 @@ class AdaptationStrategy(SupervisedTemplate):
         self.method_plugins = list(plugins)
         self.n_experiences = 0
         self._view = view
+        self._passes: dict[Key, OnePass] = {}
+        self._pass: OnePass | None = None
         super().__init__(
             model=adapter,
             optimizer=None,  # made for each experience
@@ -176,9 +180,33 @@ class AdaptationStrategy(SupervisedTemplate):
         return views(ids, self.seed, clock.train_exp_counter, clock.train_exp_epochs)
 
     def make_eval_dataloader(self, **kwargs: Any) -> None:
-        ids = torch.from_numpy(self.experience.spec.ids)
+        spec = self.experience.spec
+        ids = torch.from_numpy(spec.ids)
+        self._pass = self._passes.pop((spec.stream, spec.index), None)
+        read = None if self._pass is None else partial(self._read_in_pass, spec)
         together = len(ids) if self.adapter.config.transductive else self.eval_mb_size
-        self.dataloader = IndexLoader(self._view, ids, batch_size=together)
+        self.dataloader = IndexLoader(self._view, ids, batch_size=together, inputs=read)
+
+    def _read_in_pass(self, spec: ExperienceSpec, ids: Tensor) -> Tensor:
+        """What is read of an experience that goes through the model with others."""
+        assert self._pass is not None
+        return self._pass.inputs(spec, self._view.inputs)
+
+    def eval_dataset_adaptation(self, **kwargs: Any) -> None:
+        """Minibatches are taken by index: no copy of the dataset is made."""
+        self.adapted_dataset = self.experience.dataset
+
+    def _before_eval(self, **kwargs: Any) -> None:
+        if not self.adapter.config.transductive:
+            specs = [experience.spec for experience in self.current_eval_stream]
+            candidates = partial(self._view.plan.candidates, n_experiences=self.n_experiences)
+            self._passes = passes(specs, candidates, size=self.eval_mb_size)
+        super()._before_eval(**kwargs)
+
+    def _eval_cleanup(self) -> None:
+        super()._eval_cleanup()
+        self._passes = {}
+        self._pass = None
 
     def _check_distributed_training_compatibility(self) -> bool:
         # Avalanche warns of plugins that know nothing of other processes. Here they need not:
@@ -212,7 +240,15 @@ class AdaptationStrategy(SupervisedTemplate):
         """Logits [batch, classes]; where the dataset of a sample is known, classes of other
         datasets are not candidates.
         """
+        if self._pass is not None and not self.is_training:
+            spec = self.experience.spec
+            if self._pass.gave(spec, self.mb_x):
+                return self._pass.scores(spec, self._scores_of)
         return self._masked(self.model(self.mb_x), self.mb_task_id)
+
+    def _scores_of(self, inputs: Tensor, ids: Tensor) -> Tensor:
+        tasks = torch.from_numpy(self._view.plan.tasks)[ids]
+        return self._masked(self.model(inputs), tasks.to(self.device))
 
     def training_epoch(self, **kwargs: Any) -> None:
         key = (self.seed, "epoch", self.clock.train_exp_counter, self.clock.train_exp_epochs)

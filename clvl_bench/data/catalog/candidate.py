@@ -4,6 +4,7 @@ the name into a sentence.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -19,7 +20,7 @@ class Candidate:
     dataset: str
     templates: tuple[str, ...]
 
-    @property
+    @cached_property
     def prompts(self) -> tuple[str, ...]:
         """The name in every template, without a question; underscores read as spaces."""
         return self.prompts_for("")
