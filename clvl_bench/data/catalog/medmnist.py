@@ -3,7 +3,8 @@ published splits.
 
 PneumoniaMNIST is grey; the others are RGB. The larger releases (64, 128, 224 pixels) have the same
 names, labels and sizes. Labels are MedMNIST's words; class names that read as a caption, and
-templates, are this suite's own: none are published.
+templates, are this suite's own: MedMNIST publishes none. For PathMNIST the prompt set `unimed` has
+published ones.
 """
 
 from clvl_bench.data.catalog.declaration import ImageDataset
