@@ -64,7 +64,7 @@ test: setup ## all tests but the slow ones
 test-all: setup ## all tests but the long forms
 	$(BIN)/python -m pytest -n $(JOBS) tests
 
-test-sweep: setup ## long forms: a run killed before its every change of a file, a large grid killed often, broken files
+test-sweep: setup ## long forms: a run killed before its every change of a file, a large grid killed often, broken files, small targets
 	$(BIN)/python -m pytest -n $(JOBS) -m sweep tests
 
 test-ray: setup $(VENV)/.ray ## a grid on two nodes of Ray on this machine: 240 MB to install, a minute on two idle cores

@@ -99,6 +99,7 @@ def _run(
         waiting = missing(runs, results)
         print(f"{len(runs)} runs, {len(runs) - len(waiting)} finished before, {len(waiting)} to do")
         refuse_missing_device(device, runs[0].precision)
+        _check_finished([config for config in runs if config not in waiting], results, device)
         with GridProgress(len(waiting)) as bar:
             outcomes = grid(
                 waiting,
@@ -111,3 +112,22 @@ def _run(
         stopped = stopping.asked()
         if stopped and missing(runs, results):
             raise Stopped(stopped)
+
+
+def _check_finished(finished: "list[RunConfig]", results: Path, device: str) -> None:
+    """Runs of before stand on data and weights that may have changed since: one of each benchmark
+    and backbone is held against what is here now.
+
+    Raises:
+        Mistake, Missing, Damage: it is something else.
+    """
+    if not finished:
+        return
+    from clvl_bench.runs.devices import choose_device
+    from clvl_bench.runs.runner import run
+
+    first: dict[tuple[str, str], RunConfig] = {}
+    for config in finished:
+        first.setdefault((config.benchmark, config.backbone), config)
+    for config in first.values():
+        run(config, results=results, device=choose_device(device), progress=False)

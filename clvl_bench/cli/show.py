@@ -2,6 +2,7 @@
 
 import json
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from clvl_bench.report.summary import mixture, sorted_by, summary
 from clvl_bench.report.tables import terminal_table
 from clvl_bench.report.writing import write_page, write_report
 from clvl_bench.runs.config import RunConfig
+from clvl_bench.runs.recorded import configuration_of
 from clvl_bench.runs.toml_files import shipped
 
 if TYPE_CHECKING:
@@ -92,14 +94,16 @@ def _may_stand_beside(other: Run, run: Run) -> bool:
     return all(getattr(other.origin, name) == getattr(run.origin, name) for name in MUST_AGREE)
 
 
+WIDTH = 80
 NEW = "> "
 """What the name of a new run begins with in a table."""
 
 
 def show_table(runs: Sequence[Run], *, new: Run | None = None, sort: str | None = None) -> None:
-    """The short table of each benchmark, label space and backbone, sorted by a metric; a new run
-    has a row of its own.
+    """The short table of each benchmark, label space and backbone, sorted by a metric, and below it
+    the prompts that its zero-shot numbers are of; a new run has a row of its own.
     """
+    prompts = ReportData(runs, recorded=configuration_of).prompts_notes
     frame = sorted_by(summary(runs), sort) if new is None else _with_new_row(runs, new)
     console = Console()
     for where, part in frame.groupby(["benchmark", "label_space", "backbone"], sort=False):
@@ -116,6 +120,8 @@ def show_table(runs: Sequence[Run], *, new: Run | None = None, sort: str | None 
             is_new = new is not None and row[0].startswith(NEW)
             table.add_row(*map(_cell, row), style="bold" if is_new else None)
         console.print(table)
+        if told := prompts.get((str(benchmark), str(label_space), str(backbone))):
+            print(textwrap.fill(printable(told), WIDTH, break_on_hyphens=False))
     note = mixture(runs if new is None else [*runs, new])
     if note:
         print(note)

@@ -15,6 +15,7 @@ from clvl_bench.report.configuration import Configuration, recorded
 from clvl_bench.report.origin import Origin
 from clvl_bench.report.paired import Compared, paired
 from clvl_bench.report.prompts import spread_frame
+from clvl_bench.report.prompts_used import prompts_note
 from clvl_bench.report.pseudo_labels import pseudo_frame
 from clvl_bench.report.published import beside, read_published
 from clvl_bench.report.runs import Run, Table
@@ -105,6 +106,22 @@ class ReportData:
         for run in self.runs:
             by_table.setdefault(run.origin.table, []).append(run)
         return {table: toy_note(runs) for table, runs in by_table.items()}
+
+    @cached_property
+    def prompts_notes(self) -> dict[Table, str]:
+        """Which prompts the zero-shot numbers of each table are of; where nobody knows their
+        words any more, their hash.
+        """
+        found: dict[Table, str] = {}
+        hashed: dict[Table, str] = {}
+        for run in self.runs:
+            table, short = run.origin.table, run.origin.prompts_sha256[:8]
+            known = None if table in found else self.configuration(run)
+            if known is not None:
+                found[table] = prompts_note(known.stream)
+            if short:
+                hashed[table] = f"Prompts: of hash {short}; the benchmark's file has their words."
+        return hashed | found
 
     @cached_property
     def positives(self) -> dict[Table, tuple[str, ...]]:

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from clvl_bench.data.catalog.listing import DATASETS, find
-from clvl_bench.data.catalog.prompts import names, prompts_of, read_set
+from clvl_bench.data.catalog.prompts import SOURCES, names, prompts_of, read_set
 from clvl_bench.data.catalog.proof import PROOF
 from clvl_bench.data.readers.class_names import known_names
 
@@ -85,6 +85,7 @@ def test_every_dataset_of_a_set_is_declared():
         "mteb": set(MTEB),
         "rs_106": {"whu_rs19", *TEN},
         "proof": {dataset.name for dataset in PROOF},
+        "unimed": {"pathmnist"},
     }
     assert set().union(*map(read_set, names())) <= {dataset.name for dataset in DATASETS}
 
@@ -151,6 +152,25 @@ def test_the_class_that_cifar100s_files_misspell_is_known():
     """uoft-cs/cifar100 at the pinned commit calls class 26 "cra", and so do all its copies."""
     known = known_names(find("cifar100"))
     assert known.label("cra") == known.label("crab") == 26
+
+
+def test_every_set_says_who_published_it():
+    assert set(SOURCES) == set(names())
+
+
+def test_unimed():
+    """Khattak et al. 2024 (UniMed-CLIP, constants.py, NCK_CRC_prompts): four templates, and eight
+    of the nine names, which are the labels of the data; it leaves the background out.
+    """
+    ours = prompts_of("unimed", "pathmnist")
+    assert list(ours.classes) == list(find("pathmnist").labels)
+    assert [name.lower() for name in ours.classes.values()] == list(ours.classes)
+    assert [each.format("Mucus") for each in ours.templates] == [
+        "a histopathology slide showing Mucus",
+        "histopathology image of Mucus",
+        "pathology tissue showing Mucus",
+        "presence of Mucus tissue on image",
+    ]
 
 
 def test_rs_106(real_data):

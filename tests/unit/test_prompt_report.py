@@ -5,9 +5,11 @@ import pytest
 
 from clvl_bench.records.rows import Record
 from clvl_bench.report.prompts import base_name, prompt_frame, spread_frame
+from clvl_bench.report.prompts_used import prompts_note
 from clvl_bench.report.report_data import ReportData
 from clvl_bench.report.runs import Origin, Run
 from clvl_bench.report.writing import write_report
+from clvl_bench.runs.files import load
 
 PROMPTS = {"a photo of a {}.": 0.5, "a map of a {}.": 0.7, "a bad, blurry photo of {}.": 0.6}
 
@@ -84,3 +86,31 @@ def test_the_report_has_a_table_and_a_picture_of_prompts_and_marks_what_is_trans
     assert "| transclip † |" in summary
     assert "| zeroshot |" in summary
     assert "† is transductive" in summary
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "said"),
+    [
+        (
+            "eurosat_mteb",
+            "Prompts: eurosat: names and template of the set mteb (MTEB, mteb/tasks/Image/"
+            'ZeroShotClassification), as "a centered satellite photo of annual crop land.".',
+        ),
+        (
+            "photo_pneumonia",
+            "Prompts: pneumoniamnist: names and the mean of 2 templates of its declaration, as "
+            '"a chest x-ray of healthy lungs."; cifar10: names and the mean of 18 templates of '
+            "the set openai (Radford et al. 2021, CLIP's data/prompts.md), as "
+            '"a photo of a airplane.".',
+        ),
+        ("vqa_rad_open", "Prompts: toy_"),
+    ],
+)
+def test_a_table_says_whose_prompts_its_zero_shot_numbers_are_of(benchmark, said):
+    assert prompts_note(load("benchmark", benchmark)).startswith(said)
+
+
+def test_where_nobody_knows_the_words_their_hash_is_said():
+    origin = Origin("r", "b", "seen", "s", "k", 0, 0, "done", prompts_sha256="0123456789abcdef")
+    (note,) = ReportData([Run(origin, ())]).prompts_notes.values()
+    assert note == "Prompts: of hash 01234567; the benchmark's file has their words."

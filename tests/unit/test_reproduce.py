@@ -3,10 +3,12 @@ the published inputs, and nowhere else.
 """
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from command import clvl_here
 from helpers.published import TABLES, ZSCL
 from helpers.published import runs_of as runs_of_table
 
@@ -188,12 +190,16 @@ def test_a_row_takes_the_place_of_the_older_one_of_its_target(tmp_path):
 
 
 @pytest.mark.parametrize("name", names())
-def test_every_target_has_all_its_figures_and_a_run_for_each(name):
-    target = load(name)
-    found = figures_of(target)
-    assert runs_for(target, found)
-    assert target.source
-    assert target.tolerance.why
+def test_every_target_says_beforehand_what_it_takes(name, tmp_path):
+    """And it has all its figures, and a run for each: else it could never be compared."""
+    done = clvl_here("reproduce", name, "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = " ".join(done.stdout.split())
+    for what in ("Paper ", "Figure ", "Source ", "Tolerance ", " data ", "Time ", "Memory "):
+        assert what in told
+    assert re.search(r"\d+ runs, \d+ to do; nothing was written", told)
+    assert re.search(r"measured|arithmetic|second hand", told), "on which machine, and who says so"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_stands_before_a_shipped_one_is_refused(tmp_path, monkeypatch):

@@ -4,7 +4,8 @@ labels each.
 
 The larger releases (64, 128, 224 pixels) have the same names, labels and sizes, and a file of each
 is known by its md5. Labels are MedMNIST's words; class names that read as a caption, and templates,
-are this suite's own: none are published. MedMNIST scores area under the curve and accuracy.
+are this suite's own: MedMNIST publishes none. For PathMNIST the prompt set `unimed` has published
+ones. MedMNIST scores area under the curve and accuracy.
 """
 
 from clvl_bench.data.catalog.declaration import ImageDataset

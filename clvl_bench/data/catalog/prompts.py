@@ -7,8 +7,8 @@ file each, and the name stands in the record of a run: `openai` (Radford et al. 
 `clip_benchmark` (LAION's CLIP_benchmark), `mteb` (the zero-shot tasks of MTEB: one template each,
 and names that mostly are the labels of the data, misspelt where these are), `rs_106` (El Khoury et
 al. 2025, RS-TransCLIP: 106 templates for images from the air, and names for ten sets of them),
-`proof` (Zhou et al. 2025, PROOF: the names of its samples of general datasets). A set that changes
-gets a new name.
+`proof` (Zhou et al. 2025, PROOF: the names of its samples of general datasets), `unimed` (Khattak
+et al. 2024, UniMed-CLIP: histopathology). A set that changes gets a new name.
 """
 
 import json
@@ -22,6 +22,17 @@ from clvl_bench.core.errors import unknown
 OWN = "own"
 """The name for prompts of no set: those that a declaration or a table in a benchmark file writes
 out itself."""
+
+SOURCES = {
+    "openai": "Radford et al. 2021, CLIP's data/prompts.md",
+    "coop": "Zhou et al. 2022, CoOp's split files and trainers/zsclip.py",
+    "clip_benchmark": "LAION's CLIP_benchmark, en_classnames.json and templates",
+    "mteb": "MTEB, mteb/tasks/Image/ZeroShotClassification",
+    "rs_106": "El Khoury et al. 2025, RS-TransCLIP at commit a766b4d",
+    "proof": "Zhou et al. 2025, PROOF's utils/labels.json and templates.json at commit 0bb20520",
+    "unimed": "Khattak et al. 2024, UniMed-CLIP's constants.py at commit 6f09177",
+}
+"""Who published each set, and where."""
 
 _FOLDER = Path(__file__).parent / "prompt_sets"
 

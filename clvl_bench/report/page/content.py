@@ -73,6 +73,7 @@ def _table(data: ReportData, table: Table, runs: Sequence[Run], plotted: Plotted
         "label_space": label_space,
         "backbone": backbone,
         "note": data.toy_notes.get(table, ""),
+        "prompts": data.prompts_notes.get(table, ""),
         "apart": "" if compared is None else told_apart(compared),
         "repetitions": _range([len(each) for each in plotted.runs.values()]),
         "metrics": metrics,

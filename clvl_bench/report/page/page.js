@@ -91,6 +91,8 @@
     fill(at("where"), `${each.benchmark}, label space ${each.label_space}, backbone ${each.backbone}; ${each.strategies.length} strategies, ${each.repetitions}`);
     at("note").hidden = !each.note;
     fill(at("note"), each.note);
+    at("prompts").hidden = !each.prompts;
+    fill(at("prompts"), each.prompts);
     fill(at("apart"), each.apart);
   }
 
