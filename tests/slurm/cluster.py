@@ -52,7 +52,8 @@ class Cluster:
         for process in reversed(self._processes.values()):
             process.kill()  # a node's process space goes with it
             process.wait()
-        if self._munged is not None:
+        # Whoever else has started a cluster meanwhile needs it still.
+        if self._munged is not None and not _is_running("slurmctld"):
             os.kill(self._munged, signal.SIGTERM)
 
     def kill(self, node: str) -> None:
@@ -124,6 +125,12 @@ class Cluster:
             env={**os.environ, "SLURM_CONF": str(self.conf)},
         )
         return sum(int(line) for line in told.stdout.split())
+
+
+def _is_running(program: str) -> bool:
+    return (
+        subprocess.run(["pgrep", "-x", program], capture_output=True, check=False).returncode == 0
+    )
 
 
 def _as(host: str, command: str) -> str:

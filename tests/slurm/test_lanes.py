@@ -1,13 +1,12 @@
 """Lanes of a grid on a real SLURM: a cluster of two nodes on this machine, one of which is lost."""
 
 import json
-import os
 import re
 import sys
 
 import pytest
 from command import clvl
-from slurm.cluster import Cluster, absent
+from slurm.cluster import absent
 
 from clvl_bench.audits.result_files import result_files
 from clvl_bench.runs.engines import slurm
@@ -30,22 +29,6 @@ print("encodes" if "--encode" in sys.argv else "runs", flush=True)
 time.sleep(0 if "--encode" in sys.argv else 600)
 """
 """A member that does nothing but listen to signals."""
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    cluster = Cluster(tmp_path_factory.mktemp("slurm"), ("n1", "n2"))
-    before = os.environ.get("SLURM_CONF")
-    os.environ["SLURM_CONF"] = str(cluster.conf)
-    try:
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.stop()
-        if before is None:
-            del os.environ["SLURM_CONF"]
-        else:
-            os.environ["SLURM_CONF"] = before
 
 
 def submit_played(folder, experiment, *, lanes, **resources):
