@@ -284,7 +284,18 @@ def test_a_run_is_where_its_folder_and_the_queue_say(tmp_path):
     assert row == "1 running n1 zeroshot seed 0 40 % about 12 s left lane-1.log"
     assert "4 runs: 0 done, 1 running, 2 waiting, 1 failed" in shown
     assert "nan: [red]a[/red]" in shown
+    assert "sacct does not say" not in shown
     assert str(tmp_path) in shown.replace("\n", "")
+
+
+@pytest.mark.parametrize(("end", "said"), [("", True), ("NODE_FAIL", False)])
+def test_where_there_is_no_accounting_a_line_says_so(tmp_path, end, said):
+    from rich.console import Console
+
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(lanes_table([Lane("1", "2_1", tmp_path / "lane-1.log", None, end)], []))
+    assert ("sacct does not say how lanes ended" in capture.get()) == said
 
 
 def test_looking_on_says_in_a_log_what_is_new_until_no_job_is_left(tmp_path, monkeypatch, capsys):
