@@ -3,6 +3,7 @@ host name of its own, so that one of them can lose its power.
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -65,6 +66,11 @@ class Cluster:
         """What a command of SLURM answers."""
         told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
         return told.stdout
+
+    def restarts(self, array: str) -> list[int]:
+        """How often each task of an array was queued again."""
+        told = self.tell("scontrol", "show", "job", array)
+        return [int(number) for number in re.findall(r"Restarts=(\d+)", told)]
 
     def wait_for(self, condition, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -48,10 +48,6 @@ def short(cluster, tmp_path_factory):
     return submit_played(folder, "short", lanes=1, seconds=60, extra={"nodelist": "n2"})
 
 
-def states(planned):
-    return {job.task: job.state for job in queued(planned)}
-
-
 def test_lanes_wait_for_what_encodes_and_come_back_for_nobody_who_cancels(cluster, short, tmp_path):
     planned = submit_played(tmp_path, "cancelled", lanes=2)
     waiting = [job for job in queued(planned) if job.task]
@@ -110,7 +106,6 @@ def test_a_lost_node_leaves_one_outcome_a_run_and_the_numbers_of_this_machine(
 
 def test_a_lane_whose_time_is_nearly_over_queues_itself_again(cluster, short):
     array = submitted(short).array
-    cluster.wait_for(lambda: states(short) == {1: "PENDING"}, 180)
+    cluster.wait_for(lambda: min(cluster.restarts(array)) >= 1, 180)
     assert "told SIGUSR1" in short.log(1).read_text()
-    assert "Restarts=1" in cluster.tell("scontrol", "show", "job", f"{array}_1")
     cluster.tell("scancel", array)

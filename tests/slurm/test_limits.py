@@ -39,11 +39,6 @@ def submit(folder, *options):
     return re.search(r"as job (\d+)", told.stdout)[1]
 
 
-def restarts(cluster, array):
-    told = cluster.tell("scontrol", "show", "job", array)
-    return [int(number) for number in re.findall(r"Restarts=(\d+)", told)]
-
-
 def wait_until_done(cluster, array):
     cluster.wait_for(lambda: not cluster.tell("squeue", "-h", "-j", array).strip(), 900)
 
@@ -62,7 +57,7 @@ def test_lanes_of_a_minute_come_back_until_all_is_done(cluster, undisturbed, tmp
     array = submit(tmp_path, "--lanes", 1, "--time", "1m")
     wait_until_done(cluster, array)
     log = "".join(path.read_text() for path in tmp_path.glob("r/lanes/*/lane-1.log"))
-    assert sum(restarts(cluster, array)) == log.count("the state is kept, and the same") >= 1
+    assert sum(cluster.restarts(array)) == log.count("the state is kept, and the same") >= 1
     assert_equal(tmp_path, undisturbed)
 
 
@@ -77,5 +72,5 @@ def test_lanes_that_lose_their_place_come_back_and_go_on(cluster, undisturbed, t
     urgent = ("--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null")
     cluster.tell("sbatch", *urgent, "--wrap=sleep 3")
     wait_until_done(cluster, array)
-    assert max(restarts(cluster, array)) >= 1
+    assert max(cluster.restarts(array)) >= 1
     assert_equal(tmp_path, undisturbed)
