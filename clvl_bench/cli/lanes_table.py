@@ -58,6 +58,8 @@ def lanes_table(lanes: Sequence[Lane], runs: Sequence[Standing]) -> RenderableTy
     ]
     if len(failed) > SHOWN:
         parts.append(Text(f"and {len(failed) - SHOWN} more failed"))
+    if any(lane.queued is None and not lane.end for lane in lanes):
+        parts.append(Text("sacct does not say how lanes ended (no accounting?): their logs do"))
     if lanes:
         parts.append(Text(f"Logs in {lanes[0].log.parent}"))
     return Group(*parts)

@@ -1,14 +1,12 @@
 """Restarts: a job of a cluster that is queued again and again, and comes no further, is ended."""
 
 import os
+from pathlib import Path
 from signal import SIGUSR1
 
 from clvl_bench.core.errors import RunFailed
 from clvl_bench.core.stopping import TIME_LIMIT
-from clvl_bench.runs.engines.slurm_script import MOST_RESTARTS
-
-RESTARTS = "SLURM_RESTART_COUNT"
-"""The environment variable in which SLURM says how often it has queued this job again."""
+from clvl_bench.runs.engines.slurm_script import IN_VAIN, MOST_IN_VAIN
 
 
 def refuse_endless(reason: str, *, progressed: bool) -> None:
@@ -20,13 +18,20 @@ def refuse_endless(reason: str, *, progressed: bool) -> None:
         progressed: whether it has kept anything new.
 
     Raises:
-        RunFailed: nothing was kept until its time was over, and it was restarted often enough.
+        RunFailed: its time was over before that, several times in a row.
     """
-    if progressed or reason not in (SIGUSR1.name, TIME_LIMIT):
+    named = os.environ.get(IN_VAIN)
+    if not named:
         return
-    said = os.environ.get(RESTARTS, "")
-    if said.isdecimal() and int(said) >= MOST_RESTARTS:
-        raise RunFailed(
-            f"restarted {said} times, and its time was over before anything new was kept; it is "
-            "not queued again: give it a longer --time than importing and one experience take"
-        )
+    noted = Path(named)
+    if progressed:
+        noted.unlink(missing_ok=True)
+    elif reason in (SIGUSR1.name, TIME_LIMIT):
+        with noted.open("a") as lines:
+            lines.write(f"{reason}\n")
+        if len(noted.read_text().splitlines()) >= MOST_IN_VAIN:
+            raise RunFailed(
+                f"its time was over before anything new was kept, {MOST_IN_VAIN} times in a row; "
+                "it is not queued again: give it a longer --time than importing and one "
+                "experience take"
+            )

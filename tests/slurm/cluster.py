@@ -3,6 +3,7 @@ host name of its own, so that one of them can lose its power.
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -52,7 +53,8 @@ class Cluster:
         for process in reversed(self._processes.values()):
             process.kill()  # a node's process space goes with it
             process.wait()
-        if self._munged is not None:
+        # Whoever else has started a cluster meanwhile needs it still.
+        if self._munged is not None and not _is_running("slurmctld"):
             os.kill(self._munged, signal.SIGTERM)
 
     def kill(self, node: str) -> None:
@@ -64,6 +66,11 @@ class Cluster:
         """What a command of SLURM answers."""
         told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
         return told.stdout
+
+    def restarts(self, array: str) -> list[int]:
+        """How often each task of an array was queued again."""
+        told = self.tell("scontrol", "show", "job", array)
+        return [int(number) for number in re.findall(r"Restarts=(\d+)", told)]
 
     def wait_for(self, condition, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -124,6 +131,12 @@ class Cluster:
             env={**os.environ, "SLURM_CONF": str(self.conf)},
         )
         return sum(int(line) for line in told.stdout.split())
+
+
+def _is_running(program: str) -> bool:
+    return (
+        subprocess.run(["pgrep", "-x", program], capture_output=True, check=False).returncode == 0
+    )
 
 
 def _as(host: str, command: str) -> str:

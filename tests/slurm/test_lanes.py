@@ -1,13 +1,12 @@
 """Lanes of a grid on a real SLURM: a cluster of two nodes on this machine, one of which is lost."""
 
 import json
-import os
 import re
 import sys
 
 import pytest
 from command import clvl
-from slurm.cluster import Cluster, absent
+from slurm.cluster import absent
 
 from clvl_bench.audits.result_files import result_files
 from clvl_bench.runs.engines import slurm
@@ -32,22 +31,6 @@ time.sleep(0 if "--encode" in sys.argv else 600)
 """A member that does nothing but listen to signals."""
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    cluster = Cluster(tmp_path_factory.mktemp("slurm"), ("n1", "n2"))
-    before = os.environ.get("SLURM_CONF")
-    os.environ["SLURM_CONF"] = str(cluster.conf)
-    try:
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.stop()
-        if before is None:
-            del os.environ["SLURM_CONF"]
-        else:
-            os.environ["SLURM_CONF"] = before
-
-
 def submit_played(folder, experiment, *, lanes, **resources):
     """Lanes whose members are played, submitted behind an encoding job that is played, too."""
     planned = plan(RUNS, folder, experiment=experiment, lanes=lanes, most=slurm.most_lanes())
@@ -63,10 +46,6 @@ def short(cluster, tmp_path_factory):
     """A lane of a minute, submitted first: it is told to stop while other tests run."""
     folder = tmp_path_factory.mktemp("short")
     return submit_played(folder, "short", lanes=1, seconds=60, extra={"nodelist": "n2"})
-
-
-def states(planned):
-    return {job.task: job.state for job in queued(planned)}
 
 
 def test_lanes_wait_for_what_encodes_and_come_back_for_nobody_who_cancels(cluster, short, tmp_path):
@@ -127,7 +106,6 @@ def test_a_lost_node_leaves_one_outcome_a_run_and_the_numbers_of_this_machine(
 
 def test_a_lane_whose_time_is_nearly_over_queues_itself_again(cluster, short):
     array = submitted(short).array
-    cluster.wait_for(lambda: states(short) == {1: "PENDING"}, 180)
+    cluster.wait_for(lambda: min(cluster.restarts(array)) >= 1, 180)
     assert "told SIGUSR1" in short.log(1).read_text()
-    assert "Restarts=1" in cluster.tell("scontrol", "show", "job", f"{array}_1")
     cluster.tell("scancel", array)

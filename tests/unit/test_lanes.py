@@ -22,7 +22,7 @@ from clvl_bench.runs.engines import slurm
 from clvl_bench.runs.engines.environment import VARIABLES
 from clvl_bench.runs.engines.lanes import Plan, plan
 from clvl_bench.runs.engines.slurm_lanes import scripts, submit_once, submitted
-from clvl_bench.runs.engines.slurm_script import Resources, sbatch_options
+from clvl_bench.runs.engines.slurm_script import IN_VAIN, Resources, sbatch_options
 from clvl_bench.runs.engines.standing import standings
 from clvl_bench.runs.files import load, run_config, runs_of
 from clvl_bench.runs.grid import own_place
@@ -96,9 +96,9 @@ ENDS = {
     "time limit of its own": ("echo ready; exit 75", None, 0, 75, True),
     "out of memory": ("echo ready; kill -9 $$", None, 0, 137, False),
     "told in time": (STOPS, "USR1", 0, 75, True),
-    "told in time, once more": (STOPS, "USR1", 3, 75, True),
-    "told while it imports": (IMPORTS, "USR1", 2, 75, True),
-    "told while it imports, once more": (IMPORTS, "USR1", 3, 1, False),
+    "told in time, once more": (STOPS, "USR1", 2, 75, True),
+    "told while it imports": (IMPORTS, "USR1", 1, 75, True),
+    "told while it imports, once more": (IMPORTS, "USR1", 2, 1, False),
     "told, and all done": ("trap 'exit 0' USR1; echo ready; sleep 9 & wait", "USR1", 0, 0, False),
     "cancelled": ("trap 'exit 75' TERM; echo ready; sleep 9 & wait", "TERM", 0, 75, False),
 }
@@ -106,11 +106,14 @@ ENDS = {
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_a_job_is_queued_again_if_it_was_stopped_and_nobody_cancelled_it(tmp_path, end):
-    member, signal, restarts, code, again = end
+    member, signal, in_vain, code, again = end
     (tmp_path / "scontrol").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/again\n')
     (tmp_path / "scontrol").chmod(0o755)
     command = ["bash", "-c", member]
     text = scripts(planned(tmp_path), command, ALONE, tmp_path)
+    noted = planned(tmp_path).folder / "7_2.in-vain"
+    noted.parent.mkdir(parents=True)
+    noted.write_text(in_vain * "USR1\n")
     job = subprocess.Popen(
         ["bash", "-c", text["lanes.sh"]],
         stdout=subprocess.PIPE,
@@ -119,7 +122,7 @@ def test_a_job_is_queued_again_if_it_was_stopped_and_nobody_cancelled_it(tmp_pat
             "PATH": f"{tmp_path}:/usr/bin:/bin",
             "SLURM_JOB_ID": "7",
             "SLURM_ARRAY_JOB_ID": "7",
-            "SLURM_RESTART_COUNT": str(restarts),
+            "SLURM_ARRAY_TASK_ID": "2",
         },
     )
     with job:
@@ -129,16 +132,16 @@ def test_a_job_is_queued_again_if_it_was_stopped_and_nobody_cancelled_it(tmp_pat
     assert (job.returncode, (tmp_path / "again").exists()) == (code, again)
 
 
-def test_a_job_ends_where_it_would_repeat_itself_and_only_there(monkeypatch):
-    for restarts, reason, progressed in (
-        ("2", "SIGUSR1", False), ("", "time limit", False), ("3", "SIGTERM", False),
-        ("3", "SIGUSR1", True),
+def test_a_job_ends_where_it_would_repeat_itself_and_only_there(monkeypatch, tmp_path):
+    refuse_endless("SIGUSR1", progressed=False)
+    monkeypatch.setenv(IN_VAIN, str(tmp_path / "7_2.in-vain"))
+    for reason, progressed in (
+        ("SIGUSR1", False), ("time limit", False), ("SIGUSR1", True),
+        ("SIGUSR1", False), ("SIGTERM", False), ("time limit", False),
     ):  # fmt: skip
-        monkeypatch.setenv("SLURM_RESTART_COUNT", restarts)
         refuse_endless(reason, progressed=progressed)
-    for reason in ("SIGUSR1", "time limit"):
-        with pytest.raises(RunFailed, match=r"restarted 3 times.*give it a longer --time"):
-            refuse_endless(reason, progressed=False)
+    with pytest.raises(RunFailed, match=r"3 times in a row.*give it a longer --time"):
+        refuse_endless("SIGUSR1", progressed=False)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +287,18 @@ def test_a_run_is_where_its_folder_and_the_queue_say(tmp_path):
     assert row == "1 running n1 zeroshot seed 0 40 % about 12 s left lane-1.log"
     assert "4 runs: 0 done, 1 running, 2 waiting, 1 failed" in shown
     assert "nan: [red]a[/red]" in shown
+    assert "sacct does not say" not in shown
     assert str(tmp_path) in shown.replace("\n", "")
+
+
+@pytest.mark.parametrize(("end", "said"), [("", True), ("NODE_FAIL", False)])
+def test_where_there_is_no_accounting_a_line_says_so(tmp_path, end, said):
+    from rich.console import Console
+
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(lanes_table([Lane("1", "2_1", tmp_path / "lane-1.log", None, end)], []))
+    assert ("sacct does not say how lanes ended" in capture.get()) == said
 
 
 def test_looking_on_says_in_a_log_what_is_new_until_no_job_is_left(tmp_path, monkeypatch, capsys):

@@ -8,8 +8,10 @@ import sys
 import time
 
 import pytest
+import torch
 
 from clvl_bench.audits.result_files import result_files
+from clvl_bench.backbones.kept import load_or_compute
 from clvl_bench.cli import main as command
 from clvl_bench.cli import options
 from clvl_bench.core import errors, stopping
@@ -19,6 +21,7 @@ from clvl_bench.runs import runner
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.observer import RunObserver
 from clvl_bench.runs.runner import run
+from clvl_bench.runs.tasks import Task, kept_sources, perform
 
 SMALL = ["benchmark.classes_per_experience=[3, 3, 4]", 'benchmark.zeroshot=["toy_shapes"]']
 CLASSES = run_config("toy_landcover", "finetune", limit=20, overrides=[*SMALL, "train.epochs=1"])
@@ -193,3 +196,35 @@ def test_the_table_of_exit_codes_in_the_docs_is_that_of_the_code(pytestconfig):
         "75": "saved and to be queued again", "130": "interrupted",
     }  # fmt: skip
     assert set(map(int, table)) == set(ExitCode)
+
+
+def test_what_is_kept_is_progress_and_what_is_read_back_is_none(tmp_path):
+    def told():
+        return [stopping.progressed(), keep(tmp_path), stopping.progressed()]
+
+    def keep(folder):
+        return load_or_compute(folder, "00000", 1, lambda: torch.zeros(1, 1)).shape[0]
+
+    with stopping.listening():
+        assert told() == [False, 1, True]
+    with stopping.listening():
+        assert told() == [False, 1, False]
+        stopping.safe_point()
+        assert stopping.progressed()
+
+
+@pytest.mark.parametrize(
+    ("stopped_at", "progressed"), [("prepare", False), ("_learn_and_evaluate", True)]
+)
+def test_a_worker_says_whether_it_kept_anything_before_it_was_stopped(
+    stopped_at, progressed, tmp_path, monkeypatch
+):
+    """Before the first experience is learned, the untouched backbone is measured and kept."""
+
+    def stopped(*_, **__):
+        raise Stopped("SIGUSR1")
+
+    monkeypatch.setattr(runner, stopped_at, stopped)
+    with stopping.listening():
+        told = perform(Task(CLASSES), tmp_path, sources=kept_sources())
+    assert (told.state, told.progressed) == ("interrupted", progressed)

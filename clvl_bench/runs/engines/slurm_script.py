@@ -19,9 +19,11 @@ WARNING = 60
 """Seconds before the end of its time at which a job is told to stop. (SLURM looks every half
 minute, and may say it earlier.)"""
 
-MOST_RESTARTS = 3
-"""A job that was queued again so often ends where its time is over before anything new is kept: it
-would do the same for ever."""
+IN_VAIN = "CLVL_IN_VAIN"
+"""The environment variable that names a file with a line for each time in a row that the time of
+this job was over before it had kept anything new."""
+MOST_IN_VAIN = 3
+"""So often, and it is not queued again: it would do the same for ever."""
 
 BODY = """\
 # The first signal that came: USR1, when the time of this job is nearly over; TERM, when somebody
@@ -54,9 +56,10 @@ done
 # time where the time of this job is too short for anything.
 if [ "$told" = USR1 ] && [ "$code" -gt 128 ]; then
     code=75
-    if [ "${SLURM_RESTART_COUNT:-0}" -ge MOST_RESTARTS ]; then
-        echo "clvl-bench: failed: restarted $SLURM_RESTART_COUNT times, and its time was over" \\
-            "before it had begun; it is not queued again: give it a longer --time" >&2
+    echo "$told" >> "$CLVL_IN_VAIN"
+    if [ "$(wc -l < "$CLVL_IN_VAIN")" -ge MOST_IN_VAIN ]; then
+        echo "clvl-bench: failed: its time was over before it had begun, again and again;" \\
+            "it is not queued again: give it a longer --time" >&2
         code=1
     fi
 fi
@@ -90,7 +93,7 @@ def encoding_script(
 ) -> str:
     """The job that reads and encodes first."""
     head = {"job-name": name, "output": _pattern(log)}
-    return _script({**head, **_head(resources, folder)}, command, resources)
+    return _script({**head, **_head(resources, folder)}, command, resources, log.parent)
 
 
 def lanes_script(
@@ -110,7 +113,7 @@ def lanes_script(
     head = {"job-name": name, "array": f"1-{lanes}%{lanes}"}
     head["output"] = _pattern(log).replace("%%a", "%a")
     member = f'--member "$SLURM_ARRAY_TASK_ID/{lanes}"'
-    return _script({**head, **_head(resources, folder)}, command, resources, member)
+    return _script({**head, **_head(resources, folder)}, command, resources, log.parent, member)
 
 
 def sbatch_options(told: Sequence[str]) -> dict[str, str | None]:
@@ -159,15 +162,20 @@ def _head(resources: Resources, folder: Path) -> dict[str, str | None]:
 
 
 def _script(
-    head: Mapping[str, str | None], command: Sequence[str], resources: Resources, member: str = ""
+    head: Mapping[str, str | None],
+    command: Sequence[str],
+    resources: Resources,
+    beside: Path,
+    member: str = "",
 ) -> str:
     options = [f"#SBATCH --{name}{_value(value)}" for name, value in head.items()]
     exports = [f"export {name}={shlex.quote(value)}" for name, value in taken_along().items()]
     job = "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID" if member else "$SLURM_JOB_ID"
     exports.append(f"export CLVL_LANE={job}")
+    exports.append(f"export {IN_VAIN}={shlex.quote(str(beside))}/$CLVL_LANE.in-vain")
     said = shlex.join([*command, *_stop_in_time(resources)])
     body = BODY.replace("COMMAND", f"{said} {member}".rstrip())
-    body = body.replace("MOST_RESTARTS", str(MOST_RESTARTS))
+    body = body.replace("MOST_IN_VAIN", str(MOST_IN_VAIN))
     return "\n".join(["#!/bin/bash", *options, "", *exports, "", body])
 
 
