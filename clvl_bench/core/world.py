@@ -240,8 +240,8 @@ def agree(what: str, value: Any) -> None:
     own = sha256(to_json(value))
     if decided(lambda: own) != own:
         raise RunFailed(
-            f"torchrun: this process has other {what} than the first; all of them need the same "
-            "code, data, weights and device, and a folder of results that all see"
+            f"torchrun: this process has other {what} than the first; all of them need the same, "
+            "and one folder of results that all see"
         )
     wait_for_all()
 
