@@ -1,4 +1,4 @@
-"""Small random BLIP and ViLT for questions, written in exactly the layout in which such weights are
+"""Small random BLIP, ViLT and SmolVLM for questions, written in exactly the layout in which such weights are
 published.
 """
 
@@ -157,10 +157,117 @@ def write_vilt(folder: Path, *, seed: int = 0) -> Path:
     return folder
 
 
+SMOL_SPECIAL = [
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<end_of_utterance>",
+    "<fake_token_around_image>",
+    "<global-img>",
+    "<image>",
+    *(f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)),
+]
+CHAT = (
+    "<|im_start|>{% for message in messages %}{{message['role'] | capitalize}}"
+    "{% if message['content'][0]['type'] == 'image' %}{{':'}}{% else %}{{': '}}{% endif %}"
+    "{% for line in message['content'] %}{% if line['type'] == 'text' %}{{line['text']}}"
+    "{% elif line['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}<end_of_utterance>\n"
+    "{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
+)
+"""The published template of a conversation."""
+
+
+def _write_smol_tokenizer(folder: Path) -> int:
+    """GPT-2's kind of byte pairs with the words for tiles behind it; how many words there are."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=420,
+        special_tokens=SMOL_SPECIAL,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([f" {word}" for word in WORDS], trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = {
+        "add_prefix_space": False,
+        "additional_special_tokens": SMOL_SPECIAL[4:7],
+        "bos_token": "<|im_start|>",
+        "eos_token": "<end_of_utterance>",
+        "pad_token": "<|im_end|>",
+        "unk_token": "<|endoftext|>",
+        "processor_class": "Idefics3Processor",
+        "tokenizer_class": "GPT2Tokenizer",
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    return tokenizer.get_vocab_size()
+
+
+def write_smolvlm(folder: Path, *, seed: int = 0) -> Path:
+    """As HuggingFaceTB's: an Idefics3 of tiles, each of few words; its template of conversations in
+    a file of its own.
+    """
+    import torch
+    from transformers import Idefics3Config, Idefics3ForConditionalGeneration
+
+    words = _write_smol_tokenizer(folder)
+    size = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "initializer_range": 0.4,
+    }
+    config = Idefics3Config(
+        image_token_id=SMOL_SPECIAL.index("<image>"),
+        scale_factor=2,
+        tie_word_embeddings=False,
+        vision_config={**size, "image_size": 32, "patch_size": 8},
+        text_config={
+            **size,
+            "model_type": "llama",
+            "vocab_size": words,
+            "num_key_value_heads": 1,
+            "max_position_embeddings": 512,
+            "pad_token_id": SMOL_SPECIAL.index("<|im_end|>"),
+        },
+    )
+    torch.manual_seed(seed)
+    Idefics3ForConditionalGeneration(config).save_pretrained(folder)
+    pixels = {
+        "do_convert_rgb": True,
+        "do_image_splitting": True,
+        "do_normalize": True,
+        "do_pad": True,
+        "do_rescale": True,
+        "do_resize": True,
+        "image_mean": [0.5] * 3,
+        "image_processor_type": "Idefics3ImageProcessor",
+        "image_std": [0.5] * 3,
+        "max_image_size": {"longest_edge": 32},
+        "processor_class": "Idefics3Processor",
+        "resample": 1,
+        "rescale_factor": 0.00392156862745098,
+        "size": {"longest_edge": 64},
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(pixels))
+    processor = {"image_seq_len": 4, "processor_class": "Idefics3Processor"}
+    (folder / "processor_config.json").write_text(json.dumps(processor))
+    (folder / "chat_template.json").write_text(json.dumps({"chat_template": CHAT}))
+    return folder
+
+
 def _write_tokenizer(folder: Path) -> None:
     tokenizer().save_pretrained(folder)
     (folder / "vocab.txt").write_text("\n".join([*PIECES, ""]), encoding="utf-8")
 
 
-WRITERS = {"blip-vqa-base": write_blip, "vilt-b32-finetuned-vqa": write_vilt}
+WRITERS = {
+    "blip-vqa-base": write_blip,
+    "vilt-b32-finetuned-vqa": write_vilt,
+    "smolvlm-256m-instruct": write_smolvlm,
+}
 """Small ones in the place of those that are declared."""

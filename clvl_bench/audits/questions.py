@@ -12,6 +12,7 @@ from torch import Tensor
 
 from clvl_bench.audits.heard import Heard, Moment, bits
 from clvl_bench.audits.listening import evaluate_again
+from clvl_bench.backbones.answerers.base import Answerer
 from clvl_bench.backbones.base import TowerBackbone, l2_normalize
 from clvl_bench.data.catalog.normalisers import NORMALISERS
 from clvl_bench.data.catalog.vqa import VqaDataset
@@ -232,6 +233,8 @@ def _said(heard: Heard, ids: Tensor) -> Tensor:
     assert isinstance(part.dataset, VqaDataset)
     assert isinstance(data, QuestionSplit)
     assert data.images.image is not None
+    if heard.config.strategy_config.answers_by_likelihood:
+        return _weighed(heard, answerer)
     normaliser = NORMALISERS[part.dataset.normaliser]
     names = [each.name if each.dataset == part.dataset.name else None for each in table]
     right = []
@@ -239,6 +242,23 @@ def _said(heard: Heard, ids: Tensor) -> Tensor:
         (answer,) = answerer.answers(data.images.image(row), [asked.question])
         right.append([normaliser(answer) == name for name in names])
     return torch.where(torch.tensor(right), 0.0, -torch.inf)
+
+
+def _weighed(heard: Heard, answerer: Answerer) -> Tensor:
+    """How likely the answerer would write each candidate behind the first dataset's questions, one
+    question at a time.
+    """
+    part, table = heard.prepared.parts[0], heard.prepared.benchmark.view.plan.classes
+    data = part.data
+    assert isinstance(data, QuestionSplit)
+    assert data.images.image is not None
+    own = [place for place, each in enumerate(table) if each.dataset == part.dataset.name]
+    scores = torch.full((len(data), len(table)), -torch.inf)
+    words = [table[place].name for place in own]
+    for sample, (row, asked) in enumerate(zip(data.image_rows, data.questions, strict=True)):
+        image = data.images.image(row)
+        scores[sample, own] = answerer.likelihoods(image, [asked.question], words)[0]
+    return scores
 
 
 def read_nothing_to_learn(heard: Heard) -> list[str]:

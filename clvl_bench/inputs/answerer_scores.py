@@ -1,11 +1,11 @@
-"""Answerer scores: the answers of a frozen answerer to questions about images, computed once and
-kept; and the scores of candidates that a strategy reads.
+"""Answerer scores: the answers of a frozen answerer to questions about images, or how likely it
+would write each candidate, computed once and kept; and the scores that a strategy reads.
 
 Answers are kept as features are: in chunks of one fixed size, under a key of everything that
 decides an answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -54,29 +54,68 @@ class AnswererScores:
         return torch.where(self._candidates == chosen[:, None], 0.0, -torch.inf)
 
 
+class LikelihoodScores(AnswererScores):
+    """Log-probabilities by sample id [samples, candidates] in the place of a choice; minus infinity
+    for candidates of other datasets.
+    """
+
+    def __init__(self, scores: Tensor, *, device: str = "cpu") -> None:
+        self.device = device
+        self._scores = scores.to(device)
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        return self._scores[ids.to(self.device)]
+
+
 def answers_of(split: Split | QuestionSplit, answerer: Answerer) -> list[str]:
     """The answer to each question of a split; for images without questions, to `WHAT`."""
     images, rows = _images_of(split)
     questions = texts_of(split)
     # Bits of kept answers hang on this tuple and on the name of the folder: both stay as they are.
     key = repr((answerer.key, images.content, rows, questions, CHUNK))
+    ask = partial(_ask, answerer, images)
+    answers: list[str] = []
+    for chunk in _chunks(key, answerer, rows, questions, ask):
+        answers += _from_bytes(chunk)
+    return answers
+
+
+def likelihoods_of(
+    split: Split | QuestionSplit, answerer: Answerer, candidates: Sequence[str]
+) -> Tensor:
+    """Log-probabilities [samples, candidates] of the candidates as answers to each question.
+
+    Raises:
+        Mistake: the answerer does not write its answers word by word.
+    """
+    images, rows = _images_of(split)
+    questions = texts_of(split)
+    told = ("likelihood", answerer.key, images.content, rows, questions, tuple(candidates), CHUNK)
+    ask = partial(_weigh, answerer, images, candidates)
+    return torch.cat(list(_chunks(repr(told), answerer, rows, questions, ask)))
+
+
+def _chunks(
+    key: str,
+    answerer: Answerer,
+    rows: Sequence[int],
+    questions: Sequence[str],
+    ask: Callable[[Sequence[int], Sequence[str]], Tensor],
+) -> Iterator[Tensor]:
+    """What is kept under a key, or asked for now, of so many questions at a time."""
     folder = cache_dir() / "given" / sha256(key.encode())[:32]
     what = f"asking {answerer.name}"
     tick = Ticker(what, len(questions))
-    answers: list[str] = []
     starts = range(0, len(questions), CHUNK)
     names = [f"{number:05d}" for number in range(len(starts))]
     with encoded_by_one(folder, names, what):
         for name, start in zip(names, starts, strict=True):
             of_chunk = slice(start, start + CHUNK)
-            compute = partial(_ask, answerer, images, rows[of_chunk], questions[of_chunk])
-            chunk = load_or_compute(
-                folder, name, len(rows[of_chunk]), compute, what="its questions are"
-            )
-            answers += _from_bytes(chunk)
-            tick(len(answers))
+            compute = partial(ask, rows[of_chunk], questions[of_chunk])
+            count = len(rows[of_chunk])
+            yield load_or_compute(folder, name, count, compute, what="its questions are")
+            tick(start + count)
             stopping.stop_if_asked()
-    return answers
 
 
 def _images_of(split: Split | QuestionSplit) -> tuple[Split, list[int]]:
@@ -89,19 +128,40 @@ def _images_of(split: Split | QuestionSplit) -> tuple[Split, list[int]]:
 def _ask(
     answerer: Answerer, images: Split, rows: Sequence[int], questions: Sequence[str]
 ) -> Tensor:
-    """Answers as text in bytes. All questions about an image go together, so that the answerer
-    encodes each image once.
+    """Answers as text in bytes."""
+    answers = [""] * len(rows)
+    for image, samples in _by_image(images, rows):
+        of_image = answerer.answers(image, [questions[sample] for sample in samples])
+        for sample, answer in zip(samples, of_image, strict=True):
+            answers[sample] = answer
+    return _as_bytes(answers)
+
+
+def _weigh(
+    answerer: Answerer,
+    images: Split,
+    candidates: Sequence[str],
+    rows: Sequence[int],
+    questions: Sequence[str],
+) -> Tensor:
+    """Log-probabilities [questions, candidates]."""
+    found = torch.empty(len(rows), len(candidates))
+    for image, samples in _by_image(images, rows):
+        of_image = [questions[sample] for sample in samples]
+        found[samples] = answerer.likelihoods(image, of_image, candidates)
+    return found
+
+
+def _by_image(images: Split, rows: Sequence[int]) -> Iterator[tuple[NDArray[np.uint8], list[int]]]:
+    """Each image with the samples that ask about it: all its questions go together, so that the
+    answerer encodes it once.
     """
     assert images.image is not None
     samples_of: dict[int, list[int]] = {}
     for sample, row in enumerate(rows):
         samples_of.setdefault(row, []).append(sample)
-    answers = [""] * len(rows)
     for row, samples in samples_of.items():
-        of_image = answerer.answers(images.image(row), [questions[sample] for sample in samples])
-        for sample, answer in zip(samples, of_image, strict=True):
-            answers[sample] = answer
-    return _as_bytes(answers)
+        yield images.image(row), samples
 
 
 def _as_bytes(texts: Sequence[str]) -> Tensor:

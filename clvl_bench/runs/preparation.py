@@ -51,6 +51,7 @@ def encoding(config: RunConfig) -> bytes:
         else whole(augmentation),
         "teacher": strategy.teacher,
         "answerer": strategy.answerer,
+        "by_likelihood": strategy.answers_by_likelihood,
     }
     return to_json(told)
 

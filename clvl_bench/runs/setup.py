@@ -26,7 +26,7 @@ from clvl_bench.streams.config import BenchmarkConfig
 from clvl_bench.streams.learner_view import AnyInputs
 from clvl_bench.streams.reading import read_slices
 from clvl_bench.streams.split_slice import SplitSlice
-from clvl_bench.streams.vqa.answerer import answerer_scores
+from clvl_bench.streams.vqa.answerer import answerer_scores, likelihood_scores
 from clvl_bench.training.config import StrategyConfig
 
 
@@ -193,7 +193,10 @@ def _inputs(
 ) -> AnyInputs:
     """What the strategy reads; `features` is what the untouched backbone does."""
     if answerer is not None:
-        return answerer_scores(config.benchmark_config, parts, answerer, device=features.device)
+        score = (
+            likelihood_scores if config.strategy_config.answers_by_likelihood else answerer_scores
+        )
+        return score(config.benchmark_config, parts, answerer, device=features.device)
     input_kind = config.strategy_config.input_kind
     return (
         features

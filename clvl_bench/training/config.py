@@ -124,6 +124,11 @@ class StrategyConfig(Schema):
         """The model that answers in the place of what is learned, where a part of it names one."""
         return getattr(self.adapter, "answerer", None)
 
+    @property
+    def answers_by_likelihood(self) -> bool:
+        """Whether the candidates are ranked by that model, in the place of what it writes."""
+        return getattr(self.adapter, "choice", None) == "likelihood"
+
     def _teachers(self) -> list[str]:
         named: set[str | None] = {
             getattr(part, "teacher", None) for part in (self.adapter, *self.plugins)

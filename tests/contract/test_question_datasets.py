@@ -13,7 +13,8 @@ from clvl_bench.data.readers.vqa.reading import read_questions
 # Questions of train and test under the official split, written a second time as the field cites
 # them; None where no number was looked up. VQA-RAD: 2,248 questions, of which 451 test (Lau et al.
 # 2018). SLAKE: Liu et al. 2021, the English half and all. PathVQA: the hub's deduplicated set.
-# RSVQA-LR: 10,004 = 6,957 yes/no + 2,947 counts + 100 rural or urban.
+# RSVQA-LR: 10,004 = 6,957 yes/no + 2,947 counts + 100 rural or urban. VRSBench: the sum of its
+# README's table of question types.
 PUBLISHED: dict[str, tuple[int | None, int | None]] = {
     "toy_scans_vqa": (3300, 1650),
     "toy_landcover_vqa": (4800, 1200),
@@ -27,6 +28,7 @@ PUBLISHED: dict[str, tuple[int | None, int | None]] = {
     "rsivqa_ucm": (None, None),
     "rsivqa_sydney": (None, None),
     "rsivqa_aid": (None, None),
+    "vrsbench": (None, 5435 + 7789 + 6374 + 3550 + 1422 + 1011 + 5829 + 477 + 4620 + 902),
 }
 
 pytestmark = pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 and split, each like no other.
 """
 
+import io
 import json
+import tarfile
 from collections.abc import Container, Iterable, Mapping
 from itertools import count
 from pathlib import Path
@@ -15,6 +17,7 @@ from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import (
     ArraysSource,
     FolderSource,
+    GeobenchSource,
     HubSource,
     OwnCopySource,
     ParquetSource,
@@ -86,6 +89,10 @@ def write_copy(dataset: ImageDataset, top: Path, hub: Path) -> dict[str, object]
         np.savez(folder / like.path.name, **arrays)
         source: dict[str, object] = {"kind": "arrays", "path": str(folder / like.path.name)}
         return {"splits": {}, "source": source | ({"md5": {}} if like.md5 else {})}
+    if isinstance(like, GeobenchSource):
+        folder.mkdir()
+        write_shard(like, dataset, folder)
+        return {"splits": {}, "source": {"kind": "geobench", "path": str(folder)}}
     assert isinstance(like, FolderSource)
     return {"splits": {}, "source": {"kind": "folder", **write_folders(like, dataset, folder)}}
 
@@ -114,6 +121,32 @@ def write_folders(like: FolderSource, dataset: ImageDataset, folder: Path) -> di
         for split in ("train", "test"):
             write_pictures(folder / like.folders.get(split, split), names)
     return {"path": str(folder)}
+
+
+def write_shard(like: GeobenchSource, dataset: ImageDataset, folder: Path) -> None:
+    """One shard of GEO-Bench's mirror, its bands dated as some are, and the ids of each split."""
+    ids: dict[str, list[str]] = {}
+    with tarfile.open(folder / "shard_00000.tar", "w") as shard:
+        for split in ("train", "valid", "test"):
+            ids[split] = [f"{split}_1.5_{label}" for label in range(len(dataset.classes))]
+            for label, sample in enumerate(ids[split]):
+                bands = {
+                    f"{band}_2016-01-01": np.full((2, 2), like.white * value / 255)
+                    for band, value in zip(like.bands, pixels()[0, 0], strict=True)
+                }
+                held = io.BytesIO()
+                np.savez(held, **bands)
+                add(shard, f"{sample}.bands.npz", held.getvalue())
+                meta = {"label": label, "bands_order": list(bands)}
+                add(shard, f"{sample}.meta.json", json.dumps(meta).encode())
+    (folder / "default_partition.json").write_text(json.dumps(ids))
+
+
+def add(shard: tarfile.TarFile, name: str, data: bytes) -> None:
+    """A file in an archive."""
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    shard.addfile(member, io.BytesIO(data))
 
 
 def write_pictures(top: Path, names: Iterable[str], *, file: str = "only.ppm") -> None:

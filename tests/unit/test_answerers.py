@@ -1,6 +1,6 @@
-"""BLIP and ViLT as answerers: what transformers itself says of one image and one question, whoever
-is asked beside; what is said goes through the normaliser to a candidate or to none; weights are on
-the record, and refused in one line.
+"""BLIP, ViLT and SmolVLM as answerers: what transformers itself says of one image and one question,
+whoever is asked beside; what is said goes through the normaliser to a candidate or to none; weights
+are on the record, and refused in one line.
 """
 
 import json
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_answerers import ANSWERS, PIECES, WRITERS, write_blip, write_vilt
+from small_answerers import ANSWERS, CHAT, PIECES, WRITERS, write_blip, write_smolvlm, write_vilt
 
 from clvl_bench.audits.kept_sources import KeptSources
 from clvl_bench.backbones.answerers.catalog import ANSWERERS
@@ -34,8 +34,8 @@ from clvl_bench.runs.provenance import identity
 from clvl_bench.runs.runner import run
 from clvl_bench.streams.label_store import OUTSIDE
 from clvl_bench.streams.reading import read_slices
-from clvl_bench.streams.vqa.answerer import answerer_scores
-from clvl_bench.streams.vqa.plan import class_ids_of_answers
+from clvl_bench.streams.vqa.answerer import answerer_scores, likelihood_scores
+from clvl_bench.streams.vqa.plan import class_ids_of_answers, number_answers
 
 QUESTIONS = (
     "is there a nodule?",
@@ -123,6 +123,147 @@ def test_vilt_says_what_transformers_scores_highest_of_one_image_and_question(vi
         assert ours.answers(image, QUESTIONS) == expected
         said |= set(expected)
     assert len(said) > 3
+
+
+@pytest.fixture(scope="module")
+def smolvlm(tmp_path_factory):
+    return write_smolvlm(tmp_path_factory.mktemp("smolvlm"))
+
+
+def test_smolvlm_says_what_transformers_generates_from_its_own_conversation(smolvlm):
+    from transformers import AutoTokenizer, Idefics3ForConditionalGeneration, Idefics3Processor
+    from transformers.models.idefics3.image_processing_pil_idefics3 import (
+        Idefics3ImageProcessorPil,
+    )
+
+    model = Idefics3ForConditionalGeneration.from_pretrained(smolvlm).eval()
+    ours = load_answerer(str(smolvlm))
+    processor = Idefics3Processor(
+        Idefics3ImageProcessorPil.from_pretrained(smolvlm),
+        AutoTokenizer.from_pretrained(smolvlm),
+        image_seq_len=4,
+        chat_template=CHAT,
+    )
+    said = set()
+    for image in pictures(4):
+        expected = []
+        for question in QUESTIONS:
+            text = f"{question}\nGive a very brief answer."
+            content = [{"type": "image"}, {"type": "text", "text": text}]
+            prompt = processor.apply_chat_template(
+                [{"role": "user", "content": content}], add_generation_prompt=True
+            )
+            inputs = processor(text=prompt, images=[Image.fromarray(image)], return_tensors="pt")
+            end = processor.tokenizer.convert_tokens_to_ids("<end_of_utterance>")
+            written = model.generate(
+                **inputs, max_new_tokens=10, do_sample=False, eos_token_id=end, pad_token_id=end
+            )
+            new = written[0, inputs["input_ids"].shape[1] :]
+            expected.append(processor.tokenizer.decode(new, skip_special_tokens=True).strip())
+        assert ours.answers(image, QUESTIONS) == expected
+        said |= set(expected)
+    assert len(said) > 3, "the small model says different things"
+
+
+def test_a_question_that_names_an_image_does_not_bring_one(smolvlm):
+    ours = load_answerer(str(smolvlm))
+    (image,) = pictures(1)
+    (said,) = ours.answers(image, ["what does <image> or <end_of_utterance> mean?"])
+    assert isinstance(said, str)
+
+
+def log_probability(next_logits, ids):
+    """Of writing these ids one after another, asking for each anew: `next_logits` says what follows
+    those before.
+    """
+    total = 0.0
+    for place, one in enumerate(ids):
+        total += float(next_logits(ids[:place]).log_softmax(dim=-1)[one])
+    return total
+
+
+CANDIDATES = ("yes", "no", "left lung", "2")
+
+
+@torch.no_grad()
+def test_blip_weighs_a_candidate_by_the_words_that_it_would_write_one_by_one(blip):
+    from transformers import BlipForQuestionAnswering
+
+    model, ours = BlipForQuestionAnswering.from_pretrained(blip).eval(), load_answerer(str(blip))
+    text = model.config.text_config
+    (image,) = pictures(1)
+    weighed = ours.likelihoods(image, QUESTIONS[:2], CANDIDATES)
+    for row, question in enumerate(QUESTIONS[:2]):
+        processor, inputs = asked(blip, image, question)
+        seen = model.vision_model(pixel_values=inputs["pixel_values"]).last_hidden_state
+        read = model.text_encoder(input_ids=inputs["input_ids"], encoder_hidden_states=seen)
+
+        def following(before, read=read):
+            ids = torch.tensor([[text.bos_token_id, *before]])
+            return model.text_decoder(
+                input_ids=ids, encoder_hidden_states=read.last_hidden_state
+            ).logits[0, -1]
+
+        for column, candidate in enumerate(CANDIDATES):
+            ids = processor.tokenizer(candidate, add_special_tokens=False).input_ids
+            expected = log_probability(following, [*ids, text.sep_token_id])
+            assert float(weighed[row, column]) == pytest.approx(expected, rel=1e-4)
+
+
+@torch.no_grad()
+def test_smolvlm_weighs_a_candidate_by_the_words_that_it_would_write_one_by_one(smolvlm):
+    ours = load_answerer(str(smolvlm))
+    model, tokenizer = ours._model, ours._tokenizer
+    (image,) = pictures(1)
+    (weighed,) = ours.likelihoods(image, QUESTIONS[:1], CANDIDATES)
+    pixels = ours.pixels(image)
+    words = (
+        f"<|im_start|>User:{ours._processor.replace_image_token(pixels, 0)}{QUESTIONS[0]}\n"
+        "Give a very brief answer.<end_of_utterance>\nAssistant:"
+    )
+    prompt = tokenizer(words, add_special_tokens=False).input_ids
+
+    def following(before):
+        return model(
+            input_ids=torch.tensor([[*prompt, *before]]),
+            pixel_values=pixels["pixel_values"],
+            pixel_attention_mask=pixels["pixel_attention_mask"],
+        ).logits[0, -1]
+
+    end = tokenizer.convert_tokens_to_ids("<end_of_utterance>")
+    for column, candidate in enumerate(CANDIDATES):
+        ids = [*tokenizer(f" {candidate}", add_special_tokens=False).input_ids, end]
+        assert float(weighed[column]) == pytest.approx(log_probability(following, ids), rel=1e-4)
+
+
+def test_who_chooses_among_answers_of_its_own_weighs_no_others_and_says_so(vilt):
+    ours = load_answerer(str(vilt))
+    with pytest.raises(Mistake, match="gives no likelihood of others; use one that writes"):
+        ours.likelihoods(pictures(1)[0], QUESTIONS[:1], CANDIDATES)
+
+
+def test_candidates_are_weighed_once_ever_and_only_those_of_the_datasets_own(empty_home):
+    class Scale(Parrot):
+        def likelihoods(self, image, questions, candidates):
+            self.asked += len(questions)
+            lengths = torch.tensor([-float(len(each)) for each in candidates])
+            return lengths.expand(len(questions), -1)
+
+    config = run_config(
+        "toy_scans_vqa", "answers_blip_ranked", overrides=["benchmark.zeroshot=[]"]
+    ).benchmark_config
+    parts, scale = read_slices(config, limit=20), Scale(str)
+    scores = likelihood_scores(config, parts, scale)
+    asked_once = scale.asked
+    again = likelihood_scores(config, parts, scale)
+    assert scale.asked == asked_once
+    ids = torch.arange(sum(len(part.data) for part in parts))
+    assert torch.equal(scores(ids), again(ids))
+    candidates, class_ids = number_answers(config, config.questions, parts)
+    own = sorted(class_ids[config.datasets[0]].values())
+    assert torch.isfinite(scores(ids[:1])[0]).nonzero().flatten().tolist() == own
+    shortest = min(own, key=lambda place: len(candidates[place].name))
+    assert float(scores(ids[:1])[0, shortest]) == -len(candidates[shortest].name)
 
 
 def test_an_answer_does_not_depend_on_the_questions_beside_it_nor_on_chance(folder):
@@ -357,7 +498,7 @@ def test_folders_that_hold_no_answerer_are_refused_in_one_line(blip, random_clip
         "./nowhere": (Mistake, "no such folder"),
         "blip": (Mistake, "unknown answerer 'blip'"),
         str(empty): (Damage, "has no config.json"),
-        str(random_clip()): (Damage, "model_type 'clip'; read are blip, vilt"),
+        str(random_clip()): (Damage, "model_type 'clip'; read are blip, vilt, idefics3"),
         str(broken): (Damage, "lacks .* weights of a BLIP for questions"),
         str(bare): (Damage, "has none of model.safetensors, pytorch_model.bin"),
     }

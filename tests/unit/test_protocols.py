@@ -2,11 +2,15 @@
 files in the layout in which it is published.
 """
 
+import io
+import json
+import tarfile
+
 import numpy as np
 import pytest
-from helpers.layouts import write_copies
+from helpers.layouts import add, write_copies
 
-from clvl_bench.core.errors import Mistake
+from clvl_bench.core.errors import Damage, Missing, Mistake
 from clvl_bench.data.readers.reading import read_split
 from clvl_bench.runs.files import load
 from clvl_bench.streams.benchmark import make_plan
@@ -111,3 +115,57 @@ def test_lists_with_numbers_of_classes_are_read(name, dataset, label, title, tmp
     written.write_text("\n".join([lines[0].replace(" 0", " 1"), *lines[1:]]))
     with pytest.raises(Mistake, match="has the number 1 in the list and is of class 0 here"):
         read_split(own, "test")
+
+
+@pytest.fixture
+def eurosat_of_geobench(tmp_path, monkeypatch):
+    declared = load("benchmark", "geobench").images("geobench_eurosat")
+    monkeypatch.setenv("CLVL_DATASETS", str(write_copies([declared], tmp_path)))
+    return load("benchmark", "geobench").images("geobench_eurosat"), tmp_path / declared.name
+
+
+def test_geobench_in_shards_becomes_the_experiences(tmp_path, monkeypatch):
+    declared = load("benchmark", "geobench")
+    copies = write_copies(map(declared.images, declared.datasets), tmp_path)
+    monkeypatch.setenv("CLVL_DATASETS", str(copies))
+    config = load("benchmark", "geobench").model_copy(update={"zeroshot": ()})
+    plan, _ = make_plan(config, read_slices(config))
+    sizes = [len(each.ids) for each in plan.streams["test"]]
+    assert sizes == [10, 17, 12, 2, 2]
+
+
+def test_geobenchs_bands_are_red_green_and_blue_from_black_to_white(eurosat_of_geobench):
+    dataset, folder = eurosat_of_geobench
+    split = read_split(dataset, "valid")
+    with tarfile.open(folder / "shard_00000.tar") as shard:
+        for row, key in enumerate(split.keys):
+            with np.load(io.BytesIO(shard.extractfile(f"{key}.bands.npz").read())) as bands:
+                values = [
+                    bands[f"{each}_2016-01-01"] for each in ("04 - Red", "03 - Green", "02 - Blue")
+                ]
+            expected = np.rint(np.stack(values, axis=-1) / 2750 * 255)
+            assert np.array_equal(split.image(row), expected)
+            meta = json.loads(shard.extractfile(f"{key}.meta.json").read())
+            assert split.labels[row] == meta["label"]
+
+
+def test_what_geobenchs_shards_lack_or_say_otherwise_is_one_line(eurosat_of_geobench):
+    dataset, folder = eurosat_of_geobench
+    shard = folder / "shard_00000.tar"
+
+    def rewritten(change):
+        with tarfile.open(shard) as old:
+            held = {each.name: old.extractfile(each).read() for each in old}
+        with tarfile.open(shard, "w") as new:
+            for name, data in held.items():
+                add(new, *change(name, data))
+
+    rewritten(lambda name, data: (name, b'{"label": [1, 0]}' if "meta" in name else data))
+    with pytest.raises(Damage, match=r"says the label \[1, 0\]; expected a number from 0 to 9"):
+        read_split(dataset, "test")
+    rewritten(lambda name, data: (name.replace("meta.json", "meta.pkl"), data))
+    with pytest.raises(Missing, match="whose metadata are JSON"):
+        read_split(dataset, "test")
+    shard.write_bytes(b"no archive" * 100)
+    with pytest.raises(Damage, match=r"shard_00000.tar cannot be read"):
+        read_split(dataset, "test")

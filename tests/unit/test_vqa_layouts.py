@@ -1,5 +1,5 @@
 """The published layouts of questions, written by the test and read back: SLAKE, the hub's parquet,
-VQA-Med, RSVQA, RSIVQA.
+VQA-Med, RSVQA, RSIVQA, VRSBench.
 """
 
 import io
@@ -22,6 +22,7 @@ from clvl_bench.data.catalog.vqa_sources import (
     SlakeSource,
     VqaMedSource,
     VqaRadSource,
+    VrsbenchSource,
 )
 from clvl_bench.data.readers.vqa.reading import read_questions
 from clvl_bench.data.readers.vqa.rsvqa import binned
@@ -296,3 +297,46 @@ def test_rsivqa_lines_are_image_question_answer(tmp_path):
     put(tmp_path / "ucm_vqa.txt", "no colon here\n")
     with pytest.raises(Damage, match="line 1"):
         read_questions(dataset, "train")
+
+
+def test_vrsbench_is_conversations_to_learn_from_and_rows_to_be_tested_by(tmp_path):
+    def said(image, human, answer):
+        turns = [{"from": "human", "value": human}, {"from": "gpt", "value": answer}]
+        return {"id": "1", "image": image, "conversations": turns}
+
+    behind = ". A short answer to the question is"
+    conversations = [
+        said("P1_0001.png", "<image>\n[caption] Describe the contents of this image.", "A port."),
+        said("P1_0001.png", f"<image>\n[vqa] Is there a ship?{behind}", "Yes"),
+        said("P1_0001.png", f"<image>\n[vqa] What color is the ship{behind}", "white"),
+        said("P1_0001.png", "<image>\n[refer] Where is <p>the ship</p>?", "{<1><2><3><4>}"),
+    ]
+    row = {
+        "image_id": "P2_0007.png",
+        "question": "How many cars are there?",
+        "ground_truth": "3",
+        "question_id": 0,
+        "type": "object quantity",
+        "dataset": "VRSBench",
+    }
+    put(tmp_path / "VRSBench_train.json", json.dumps(conversations))
+    put(tmp_path / "VRSBench_EVAL_vqa.json", json.dumps([row]))
+    for folder, name in (
+        ("Images_train/Images_train", "P1_0001.png"),
+        ("Images_val/Images_val", "P2_0007.png"),
+    ):
+        data = io.BytesIO()
+        Image.fromarray(np.full((4, 4, 3), len(folder), dtype=np.uint8)).save(data, "PNG")
+        put(tmp_path / folder / name, data.getvalue())
+    dataset = declared("vrsbench", VrsbenchSource(path=tmp_path))
+    assert seen(dataset, "train") == [
+        ("Is there a ship?", "Yes", "CLOSED", "not stated"),
+        ("What color is the ship", "white", "OPEN", "not stated"),
+    ]
+    assert seen(dataset, "test") == [("How many cars are there?", "3", "OPEN", "object quantity")]
+    put(tmp_path / "VRSBench_train.json", json.dumps([{"image": "P1_0001.png"}]))
+    with pytest.raises(Damage, match="holds no rows as published"):
+        read_questions(dataset, "train")
+    (tmp_path / "VRSBench_EVAL_vqa.json").unlink()
+    with pytest.raises(Missing, match="get it from xiang709/VRSBench"):
+        read_questions(dataset, "test")

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from clvl_bench.backbones.tokens import CutTexts, within
 from clvl_bench.backbones.weights import read_model, read_part, read_tokenizer
+from clvl_bench.core.errors import Mistake
 from clvl_bench.core.files import sha256, to_json
 
 FILES = ("model.safetensors", "pytorch_model.bin")
@@ -37,18 +38,21 @@ class Parts:
     images: Any
 
 
-def read_slices(model: Any, images: Any, folder: Path, *, what: str, name: str) -> Parts:
-    """The parts in a folder in transformers' layout. Nothing in it is executed, and no socket is
-    opened.
+def read_slices(
+    model: Any, images: Any, folder: Path, *, what: str, name: str, tokenizer: Any = None
+) -> Parts:
+    """The parts in a folder in transformers' layout, its tokenizer BERT's where none is named.
+    Nothing in it is executed, and no socket is opened.
 
     Raises:
         Damage: a file of the folder cannot be read; `what` is what it was read as.
     """
     from transformers import BertTokenizer
 
+    kind = tokenizer or BertTokenizer
     return Parts(
         model=read_model(model, folder, what, name, role="answerer"),
-        tokenizer=read_tokenizer(BertTokenizer, folder, what, name, rows=None, role="answerer"),
+        tokenizer=read_tokenizer(kind, folder, what, name, rows=None, role="answerer"),
         images=read_part(images, folder, what, name, role="answerer"),
     )
 
@@ -83,6 +87,10 @@ class Answerer(ABC):
         self._context_length = context_length
         self.cut_texts = CutTexts(name, context_length)
 
+    def pixels(self, image: NDArray[np.uint8]) -> Any:
+        """What the model's own processing makes of an image, RGB pixels [height, width, 3]."""
+        return self._images(images=[Pillow.fromarray(image)], return_tensors="pt")
+
     @abstractmethod
     def look(self, pixels: Mapping[str, Tensor]) -> Any:
         """What the model computes of an image alone, without a question, from pixels that went
@@ -95,13 +103,41 @@ class Answerer(ABC):
         that `look` has seen.
         """
 
+    def weigh(self, seen: Any, question: Tensor, candidates: Sequence[str]) -> Tensor:
+        """The log-probability [candidates] of writing each of them, and then ending, behind one
+        question, as token ids [length], about the image that `look` has seen.
+
+        Raises:
+            Mistake: it does not write answers word by word.
+        """
+        raise Mistake(
+            f"answerer {self.name}: chooses among answers of its own and gives no likelihood of "
+            f"others; use one that writes (BLIP, SmolVLM), or adapter.choice = generated"
+        )
+
+    @torch.no_grad()
+    def likelihoods(
+        self, image: NDArray[np.uint8], questions: Sequence[str], candidates: Sequence[str]
+    ) -> Tensor:
+        """Log-probabilities [questions, candidates] of the candidates as answers to each question
+        about one image.
+
+        Raises:
+            Mistake: it does not write answers word by word.
+        """
+        seen = self.look(self.pixels(image).to(self.device))
+        rows = []
+        for ids in self._tokenize(questions):
+            question = torch.tensor(ids, device=self.device)
+            rows.append(self.weigh(seen, question, candidates).cpu())
+        return torch.stack(rows)
+
     @torch.no_grad()
     def answers(self, image: NDArray[np.uint8], questions: Sequence[str]) -> list[str]:
         """An answer to each question about one image, RGB pixels [height, width, 3]. A question too
         long loses its end.
         """
-        pixels = self._images(images=[Pillow.fromarray(image)], return_tensors="pt")
-        seen = self.look(pixels.to(self.device))
+        seen = self.look(self.pixels(image).to(self.device))
         ids_of_questions = self._tokenize(questions)
         answers = [""] * len(ids_of_questions)
         # Questions of one length go together, so that none is padded.
@@ -128,3 +164,24 @@ class Answerer(ABC):
     def device(self) -> torch.device:
         device: torch.device = next(self._model.parameters()).device
         return device
+
+
+def padded_rows(rows: Sequence[Sequence[int]], *, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Token ids [rows, longest] with zeros behind the shorter ones, and which are theirs.
+
+    A model that reads from left to right does not see what stands behind: no mask is needed.
+    """
+    lengths = torch.tensor([len(row) for row in rows], device=device)
+    longest = int(lengths.max())
+    ids = torch.zeros(len(rows), longest, dtype=torch.long, device=device)
+    for place, row in enumerate(rows):
+        ids[place, : len(row)] = torch.tensor(row, device=device)
+    return ids, torch.arange(longest, device=device) < lengths[:, None]
+
+
+def log_probability(logits: Tensor, ids: Tensor, theirs: Tensor) -> Tensor:
+    """The sum of the log-probabilities of tokens [rows], from the logits [rows, length, words] that
+    came before each of them.
+    """
+    of_token = logits.log_softmax(dim=-1).gather(-1, ids[..., None])[..., 0]
+    return torch.where(theirs, of_token, 0.0).sum(dim=-1)

@@ -7,13 +7,19 @@ and, as in transformers, the question keeps its own first token. The image is en
 questions about it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from clvl_bench.backbones.answerers.base import Answerer, read_slices
+from clvl_bench.backbones.answerers.base import (
+    Answerer,
+    log_probability,
+    padded_rows,
+    read_slices,
+)
 
 LONGEST = 10
 """Tokens of an answer, its start and end included: the authors' limit."""
@@ -47,6 +53,19 @@ class Blip(Answerer):
         )
         # The first token is the decoder's start, which the published vocabulary does not hold.
         return [self._tokenizer.decode(row[1:], skip_special_tokens=True) for row in written]
+
+    def weigh(self, seen: Tensor, question: Tensor, candidates: Sequence[str]) -> Tensor:
+        model = self._model
+        text = model.config.text_config
+        encoded = model.text_encoder(input_ids=question[None], encoder_hidden_states=seen)
+        whole = self._tokenizer(list(candidates), add_special_tokens=False)["input_ids"]
+        ids, theirs = padded_rows([[*row, text.sep_token_id] for row in whole], device=self.device)
+        start = ids.new_full((len(ids), 1), text.bos_token_id)
+        logits = model.text_decoder(
+            input_ids=torch.cat([start, ids[:, :-1]], dim=1),
+            encoder_hidden_states=encoded.last_hidden_state.expand(len(ids), -1, -1),
+        ).logits
+        return log_probability(logits, ids, theirs)
 
 
 def load(folder: Path, **identity: Any) -> Blip:

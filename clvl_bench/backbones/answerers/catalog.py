@@ -35,6 +35,30 @@ ANSWERERS: tuple[BackboneDeclaration, ...] = (
         image_size=384,
         context_length=40,
     ),
+    BackboneDeclaration(
+        name="smolvlm-256m-instruct",
+        title="SmolVLM 256M, instructed",
+        family="SmolVLM",
+        repository="HuggingFaceTB/SmolVLM-256M-Instruct",
+        revision="982ff50128fdd980fce0b7d2d286824f0f6ac266",
+        parameters_m=256.5,
+        download_mb=519.0,
+        licence="Apache-2.0",
+        image_size=512,  # of a tile
+        context_length=512,
+    ),
+    BackboneDeclaration(
+        name="smolvlm-500m-instruct",
+        title="SmolVLM 500M, instructed",
+        family="SmolVLM",
+        repository="HuggingFaceTB/SmolVLM-500M-Instruct",
+        revision="cb498dae8482269f2b1361f26b0f1f866d725eba",
+        parameters_m=507.5,
+        download_mb=1026.0,
+        licence="Apache-2.0",
+        image_size=512,
+        context_length=512,
+    ),
 )
 
 

@@ -11,7 +11,7 @@ from clvl_bench.backbones.catalog import BackboneDeclaration, folder_of
 from clvl_bench.backbones.folders import CONFIG, opened, read_json
 from clvl_bench.core.errors import Damage, Missing
 
-LAYOUTS = {"blip": "blip", "vilt": "vilt"}
+LAYOUTS = {"blip": "blip", "vilt": "vilt", "idefics3": "smolvlm"}
 """Which module reads a folder, by the `model_type` of its config.json."""
 
 

@@ -8,6 +8,7 @@ from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.domains import DOMAINS
 from clvl_bench.data.catalog.eurosat import EUROSATS
 from clvl_bench.data.catalog.general import GENERAL
+from clvl_bench.data.catalog.geobench import GEOBENCH
 from clvl_bench.data.catalog.isic import ISIC
 from clvl_bench.data.catalog.medical_questions import MEDICAL_QUESTIONS
 from clvl_bench.data.catalog.medmnist import MEDMNIST
@@ -27,6 +28,7 @@ DATASETS: tuple[ImageDataset, ...] = (
     RESISC45,
     *SCENES,
     *WHU_RS19S,
+    *GEOBENCH,
     *MEDMNIST,
     *ISIC,
     CIFAR10,

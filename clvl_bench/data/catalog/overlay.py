@@ -22,6 +22,8 @@ LAYOUT = (
     "sha256",
     "md5",
     "folders",
+    "bands",
+    "white",
 )
 """What is published about a layout, wherever a copy of it lies."""
 

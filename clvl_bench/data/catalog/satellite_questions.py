@@ -1,4 +1,4 @@
-"""Satellite questions: RSVQA at low and high resolution, RSIVQA's five sets.
+"""Satellite questions: RSVQA at low and high resolution, RSIVQA's five sets, VRSBench.
 
 RSVQA's counting rule: with `binned` (the published code's rule) numbers of objects at low
 resolution fall into 0, 1 to 10, 11 to 100, 101 to 1000 and more, and areas at high resolution
@@ -9,7 +9,7 @@ UC Merced by number, as UCM-captions does, and those of AID as RSICD does.
 from pathlib import Path
 
 from clvl_bench.data.catalog.vqa import VqaDataset
-from clvl_bench.data.catalog.vqa_sources import RsivqaSource, RsvqaSource
+from clvl_bench.data.catalog.vqa_sources import RsivqaSource, RsvqaSource, VrsbenchSource
 
 _LR_TYPES = ("presence", "comp", "count", "rural_urban")
 _HR_TYPES = ("presence", "comp", "count", "area")
@@ -61,4 +61,19 @@ RSIVQA = (
     _rsivqa("aid", "AID", "AID/rsicd_vqa.txt"),
 )
 
-SATELLITE_QUESTIONS = (RSVQA_LR, RSVQA_HR, *RSIVQA)
+# Only its test part says the type of a question, so streams are cut by answers. Published scores
+# are a language model's opinion of free text; ours are of equal strings.
+VRSBENCH = VqaDataset(
+    name="vrsbench",
+    title="VRSBench",
+    domain="satellite",
+    source=VrsbenchSource(),
+    partitions={"official": {"test": 37409}},
+    normaliser="vqa",
+    licence="CC BY 4.0; images of DOTA not for commercial use",
+    citation="Li et al. 2024, VRSBench: a versatile vision-language benchmark dataset for remote "
+    "sensing image understanding (NeurIPS; arXiv:2406.12384)",
+    download_mb=12400,
+)
+
+SATELLITE_QUESTIONS = (RSVQA_LR, RSVQA_HR, *RSIVQA, VRSBENCH)

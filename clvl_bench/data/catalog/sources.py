@@ -214,6 +214,17 @@ class BackboneFeaturesSource(Schema):
         return self
 
 
+class GeobenchSource(Schema):
+    """GEO-Bench V1 in shards (`shard_*.tar`, `default_partition.json`), without pickles: the three
+    `bands` that become RGB, by their names, and the value that becomes white.
+    """
+
+    kind: Literal["geobench"] = "geobench"
+    path: Path
+    bands: tuple[str, str, str]
+    white: float = Field(gt=0)
+
+
 class OwnCopySource(Schema):
     """A dataset that the user brings: no commit of it is pinned here, so there is nothing to fetch.
 
@@ -221,8 +232,8 @@ class OwnCopySource(Schema):
     """
 
     kind: Literal["own_copy"] = "own_copy"
-    like: ParquetSource | FolderSource | ArraysSource | BackboneFeaturesSource = Field(
-        discriminator="kind"
+    like: ParquetSource | FolderSource | ArraysSource | BackboneFeaturesSource | GeobenchSource = (
+        Field(discriminator="kind")
     )
 
 
@@ -235,6 +246,7 @@ Source = Annotated[
     | ArraysSource
     | FeaturesSource
     | BackboneFeaturesSource
+    | GeobenchSource
     | OwnCopySource,
     Field(discriminator="kind"),
 ]

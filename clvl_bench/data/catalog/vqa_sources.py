@@ -138,6 +138,14 @@ class RsivqaSource(_Copy):
     test_fraction: float = Field(0.2, gt=0, lt=1)
 
 
+class VrsbenchSource(_Copy):
+    """VRSBench: `VRSBench_train.json`, `VRSBench_EVAL_vqa.json`, and the folders `Images_train` and
+    `Images_val`, side by side.
+    """
+
+    kind: Literal["vrsbench"] = "vrsbench"
+
+
 VqaSource = Annotated[
     ToyQuestionsSource
     | VqaRadSource
@@ -147,6 +155,7 @@ VqaSource = Annotated[
     | SlakeSource
     | VqaMedSource
     | RsvqaSource
-    | RsivqaSource,
+    | RsivqaSource
+    | VrsbenchSource,
     Field(discriminator="kind"),
 ]

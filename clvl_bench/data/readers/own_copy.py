@@ -7,9 +7,10 @@ from typing import Any, NoReturn
 
 from clvl_bench.core.errors import Missing
 from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.catalog.overlay import LAYOUT
 from clvl_bench.data.catalog.sources import OwnCopySource
 
-_SAID_BY_LAYOUT = {"files", "texts", "splits", "split_sha256", "sha256", "md5", "folders"}
+_SAID_BY_LAYOUT = set(LAYOUT) - {"image", "label"}
 
 
 def read(dataset: ImageDataset, split: str) -> NoReturn:
