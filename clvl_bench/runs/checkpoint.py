@@ -16,7 +16,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from clvl_bench.core.errors import announce, warn
-from clvl_bench.core.files import PLAIN, Changes, read_folder
+from clvl_bench.core.files import PLAIN, Changes, Writer, read_folder
 from clvl_bench.methods._base.adapter import State
 from clvl_bench.records.segment import Segment
 from clvl_bench.runs.frozen import FROZEN, FrozenTensors, Named
@@ -67,7 +67,10 @@ def write(
         "segments": [vars(segment) for segment in checkpoint.segments],
         "frozen": named,
     }
-    files = {TENSORS: partial(write_tensors, tensors), VALUES: _compact(content)}
+    files: dict[str, bytes | Writer] = {
+        TENSORS: partial(write_tensors, tensors),
+        VALUES: _compact(content),
+    }
     changes.write_folder(folder / f"{checkpoint.done:04d}", files)
     for old in _written(folder)[KEPT:]:
         changes.remove(old)

@@ -129,7 +129,7 @@ def read(folder: Path, named: Named) -> dict[str, Tensor] | Path:
 
 def _bytes_of(tensor: Tensor) -> memoryview:
     """Its bytes, which are not copied."""
-    return memoryview(tensor.detach().contiguous().view(-1).view(torch.uint8).numpy())
+    return tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().data
 
 
 def _hash(tensor: Tensor) -> str:
