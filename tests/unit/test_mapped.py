@@ -66,14 +66,6 @@ def test_a_small_array_is_not_mapped(tmp_path, arrays):
     assert mapped_array(tmp_path / "plain.npz", "x") is None
 
 
-def test_a_mapped_file_is_cut_off_only_with_an_error(tmp_path, arrays, dataset, always):
-    declared = dataset([["x", "y"]])
-    file = tmp_path / "features.npz"
-    file.write_bytes(file.read_bytes()[:400])
-    with pytest.raises(Exception, match=r"features\.npz: cannot be read as \.npz"):
-        features.read(declared, "train")
-
-
 @pytest.mark.parametrize(
     "parts", [[["x", "y"]], [["half", "half_y"]], [["x", "y"], ["half", "half_y"]]]
 )
