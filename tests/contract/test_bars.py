@@ -128,13 +128,14 @@ def test_an_evaluation_asks_the_model_once_and_reads_each_sample_once(counted):
 
 
 def test_an_evaluation_copies_an_experience_three_times_at_most(counted):
-    assert max(every(counted, "evaluate", "copy")) <= 3 * EXPERIENCES
+    # Avalanche makes one for each callback of a metric, and one for the evaluation.
+    assert max(every(counted, "evaluate", "copy")) <= 3 * EXPERIENCES + 1
 
 
 def test_tables_of_classes_are_made_for_new_classes_alone(counted):
-    made = sum(
-        count for counts in counted.counts for (_, what), count in counts.items() if what == "table"
-    )
+    made = 0
+    for counts in counted.counts:
+        made += sum(count for (_, what), count in counts.items() if what == "table")
     assert made <= EXPERIENCES + 4
 
 
@@ -192,7 +193,5 @@ def test_an_evaluation_of_learned_words_goes_through_the_text_tower_once(tmp_pat
     assert observer.prepares == 1
     evaluations = observer.calls[2::2]
     assert evaluations == [1] * len(evaluations)
-    assert (
-        len(evaluations)
-        == len(json.loads((result.folder / "result.json").read_bytes())["segments"]) - 1
-    )
+    summary = json.loads((result.folder / "result.json").read_bytes())
+    assert len(evaluations) == len(summary["segments"]) - 1
