@@ -30,6 +30,9 @@ def audit(
 
     config = small_config(strategy, benchmark, backbone=backbone)
     silence_libraries(config.threads)
+    from clvl_bench.runs.libraries import import_libraries
+
+    import_libraries()
     from clvl_bench.audits.audit import audit as audit_one
     from clvl_bench.audits.verdict import PROMISES
 

@@ -197,6 +197,9 @@ def _encode(asked: Asked, time_limit: float | None) -> None:
     """Read and encode what the runs will read."""
     silence_libraries(1)
     with stopping.listening(time_limit=time_limit):
+        from clvl_bench.runs.libraries import import_libraries
+
+        import_libraries()
         from clvl_bench.cli.encoding import encode_for
         from clvl_bench.cli.restarts import refuse_endless
         from clvl_bench.runs.devices import choose_device

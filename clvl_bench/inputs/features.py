@@ -19,6 +19,7 @@ from clvl_bench.backbones.preprocessing import Preprocessing
 from clvl_bench.core import stopping, world
 from clvl_bench.core.cache_dir import cache_dir, cache_name
 from clvl_bench.core.ticker import Ticker
+from clvl_bench.data.readers.mapped import MappedRows
 from clvl_bench.data.readers.split import Features, Image, Split
 from clvl_bench.inputs.kinds import InputKind
 
@@ -101,25 +102,32 @@ def encode_chunks(
     # the same neighbours, so its features have the same bits in every run.
     starts = range(0, len(split), CHUNK)
     names = [f"{number:05d}" for number in range(len(starts))]
+    tick = Ticker(title, len(split))
+    whole: Tensor | None = None
 
-    def chunk(number: int) -> Tensor:
-        start = starts[number]
-        rows = range(start, min(start + CHUNK, len(split)))
-        found = load_or_compute(folder, names[number], len(rows), partial(compute, rows))
-        towers.refuse_no_numbers(found, split.keys[start : rows.stop], what="image")
+    def place(number: int) -> None:
+        nonlocal whole
+        rows = range(starts[number], min(starts[number] + CHUNK, len(split)))
+        chunk = load_or_compute(folder, names[number], len(rows), partial(compute, rows))
+        towers.refuse_no_numbers(chunk, split.keys[rows.start : rows.stop], what="image")
+        if whole is None:
+            whole = chunk.new_empty(len(split), *chunk.shape[1:])
+        whole[rows.start : rows.stop] = chunk
         tick(rows.stop)
         stopping.stop_if_asked()
-        return found
 
-    tick = Ticker(title, len(split))
+    # Several processes of a run encode every n-th chunk each, and then read the others'.
     numbers = range(len(starts))
+    own = numbers[world.rank() :: world.size()]
     with encoded_together(folder, names, title):
-        # Several processes of a run encode every n-th chunk each, and then read the others'.
-        chunks = {number: chunk(number) for number in numbers[world.rank() :: world.size()]}
+        for number in own:
+            place(number)
         world.wait_for_all()
-        others = [number for number in numbers if number not in chunks]
-        chunks |= {number: chunk(number) for number in others}
-    return torch.cat([chunks[number] for number in numbers])
+        for number in numbers:
+            if number not in own:
+                place(number)
+    assert whole is not None, "a split has samples"
+    return whole
 
 
 def _encode_rows(
@@ -145,6 +153,32 @@ def cache_key(split: Split, backbone: TowerBackbone) -> str:
     return cache_name("\n".join(parts))
 
 
+def _on_disk(splits: Sequence[Split], backbone: Backbone) -> MappedRows | None:
+    """Precomputed features where they lie; None where all of them are in memory, or must be made
+    unit as a whole.
+    """
+    arrays = []
+    for split in splits:
+        known = None if split.features is None or split.unit else split.features(backbone.name)
+        if known is None:
+            return None
+        arrays.append(known)
+    if not any(isinstance(array, np.memmap) for array in arrays):
+        return None
+    return MappedRows(arrays)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """One tensor of several, each of which is let go as soon as it is copied."""
+    whole = parts[0].new_empty(sum(map(len, parts)), *parts[0].shape[1:])
+    start = 0
+    while parts:
+        part = parts.pop(0)
+        whole[start : start + len(part)] = part
+        start += len(part)
+    return whole
+
+
 class Inputs:
     """What a strategy sees of samples, by their ids, which count through the samples of all splits.
 
@@ -164,9 +198,12 @@ class Inputs:
         self.device = device
         self._starts = np.cumsum([0, *(len(split) for split in splits)])
         self._in_memory: Tensor | None = None
+        self._on_disk: MappedRows | None = None
         if input_kind == "image_features":
-            features = [encode(split, backbone) for split in splits]
-            self._in_memory = torch.cat(features).to(device)
+            self._on_disk = _on_disk(splits, backbone)
+            if self._on_disk is None:
+                features = [encode(split, backbone) for split in splits]
+                self._in_memory = _joined(features).to(device)
             return
         towers = with_towers(backbone, wanted_by="a strategy that reads pixels")
         self.preprocessing = towers.preprocessing
@@ -177,7 +214,7 @@ class Inputs:
             pixels = []
             for image, split in zip(self._images, splits, strict=True):
                 pixels.append(pixels_of(image, self.preprocessing, range(len(split))))
-            self._in_memory = torch.cat(pixels).to(device)
+            self._in_memory = _joined(pixels).to(device)
 
     def __call__(self, ids: Tensor) -> Tensor:
         """Rows [batch, ...] for sample ids [batch]: float features or uint8 pixels, on the
@@ -185,6 +222,8 @@ class Inputs:
         """
         if self._in_memory is not None:
             return self._in_memory[ids.to(self.device)]
+        if self._on_disk is not None:
+            return torch.from_numpy(self._on_disk(ids.cpu().numpy())).to(self.device)
         return torch.cat([self._decoded(int(sample)) for sample in ids]).to(self.device)
 
     def image_features(self, ids: Tensor) -> Tensor:

@@ -68,6 +68,8 @@ def make(folder: Path) -> None:
         tokenizer.bos_token_id,
         tokenizer.eos_token_id,
     )
+    # A tokenizer of far fewer words than the weights have would be refused.
+    config.text_config.vocab_size = len(tokenizer)
     torch.manual_seed(0)
     CLIPModel(config).save_pretrained(folder / "clip")
     tokenizer.save_pretrained(folder / "clip")
@@ -277,15 +279,17 @@ def ours(folder: Path, *, home: str) -> Callable[[], None]:
     """A whole run: it reads, encodes what is not encoded, learns, evaluates, and writes all its
     records and states.
     """
-    from clvl_bench.inputs import features
     from clvl_bench.runs import runner
     from clvl_bench.runs.files import run_config
+    from clvl_bench.runs.setup import Sources
 
     os.environ["CLVL_HOME"] = str(folder / home)
-    backbone = loaded(folder)
-    features.load_backbone = lambda name, **settings: (
-        backbone
-    )  # loaded before the clock runs, as for the others
+    backbone = loaded(folder)  # before the clock runs, as for the others
+
+    class Loaded(Sources):
+        def backbone(self, *asked: Any, **how: Any) -> Any:
+            return backbone
+
     runner.reset_peak = lambda: None  # the peak of the whole process is compared
     config = run_config(
         str(folder / "stream.toml"), str(folder / "coop.toml"), backbone=str(folder / "clip")
@@ -293,7 +297,7 @@ def ours(folder: Path, *, home: str) -> Callable[[], None]:
 
     def work() -> None:
         with tempfile.TemporaryDirectory() as results:
-            runner.run(config, results=Path(results), progress=False)
+            runner.run(config, results=Path(results), progress=False, sources=Loaded())
 
     return work
 

@@ -3,8 +3,12 @@ no backbone needed.
 """
 
 import hashlib
+import itertools
+from bisect import bisect_right
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +16,7 @@ from numpy.typing import NDArray
 from clvl_bench.core.errors import Damage, Mistake
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.sources import FeaturesSource
+from clvl_bench.data.readers.mapped import blocks_of
 from clvl_bench.data.readers.npz import UNREADABLE, load_array, load_arrays, split_names
 from clvl_bench.data.readers.split import Features, Split
 
@@ -30,37 +35,90 @@ def read(dataset: ImageDataset, split: str) -> Split:
     parts = split_names(dataset.name, source.splits, split)
     features_of_parts = []
     labels_of_parts = []
-    keys = []
     for x, y in parts:
         part_features, part_labels = load_arrays(
             dataset, source.path, x, y, shape="[n, width]", fits=_are_features
         )
-        part_features = _as_features(part_features)
-        row = first_without_direction(part_features)
-        if row is not None:
-            raise Damage(
-                f"dataset.{dataset.name}: {source.path.name}: row {row} of {x} "
-                f"{WITHOUT_DIRECTION}; mend it, or leave it out of {x} and {y}"
-            )
         features_of_parts.append(part_features)
         labels_of_parts.append(part_labels)
-        keys += [f"{x}/{row}" for row in range(len(part_labels))]
     widths = [features.shape[1] for features in features_of_parts]
     if len(set(widths)) > 1:
         raise Mistake(
             f"dataset.{dataset.name}: {source.path.name}: the parts of {split} are {widths} "
             f"numbers wide; features of one backbone have one width"
         )
-    features = np.concatenate(features_of_parts)
     labels = np.concatenate(labels_of_parts)
     digest = hashlib.sha256("\n".join((source.backbone, *dataset.classes)).encode())
-    digest.update(features.tobytes() + labels.tobytes())
+    for part, features in zip(parts, features_of_parts, strict=True):
+        _check_and_hash(dataset, source.path, part, features, digest)
+    digest.update(labels.data)
     return Split(
         labels=labels,
-        keys=tuple(keys),
+        keys=RowNames([x for x, _ in parts], [len(features) for features in features_of_parts]),
         fingerprint=digest.hexdigest(),
-        features=partial(_of_backbone, source.backbone, features),
+        features=partial(_of_backbone, source.backbone, _joined(features_of_parts)),
     )
+
+
+def _check_and_hash(
+    dataset: ImageDataset, path: Path, part: tuple[str, str], features: NDArray[Any], digest: Any
+) -> None:
+    """Look once at each row of an array.
+
+    Args:
+        part: its name, and that of its labels.
+
+    Raises:
+        Damage: a row is no feature.
+    """
+    x, y = part
+    seen = 0
+    for block in blocks_of(features):
+        rows = np.ascontiguousarray(_as_features(block))
+        row = first_without_direction(rows)
+        if row is not None:
+            raise Damage(
+                f"dataset.{dataset.name}: {path.name}: row {seen + row} of {x} "
+                f"{WITHOUT_DIRECTION}; mend it, or leave it out of {x} and {y}"
+            )
+        digest.update(rows.data)
+        seen += len(rows)
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> Features:
+    """One array of several; a mapped one by itself stays where it is."""
+    if len(parts) == 1 and isinstance(parts[0], np.memmap):
+        return parts[0]
+    return np.concatenate([_as_features(part) for part in parts])
+
+
+class RowNames(Sequence[str]):
+    """The name of each row, `<array>/<row>`: a text for each of millions would take more room than
+    their labels.
+
+    Args:
+        arrays, lengths: the names of the arrays, and how many rows each has.
+    """
+
+    def __init__(self, arrays: Sequence[str], lengths: Sequence[int]) -> None:
+        self._arrays = arrays
+        self._starts = [0, *itertools.accumulate(lengths)]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> tuple[str, ...]: ...
+
+    def __getitem__(self, row: int | slice) -> str | tuple[str, ...]:
+        if isinstance(row, slice):
+            return tuple(self[each] for each in range(*row.indices(len(self))))
+        number = range(len(self))[row]
+        which = bisect_right(self._starts, number) - 1
+        return f"{self._arrays[which]}/{number - self._starts[which]}"
 
 
 def _of_backbone(known: str, features: Features, backbone: str) -> Features | None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from clvl_bench.core.errors import Damage, Mistake, unknown
 from clvl_bench.data.catalog.declaration import ImageDataset
+from clvl_bench.data.readers.mapped import mapped_array
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ def load_arrays(
     fits: Callable[[NDArray[Any]], bool],
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Two arrays of equal length, the second with labels of the declared classes, [n] or as a
-    column [n, 1].
+    column [n, 1]. A large first one stays in its file (`mapped_array`).
 
     Raises:
         Mistake: an array is not there, or its shape or labels do not fit.
@@ -74,7 +75,9 @@ def load_arrays(
             for name in (values, labels):
                 if name not in file.files:
                     raise Mistake(f"{where}: {unknown('array', name, file.files)}")
-            x = array_of(file, values, path)
+            x = mapped_array(path, values)
+            if x is None:
+                x = array_of(file, values, path)
             y = array_of(file, labels, path)
     except UNREADABLE as error:
         why = (str(error) or "it is empty").splitlines()[0]

@@ -32,7 +32,7 @@ class Split:
     """
 
     labels: NDArray[np.int64]
-    keys: tuple[str, ...]
+    keys: Sequence[str]
     fingerprint: str
     image: Callable[[int], Image] | None = None
     features: FeaturesOf | None = None
