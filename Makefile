@@ -14,7 +14,7 @@ A ?= $(RESULTS)/ci
 B ?= results/toy_landcover
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep lint type docs browser perf package \
+.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep lint type docs links browser perf package \
 	tiny-clip contact-sheet clean
 
 help: ## show this list
@@ -75,6 +75,9 @@ type: setup ## types
 docs: $(VENV)/.docs ## the documentation as a site, in build/docs
 	$(BIN)/python -m sphinx --quiet --fresh-env --nitpicky --fail-on-warning --keep-going docs build/docs
 	@echo "build/docs/index.html"
+
+links: $(VENV)/.docs ## whether links of the documentation to other sites lead somewhere; needs a network
+	$(BIN)/python -m sphinx --quiet -b linkcheck -D nb_execution_mode=off docs build/links
 
 $(VENV)/.docs: $(VENV)/.made
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'
