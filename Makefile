@@ -14,9 +14,8 @@ A ?= $(RESULTS)/ci
 B ?= results/toy_landcover
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep test-ray lint type docs browser \
-	perf package \
-	tiny-clip contact-sheet clean
+.PHONY: help setup setup-photo bench bench-photo bench-ci grid report compare test test-all test-sweep test-ray lint type docs links \
+	browser perf package tiny-clip contact-sheet clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,6 +82,9 @@ type: setup ## types
 docs: $(VENV)/.docs ## the documentation as a site, in build/docs
 	$(BIN)/python -m sphinx --quiet --fresh-env --nitpicky --fail-on-warning --keep-going docs build/docs
 	@echo "build/docs/index.html"
+
+links: $(VENV)/.docs ## whether links of the documentation to other sites lead somewhere; needs a network
+	$(BIN)/python -m sphinx --quiet -b linkcheck -D nb_execution_mode=off docs build/links
 
 $(VENV)/.docs: $(VENV)/.made
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'

@@ -37,6 +37,11 @@ nitpicky = True
 nitpick_ignore_regex = [("py:(class|exc|obj|data)", r".*")]
 smartquotes = False
 
+# `make links`: of a page that holds code on GitHub, lines are no anchors; some sites are slow.
+linkcheck_anchors_ignore = [r"L\d+"]
+linkcheck_timeout = 20
+linkcheck_retries = 2
+
 html_theme = "pydata_sphinx_theme"
 html_title = "clvl_bench"
 html_static_path = ["static"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer.main
 from contract.tables import ROOT
+from helpers.followed import blocks_of
 
 from clvl_bench.cli.main import app
 from clvl_bench.core.schema import parse
@@ -125,7 +126,7 @@ def test_the_page_lists_the_verbs_that_there_are():
     assert (
         set(
             re.findall(
-                r"^clvl-bench ([\w-]+)", blocks("docs/reference/running.md", "")[0], re.MULTILINE
+                r"^clvl-bench ([\w-]+)", blocks("docs/reference/running.md", "sh")[0], re.MULTILINE
             )
         )
         == verbs
@@ -141,21 +142,26 @@ def typed_commands() -> list[str]:
                 lines = body.replace("\\\n", " ").splitlines()
                 typed = {line for line in lines if line.startswith("clvl-bench ")}
                 found |= {line.removesuffix(" &") for line in typed}  # of a script, behind it
-    synopsis = set(blocks("docs/reference/running.md", "")[0].splitlines())
+    synopsis = set(blocks("docs/reference/running.md", "sh")[0].splitlines())
     return sorted(found - synopsis)
 
 
 @pytest.mark.parametrize("command", typed_commands())
 def test_a_command_on_a_page_has_options_that_there_are(command):
-    """Not run here, for most of them need data, weights or hours; those of tutorials are, by
-    tests/e2e/test_tutorials.py.
-    """
+    """Those that can be typed here are, by tests/e2e/test_tutorials.py and test_pages.py."""
     for part in command.split(" > ")[0].split("&&"):
         _, verb, *words = shlex.split(part, comments=True)
         # A file of methods would be loaded.
         words = [word for word in words if word != "--methods" and not word.endswith(".py")]
         program = typer.main.get_command(app).commands[verb]
         program.make_context(verb, words)
+
+
+@pytest.mark.parametrize("page", DOCS, ids=[str(page.relative_to(ROOT)) for page in DOCS])
+def test_commands_are_typed_by_a_test_or_say_above_why_not(page):
+    for block in blocks_of(page.read_text(encoding="utf-8")):
+        if block.has_commands:
+            assert block.language == "sh" or block.why_not, f"{page.name}:{block.line}"
 
 
 def test_a_target_that_the_pages_name_is_in_the_makefile():

@@ -38,7 +38,8 @@ class Opened:
         page.goto(address)
 
     def _hear(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
+        asked = message.location.get("url", "")
+        if message.type in ("error", "warning") and not asked.endswith("/favicon.ico"):
             self.said.append(f"{message.text} {message.location}")
 
     def _refuse(self, dialog: Any) -> None:
@@ -57,7 +58,9 @@ class Opened:
         """What axe-core finds that is serious or critical, with the first place of each."""
         from axe_playwright_python.sync_playwright import Axe
 
+        before = list(self.said)
         found = Axe().run(self.page).response["violations"]
+        self.said[:] = before  # it asks for style sheets where they are not
         return [
             f"{each['id']} at {each['nodes'][0]['target']}: {each['help']}"
             for each in found
