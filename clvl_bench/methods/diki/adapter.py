@@ -2,11 +2,12 @@
 towers, and a Gaussian says how much of them a sample gets.
 
 Tang et al. 2024, Mind the interference: retaining pre-trained knowledge in parameter efficient
-continual learning of vision-language models (arXiv:2407.05342). Attention becomes softmax(q K') V +
+continual learning of vision-language models (arXiv:2407.05342), its interference-free knowledge
+integration and its distribution-aware integration calibration. Attention becomes softmax(q K') V +
 share * softmax(q P_k') P_v: the second term takes nothing from the first, as a prefix would, and is
 0 at the start, where P_v is 0. In training the share is 1. In testing the experience is the one
-under whose Gaussian of frozen unit image features a sample is most likely, and the share sigmoid(log
-p / width - 1), so that what no experience knows is left to zero-shot.
+under whose Gaussian of frozen unit image features a sample is most likely, and the share is
+sigmoid(log p / width - 1), so that what no experience knows is left to zero-shot.
 
 **The released configuration takes a majority vote over the test batch**, which comes from one
 dataset, and the mean share of the batch for the class texts, so that a prediction depends on the
@@ -14,12 +15,11 @@ other samples of its batch: `routing = "batch"` is that form, called transductiv
 each sample has its own experience and its own share, in either tower: what the released code does
 with a batch of one. Then class texts are encoded for each sample, which is as slow as it sounds.
 
-Differs from the released code: fp32; Gaussians in float64, of an experience's samples as they are,
-there of what the shuffled loader gave; the width of a feature in the place of 512; the pairs behind
-the last epoch, there those of the epoch that was best on validation; training takes a class's first
-template, testing all. Open in the paper, whose tasks are datasets with classes of their own: an
-experience may have any of the classes, and its Gaussian is of all its samples, whatever their
-labels.
+Differs from the released code: fp32, and Gaussians in float64; the width of a feature in the place
+of 512; the pairs behind the last epoch, there those of the epoch that was best on validation; the
+rate falls to 0, there to a thousandth; training takes a class's first template, testing all. Open
+in the paper, whose tasks are datasets with classes of their own: an experience may have any of the
+classes, and its Gaussian is of all its samples, whatever their labels.
 """
 
 from collections.abc import Sequence

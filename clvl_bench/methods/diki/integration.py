@@ -68,13 +68,11 @@ class Integration(MovingTexts):
         """
         insert = Residual(self.image_pairs, image_shares)
         images = l2_normalize(self._image(inputs, insert))
-        scores = images.new_empty(len(images), len(candidates))
+        cosines = images.new_empty(len(images), len(candidates))
         for share in text_shares.unique():
             rows = text_shares == share
-            scores[rows] = (
-                self.backbone.logit_scale * images[rows] @ self._texts(candidates, share).T
-            )
-        return scores
+            cosines[rows] = images[rows] @ self._texts(candidates, share).T
+        return self.backbone.logit_scale * cosines
 
     def _texts(self, candidates: ClassIds, share: Tensor) -> Tensor:
         self._text_share = share[None]

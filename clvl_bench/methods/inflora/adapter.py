@@ -13,7 +13,8 @@ each experience: CLIP's image tower, and classes are scored by their frozen text
 class has a score and the start is zero-shot; cross-entropy stays among the experience's own classes
 (`train.classes`). Statistics are float64; updates are added to W, there kept side by side, which is
 the same sum. The number of experiences over which the share rises is a setting, there it is the
-stream's length. As released, a first experience that uses more than half of all directions stops at
+stream's length. The rate falls from the second epoch on, there from the third, by a count that
+begins twice. As released, a first experience that uses more than half of all directions stops at
 an assertion; here the free ones are kept from then on, as the release does later. Where fewer
 directions are left than A has rows, the others are 0, there arbitrary ones.
 """

@@ -6,10 +6,10 @@ adapters (arXiv:2403.11549). The first token of a sample (start of text, in a se
 two experts; the two that an experience used most are frozen behind it. Without a task id a selector
 finds the router, and leaves what is strange to it to the untouched backbone. Differs from the
 released code: **each sample is routed by itself** (there, by the mean over a test batch that comes
-from one dataset, which gives the dataset away: `routing = "batch"` is that form, called transductive
-in records); a sample's experience is found among centroids of
-the backbone's own features instead of by auto-encoders on AlexNet's; no load-balancing term (there
-it is computed and never added). The shipped strategy does not augment (docs/howto/recipes.md).
+from one dataset, which gives the dataset away: `routing = "batch"` decides so, and is called
+transductive in records); a sample's experience is found among centroids of the backbone's own
+features instead of by auto-encoders on AlexNet's; no load-balancing term (there it is computed and
+never added). The shipped strategy does not augment (docs/howto/recipes.md).
 """
 
 from collections.abc import Sequence

@@ -38,9 +38,9 @@ class MoeAdaptersConfig(SelectorConfig):
 
     routing: Annotated[Literal["sample", "batch"], Since(before="sample")] = Field(
         "sample",
-        description="whose experience decides the router: each sample's own, or as released one for "
-        "all samples that are asked about together, by their mean distance, which leaks from one "
-        "test sample to another",
+        description="whose experience decides the router: each sample's own, or as released one "
+        "for all samples that are asked about together, by their mean distance, which leaks from "
+        "one test sample to another",
     )
 
     @property
