@@ -72,7 +72,7 @@ class Diki(PerExperience):
             if experience == NOBODY:
                 continue
             rows = torch.nonzero(chosen == experience).flatten()
-            member: Integration = self.members[experience]  # type: ignore[assignment]
+            member: Integration = self.members[experience]
             scores[rows] = member.weighed_logits(
                 inputs[rows], candidates, image_shares[rows], text_shares[rows]
             )
