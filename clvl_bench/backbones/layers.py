@@ -8,14 +8,26 @@ that an empty one leaves the tower as it is.
 
 from abc import abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import linear, pad, scaled_dot_product_attention
 
 from clvl_bench.backbones.base import Backbone, TowerBackbone, Towers, with_towers
 from clvl_bench.core.errors import Mistake
+
+
+@dataclass(frozen=True)
+class Aside:
+    """Keys and values, both [batch or 1, length, tower width], that tokens attend to in an
+    attention of its own, and how much of what comes of it is added [batch or 1].
+    """
+
+    keys: Tensor
+    values: Tensor
+    share: Tensor
 
 
 class Insert:
@@ -36,6 +48,12 @@ class Insert:
     def prefix(self, layer: int) -> tuple[Tensor, Tensor] | None:
         """Keys and values [batch, length, tower width] that stand before the projected ones of a
         layer.
+        """
+        return None
+
+    def aside(self, layer: int) -> Aside | None:
+        """What the tokens of a layer attend to apart from each other, so that their own attention
+        stays as it is.
         """
         return None
 
@@ -71,7 +89,11 @@ def run_layers(
     for number, layer in enumerate(layers):
         hidden = insert.before(number, hidden)
         normalised = layer.layer_norm1(hidden)
-        hidden = hidden + _attend(layer.self_attn, normalised, mask, insert.prefix(number))
+        attended = _attend(layer.self_attn, normalised, mask, insert.prefix(number))
+        aside = insert.aside(number)
+        if aside is not None:
+            attended = attended + _attend_aside(layer.self_attn, normalised, aside)
+        hidden = hidden + attended
         # The branch reads what the feed-forward part reads, so it is computed before that is added.
         branch = insert.beside(number, hidden)
         hidden = hidden + layer.mlp(layer.layer_norm2(hidden))
@@ -91,22 +113,44 @@ def _attend(
         attended, _ = attention(hidden, mask)
         return attended
 
+    keys, values = (part.expand(len(hidden), -1, -1) for part in prefix)
+    if mask is not None:  # every token sees the whole prefix
+        mask = pad(mask, (keys.shape[1], 0))
+    keys = torch.cat([keys, attention.k_proj(hidden)], dim=1)
+    values = torch.cat([values, attention.v_proj(hidden)], dim=1)
+    attended = attention.out_proj(_mixed(attention, hidden, keys, values, mask))
+    return attended
+
+
+def _attend_aside(attention: Any, hidden: Tensor, aside: Aside) -> Tensor:
+    """share * W_out softmax(q K' / sqrt(d)) V, by the layer's own queries; the bias of the output
+    is in the layer's own attention.
+    """
+    keys = aside.keys.expand(len(hidden), -1, -1)
+    values = aside.values.expand(len(hidden), -1, -1)
+    mixed = _mixed(attention, hidden, keys, values, None)
+    return linear(aside.share[:, None, None] * mixed, attention.out_proj.weight)
+
+
+def _mixed(
+    attention: Any, hidden: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None
+) -> Tensor:
+    """Values [batch, tokens, tower width] as the layer's queries of `hidden` mix them, before the
+    output projection.
+    """
+
     def heads(tokens: Tensor) -> Tensor:
         split: Tensor = tokens.unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
         return split
 
-    keys, values = (part.expand(len(hidden), -1, -1) for part in prefix)
-    if mask is not None:  # every token sees the whole prefix
-        mask = pad(mask, (keys.shape[1], 0))
     mixed = scaled_dot_product_attention(
         heads(attention.q_proj(hidden)),
-        heads(torch.cat([keys, attention.k_proj(hidden)], dim=1)),
-        heads(torch.cat([values, attention.v_proj(hidden)], dim=1)),
+        heads(keys),
+        heads(values),
         attn_mask=mask,
         scale=attention.scale,
     )
-    attended = attention.out_proj(mixed.transpose(1, 2).flatten(2))
-    return attended
+    return mixed.transpose(1, 2).flatten(2)
 
 
 def with_layers(backbone: Backbone, *, wanted_by: str) -> tuple[TowerBackbone, LayeredTowers]:

@@ -219,7 +219,7 @@ class AdaptationStrategy(SupervisedTemplate):
     def check_model_and_optimizer(self, **kwargs: Any) -> None:
         if self.adapter.observes_first:
             # Before the optimiser is made: what is observed may become a parameter.
-            self._observe_first()
+            self._observe_whole("observe")
         if self.adapter.learns == "gradient":
             self.make_optimizer()
 
@@ -279,6 +279,9 @@ class AdaptationStrategy(SupervisedTemplate):
         return RunFailed(f"nan: {said}; {_HELPS[self.adapter.learns]}")
 
     def _after_training_exp(self, **kwargs: Any) -> None:
+        if self.adapter.observes_again:
+            # Before plugins end the experience, and merge or keep what was learned.
+            self._observe_whole("observe again")
         super()._after_training_exp(**kwargs)
         self.n_experiences += self.experience.spec.covers
 
@@ -341,12 +344,14 @@ class AdaptationStrategy(SupervisedTemplate):
             self.adapter.observe(self.mb_x, self.mb_y)
             self._after_training_iteration(**kwargs)
 
-    def _observe_first(self) -> None:
+    def _observe_whole(self, key: str) -> None:
+        """The adapter observes each sample of the experience once; `key` names the draws."""
         ids = torch.from_numpy(self.experience.spec.ids)
         loader = IndexLoader(self._view, ids, batch_size=self.eval_mb_size)
-        with keyed(self.seed, "observe", self.clock.train_exp_counter):
+        with keyed(self.seed, key, self.clock.train_exp_counter):
             for inputs, labels, *_ in loader:
                 self.adapter.observe(inputs, labels.to(inputs.device))
+            self.adapter.observed()
 
     def _learning_rate(self, step: int) -> float:
         """The rate of a step of the experience in hand, counted from 0."""

@@ -87,12 +87,19 @@ def learn(
     adapter.train()
     with keyed(key):
         if adapter.learns == "closed_form" or adapter.observes_first:
-            for rows in torch.arange(len(inputs)).split(4):
-                adapter.observe(inputs[rows], targets[rows])
+            observe(adapter, inputs, targets)
         if adapter.learns == "gradient":
             follow_gradient(adapter, inputs, targets)
+        if adapter.observes_again:
+            observe(adapter, inputs, targets)
     adapter.end()
     adapter.eval()
+
+
+def observe(adapter: Any, inputs: Tensor, targets: Tensor) -> None:
+    for rows in torch.arange(len(inputs)).split(4):
+        adapter.observe(inputs[rows], targets[rows])
+    adapter.observed()
 
 
 def follow_gradient(adapter: Any, inputs: Tensor, targets: Tensor) -> None:

@@ -208,3 +208,16 @@ def test_the_share_sent_to_the_own_experience_is_measured_once_that_is_learned(
     assert (
         (value is None) if expected is None else (value.value == expected and value.measured.n == 4)
     )
+
+
+def test_together_all_go_where_they_are_nearest_in_the_mean_or_nowhere_beyond_its_reach():
+    data = groups()
+    settings = PromptPerExperienceConfig(centroids=1, distance="l2", radius=1.0)
+    selector = Selector(settings, data.shape[-1], together=True)
+    for experience, samples in enumerate(data):
+        selector.observe(samples, torch.zeros(len(samples)))
+        selector.close(experience)
+    mixed = torch.cat([data[1], data[2][:2]])
+    assert selector.choices(mixed).tolist() == [1] * 42
+    assert selector.choices(data[2][:5]).tolist() == [2] * 5
+    assert selector.choices(-data[0]).tolist() == [NOBODY] * 40

@@ -54,6 +54,8 @@ class Adapter(nn.Module):
     observes_first: bool = False
     """A learner by gradient that observes every sample of an experience once before the first
     step."""
+    observes_again: bool = False
+    """It observes them once more behind the last step, as it sees them then."""
     starts_as_zeroshot: bool = True
     """At first the logits are the backbone's own with `start_templates` templates. A method that
     cannot says why."""
@@ -131,6 +133,11 @@ class Adapter(nn.Module):
         the label has not arrived.
         """
         raise NotImplementedError
+
+    def observed(self) -> None:
+        """A learner by gradient has observed all samples of an experience, before the first step or
+        behind the last.
+        """
 
     def choices(self, inputs: Tensor) -> Tensor | None:
         """To which learned experience each sample would be sent [batch], -1 for none; None where

@@ -15,9 +15,9 @@ from clvl_bench.backbones.base import Backbone, l2_normalize
 from clvl_bench.core.rng import keyed
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import Adapter, ClassIds, State
+from clvl_bench.methods._base.config import AdapterConfig
 from clvl_bench.methods._base.losses import TrainingBatch
-from clvl_bench.methods._base.selector import NOBODY, FrozenFeatures, Selector
-from clvl_bench.methods._base.selector_config import SelectorConfig
+from clvl_bench.methods._base.selector import NOBODY, Chooser, FrozenFeatures
 
 
 class PerExperience(Adapter):
@@ -25,6 +25,7 @@ class PerExperience(Adapter):
 
     Args:
         member: makes an untrained one.
+        selector: makes who sends each sample to one of them, from the seed of what is random in it.
         features: the frozen backbone's, which decide where a sample belongs.
     """
 
@@ -32,16 +33,17 @@ class PerExperience(Adapter):
 
     def __init__(
         self,
-        config: SelectorConfig,
+        config: AdapterConfig,
         backbone: Backbone,
         classes: Sequence[Candidate],
         *,
         member: Callable[[], Adapter],
+        selector: Callable[[int], Chooser],
         features: FrozenFeatures,
     ) -> None:
         super().__init__(config, backbone, classes)
         self._start = int(torch.randint(2**31, ()))
-        self.selector = Selector(config, backbone.width, seed=self._start)
+        self.selector = selector(self._start)
         self.members = nn.ModuleList()
         self._member = member
         self._features = features

@@ -8,6 +8,7 @@ sum of absolute differences ("l1"). `class_mean` keeps one mean a class instead 
 than nearly all of its own samples belongs to none, and is left to the untouched backbone.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,19 +24,57 @@ NOBODY = -1
 _ROUNDS = 100
 
 
-class Selector(nn.Module):
+class Chooser(nn.Module):
+    """Who says to which experience a sample belongs. What it knows are buffers whose first axis
+    grows with the experiences.
+    """
+
+    @abstractmethod
+    def observe(self, features: Tensor, targets: Tensor) -> None:
+        """Features [batch, width] of the experience in hand, and their classes [batch], -1 where
+        not known.
+        """
+
+    @abstractmethod
+    def close(self, experience: int) -> None:
+        """The experience is over: from now on samples may be sent to it. One without samples is
+        never chosen.
+        """
+
+    @abstractmethod
+    def choices(self, features: Tensor) -> Tensor:
+        """The experience of each sample [batch], or NOBODY."""
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Tensor], prefix: str, *rest: object
+    ) -> None:
+        # torch copies into buffers of equal size alone: make as many rows as were written.
+        for name, buffer in self.named_buffers():
+            setattr(self, name, torch.empty_like(state_dict[prefix + name], device=buffer.device))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class Selector(Chooser):
     """`centroids` [rows, width], each with the experience it is of and how far that reaches
     [rows].
+
+    Args:
+        seed: of where K-means starts.
+        together: samples that are asked about together are all sent to one experience, to which
+            they are the nearest in the mean.
     """
 
     centroids: Tensor
     owners: Tensor
     reaches: Tensor
 
-    def __init__(self, settings: SelectorConfig, width: int, *, seed: int = 0) -> None:
+    def __init__(
+        self, settings: SelectorConfig, width: int, seed: int = 0, *, together: bool = False
+    ) -> None:
         super().__init__()
         self._settings = settings
         self._seed = seed
+        self._together = together
         self._features: list[Tensor] = []
         self._labels: list[Tensor] = []
         self.register_buffer("centroids", torch.zeros(0, width))
@@ -43,17 +82,12 @@ class Selector(nn.Module):
         self.register_buffer("reaches", torch.zeros(0))
 
     def observe(self, features: Tensor, targets: Tensor) -> None:
-        """Features [batch, width] of the experience in hand, and their classes [batch], -1 where
-        not known.
-        """
         device = self.centroids.device
         self._features.append(l2_normalize(features.detach()).to(device))
         self._labels.append(targets.to(device))
 
     def close(self, experience: int) -> None:
-        """The experience is over: its centroids are fitted, and from now on samples may be sent to
-        it. One without samples is never chosen.
-        """
+        """Its centroids are fitted."""
         if not self._features:
             return
         features = torch.cat(self._features)
@@ -79,8 +113,24 @@ class Selector(nn.Module):
         if not len(self.centroids):
             return nobody
         distances = self._distances(l2_normalize(features), self.centroids)
+        if self._together:
+            return torch.full_like(nobody, self._nearest_in_the_mean(distances))
         nearest = distances.masked_fill(distances > self.reaches, torch.inf).min(dim=1)
         return torch.where(torch.isinf(nearest.values), nobody, self.owners[nearest.indices])
+
+    def _nearest_in_the_mean(self, distances: Tensor) -> int:
+        """The experience whose nearest centroids are the least away from all samples in the mean;
+        NOBODY if that is beyond its reach.
+        """
+        nearest = NOBODY
+        least = torch.inf
+        for experience in self.owners.unique().tolist():
+            own = self.owners == experience
+            mean = float(distances[:, own].min(dim=1).values.mean())
+            if mean < least:
+                least = mean
+                nearest = experience if mean <= self.reaches[own][0] else NOBODY
+        return nearest
 
     def _reach(self, features: Tensor, centroids: Tensor) -> float:
         """How far from its nearest centroid the share `radius` of the experience's own samples
@@ -99,14 +149,6 @@ class Selector(nn.Module):
         return torch.cdist(
             features, centroids, p=order, compute_mode="donot_use_mm_for_euclid_dist"
         )
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Tensor], prefix: str, *rest: object
-    ) -> None:
-        # torch copies into buffers of equal size alone: make as many rows as were written.
-        for name, buffer in self.named_buffers():
-            setattr(self, name, torch.empty_like(state_dict[prefix + name], device=buffer.device))
-        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 class FrozenFeatures:

@@ -11,7 +11,7 @@ from functools import partial
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.per_experience import PerExperience
-from clvl_bench.methods._base.selector import FrozenFeatures
+from clvl_bench.methods._base.selector import FrozenFeatures, Selector
 from clvl_bench.methods.lora.adapter import Lora
 from clvl_bench.methods.lora_per_experience.config import LoraPerExperienceConfig
 
@@ -30,5 +30,6 @@ class LoraPerExperience(PerExperience):
             backbone,
             classes,
             member=partial(Lora, config, backbone, classes),
+            selector=partial(Selector, config, backbone.width),
             features=FrozenFeatures(backbone, pixels=True, wanted_by=config.title),
         )

@@ -6,9 +6,10 @@ adapters (arXiv:2403.11549). The first token of a sample (start of text, in a se
 two experts; the two that an experience used most are frozen behind it. Without a task id a selector
 finds the router, and leaves what is strange to it to the untouched backbone. Differs from the
 released code: **each sample is routed by itself** (there, by the mean over a test batch that comes
-from one dataset, which gives the dataset away); a sample's experience is found among centroids of
-the backbone's own features instead of by auto-encoders on AlexNet's; no load-balancing term (there
-it is computed and never added). The shipped strategy does not augment (docs/howto/recipes.md).
+from one dataset, which gives the dataset away: `routing = "batch"` decides so, and is called
+transductive in records); a sample's experience is found among centroids of the backbone's own
+features instead of by auto-encoders on AlexNet's; no load-balancing term (there it is computed and
+never added). The shipped strategy does not augment (docs/howto/recipes.md).
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from clvl_bench.backbones.layers import with_layers
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.adapter import ClassIds, State
 from clvl_bench.methods._base.per_experience import PerExperience, below, prefixed
-from clvl_bench.methods._base.selector import FrozenFeatures
+from clvl_bench.methods._base.selector import FrozenFeatures, Selector
 from clvl_bench.methods.moe_adapters.config import MoeAdaptersConfig
 from clvl_bench.methods.moe_adapters.experts import Experts
 from clvl_bench.methods.moe_adapters.route import Route
@@ -44,6 +45,7 @@ class MoeAdapters(PerExperience):
             found,
             classes,
             member=partial(Route, config, found, classes, (image, text)),
+            selector=partial(Selector, config, backbone.width, together=config.routing == "batch"),
             features=FrozenFeatures(found, pixels=True, wanted_by=config.title),
         )
         # torch counts a module's parts in the order in which they are set: members, then experts.

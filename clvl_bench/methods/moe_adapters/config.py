@@ -1,9 +1,10 @@
 """Settings of `moe_adapters`."""
 
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from clvl_bench.core.schema import Since
 from clvl_bench.inputs.kinds import InputKind
 from clvl_bench.methods._base.config import TowerPart
 from clvl_bench.methods._base.selector_config import SelectorConfig
@@ -34,6 +35,17 @@ class MoeAdaptersConfig(SelectorConfig):
         description="share of an experience's samples within its reach; the rest is left to the "
         "backbone",
     )
+
+    routing: Annotated[Literal["sample", "batch"], Since(before="sample")] = Field(
+        "sample",
+        description="whose experience decides the router: each sample's own, or as released one "
+        "for all samples that are asked about together, by their mean distance, which leaks from "
+        "one test sample to another",
+    )
+
+    @property
+    def transductive(self) -> bool:
+        return self.routing == "batch"
 
     @model_validator(mode="after")
     def _experts_suffice(self) -> Self:

@@ -16,7 +16,7 @@ from functools import partial
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.data.catalog.candidate import Candidate
 from clvl_bench.methods._base.per_experience import PerExperience
-from clvl_bench.methods._base.selector import FrozenFeatures
+from clvl_bench.methods._base.selector import FrozenFeatures, Selector
 from clvl_bench.methods.sprompts.config import SPromptsConfig
 from clvl_bench.methods.sprompts.domain_prompts import DomainPrompts
 
@@ -32,5 +32,6 @@ class SPrompts(PerExperience):
             backbone,
             classes,
             member=partial(DomainPrompts, config, backbone, classes),
+            selector=partial(Selector, config, backbone.width),
             features=FrozenFeatures(backbone, pixels=True, wanted_by=config.title),
         )
