@@ -313,18 +313,6 @@ BACKBONES: tuple[BackboneDeclaration, ...] = (
         149.6,
     ),
     BackboneDeclaration(
-        name="laion400m-vit-base-patch16",
-        title="LAION-400M CLIP ViT-B/16",
-        family="LAION-400M",
-        repository="timm/vit_base_patch16_clip_224.laion400m_e32",
-        weights="open_clip_model.safetensors",
-        architecture="ViT-B-16",
-        parameters_m=149.6,
-        download_mb=599.0,
-        licence="not stated",
-        image_size=224,
-    ),
-    BackboneDeclaration(
         name="siglip-base-patch16-224",
         title="SigLIP B/16",
         family="SigLIP (WebLI)",

@@ -32,7 +32,9 @@ from clvl_bench.streams.config import BenchmarkConfig
 Rows = list[tuple[str, ...]]
 """The titles of a table, then its rows."""
 
-NARROW = 17
+NAME = 15
+"""Letters of a name that stay together."""
+NARROW = 18
 """Columns up to this width stay whole on a terminal of 80; what is wider folds."""
 
 SPLITS = ("train", "valid", "test")
@@ -62,7 +64,7 @@ def _question_dataset(dataset: VqaDataset) -> tuple[str, ...]:
     parts = dataset.partitions["official"]
     samples = sizes(parts) if parts else "not stated"
     here = "yes" if is_here(dataset) else "own copy"
-    return dataset.name, "questions", samples, _weight(dataset), _licence(dataset.licence), here
+    return dataset.name, "VQA", samples, _weight(dataset), _licence(dataset.licence), here
 
 
 def sizes(splits: Mapping[str, int]) -> str:
@@ -250,7 +252,9 @@ def _print(name: str, made: Rows, *, title: str | None = None) -> None:
     )
     for heading, *cells in zip(titles, *rows, strict=True):
         width = max(map(len, (heading, *cells)))
-        table.add_column(heading, overflow="fold", no_wrap=width <= NARROW)
+        # Names are copied: where something must fold, it is first what stands behind them.
+        least = min(width, NAME) if heading == titles[0] else None
+        table.add_column(heading, overflow="fold", no_wrap=width <= NARROW, min_width=least)
     for row in rows:
         table.add_row(*map(escape, row))
     Console().print(table)

@@ -1,5 +1,5 @@
 """Workers on other machines: what is sent, what comes back, and what becomes of a run whose worker
-dies. The cluster is played, and so is Ray; tests/ray asks a real one.
+dies. The cluster is played, and so is Ray; tests/on_ray asks a real one.
 """
 
 import json

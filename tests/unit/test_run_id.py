@@ -139,6 +139,7 @@ def test_but_for_fields_that_came_later_the_whole_is_what_json_says(strategy):
     train = content["strategy_config"]["train"]
     assert {name: train.pop(name) for name in CAME_LATER} == CAME_LATER
     assert content["benchmark_config"].pop("metrics") == []
+    assert content["benchmark_config"].pop("class_order_draw") == "suite"
     # Of the adapter `full`.
     assert content["strategy_config"]["adapter"].pop("towers", "both") == "both"
     assert whole(config) == content
