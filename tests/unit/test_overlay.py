@@ -168,8 +168,8 @@ def test_a_copy_in_the_published_layout_is_the_dataset_wherever_it_lies(written,
 MISTAKES = [
     (
         'prompts = "cop"\n',
-        r"prompts: unknown set 'cop': did you mean 'coop'\? allowed: clip_benchmark, coop, mteb, openai, "
-        "proof, rs_106, unimed",
+        r"prompts: unknown set 'cop': did you mean 'coop'\? allowed: clip_benchmark, coop, mteb, "
+        "openai, proof, rs_106, unimed",
     ),
     ('[dataset.eurosat]\nprompts = "cop"\n', "dataset.eurosat: prompts: unknown set 'cop'"),
     (
