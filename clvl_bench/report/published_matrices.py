@@ -2,7 +2,6 @@
 make of it.
 """
 
-import json
 from pathlib import Path
 from typing import Self
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from clvl_bench.core.errors import Mistake, unknown
-from clvl_bench.core.files import read_text
+from clvl_bench.core.files import parse_json, read_text
 from clvl_bench.core.schema import Schema, parse
 from clvl_bench.metrics.continual import METRICS, NAN, Accuracies, Matrix, Sizes, weighted_mean
 
@@ -41,10 +40,15 @@ class PublishedRun(Schema):
     @model_validator(mode="after")
     def _lengths_fit(self) -> Self:
         count = len(self.columns)
-        if self.accuracies and sum(self.experiences or (1,) * count) != count:
+        each = self.experiences or (1,) * count
+        if self.accuracies and (sum(each) != count or min(each) < 1):
             raise ValueError(f"experiences: do not have the {count} columns between them")
-        if self.sizes and len(self.sizes) != count:
-            raise ValueError(f"sizes: got {len(self.sizes)} for {count} columns")
+        if self.sizes and (len(self.sizes) != count or min(self.sizes) < 1):
+            raise ValueError(f"sizes: got {len(self.sizes)} for {count} columns, each at least 1")
+        if self.accuracies and not self.sizes and max(each) > 1:
+            raise ValueError("sizes: are missing, and an experience has several columns")
+        if len(self.accuracies) > len(each):
+            raise ValueError(f"accuracies: has more rows than the {len(each)} experiences")
         if any(len(row) > count for row in self.accuracies):
             raise ValueError(f"accuracies: a row has more than the {count} columns")
         for name in self.metrics:
@@ -103,7 +107,7 @@ def read_matrices(path: Path) -> PublishedMatrices:
         Mistake: it is not there, or none.
     """
     try:
-        content = json.loads(read_text(path))
+        content = parse_json(read_text(path))
     except (OSError, ValueError) as error:
         said = str(error).splitlines()[0]
         raise Mistake(f"{path}: cannot be read as published matrices ({said})") from None

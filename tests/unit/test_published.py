@@ -255,11 +255,14 @@ def test_a_name_that_is_no_published_table_is_refused_with_those_there_are():
     ("changed", "said"),
     [
         ({"accuracies": [[1.0, 2.0, 3.0]]}, "a row has more than the 2 columns"),
+        ({"accuracies": [[1.0, 2.0]] * 3}, "has more rows than the 2 experiences"),
         ({"sizes": [1]}, "got 1 for 2 columns"),
+        ({"sizes": [1, 0]}, "got 2 for 2 columns, each at least 1"),
+        ({"experiences": [2]}, "sizes: are missing"),
         ({"experiences": [1, 2]}, "do not have the 2 columns"),
         ({"metrics": ["lst"]}, "lst"),
     ],
-    ids=["row", "sizes", "experiences", "metric"],
+    ids=["row", "rows", "sizes", "zero", "no sizes", "experiences", "metric"],
 )
 def test_matrices_that_do_not_fit_are_a_mistake_of_one_line(changed, said, tmp_path):
     run = {"benchmark": "b", "strategy": "s", "backbone": "k", "columns": ["x", "y"]}
