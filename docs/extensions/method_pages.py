@@ -3,6 +3,8 @@
 import ast
 import csv
 import inspect
+import tomllib
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +20,7 @@ from clvl_bench.runs.toml_files import names
 from clvl_bench.training.config import StrategyConfig
 
 REPRODUCTION = "results/REPRODUCTION.md"
+VERIFIED = "results/verified.toml"
 FOLDER = "generated/methods"
 MEASURED = {"last": "last", "forgetting": "forgetting", "heldout": "held-out zero-shot"}
 """Columns of summary.csv that a page shows, and what it calls them."""
@@ -31,6 +34,17 @@ class Verdict(NamedTuple):
     figure: str
     status: str
     equality: str
+
+
+class Word(NamedTuple):
+    """What an author of the paper says of our form of a method: a table of verified.toml."""
+
+    kind: str
+    who: str
+    day: date
+    commit: str
+    said: str
+    where: str
 
 
 def method_pages() -> dict[str, str]:
@@ -91,6 +105,8 @@ def page_of(kind: str, config: type[MethodConfig]) -> str:
             _strategies(kind),
             "## Compared with the paper and its released code",
             _verdicts(kind),
+            "## Verified by the authors",
+            _verified(words(), kind),
             "## In the committed results",
             _results(kind),
         ]
@@ -165,6 +181,25 @@ def verdicts() -> tuple[Verdict, ...]:
     lines = page.rpartition("\n|---|")[2].splitlines()[1:]
     rows = [line.strip("|").split("|") for line in lines if line.startswith("|")]
     return tuple(Verdict(*(cell.strip() for cell in row)) for row in rows)
+
+
+@cache
+def words() -> tuple[Word, ...]:
+    """What authors have said so far."""
+    content = tomllib.loads((ROOT / VERIFIED).read_text(encoding="utf-8"))
+    return tuple(Word(**each) for each in content.get("word", ()))
+
+
+def _verified(said: tuple[Word, ...], kind: str) -> str:
+    rows = []
+    for word in said:
+        if word.kind == kind:
+            link = f"[there]({word.where})"
+            told = [wording.text(word.who), word.day.isoformat(), wording.code(word.commit)]
+            rows.append([*told, wording.text(word.said), link])
+    how = f"{on_github('CONTRIBUTING.md')}#the-authors-word"
+    nobody = f"By none of them yet. Who wrote the paper can [give their word]({how}).\n"
+    return wording.table(["who", "when", "commit", "what they say", "where"], rows) or nobody
 
 
 def _results(kind: str) -> str:

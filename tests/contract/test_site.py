@@ -1,6 +1,7 @@
 """What the site makes of the code: a page for each method, every command, links that lead on."""
 
 import sys
+from datetime import date
 from importlib import import_module
 
 import pytest
@@ -51,6 +52,19 @@ def test_a_page_says_that_predictions_depend_on_each_other(method_pages):
         page = method_pages[f"generated/methods/{kind}.md"]
         assert ("`transductive`" in page) == config().transductive, kind
     assert "`transductive`" in method_pages["generated/methods/transclip.md"]
+
+
+def test_a_page_has_the_authors_word_or_says_that_there_is_none(extensions, method_pages):
+    made = extensions["method_pages"]
+    said = {word.kind for word in made.words()}
+    assert said <= {*registry.adapter_kinds(), *registry.plugin_kinds()}
+    for kind in registry.adapter_kinds():
+        page = method_pages[f"generated/methods/{kind}.md"]
+        assert ("By none of them yet." in page) == (kind not in said), kind
+    word = made.Word("kgcoop", "A. Author", date(2026, 1, 31), "0123abc", "as meant", "https://x.y")
+    expected = "| A. Author | 2026-01-31 | `0123abc` | as meant | [there](https://x.y) |"
+    assert expected in made._verified((word,), "kgcoop")
+    assert "By none of them yet." in made._verified((word,), "prompt")
 
 
 def test_tables_have_every_strategy_benchmark_and_command(extensions):
