@@ -130,9 +130,10 @@ def write_shard(like: GeobenchSource, dataset: ImageDataset, folder: Path) -> No
         for split in ("train", "valid", "test"):
             ids[split] = [f"{split}_1.5_{label}" for label in range(len(dataset.classes))]
             for label, sample in enumerate(ids[split]):
+                values = np.random.default_rng(next(NUMBERS)).integers(0, 256, (3, 2, 2))
                 bands = {
-                    f"{band}_2016-01-01": np.full((2, 2), like.white * value / 255)
-                    for band, value in zip(like.bands, pixels()[0, 0], strict=True)
+                    f"{band}_2016-01-01": like.white * of_band / 255
+                    for band, of_band in zip(like.bands, values, strict=True)
                 }
                 held = io.BytesIO()
                 np.savez(held, **bands)

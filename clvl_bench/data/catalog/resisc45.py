@@ -1,5 +1,5 @@
 """NWPU-RESISC45: aerial scenes, 45 classes of 700 images of 256x256 pixels, in the split of
-18,900/6,300/6,300.
+18,900/6,300/6,300. Its licence is that of torchgeo's table of datasets.
 """
 
 from clvl_bench.data.catalog.declaration import ImageDataset
@@ -21,7 +21,7 @@ RESISC45 = ImageDataset(
     prompts="openai",
     splits={"train": 18900, "valid": 6300, "test": 6300},
     download_mb=425,
-    licence="not stated",
+    licence="CC BY-NC 4.0",
     citation="Cheng et al. 2017, RESISC45 (Proc. IEEE 105); split: Neumann et al. 2019 "
     "(arXiv:1911.06721)",
 )

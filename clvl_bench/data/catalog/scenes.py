@@ -5,7 +5,8 @@ Their authors published no split, so a copy is split by a share for testing or b
 Neumann et al. 2019 (UC Merced). No published prompts became a convention: classes are the folders'
 names as words, under the templates that CLIP uses for RESISC45. The other five (OPTIMAL-31, RS-C11,
 RSI-CB128, RSI-CB256, MLRSNet) are declared with the prompts of RS-TransCLIP (El Khoury et al.
-2025), and their class folders are called as its `classes.txt` calls the classes.
+2025), and their class folders are called as its `classes.txt` calls the classes. The licences of UC
+Merced and PatternNet are those of torchgeo's table of datasets.
 """
 
 from clvl_bench.data.catalog.declaration import ImageDataset
@@ -22,6 +23,7 @@ def _scenes(
     classes: dict[str, str],
     *,
     download_mb: float | None = None,
+    licence: str = "not stated",
 ) -> ImageDataset:
     return ImageDataset(
         name=name,
@@ -33,7 +35,7 @@ def _scenes(
         templates=RESISC45.templates,
         samples=samples,
         download_mb=download_mb,
-        licence="not stated",
+        licence=licence,
         citation=citation,
     )
 
@@ -73,6 +75,7 @@ UC_MERCED = _scenes(
         "tenniscourt": "tennis court",
     },
     download_mb=332,
+    licence="public domain",
 )
 
 AID = _scenes(
@@ -183,6 +186,7 @@ PATTERNNET = _scenes(
         )
     ),
     download_mb=1430,
+    licence="CC BY 4.0",
 )
 
 WHU_RS19_IMAGES = _scenes(
