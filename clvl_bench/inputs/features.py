@@ -156,6 +156,13 @@ def _on_disk(splits: Sequence[Split], backbone: Backbone) -> MappedRows | None:
     return MappedRows(arrays)
 
 
+def _moved(batch: Tensor, device: str) -> Tensor:
+    """A batch on the device; to a GPU it goes while the processor prepares what comes next."""
+    if device.startswith("cuda"):
+        return batch.pin_memory().to(device, non_blocking=True)
+    return batch.to(device)
+
+
 def _joined(parts: list[Tensor]) -> Tensor:
     """One tensor of several, each of which is let go as soon as it is copied."""
     whole = parts[0].new_empty(sum(map(len, parts)), *parts[0].shape[1:])
@@ -211,8 +218,8 @@ class Inputs:
         if self._in_memory is not None:
             return self._in_memory[ids.to(self.device)]
         if self._on_disk is not None:
-            return torch.from_numpy(self._on_disk(ids.cpu().numpy())).to(self.device)
-        return torch.cat([self._decoded(int(sample)) for sample in ids]).to(self.device)
+            return _moved(torch.from_numpy(self._on_disk(ids.cpu().numpy())), self.device)
+        return _moved(torch.cat([self._decoded(int(sample)) for sample in ids]), self.device)
 
     def image_features(self, ids: Tensor) -> Tensor:
         """Image features [batch, width] for sample ids [batch], of inputs that are image

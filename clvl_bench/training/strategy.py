@@ -219,14 +219,24 @@ class AdaptationStrategy(SupervisedTemplate):
     def make_optimizer(self, **kwargs: Any) -> None:
         train = self.train_config
         parameters = [each for each in self.adapter.parameters() if each.requires_grad]
+        # On a GPU one kernel moves all weights; on a processor torch chooses, as it always did.
+        fused = True if self.device.type == "cuda" else None
         self.optimizer: torch.optim.Optimizer
         if train.optimizer == "sgd":
             self.optimizer = torch.optim.SGD(
-                parameters, lr=train.lr, momentum=train.momentum, weight_decay=train.weight_decay
+                parameters,
+                lr=train.lr,
+                momentum=train.momentum,
+                weight_decay=train.weight_decay,
+                fused=fused,
             )
         else:
             self.optimizer = torch.optim.AdamW(
-                parameters, lr=train.lr, eps=train.eps, weight_decay=train.weight_decay
+                parameters,
+                lr=train.lr,
+                eps=train.eps,
+                weight_decay=train.weight_decay,
+                fused=fused,
             )
 
     def forward(self) -> Tensor:
