@@ -1,8 +1,8 @@
 """What the suite costs, in one table and under ten minutes on a free core: `make perf`.
 
-Every row sets the suite beside a bare loop of the same mathematics, in turn, in seconds of processor
-time: absolute times mean nothing on a shared machine, and waiting for others is not counted. Nothing
-here passes or fails; what can be counted is a test (tests/contract/test_bars.py).
+Every row sets the suite beside a bare loop of the same mathematics, in turn, in seconds of
+processor time: absolute times mean nothing on a shared machine, and waiting for others is not
+counted. Nothing here passes or fails; what can be counted is a test (tests/contract/test_bars.py).
 """
 
 import os
