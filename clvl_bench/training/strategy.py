@@ -195,7 +195,10 @@ class AdaptationStrategy(SupervisedTemplate):
         self.adapted_dataset = self.experience.dataset
 
     def _before_eval(self, **kwargs: Any) -> None:
-        if not self.adapter.config.transductive:
+        # What goes through a tower with others has other last bits in some methods (mixtures of
+        # experts), and there a batch more costs little beside its samples.
+        of_features = self._view.inputs.input_kind == "image_features"
+        if of_features and not self.adapter.config.transductive:
             specs = [experience.spec for experience in self.current_eval_stream]
             candidates = partial(self._view.plan.candidates, n_experiences=self.n_experiences)
             self._passes = passes(specs, candidates, size=self.eval_mb_size)
