@@ -98,10 +98,7 @@ $(VENV)/.browser: $(VENV)/.made
 	touch $@
 
 perf: setup ## measure what the suite costs over a bare loop
-	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/overhead.py
-	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/vit.py
-	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/scan.py
-	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/report.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/perf/table.py
 
 package: $(VENV)/.package ## wheel and sdist in build/dist, looked into, and the wheel tried from an empty folder
 	rm -rf build/dist

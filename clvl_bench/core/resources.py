@@ -85,3 +85,22 @@ def peak_mib() -> float:
     except (OSError, StopIteration):
         unit = 1024**2 if sys.platform == "darwin" else 1024  # macOS counts bytes, others KiB
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def reset_device_peak(device: str) -> None:
+    """Start a new peak of a GPU's memory; nothing where a run is on none."""
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_device_mib(device: str) -> float | None:
+    """Most memory of a GPU that this process held since the last reset, in MiB; None where a run is
+    on none.
+    """
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    return torch.cuda.max_memory_allocated(device) / 2**20

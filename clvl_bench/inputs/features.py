@@ -18,6 +18,7 @@ from clvl_bench.backbones.kept import encoded_together, load_or_compute
 from clvl_bench.backbones.preprocessing import Preprocessing
 from clvl_bench.core import stopping, world
 from clvl_bench.core.cache_dir import cache_dir, cache_name
+from clvl_bench.core.resources import free_memory
 from clvl_bench.core.ticker import Ticker
 from clvl_bench.data.readers.mapped import MappedRows
 from clvl_bench.data.readers.split import Features, Image, Split
@@ -168,6 +169,22 @@ def _on_disk(splits: Sequence[Split], backbone: Backbone) -> MappedRows | None:
     return MappedRows(arrays)
 
 
+def placed(whole: Tensor, device: str) -> Tensor:
+    """On the device, where it leaves half of a GPU's free memory to the learner; else where it
+    is, from where minibatches are moved.
+    """
+    if device.startswith("cuda") and 2 * whole.nbytes > free_memory("cuda")[0]:
+        return whole
+    return whole.to(device)
+
+
+def _moved(batch: Tensor, device: str) -> Tensor:
+    """A batch on the device; to a GPU it goes while the processor prepares what comes next."""
+    if device.startswith("cuda") and not batch.is_cuda:
+        return batch.pin_memory().to(device, non_blocking=True)
+    return batch.to(device)
+
+
 def _joined(parts: list[Tensor]) -> Tensor:
     """One tensor of several, each of which is let go as soon as it is copied."""
     whole = parts[0].new_empty(sum(map(len, parts)), *parts[0].shape[1:])
@@ -203,7 +220,7 @@ class Inputs:
             self._on_disk = _on_disk(splits, backbone)
             if self._on_disk is None:
                 features = [encode(split, backbone) for split in splits]
-                self._in_memory = _joined(features).to(device)
+                self._in_memory = placed(_joined(features), device)
             return
         towers = with_towers(backbone, wanted_by="a strategy that reads pixels")
         self.preprocessing = towers.preprocessing
@@ -214,17 +231,17 @@ class Inputs:
             pixels = []
             for image, split in zip(self._images, splits, strict=True):
                 pixels.append(pixels_of(image, self.preprocessing, range(len(split))))
-            self._in_memory = _joined(pixels).to(device)
+            self._in_memory = placed(_joined(pixels), device)
 
     def __call__(self, ids: Tensor) -> Tensor:
         """Rows [batch, ...] for sample ids [batch]: float features or uint8 pixels, on the
         strategy's device.
         """
         if self._in_memory is not None:
-            return self._in_memory[ids.to(self.device)]
+            return _moved(self._in_memory[ids.to(self._in_memory.device)], self.device)
         if self._on_disk is not None:
-            return torch.from_numpy(self._on_disk(ids.cpu().numpy())).to(self.device)
-        return torch.cat([self._decoded(int(sample)) for sample in ids]).to(self.device)
+            return _moved(torch.from_numpy(self._on_disk(ids.cpu().numpy())), self.device)
+        return _moved(torch.cat([self._decoded(int(sample)) for sample in ids]), self.device)
 
     def image_features(self, ids: Tensor) -> Tensor:
         """Image features [batch, width] for sample ids [batch], of inputs that are image

@@ -20,7 +20,13 @@ from clvl_bench.core.errors import Busy, ClvlError, Mistake, RunFailed, Stopped
 from clvl_bench.core.faults import as_failure
 from clvl_bench.core.files import Changes, NoChanges, discard, remove_strays, to_json
 from clvl_bench.core.lock import Life, Watch, locked
-from clvl_bench.core.resources import Stopwatch, peak_mib, reset_peak
+from clvl_bench.core.resources import (
+    Stopwatch,
+    peak_device_mib,
+    peak_mib,
+    reset_device_peak,
+    reset_peak,
+)
 from clvl_bench.exporters.base import Facts
 from clvl_bench.exporters.exports import Exports, flat
 from clvl_bench.metrics.samples import FURTHER
@@ -76,6 +82,7 @@ def run(
             should be.
     """
     reset_peak()
+    reset_device_peak(device)
     watch = Stopwatch()
     observer = observer or RunObserver()
     stopping.begin()
@@ -386,7 +393,7 @@ def _finish(state: RunState) -> Result:
         provenance=state.prepared.provenance,
         segments=state.segments,
         beside=_write_questions(state.prepared, folder),
-        timing=_timing(state.watch),
+        timing=_timing(state.watch, state.prepared.device),
     )
     _close(folder)
     return folder.result()
@@ -406,11 +413,14 @@ def _write_questions(prepared: Prepared, folder: RunFolder) -> dict[str, str]:
     return written
 
 
-def _timing(watch: Stopwatch) -> dict[str, Any]:
+def _timing(watch: Stopwatch, device: str) -> dict[str, Any]:
+    of_device = peak_device_mib(device)
+    peaks = {} if of_device is None else {"peak_device_memory_mib": round(of_device, 1)}
     seconds = {f"{what}_seconds": round(spent, 3) for what, spent in sorted(watch.seconds.items())}
     return {
         **seconds,
         "peak_memory_mib": round(peak_mib(), 1),
+        **peaks,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

@@ -197,7 +197,10 @@ class AdaptationStrategy(SupervisedTemplate):
         self.adapted_dataset = self.experience.dataset
 
     def _before_eval(self, **kwargs: Any) -> None:
-        if not self.adapter.config.transductive:
+        # What goes through a tower with others has other last bits in some methods (mixtures of
+        # experts), and there a batch more costs little beside its samples.
+        of_features = self._view.inputs.input_kind == "image_features"
+        if of_features and not self.adapter.config.transductive:
             specs = [experience.spec for experience in self.current_eval_stream]
             candidates = partial(self._view.plan.candidates, n_experiences=self.n_experiences)
             self._passes = passes(specs, candidates, size=self.eval_mb_size)
@@ -226,14 +229,24 @@ class AdaptationStrategy(SupervisedTemplate):
     def make_optimizer(self, **kwargs: Any) -> None:
         train = self.train_config
         parameters = [each for each in self.adapter.parameters() if each.requires_grad]
+        # On a GPU one kernel moves all weights; on a processor torch chooses, as it always did.
+        fused = True if self.device.type == "cuda" else None
         self.optimizer: torch.optim.Optimizer
         if train.optimizer == "sgd":
             self.optimizer = torch.optim.SGD(
-                parameters, lr=train.lr, momentum=train.momentum, weight_decay=train.weight_decay
+                parameters,
+                lr=train.lr,
+                momentum=train.momentum,
+                weight_decay=train.weight_decay,
+                fused=fused,
             )
         else:
             self.optimizer = torch.optim.AdamW(
-                parameters, lr=train.lr, eps=train.eps, weight_decay=train.weight_decay
+                parameters,
+                lr=train.lr,
+                eps=train.eps,
+                weight_decay=train.weight_decay,
+                fused=fused,
             )
 
     def forward(self) -> Tensor:

@@ -95,7 +95,7 @@ def evaluated(tiny):
     return go
 
 
-@pytest.mark.parametrize("name", ["linear", "finetune", "cocoop"])
+@pytest.mark.parametrize("name", ["linear", "prompt", "cocoop"])
 def test_a_pass_gives_each_experience_the_bits_that_it_has_alone(evaluated, name):
     one_pass = evaluated(name)
     alone = evaluated(name, size=20)
