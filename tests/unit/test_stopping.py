@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -66,6 +67,69 @@ def test_a_signal_ends_a_run_at_its_next_kept_state_and_it_goes_on_from_there(
     run(config, results=tmp_path, progress=False)
     (undisturbed,) = tmp_path.glob("undisturbed/runs/*")
     assert result_files(folder) == result_files(undisturbed)
+
+
+class Counted(RunObserver):
+    """Counts the steps of all starts, and interrupts before some of them, counted from the first
+    start on.
+    """
+
+    def __init__(self, deadly=()):
+        self.steps, self._deadly = 0, set(deadly)
+
+    def strategy_built(self, strategy, prepared, *, untouched):
+        told = SimpleNamespace(before_training_iteration=self._before_iteration)
+        strategy.plugins.append(told)
+
+    def _before_iteration(self, strategy, **kwargs):
+        self.before_step(strategy, None)
+
+    def before_step(self, strategy, step):
+        if self.steps in self._deadly:
+            self._deadly.remove(self.steps)
+            raise KeyboardInterrupt
+        self.steps += 1
+
+    def starts(self, config, results):
+        """How often the run must be started until it is done."""
+        for start in range(1, 10):
+            try:
+                run(config, results=results, progress=False, observer=self)
+            except KeyboardInterrupt:
+                continue
+            return start
+        return None
+
+
+MANY = run_config(
+    "toy_landcover",
+    "linear",
+    limit=40,
+    overrides=["benchmark.classes_per_experience=[1, 1, 1, 1, 1, 1, 1, 1, 1, 1]",
+               "train.batch_size=1", "train.epochs=1"],
+)  # fmt: skip
+FREQUENT = run_config(
+    "toy_online",
+    "slda",
+    limit=60,
+    overrides=["benchmark.online.step_size=1", "benchmark.online.checkpoint_steps=3"],
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "kills", "repeats"),
+    [(MANY, 3, 4), (FREQUENT, 5, 3)],
+    ids=["3 kills in 10 experiences of 4 steps", "5 kills, the state kept each 3 steps"],
+)
+def test_killed_again_and_again_a_run_makes_at_most_a_third_more_steps(
+    config, kills, repeats, tmp_path
+):
+    whole = Counted()
+    assert whole.starts(config, tmp_path / "undisturbed") == 1
+    moments = [round(whole.steps * (number + 0.7) / kills) for number in range(kills)]
+    killed = Counted(moments)
+    assert killed.starts(config, tmp_path / "killed") == 1 + kills
+    assert whole.steps < killed.steps <= whole.steps + kills * repeats <= 1.3 * whole.steps
 
 
 PRESSED_TWICE = """
