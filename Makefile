@@ -67,7 +67,7 @@ test-sweep: setup ## long forms: a run killed before its every change of a file,
 	$(BIN)/python -m pytest -n $(JOBS) -m sweep tests
 
 test-ray: setup $(VENV)/.ray ## a grid on two nodes of Ray on this machine: 240 MB to install, a minute on two idle cores
-	$(BIN)/python -m pytest tests/ray
+	$(BIN)/python -m pytest tests/on_ray
 
 $(VENV)/.ray: $(VENV)/.made
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[ray]'

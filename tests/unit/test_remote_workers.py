@@ -1,5 +1,5 @@
 """Workers on other machines: what is sent, what comes back, and what becomes of a run whose worker
-dies. The cluster is played, and so is Ray; tests/ray asks a real one.
+dies. The cluster is played, and so is Ray; tests/on_ray asks a real one.
 """
 
 import json
@@ -288,7 +288,7 @@ def test_how_a_worker_ended_is_what_ray_raises(ray, raised, meant):
 
 
 def test_without_the_extra_one_line_says_how_to_get_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(ray_cluster, "find_spec", lambda name: None)
+    monkeypatch.setattr(ray_cluster, "is_installed", lambda name: False)
     told = clvl_here("grid", "ci", "--on", "ray", cwd=tmp_path)
     assert told.returncode == 3
     assert told.stderr.endswith("not installed; run: pip install 'clvl_bench[ray]'\n")
