@@ -4,9 +4,9 @@ own name.
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 
 from clvl_bench.core.errors import Missing, Mistake, unknown
+from clvl_bench.core.packages import is_installed
 from clvl_bench.exporters.base import Exporter
 
 EXPORTERS = {
@@ -28,7 +28,7 @@ def refuse_unusable(names: Sequence[str]) -> None:
     for name in names:
         if name not in EXPORTERS:
             raise Mistake(f"--log-to: {unknown('tracker', name, EXPORTERS)}")
-        if not _is_installed(name):
+        if not is_installed(name):
             raise Missing(
                 f"--log-to {name}: the package {name} is not installed; "
                 f"run: pip install 'clvl_bench[{name}]'"
@@ -41,11 +41,3 @@ def make_exporter(name: str) -> Exporter:
     made = getattr(module, EXPORTERS[name])()
     assert isinstance(made, Exporter)
     return made
-
-
-def _is_installed(package: str) -> bool:
-    """A folder of that name, such as a tracker leaves where it ran, is no package: it has no
-    origin.
-    """
-    found = find_spec(package)
-    return found is not None and found.origin is not None

@@ -6,17 +6,17 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.util import find_spec
 
 import pytest
 from command import clvl
 
 from clvl_bench.audits.result_files import result_files
+from clvl_bench.core.packages import is_installed
 from clvl_bench.runs.files import load, runs_of
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(find_spec("ray") is None, reason="no ray: pip install 'clvl_bench[ray]'"),
+    pytest.mark.skipif(not is_installed("ray"), reason="no ray: pip install 'clvl_bench[ray]'"),
 ]
 
 GRID = """version = 1

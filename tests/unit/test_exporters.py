@@ -135,7 +135,7 @@ def test_a_tracker_that_is_unknown_or_not_installed_is_refused_before_anything_r
     unknown = clvl_here(*run_it, "tensorbord", cwd=tmp_path)
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "did you mean 'tensorboard'?" in unknown.stderr
-    monkeypatch.setattr(listing, "find_spec", lambda name: None)
+    monkeypatch.setattr(listing, "is_installed", lambda name: False)
     missing = clvl_here(*run_it, "mlflow", cwd=tmp_path)
     assert (missing.returncode, missing.stdout) == (3, "")
     assert missing.stderr == (

@@ -18,6 +18,7 @@ from clvl_bench.cli.cluster_options import Cluster
 from clvl_bench.core import stopping
 from clvl_bench.core.errors import Missing, Mistake, RunFailed
 from clvl_bench.core.lock import locked
+from clvl_bench.core.packages import is_installed
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.runs.engines import ray_cluster, remote_workers
 from clvl_bench.runs.engines.ray_cluster import Needs, connected
@@ -288,7 +289,7 @@ def test_how_a_worker_ended_is_what_ray_raises(ray, raised, meant):
 
 
 def test_without_the_extra_one_line_says_how_to_get_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(ray_cluster, "find_spec", lambda name: None)
+    monkeypatch.setattr(ray_cluster, "is_installed", lambda name: False)
     told = clvl_here("grid", "ci", "--on", "ray", cwd=tmp_path)
     assert told.returncode == 3
     assert told.stderr.endswith("not installed; run: pip install 'clvl_bench[ray]'\n")
@@ -313,3 +314,10 @@ def test_a_plain_install_has_no_engine_but_its_own():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert not [each for each in project["dependencies"] if each.startswith(("ray", "submitit"))]
     assert [each.partition(">")[0] for each in project["optional-dependencies"]["ray"]] == ["ray"]
+
+
+def test_a_folder_of_its_name_is_no_package(tmp_path, monkeypatch):
+    (tmp_path / "a_folder").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert not is_installed("a_folder")
+    assert is_installed("pytest")

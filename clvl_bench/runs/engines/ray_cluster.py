@@ -9,10 +9,10 @@ import os
 from collections.abc import Collection, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 from clvl_bench.core.errors import Missing, Mistake, RunFailed, warn
+from clvl_bench.core.packages import is_installed
 from clvl_bench.runs.engines.environment import taken_along
 from clvl_bench.runs.engines.remote_workers import Lost, Withdrawn, perform_there
 
@@ -50,7 +50,7 @@ def refuse_without_ray() -> None:
     Raises:
         Missing: it is not installed.
     """
-    if find_spec("ray") is None:
+    if not is_installed("ray"):
         raise Missing(
             "--on ray: the package ray is not installed; run: pip install 'clvl_bench[ray]'"
         )
