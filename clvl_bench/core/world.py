@@ -161,10 +161,8 @@ def _begin_collective() -> None:
     import torch
     from torch import distributed
 
-    # Whoever waits for one that has ended would wait for long: so they meet before.
-    _tell(f"ready {_world.rank}", "ready")
-    for other in range(_world.size):
-        _heard(f"ready {other}")
+    # In there whoever waits for one that has ended would wait for long.
+    wait_for_all()
     distributed.init_process_group(
         "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
         store=_world.store,
@@ -244,6 +242,15 @@ def agree(what: str, value: Any) -> None:
             "and one folder of results that all see"
         )
     wait_for_all()
+
+
+def wait_for_all() -> None:
+    """Go on once all processes have come here, however long that takes one of them."""
+    meeting = _next_decision()
+    _tell(f"{meeting} {rank()}", "here")
+    for other in range(size()):
+        if other != rank():
+            _heard(f"{meeting} {other}")
 
 
 def _next_decision() -> str:
@@ -326,29 +333,16 @@ def together(collective: Callable[..., Any], *arguments: Any) -> None:
         raise _deserted(error) from None
 
 
-def wait_for_all() -> None:
-    """Go on once all processes have come here."""
-    if _world is not None:
-        from torch import distributed
-
-        together(distributed.all_reduce, _one())
-
-
 def mean(value: float) -> float:
     """The mean over all processes: no number where one of them has none."""
     if _world is None:
         return value
+    import torch
     from torch import distributed
 
-    total = _one() * value
+    total = torch.tensor(value, dtype=torch.float64)
     together(distributed.all_reduce, total)
     return float(total) / _world.size
-
-
-def _one() -> Any:
-    import torch
-
-    return torch.ones((), dtype=torch.float64)
 
 
 # --- being heard ---

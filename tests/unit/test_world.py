@@ -59,10 +59,10 @@ def test_an_error_is_said_once_by_one_who_has_it():
 
 def test_a_process_that_is_killed_ends_the_others_at_once():
     def work(rank):
-        world.wait_for_all()
+        world.mean(0)
         if rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        world.wait_for_all()
+        world.mean(0)
 
     began = time.monotonic()
     first, second = joined(2, work)
@@ -74,10 +74,10 @@ def test_a_process_that_is_killed_ends_the_others_at_once():
 
 def test_a_process_that_hangs_ends_the_others_when_time_is_over():
     def work(rank):
-        world.wait_for_all()
+        world.mean(0)
         if rank == 1:
             time.sleep(1.5)
-        world.wait_for_all()
+        world.mean(0)
 
     first, _ = joined(2, work, CLVL_WORLD_SECONDS="1")
     assert "another of the 2 processes said nothing for 1 s" in first.said
