@@ -22,7 +22,7 @@ myst_heading_anchors = 4
 nb_execution_mode = "force"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
-nb_merge_streams = True
+nb_output_stderr = "remove"  # warnings of libraries, with folders of the machine that built it
 # Blocks without a language hold commands, output and trees of files.
 highlight_language = "text"
 # Docstrings are Markdown in spirit: what stands between single backticks is code.
