@@ -93,7 +93,7 @@ def trained(released, **train):
     )
     inputs, labels = released["cache.features"], released.integers("cache.labels")
     steps = config.epochs * len(range(0, len(labels), config.batch_size))
-    strategy = SimpleNamespace(train_config=config, adapter=adapter)
+    strategy = SimpleNamespace(train_config=config, adapter=adapter, device=inputs.device)
     AdaptationStrategy.make_optimizer(strategy)
     losses = []
     for epoch, order in enumerate(released.integers("orders")):

@@ -208,7 +208,7 @@ def test_the_list_of_datasets_says_size_licence_and_whether_it_is_here(files, mo
     assert (
         rows["fetch"]["resisc45"]
         == rows["yes"]["resisc45"]
-        == ["45", "18900/6300/6300", "425 MB", "not stated", "fetch"]
+        == ["45", "18900/6300/6300", "425 MB", "CC BY-NC 4.0", "fetch"]
     )
     assert [rows[here]["eurosat"][-1] for here in ("fetch", "yes")] == ["fetch", "yes"]
 

@@ -77,7 +77,8 @@ class Inflora(TrainedTowers):
         for key, _ in self.layers:
             if key.gram is None:
                 key.watch()
-        self.image(inputs)
+        # Not `image`, of which several processes encode their part each: all is to be seen.
+        self.towers.image(inputs)
 
     def observed(self) -> None:
         """Before the first step directions are chosen, behind the last one they count as used."""

@@ -14,6 +14,7 @@ class InfloraConfig(AdapterConfig):
     """
 
     input_kind: ClassVar[InputKind] = "pixels"
+    shares_images: ClassVar[bool] = True
     needs_of_towers: ClassVar[tuple[TowerPart, ...]] = ("layers",)
     merges: ClassVar[bool] = True
     kind: str = "inflora"
