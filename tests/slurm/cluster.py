@@ -53,8 +53,9 @@ class Cluster:
         for process in reversed(self._processes.values()):
             process.kill()  # a node's process space goes with it
             process.wait()
-        # Whoever else has started a cluster meanwhile needs it still.
-        if self._munged is not None and not _is_running("slurmctld"):
+        # Whoever else has started a cluster meanwhile needs it still. (The controller's own helper
+        # process outlives it for a moment.)
+        if self._munged is not None and _is_gone("slurmctld", within=3):
             os.kill(self._munged, signal.SIGTERM)
 
     def kill(self, node: str) -> None:
@@ -133,10 +134,15 @@ class Cluster:
         return sum(int(line) for line in told.stdout.split())
 
 
-def _is_running(program: str) -> bool:
-    return (
-        subprocess.run(["pgrep", "-x", program], capture_output=True, check=False).returncode == 0
-    )
+def _is_gone(program: str, *, within: float) -> bool:
+    """Whether no process of that name is left after so many seconds."""
+    end = time.monotonic() + within
+    command = ["pgrep", "-x", program]
+    while subprocess.run(command, capture_output=True, check=False).returncode == 0:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _as(host: str, command: str) -> str:
