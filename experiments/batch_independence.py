@@ -2,7 +2,7 @@
 test samples put together in batches in four ways.
 
     python experiments/batch_independence.py --orders 0 1 2 --out results/batches.csv
-    python experiments/batch_independence.py --table results/batches.csv > results/batches.md
+    python experiments/batch_independence.py --table results/batches.csv
 
 Run it in a folder whose datasets.toml says where the features of WHU-RS19 lie
 (docs/howto/datasets.md). Each model is trained by the runner, as `clvl-bench run` would, and is
