@@ -198,9 +198,11 @@ class AdaptationStrategy(SupervisedTemplate):
 
     def _before_eval(self, **kwargs: Any) -> None:
         # What goes through a tower with others has other last bits in some methods (mixtures of
-        # experts), and there a batch more costs little beside its samples.
+        # experts), and there a batch more costs little beside its samples. So has what is sorted
+        # by the experience that each sample is sent to.
         of_features = self._view.inputs.input_kind == "image_features"
-        if of_features and not self.adapter.config.transductive:
+        sorts = type(self.adapter).choices is not Adapter.choices
+        if of_features and not sorts and not self.adapter.config.transductive:
             specs = [experience.spec for experience in self.current_eval_stream]
             candidates = partial(self._view.plan.candidates, n_experiences=self.n_experiences)
             self._passes = passes(specs, candidates, size=self.eval_mb_size)
