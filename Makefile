@@ -60,8 +60,9 @@ compare: setup ## compare two sets of runs: make compare A=results/ci B=results/
 test: setup ## all tests but the slow ones
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not sweep" tests
 
+# In small portions, so that no process is left with the slow tests when the others are done.
 test-all: setup ## all tests but the long forms
-	$(BIN)/python -m pytest -n $(JOBS) tests
+	$(BIN)/python -m pytest -n $(JOBS) --maxschedchunk 24 tests
 
 test-sweep: setup ## long forms: a run killed before its every change of a file, a large grid killed often, broken files, small targets
 	$(BIN)/python -m pytest -n $(JOBS) -m sweep tests

@@ -10,12 +10,11 @@ import typer
 from clvl_bench.cli import completing
 from clvl_bench.cli.options import UNITS
 from clvl_bench.core.errors import Mistake, unknown
+from clvl_bench.runs.engines import ENGINES
 
 if TYPE_CHECKING:
     from clvl_bench.runs.engines.slurm_script import Resources
 
-ENGINES = ("local", "slurm", "ray")
-"""What works on a grid."""
 FOR = {
     "--member": ("local",),
     "--time-limit": ("local",),

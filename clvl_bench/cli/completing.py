@@ -70,7 +70,7 @@ def trackers() -> list[str]:
 
 
 def engines() -> list[str]:
-    from clvl_bench.cli.cluster_options import ENGINES
+    from clvl_bench.runs.engines import ENGINES
 
     return list(ENGINES)
 

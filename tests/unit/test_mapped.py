@@ -135,6 +135,15 @@ def test_pages_of_a_mapped_array_are_given_back(tmp_path, monkeypatch):
     assert max(most) - before < 24 << 20
 
 
+def test_what_a_minibatch_mapped_is_given_back_behind_it(tmp_path):
+    """Each of 256 rows that lie apart may bring 2 MiB of the file with it."""
+    np.save(tmp_path / "rows.npy", np.ones((1 << 13, 512), dtype=np.float32))
+    read = MappedRows([np.load(tmp_path / "rows.npy", mmap_mode="r")])
+    before = resident()
+    assert read(np.arange(0, 1 << 13, 32)).all()
+    assert resident() - before < 1 << 20
+
+
 def resident():
     """Bytes of mapped files that this process holds."""
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -20,8 +20,9 @@ MAPPED = 1 << 28
 BLOCK = 1 << 26
 """Bytes that are looked at together, and that mapped pages may take before they are given back."""
 
-AROUND = 1 << 16
-"""Bytes that Linux maps around one that is read, where the file is in its memory."""
+AROUND = 1 << 21
+"""Bytes that Linux maps around one that is read, at most: where the file is in its memory, it lies
+there in pieces of up to 2 MiB, and a piece is mapped whole."""
 
 _HEADER_BYTES = 30
 """Of a member of a zip file, before its name; the lengths of name and extra field are its last
