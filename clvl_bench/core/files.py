@@ -134,8 +134,8 @@ class Changes:
     guard: Callable[[], None] = unguarded
     workshop: Path | None = None
 
-    def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
-        """Write a file.
+    def write(self, path: Path, data: bytes | Writer, *, durable: bool = True) -> None:
+        """Write a file, of bytes or by who writes it in parts.
 
         What is not `durable` may be lost or damaged when the machine loses power: for what is
         hashed and can be made again.
@@ -146,14 +146,6 @@ class Changes:
             _rename(temporary, path)
             if durable:
                 _sync_folder(path.parent)
-
-    def write_by(self, path: Path, write: Writer) -> None:
-        """Write a file of which the bytes are never together in memory."""
-        with self._allowed(), self._temporary(path) as temporary:
-            self._make_folder(path.parent)
-            _write(temporary, write, durable=True)
-            _rename(temporary, path)
-            _sync_folder(path.parent)
 
     def write_folder(self, path: Path, files: Mapping[str, bytes | Writer]) -> None:
         """Write a folder of files with a manifest of their hashes.
@@ -219,10 +211,7 @@ PLAIN = Changes()
 class NoChanges(Changes):
     """Of a process that changes nothing, because another one does."""
 
-    def write(self, path: Path, data: bytes, *, durable: bool = True) -> None:
-        return
-
-    def write_by(self, path: Path, write: Writer) -> None:
+    def write(self, path: Path, data: bytes | Writer, *, durable: bool = True) -> None:
         return
 
     def write_folder(self, path: Path, files: Mapping[str, bytes | Writer]) -> None:

@@ -97,7 +97,7 @@ class FrozenTensors:
         name = f"{sha256(repr(hashes).encode())[:32]}.safetensors"
         path = self._folder / FROZEN / name
         if not path.exists():
-            changes.write_by(path, partial(write_tensors, tensors))
+            changes.write(path, partial(write_tensors, tensors))
         return name
 
 

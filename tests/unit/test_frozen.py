@@ -132,7 +132,5 @@ def test_a_disk_that_is_full_is_told_as_one(tmp_path, monkeypatch):
         write_tensors({"a": torch.ones(3)}, folder / "tensors.safetensors")
     assert raised.value.errno == errno.ENOENT
     with pytest.raises(OSError, match="No such file"):
-        PLAIN.write_by(
-            tmp_path / "x", lambda path: write_tensors({"a": torch.ones(3)}, folder / "x")
-        )
+        PLAIN.write(tmp_path / "x", lambda path: write_tensors({"a": torch.ones(3)}, folder / "x"))
     assert not list(tmp_path.iterdir())
