@@ -6,7 +6,6 @@ declarations: nothing here reaches torch. Where no name fits, the shell offers f
 these arguments take as well.
 """
 
-FOLDER_OF_TARGETS = ("experiments", "reproduce")
 TABLES = (
     "datasets", "benchmarks", "strategies", "adapters", "plugins", "backbones", "answerers",
     "metrics",
@@ -33,10 +32,9 @@ def experiments() -> list[str]:
 
 
 def targets() -> list[str]:
-    from clvl_bench.runs.toml_files import shipped
+    from clvl_bench.runs.toml_files import target_names
 
-    folder = shipped().joinpath(*FOLDER_OF_TARGETS)
-    return sorted(path.stem for path in folder.glob("*.toml"))
+    return target_names()
 
 
 def published_tables() -> list[str]:

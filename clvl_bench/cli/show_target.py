@@ -13,8 +13,9 @@ from clvl_bench.report.runs import find_runs
 from clvl_bench.reproduce.comparison import Comparison, Pair, Verdict, compare
 from clvl_bench.reproduce.plan import Need, needs_of, runs_for
 from clvl_bench.reproduce.row import row, write_row
-from clvl_bench.reproduce.target import Figure, Target, figures_of, load, names
+from clvl_bench.reproduce.target import Figure, Target, figures_of, load
 from clvl_bench.runs.config import RunConfig
+from clvl_bench.runs.toml_files import target_names
 
 NAMED = 10
 """How many pairs that are missing or too far away are named."""
@@ -23,7 +24,7 @@ WIDTH = 80
 
 def show_targets() -> None:
     """A block for each target."""
-    for name in names():
+    for name in target_names():
         target = load(name)
         runs = runs_for(target, figures_of(target))
         show_target(name, target, runs)

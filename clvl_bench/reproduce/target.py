@@ -15,9 +15,7 @@ from clvl_bench.core.schema import Schema, parse
 from clvl_bench.metrics.continual import METRICS
 from clvl_bench.report.published import read_published
 from clvl_bench.runs.published_tables import table_file
-from clvl_bench.runs.toml_files import is_path, read_toml, shipped, shown
-
-FOLDER = "experiments/reproduce"
+from clvl_bench.runs.toml_files import TARGETS, is_path, read_toml, shipped, shown, target_names
 
 
 class Figure(Schema):
@@ -113,20 +111,15 @@ class Target(Schema):
         return self
 
 
-def names() -> list[str]:
-    """The shipped targets."""
-    return sorted(path.stem for path in (shipped() / FOLDER).glob("*.toml"))
-
-
 def load(name: str) -> Target:
     """A target by name, or by the path of a file.
 
     Raises:
         Mistake: there is none, or it says something that is not allowed.
     """
-    path = Path(name) if is_path(name) else shipped() / FOLDER / f"{name}.toml"
+    path = Path(name) if is_path(name) else shipped() / TARGETS / f"{name}.toml"
     if not path.is_file():
-        raise Mistake(unknown("target", name, names()))
+        raise Mistake(unknown("target", name, target_names()))
     return parse(Target, read_toml(path), file=shown(path))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from clvl_bench.core import stopping
-from clvl_bench.core.errors import Busy, Stopped
+from clvl_bench.core.errors import Busy, Stopped, warn
 from clvl_bench.core.faults import as_line
 from clvl_bench.core.lock import Watch
 from clvl_bench.records.run_folder import RunFolder
@@ -119,6 +119,15 @@ def kept_sources() -> "Sources":
     from clvl_bench.runs.last_sources import LastSources
 
     return LastSources()
+
+
+def warn_of_stop(running: int) -> None:
+    """Say that a grid ends, as soon as its runs have come to their next kept state."""
+    if running:
+        warn(
+            f"told to stop ({stopping.asked()}): waiting until all runs have come to their next "
+            f"kept state: {running}"
+        )
 
 
 def accuracy(records: "Sequence[Record]") -> float | None:

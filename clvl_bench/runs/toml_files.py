@@ -14,6 +14,8 @@ FOLDERS: dict[str, str] = {
     "benchmark": "benchmarks", "strategy": "experiments/strategies", "experiment": "experiments",
 }  # fmt: skip
 """Where the files of each sort live, here and in an installed package."""
+TARGETS = "experiments/reproduce"
+"""Where targets of `reproduce` live, in the latter alone."""
 
 
 LONGEST = 4_000_000
@@ -40,6 +42,11 @@ def names(sort: str) -> list[str]:
     return sorted(
         {file.stem for folder in folders if folder.is_dir() for file in folder.glob("*.toml")}
     )
+
+
+def target_names() -> list[str]:
+    """The shipped targets of `reproduce`."""
+    return sorted(path.stem for path in (shipped() / TARGETS).glob("*.toml"))
 
 
 def is_path(name: str) -> bool:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from clvl_bench.core import stopping
-from clvl_bench.core.errors import Stopped, warn
+from clvl_bench.core.errors import Stopped
 from clvl_bench.methods.outside import loaded_files
 from clvl_bench.methods.registry import load_methods
 from clvl_bench.runs.config import RunConfig
-from clvl_bench.runs.tasks import Task, Told, kept_sources, perform
+from clvl_bench.runs.tasks import Task, Told, kept_sources, perform, warn_of_stop
 
 METHODS = multiprocessing.get_all_start_methods()
 CONTEXT: Any = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
@@ -91,11 +91,7 @@ class Workers:
         if self._asked:
             return
         self._asked = True
-        if self._running:
-            warn(
-                f"told to stop ({stopping.asked()}): waiting until all runs have come to their "
-                f"next kept state: {len(self._running)}"
-            )
+        warn_of_stop(len(self._running))
         for process, _ in self._running.values():
             self._signal(process, signal.SIGUSR1)
 

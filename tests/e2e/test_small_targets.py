@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from helpers.hub import LocalHub, serving
 
-from clvl_bench.reproduce.target import names
+from clvl_bench.runs.toml_files import target_names
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
 @pytest.mark.sweep
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", target_names())
 def test_random_weights_end_in_not_reproduced_with_every_figure(name, tmp_path):
     free = LocalHub("model", "nobody/nothing", "0" * 40, {})
     with serving(free):

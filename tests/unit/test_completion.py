@@ -12,8 +12,8 @@ import pytest
 from clvl_bench.cli import completing
 from clvl_bench.cli.listing import TABLES
 from clvl_bench.cli.main import VERBS
-from clvl_bench.reproduce.target import names as targets
 from clvl_bench.runs.toml_files import names
+from clvl_bench.runs.toml_files import target_names as targets
 
 NAMED = ("benchmark", "strategy", "experiment", "backbone", "device", "precision", "log_to", "on")
 """Parameters of which all values, or the usual ones, are known."""

@@ -20,9 +20,9 @@ from clvl_bench.report.published import read_published
 from clvl_bench.reproduce.comparison import Verdict, compare
 from clvl_bench.reproduce.plan import needs_of, runs_for
 from clvl_bench.reproduce.row import HEADING, row, write_row
-from clvl_bench.reproduce.target import Figure, Target, figures_of, load, names
+from clvl_bench.reproduce.target import Figure, Target, figures_of, load
 from clvl_bench.runs.files import run_config
-from clvl_bench.runs.toml_files import shipped
+from clvl_bench.runs.toml_files import shipped, target_names
 
 SEEDS = (0, 1)
 CONFIGS = [
@@ -189,7 +189,7 @@ def test_a_row_takes_the_place_of_the_older_one_of_its_target(tmp_path):
     assert [line[:8] for line in text.splitlines()[-6:-3]] == ["| mine |", "| other ", "| third "]
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", target_names())
 def test_every_target_says_beforehand_what_it_takes(name, tmp_path):
     """And it has all its figures, and a run for each: else it could never be compared."""
     done = clvl_here("reproduce", name, "--dry-run", cwd=tmp_path)
@@ -254,7 +254,7 @@ def test_transclip_of_whu_rs19_may_differ_by_a_scene_of_1005_and_seldom():
     assert told.at_least >= 415
 
 
-MTIL = [name for name in names() if "_mtil_order_" in name]
+MTIL = [name for name in target_names() if "_mtil_order_" in name]
 
 
 @pytest.mark.parametrize("name", MTIL)
@@ -276,7 +276,7 @@ def test_figures_of_mtil_are_those_of_the_released_matrices(name):
     assert found == pytest.approx(expected, abs=0.06)
 
 
-MTEB = [name for name in names() if load(name).paper.startswith("MTEB")]
+MTEB = [name for name in target_names() if load(name).paper.startswith("MTEB")]
 
 
 @pytest.mark.parametrize("name", MTEB)

@@ -23,7 +23,7 @@ from clvl_bench.methods.outside import loaded_files
 from clvl_bench.methods.registry import load_methods
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.runs.config import RunConfig
-from clvl_bench.runs.tasks import Task, Told, kept_sources, perform
+from clvl_bench.runs.tasks import Task, Told, kept_sources, perform, warn_of_stop
 
 if TYPE_CHECKING:
     from clvl_bench.runs.setup import Sources
@@ -136,11 +136,7 @@ class RemoteWorkers:
         if self._asked:
             return
         self._asked = True
-        if self._running:
-            warn(
-                f"told to stop ({stopping.asked()}): waiting until all runs have come to their "
-                f"next kept state: {len(self._running)}"
-            )
+        warn_of_stop(len(self._running))
         self._cancel()
 
     def end(self) -> None:
