@@ -22,6 +22,8 @@ from torch.nn.functional import cross_entropy
 
 from clvl_bench.backbones.importing import write_tokenizer
 from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.methods._base.adapter import Adapter
+from clvl_bench.methods._base.losses import TrainingBatch
 
 DATA = Path(__file__).parent / "data"
 EMBEDDING = "text_model.embeddings.token_embedding.weight"
@@ -123,6 +125,17 @@ def assert_learns(
         optimizer.step()
     for name, parameter in parameters.items():
         assert_equal(parameter, case[f"{name}.after"], tolerance, f"{name} behind the steps")
+
+
+def step(
+    adapter: Adapter, optimizer: torch.optim.Optimizer, inputs: Tensor, labels: Tensor
+) -> Tensor:
+    """A step of an optimiser on the adapter's own loss, which is given back."""
+    optimizer.zero_grad()
+    loss = adapter.loss(TrainingBatch(inputs, adapter(inputs), labels))
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
 
 
 def candidates(names: list[str]) -> tuple[Candidate, ...]:

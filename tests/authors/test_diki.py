@@ -6,9 +6,8 @@ import math
 
 import pytest
 import torch
-from authors.released import assert_equal, candidates, read, set_to
+from authors.released import assert_equal, candidates, read, set_to, step
 
-from clvl_bench.methods._base.losses import TrainingBatch
 from clvl_bench.methods.diki.config import DikiConfig
 from clvl_bench.methods.registry import build_adapter
 
@@ -53,15 +52,10 @@ def learn(adapter, number):
     optimizer = torch.optim.SGD(parameters)
     batches = list(torch.arange(len(pixels)).split(settings["batch"])) * settings["epochs"]
     losses = []
-    for step, rows in enumerate(batches):
-        wave = (1 + math.cos(math.pi * step / len(batches))) / 2
+    for number_of_step, rows in enumerate(batches):
+        wave = (1 + math.cos(math.pi * number_of_step / len(batches))) / 2
         optimizer.param_groups[0]["lr"] = settings["lr"] * (0.001 + 0.999 * wave)
-        optimizer.zero_grad()
-        inputs = pixels[rows]
-        loss = adapter.loss(TrainingBatch(inputs, adapter(inputs), labels[rows]))
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.detach())
+        losses.append(step(adapter, optimizer, pixels[rows], labels[rows]))
     adapter.end()
     adapter.eval()
     return torch.stack(losses)

@@ -6,9 +6,8 @@ import math
 
 import pytest
 import torch
-from authors.released import assert_equal, candidates, cases, read
+from authors.released import assert_equal, candidates, cases, read, step
 
-from clvl_bench.methods._base.losses import TrainingBatch
 from clvl_bench.methods.inflora.config import InfloraConfig
 from clvl_bench.methods.registry import build_adapter
 
@@ -45,13 +44,8 @@ def train(adapter, pixels, labels, settings):
         fall = max(0, epoch - 1) / (settings["epochs"] - 1)
         wave = math.cos(0.99 * math.pi / 2 * fall)
         optimizer.param_groups[0]["lr"] = settings["lr"] * wave
-        for rows in torch.arange(len(pixels)).split(settings["batch"]):
-            inputs = pixels[rows]
-            optimizer.zero_grad()
-            loss = adapter.loss(TrainingBatch(inputs, adapter(inputs), labels[rows]))
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.detach())
+        batches = torch.arange(len(pixels)).split(settings["batch"])
+        losses += [step(adapter, optimizer, pixels[rows], labels[rows]) for rows in batches]
     return torch.stack(losses)
 
 

@@ -6,10 +6,9 @@ import math
 
 import pytest
 import torch
-from authors.released import assert_equal, candidates, cases, read
+from authors.released import assert_equal, candidates, cases, read, step
 
 from clvl_bench.backbones.precomputed import ClassTexts, PrecomputedBackbone
-from clvl_bench.methods._base.losses import TrainingBatch
 from clvl_bench.methods.proof.config import ProofConfig
 from clvl_bench.methods.registry import build_adapter
 
@@ -60,13 +59,8 @@ def train(adapter, experience, case, settings):
     for epoch in range(settings["epochs"]):
         for group in optimizer.param_groups:
             group["lr"] = settings["lr"] * (1 + math.cos(math.pi * epoch / settings["epochs"])) / 2
-        for rows in torch.arange(len(labels)).split(case["batch"]):
-            inputs = features[rows]
-            optimizer.zero_grad()
-            loss = adapter.loss(TrainingBatch(inputs, adapter(inputs), labels[rows]))
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.detach())
+        batches = torch.arange(len(labels)).split(case["batch"])
+        losses += [step(adapter, optimizer, features[rows], labels[rows]) for rows in batches]
     return torch.stack(losses)
 
 

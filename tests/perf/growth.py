@@ -5,7 +5,6 @@ there already; a linear head. Seconds of processor time of keeping states and of
 exponents that they grow by; and what it costs to ask for the features of many classes again.
 """
 
-import json
 import math
 import tempfile
 import time
@@ -17,8 +16,8 @@ from typing import Any
 import clvl_bench  # noqa: F401 (first: lets any build of torch import torchvision, which Avalanche wants)
 
 # isort: split
-import numpy as np
 import torch
+from mixture import write_mixture
 
 from clvl_bench.backbones.base import TowerBackbone
 from clvl_bench.backbones.loading import load_backbone
@@ -28,7 +27,7 @@ from clvl_bench.runs.files import run_config
 from clvl_bench.runs.run_state import RunState
 
 LENGTHS = (5, 20, 50, 100)
-SAMPLES, WIDTH = 20, 64
+SAMPLES = 20
 CLASSES, TEMPLATES = 1000, 80
 BENCHMARK = """version = 1
 scenario = "class_incremental"
@@ -36,34 +35,13 @@ datasets = ["mixture"]
 classes_per_experience = {ones}
 label_space = "dataset"
 valid_fraction = 0.0
-[dataset.mixture]
-domain = "general"
-classes = "names.json"
-[dataset.mixture.source]
-kind = "features"
-backbone = "a mixture"
-path = "features.npz"
-text = "text.npy"
-splits = {{ train = [["train_x", "train_y"]], test = [["test_x", "test_y"]] }}
 """
 
 
 def write(folder: Path, experiences: int) -> Path:
-    """Normal clusters around random directions, which are also the classes' texts."""
-    dice = np.random.default_rng(0)
-    text = dice.standard_normal((experiences, WIDTH)).astype(np.float32)
-    labels = np.arange(experiences * SAMPLES) % experiences
-    arrays = {}
-    for split in ("train", "test"):
-        noise = 2 * dice.standard_normal((len(labels), WIDTH))
-        arrays[f"{split}_x"] = (text[labels] + noise).astype(np.float32)
-        arrays[f"{split}_y"] = labels
-    np.savez(folder / "features.npz", **arrays)
-    np.save(folder / "text.npy", text)
-    names = [f"class {number}" for number in range(experiences)]
-    (folder / "names.json").write_text(json.dumps(names))
-    (folder / "stream.toml").write_text(BENCHMARK.format(ones=[1] * experiences))
-    return folder / "stream.toml"
+    """A class an experience."""
+    counts = dict.fromkeys(("train", "test"), experiences * SAMPLES)
+    return write_mixture(folder, BENCHMARK.format(ones=[1] * experiences), experiences, counts)
 
 
 class Spent:

@@ -5,7 +5,6 @@ python tests/perf/stream.py [STRATEGY] [STEPS]; prints a line every tenth of the
 grow by less than 5 percent from the first tenth to the end, and a step cost the same.
 """
 
-import json
 import sys
 import tempfile
 import time
@@ -13,7 +12,7 @@ import warnings
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
+from mixture import write_mixture
 
 BENCHMARK = """version = 1
 scenario = "class_incremental"
@@ -28,35 +27,8 @@ checkpoint_steps = 1000000
 kind = "delay"
 delay = 50
 never = 0.1
-[dataset.mixture]
-domain = "general"
-classes = "names.json"
-[dataset.mixture.source]
-kind = "features"
-backbone = "a mixture"
-path = "features.npz"
-text = "text.npy"
-splits = { train = [["train_x", "train_y"]], test = [["test_x", "test_y"]] }
 """
-CLASSES, WIDTH = 20, 64
-
-
-def write(folder: Path, samples: int) -> Path:
-    """Normal clusters around random directions, which are also the classes' texts."""
-    dice = np.random.default_rng(0)
-    text = dice.standard_normal((CLASSES, WIDTH)).astype(np.float32)
-    arrays = {}
-    for split, count in (("train", samples), ("test", 1000)):
-        labels = np.arange(count) % CLASSES
-        arrays[f"{split}_x"] = text[labels] + 2 * dice.standard_normal((count, WIDTH)).astype(
-            np.float32
-        )
-        arrays[f"{split}_y"] = labels
-    np.savez(folder / "features.npz", **arrays)
-    np.save(folder / "text.npy", text)
-    (folder / "names.json").write_text(json.dumps([f"class {number}" for number in range(CLASSES)]))
-    (folder / "stream.toml").write_text(BENCHMARK)
-    return folder / "stream.toml"
+CLASSES = 20
 
 
 def resident_mib() -> float:
@@ -74,6 +46,7 @@ def main(strategy: str = "naive", steps: int = 100_000) -> None:
     from clvl_bench.runs.runner import run
     from clvl_bench.training.online_runner import OnlineRunner
 
+    counts = {"train": steps, "test": 1000}
     marks, walked = [], OnlineRunner._step
 
     def watched(walk, step):  # type: ignore[no-untyped-def]
@@ -84,7 +57,7 @@ def main(strategy: str = "naive", steps: int = 100_000) -> None:
     OnlineRunner._step = watched  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
         run(
-            run_config(str(write(Path(folder), steps)), strategy),
+            run_config(str(write_mixture(Path(folder), BENCHMARK, CLASSES, counts)), strategy),
             results=Path(folder),
             progress=False,
         )

@@ -20,6 +20,7 @@ from statistics import median
 from typing import Any
 
 import clvl_bench  # noqa: F401 (first: lets any build of torch import torchvision, which Avalanche wants)
+from clvl_bench.core.resources import peak_mib
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 CLASSES, EXPERIENCES, TRAIN, TEST, SIDE = 10, 5, 4, 2, 64
@@ -46,16 +47,6 @@ batch_size = 32
 optimizer = "sgd"
 lr = 2e-3
 """
-
-
-def own_peak_mib() -> float:
-    """The peak of this program's memory. That of `getrusage` begins with the peak of the process
-    which started it.
-    """
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("this kernel does not tell a process the peak of its memory")
 
 
 def make(folder: Path) -> None:
@@ -347,7 +338,7 @@ def main() -> None:
         start = time.process_time()
         work()
         spent = time.process_time() - start
-        print(json.dumps({"seconds": spent, "mib": own_peak_mib()}))
+        print(json.dumps({"seconds": spent, "mib": peak_mib()}))
         return
     print(f"| random ViT-B/32, {CLASSES * TRAIN} + {CLASSES * TEST} images | | |")
     print("| --- | ---: | ---: |")
