@@ -11,12 +11,12 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
-# What is imported and collected stays: the garbage collector need not look through it on the way.
-gc.disable()
-
 import pytest
 
 import clvl_bench  # noqa: F401 (before torchvision: see clvl_bench/torchvision_pair.py)
+
+# What is imported and collected stays: the garbage collector need not look through it on the way.
+gc.disable()
 
 ROOT = Path(__file__).parent.parent
 """The checkout."""
