@@ -246,6 +246,7 @@ def markdown(
     *,
     best: Mapping[Table, Mapping[str, Best]] | None = None,
     notes: Mapping[Table, str] | None = None,
+    prompts: Mapping[Table, str] | None = None,
     positives: Mapping[Table, Sequence[str]] | None = None,
     plots: Sequence[str] = (),
 ) -> str:
@@ -254,6 +255,7 @@ def markdown(
     Args:
         best: marks the best of each metric, and what cannot be told apart from it.
         notes: a sentence above each table.
+        prompts: a sentence below it, on the prompts that its zero-shot numbers are of.
         positives: the names of the classes that metrics of two classes are about.
         plots: the pictures beside the file, which it links.
     """
@@ -278,6 +280,8 @@ def markdown(
         table += _further(part, marks, (positives or {}).get(key, ()))
         if found is not None:
             table += f"\n\n{told_apart(found)}"
+        if told := (prompts or {}).get(key):
+            table += f"\n\n{escaped(told)}"
         heading = f"## {escaped(key[0])}, label space `{label_space}`, backbone `{escaped(key[2])}`"
         parts.append("\n\n".join(filter(None, [heading, note and f"**{note}**", table])) + "\n")
     more = TOGETHER_NOTES if TRANSDUCTIVE in frame else ""

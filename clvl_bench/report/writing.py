@@ -70,6 +70,7 @@ def summary_md(data: ReportData) -> bytes:
         data.compared,
         best=data.best,
         notes=data.toy_notes,
+        prompts=data.prompts_notes,
         positives=data.positives,
         plots=data.plots,
     )
