@@ -48,7 +48,6 @@ class ReportData:
             shown. Those of toy data always are.
         recorded: the configuration of a run of which the records alone are here.
         prompted: the benchmark of such a run, for its prompts alone.
-        plots: the pictures that were drawn, as paths in the report's folder.
         fixed: those of them that the page shows as they are, as SVG by their names.
     """
 
@@ -59,7 +58,6 @@ class ReportData:
     private_pictures: bool = False
     recorded: Recorded = _nobody_knows
     prompted: Prompted = _nobody_knows
-    plots: list[str] = field(default_factory=list)
     fixed: dict[str, bytes] = field(default_factory=dict)
 
     @cached_property
