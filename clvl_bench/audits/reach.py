@@ -109,7 +109,8 @@ def _digest(data: bytes) -> bytes:
 
 def _parts(value: Any) -> Iterable[Part]:
     """What an object holds, each with the step that leads there."""
-    return _way_into(type(value))(value)
+    kind: Any = type(value)
+    return _way_into(kind)(value)
 
 
 @cache

@@ -88,7 +88,7 @@ def test_a_grid_told_to_stop_keeps_the_states_of_its_runs(
 ):
     painted(small)
     (tmp_path / "grid.toml").write_text(GRID.format(small=small))
-    grid = ("grid", tmp_path / "grid.toml", "--limit", 100, "--jobs", 2, "--results")
+    grid = ("grid", tmp_path / "grid.toml", "--limit", 40, "--jobs", 2, "--results")
     home, results = new_home(), tmp_path / "told"
     victim = process.command(*grid, results, home=home)
     wait_for(lambda: list(results.glob("runs/*prompt_replay*/state/0000")), victim)
