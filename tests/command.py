@@ -11,6 +11,9 @@ import warnings
 from pathlib import Path
 from unittest.mock import patch
 
+RUN = ("run", "--no-plots", "--no-page")
+"""The verb, where nobody looks at pictures: they take longer than a short run."""
+
 
 def clvl(
     *arguments: object, cwd: Path | None = None, timeout: float = 300, **environment: str

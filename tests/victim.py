@@ -120,6 +120,7 @@ EVERYTHING = (
     "cli.main",
     "cli.show",
     "runs.runner",
+    "runs.workers",
     "streams.scenario",
     "data.readers.toy",
     "methods.none.adapter",
@@ -128,7 +129,7 @@ EVERYTHING = (
     "methods.replay.plugin",
     "report.plots",
 )
-"""What a run imports on its way."""
+"""What a run imports on its way, and what says what workers of a grid find imported."""
 
 
 def serve() -> None:
@@ -142,6 +143,8 @@ def serve() -> None:
     # Loaded once for all runs: it is frozen, and loading it writes nothing.
     sources = KeptSources(load_backbone("tiny"))
     _warm_up(sources)
+    # Else each worker of a grid would import everything anew, which takes longer than its runs.
+    assert forkserver._forkserver._preload_modules == ["clvl_bench.runs.preloaded"]
     forkserver.ensure_running()
     for line in sys.stdin:
         pid = os.fork()

@@ -148,6 +148,7 @@ def _member_of_array(environment: Mapping[str, str]) -> tuple[int, int]:
     return (task - first) // max(1, step) % max(1, members), max(1, members)
 
 
+Plots = Annotated[bool, typer.Option("--plots/--no-plots", help="Draw the plots, too.")]
 Page = Annotated[
     bool, typer.Option("--page/--no-page", help="Write index.html, all of it as one file.")
 ]

@@ -25,7 +25,7 @@ def report(
     out: Annotated[Path, typer.Option(help="Where tables and plots go.")] = Path("results/report"),
     methods: options.Methods = [],  # noqa: B006 (typer's form)
     results: options.Results = options.RESULTS,
-    plots: Annotated[bool, typer.Option(help="Draw the plots, too.")] = True,
+    plots: options.Plots = True,
     beside: Annotated[
         str | None,
         typer.Option(

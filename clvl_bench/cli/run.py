@@ -50,6 +50,7 @@ def run(
     verify: options.Verify = False,
     results: options.Results = options.RESULTS,
     dry_run: options.DryRun = False,
+    plots: options.Plots = True,
     page: options.Page = True,
     pictures: options.Pictures = False,
 ) -> None:
@@ -91,7 +92,7 @@ def run(
         take_own_gpu(chosen)
         with reading_anew(verify):
             result = runner.run(config, results=results, device=chosen, log_to=log_to)
-        show_result(result, results, page=page, pictures=pictures)
+        show_result(result, results, plots=plots, page=page, pictures=pictures)
 
 
 def _refuse_damage(path: Path) -> None:

@@ -34,18 +34,20 @@ if TYPE_CHECKING:
     from clvl_bench.runs.grid import Outcome
 
 
-def show_result(result: Result, results: Path, *, page: bool, pictures: bool) -> None:
+def show_result(result: Result, results: Path, *, plots: bool, page: bool, pictures: bool) -> None:
     """The new run beside the committed runs on the same data and weights, the plots, and some lines
     to go on from.
 
     Args:
+        plots: draw them; for a short run that takes longer than the run.
         page: write the page of this run, too.
         pictures: show pictures of the user's data in it.
     """
     run = of_result(result)
     beside = reference(run, results)
     out = result.folder / "report"
-    written = write_report(ReportData([run], private_pictures=pictures), out, page=page)
+    data = ReportData([run], private_pictures=pictures)
+    written = write_report(data, out, plots=plots, page=page)
     show_table([run, *beside], new=run)
     timing = result.timing
     train = f"train {timing.get('train_seconds', 0):.1f} s"
@@ -60,7 +62,8 @@ def show_result(result: Result, results: Path, *, page: bool, pictures: bool) ->
         print("Beside it no committed run")
     print(f"Records   {result.folder / SEGMENTS}/*.csv")
     print(f"Report    {out / 'summary.md'}")
-    print(f"Plots     {out / 'plots'}")
+    if plots:
+        print(f"Plots     {out / 'plots'}")
     if written is not None:
         print(f"Page      {written}")
 

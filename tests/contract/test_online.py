@@ -90,7 +90,8 @@ def test_killed_at_a_step_it_goes_on_to_the_same_bytes_and_the_same_state(
 ):
     path = next(path for path in STRATEGIES if path.stem == name)
     kind = "reward" if "feedback" in name else "delay"
-    config = online_config(path, "dataset", kind, "benchmark.online.checkpoint_steps=2").model_copy(
+    keeping = "benchmark.online.checkpoint_steps=2"
+    config = online_config(path, "dataset", kind, keeping, limit=60).model_copy(
         update={
             "benchmark": "small",
             "strategy": name,

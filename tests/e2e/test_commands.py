@@ -30,7 +30,7 @@ strategies = ["zeroshot", "s.toml", "broken.toml", "big.toml"]
 REPLAY = STRATEGY.replace(
     "[train]", '[[plugins]]\nkind = "replay"\nmemory_size = 50\n[train]\nclasses = "seen"'
 )
-RUN = ("run", "small.toml", "s.toml", "--limit", 20)
+RUN = ("run", "--no-plots", "small.toml", "s.toml", "--limit", 20)
 
 
 @pytest.fixture

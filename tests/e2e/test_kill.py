@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import RUN
 from victim import Victim
 
 from clvl_bench.audits.result_files import result_files
@@ -143,7 +144,7 @@ def test_interrupted_it_says_so_and_goes_on_to_the_same_end(
     process, tmp_path, new_home, small, painted, presses
 ):
     painted(small)
-    arguments, home = ["run", small, "prompt_replay", "--limit", 40, "--results"], new_home()
+    arguments, home = [*RUN, small, "prompt_replay", "--limit", 40, "--results"], new_home()
     victim = process.command(*arguments, tmp_path / "interrupted", home=home)
     wait_for(lambda: list(tmp_path.glob("interrupted/runs/*/state/0001")), victim)
     for _ in range(presses):

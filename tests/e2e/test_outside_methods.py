@@ -13,6 +13,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from command import RUN
 from conftest import ROOT
 
 import clvl_bench as cb
@@ -65,7 +66,7 @@ def assert_one_line(done: subprocess.CompletedProcess, code: int = 2) -> str:
 
 
 def test_a_file_named_on_the_command_line_runs_and_its_hash_is_in_the_record(process, folder):
-    arguments = ("run", "small.toml", "scale.toml", "--limit", 20)
+    arguments = (*RUN, "small.toml", "scale.toml", "--limit", 20)
     done = process.finished(*arguments, "--methods", "scale.py", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert run_of(folder)["methods"]["scale"]["source"] == "file scale.py"
@@ -98,7 +99,7 @@ def test_a_grid_runs_it_in_its_workers_and_report_shows_it(process, folder):
 @pytest.mark.slow
 def test_killed_and_started_again_it_ends_with_the_same_numbers(process, folder):
     files = (folder / "small.toml", folder / "scale.toml")
-    arguments = ("run", *files, "--limit", 60, "--methods", folder / "scale.py", "--results")
+    arguments = (*RUN, *files, "--limit", 60, "--methods", folder / "scale.py", "--results")
     slow = ("--set", "train.epochs=60")
     undisturbed = process.finished(*arguments, "whole", *slow, cwd=folder)
     assert undisturbed.returncode == 0, undisturbed.stderr
@@ -131,7 +132,7 @@ def with_site(site: Path) -> dict[str, str]:
 def test_an_installed_package_runs_without_a_flag(process, folder, tmp_path):
     installed_at(tmp_path / "site", SCALE, "scale_method:ScaleConfig")
     done = process.finished(
-        *("run", "small.toml", "scale.toml", "--limit", 20),
+        *(*RUN, "small.toml", "scale.toml", "--limit", 20),
         cwd=folder,
         **with_site(tmp_path / "site"),
     )

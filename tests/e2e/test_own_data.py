@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from command import clvl_here
+from command import RUN, clvl_here
 from conftest import ROOT
 from helpers.observers import Interrupted, Resumed
 
@@ -126,7 +126,7 @@ def damaged(tmp_path: Path, real_data: Path) -> Path:
 
 
 def test_damaged_images_are_listed_and_counted_and_the_run_refused(tmp_path, damaged, empty_home):
-    done = clvl_here("run", damaged, "zeroshot", cwd=tmp_path)
+    done = clvl_here(*RUN, damaged, "zeroshot", cwd=tmp_path)
     assert done.returncode == 4
     (line,) = done.stderr.splitlines()
     for damage in sorted((tmp_path / "few").glob("*/*"))[3::10]:
@@ -142,7 +142,7 @@ def test_damaged_images_are_left_out_and_recorded_where_the_file_says_so(
     damaged.write_text(
         DAMAGED.replace("test_fraction = 0.5", 'test_fraction = 0.5, on_damage = "skip"')
     )
-    done = clvl_here("run", damaged, "zeroshot", cwd=tmp_path)
+    done = clvl_here(*RUN, damaged, "zeroshot", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.glob("results/runs/*/")
     data = RunFolder(folder).result().provenance["data"]
@@ -257,7 +257,7 @@ def imagenet(tmp_path: Path, real_data: Path) -> Path:
 
 
 def test_zeroshot_accuracy_of_clip_on_imagenet_is_the_known_one(tmp_path, imagenet):
-    done = clvl_here("run", imagenet, "zeroshot", cwd=tmp_path)
+    done = clvl_here(*RUN, imagenet, "zeroshot", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.glob("results/runs/*/")
     records = [record for record in RunFolder(folder).result().records if record.stream == "test"]
@@ -278,7 +278,7 @@ def test_zeroshot_accuracy_of_clip_on_imagenet_is_the_known_one(tmp_path, imagen
     ("strategy", "part"), [("prompt_replay", "prompt"), ("finetune", "pixels")]
 )
 def test_a_strategy_that_needs_towers_refuses_features(tmp_path, imagenet, strategy, part):
-    done = clvl_here("run", imagenet, strategy, cwd=tmp_path)
+    done = clvl_here(*RUN, imagenet, strategy, cwd=tmp_path)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert part in line
@@ -324,7 +324,7 @@ SHORTER = {
 @pytest.mark.parametrize("strategy", ["zeroshot", "linear", "slda", "ranpac", "tip_adapter"])
 def test_imagenet_in_ten_experiences_on_real_features(examples, strategy):
     shorter = SHORTER.get(strategy, ())
-    done = clvl_here("run", "clip_imagenet.toml", strategy, *shorter, cwd=examples)
+    done = clvl_here(*RUN, "clip_imagenet.toml", strategy, *shorter, cwd=examples)
     assert done.returncode == 0, done.stderr
     (folder,) = examples.glob("results/runs/*/")
     matrices = of_records(RunFolder(folder).result().records)
@@ -339,7 +339,7 @@ def test_imagenet_in_ten_experiences_on_real_features(examples, strategy):
 @pytest.mark.parametrize("strategy", ["linear", "slda", "ranpac", "tip_adapter"])
 def test_three_domains_without_text_have_no_zero_shot_row_and_are_learned(examples, strategy):
     shorter = SHORTER.get(strategy, ())
-    done = clvl_here("run", "clip_three_domains.toml", strategy, *shorter, cwd=examples)
+    done = clvl_here(*RUN, "clip_three_domains.toml", strategy, *shorter, cwd=examples)
     assert done.returncode == 0, done.stderr
     (folder,) = examples.glob("results/runs/*/")
     matrices = of_records(RunFolder(folder).result().records)
@@ -349,7 +349,7 @@ def test_three_domains_without_text_have_no_zero_shot_row_and_are_learned(exampl
 
 
 def test_a_stream_without_text_is_all_wrong_until_labels_arrive_and_learned_from_then_on(examples):
-    done = clvl_here("run", "clip_caltech101_delay.toml", "slda", cwd=examples)
+    done = clvl_here(*RUN, "clip_caltech101_delay.toml", "slda", cwd=examples)
     assert done.returncode == 0, done.stderr
     (folder,) = examples.glob("results/runs/*/")
     rows = [row for row in RunFolder(folder).result().records if row.metric == "prequential"]
@@ -358,7 +358,7 @@ def test_a_stream_without_text_is_all_wrong_until_labels_arrive_and_learned_from
 
 
 def test_a_learner_that_compares_with_texts_refuses_features_without_them(examples):
-    done = clvl_here("run", "clip_three_domains.toml", "clip_adapter", cwd=examples)
+    done = clvl_here(*RUN, "clip_three_domains.toml", "clip_adapter", cwd=examples)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert re.search(
@@ -424,7 +424,7 @@ def test_ones_own_copy_of_eurosat_gives_the_same_rows_from_bands_pictures_and_pa
     found = {}
     for name, source in tiles.items():
         (tmp_path / "eurosat.toml").write_text(COPY.format(prompts="", source=source))
-        done = clvl_here("run", "eurosat.toml", "zeroshot", "--results", name, cwd=tmp_path)
+        done = clvl_here(*RUN, "eurosat.toml", "zeroshot", "--results", name, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         (folder,) = tmp_path.glob(f"{name}/runs/*/")
         found[name] = RunFolder(folder).result()
@@ -445,7 +445,7 @@ def test_the_set_of_prompts_is_in_the_record_by_its_name(tmp_path, tiles, empty_
             COPY.format(prompts=prompts, source=tiles["parquet"])
         )
         done = clvl_here(
-            "run", "eurosat.toml", "zeroshot", "--results", prompts or "results", cwd=tmp_path
+            *RUN, "eurosat.toml", "zeroshot", "--results", prompts or "results", cwd=tmp_path
         )
         assert done.returncode == 0, done.stderr
         (folder,) = tmp_path.glob(f"{prompts or 'results'}/runs/*/")
@@ -463,7 +463,7 @@ def test_a_split_of_another_size_than_published_is_refused(tmp_path, tiles, empt
     (tmp_path / "eurosat.toml").write_text(
         COPY.format(prompts="", source=tiles["parquet"]).replace("splits = {}\n", "")
     )
-    done = clvl_here("run", "eurosat.toml", "zeroshot", cwd=tmp_path)
+    done = clvl_here(*RUN, "eurosat.toml", "zeroshot", cwd=tmp_path)
     assert done.returncode == 4
     (line,) = done.stderr.splitlines()
     assert "has 60 samples, published are 16200" in line

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from command import RUN
 
 from clvl_bench.audits.result_files import result_files
 
@@ -26,7 +27,7 @@ seeds = [0, 1]
 @pytest.fixture
 def command(small: Path, painted) -> tuple[object, ...]:
     painted(small)
-    return ("run", small, "prompt_replay", "--limit", 40, "--results")
+    return (*RUN, small, "prompt_replay", "--limit", 40, "--results")
 
 
 def wait_for(condition, victim) -> None:
@@ -88,7 +89,7 @@ def test_a_grid_told_to_stop_keeps_the_states_of_its_runs(
 ):
     painted(small)
     (tmp_path / "grid.toml").write_text(GRID.format(small=small))
-    grid = ("grid", tmp_path / "grid.toml", "--limit", 40, "--jobs", 2, "--results")
+    grid = ("grid", tmp_path / "grid.toml", "--limit", 40, "--jobs", 2, "--no-page", "--results")
     home, results = new_home(), tmp_path / "told"
     victim = process.command(*grid, results, home=home)
     wait_for(lambda: list(results.glob("runs/*prompt_replay*/state/0000")), victim)
@@ -121,7 +122,7 @@ def test_members_of_one_grid_do_each_run_once(tmp_path, new_home, small, painted
         pytest.skip("process spaces need root and Linux")
     painted(small)
     (tmp_path / "grid.toml").write_text(GRID.format(small=small))
-    grid = ("grid", "grid.toml", "--limit", "20", "--jobs", "1", "--results", "r")
+    grid = ("grid", "grid.toml", "--limit", "20", "--jobs", "1", "--no-page", "--results", "r")
     command = [*space, sys.executable, "-m", "clvl_bench", *grid]
     members = [
         subprocess.Popen(

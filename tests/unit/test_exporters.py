@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from command import clvl_here
+from command import RUN, clvl_here
 from helpers.observers import Interrupted
 
 from clvl_bench.audits.result_files import result_files
@@ -131,7 +131,7 @@ def test_an_exporter_that_fails_says_so_once_and_changes_nothing(
 def test_a_tracker_that_is_unknown_or_not_installed_is_refused_before_anything_runs(
     tmp_path, monkeypatch
 ):
-    run_it = ("run", "toy_landcover", "zeroshot", "--log-to")
+    run_it = (*RUN, "toy_landcover", "zeroshot", "--log-to")
     unknown = clvl_here(*run_it, "tensorbord", cwd=tmp_path)
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "did you mean 'tensorboard'?" in unknown.stderr

@@ -4,7 +4,7 @@ what is refused.
 
 import pytest
 import torch
-from command import clvl_here
+from command import RUN, clvl_here
 
 from clvl_bench.backbones.base import in_memory
 from clvl_bench.backbones.loading import load_backbone
@@ -60,7 +60,7 @@ def test_a_precision_that_nobody_has_is_refused():
 )
 def test_on_a_cpu_half_precision_is_refused_unless_one_insists(tmp_path):
     done = clvl_here(
-        "run", "toy_landcover", "zeroshot", "--precision", "bf16", "--limit", "10", cwd=tmp_path
+        *RUN, "toy_landcover", "zeroshot", "--precision", "bf16", "--limit", "10", cwd=tmp_path
     )
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from command import clvl_here
+from command import RUN, clvl_here
 
 from clvl_bench.cli.preparing import say_what_has_no_order, say_what_is_laid_over
 from clvl_bench.core.errors import printable, warn
@@ -35,7 +35,7 @@ def test_an_experience_that_cannot_be_tested_is_refused_before_training(tmp_path
     arrays = {"x": np.eye(4), "y": np.array([0, 0, 1, 1]), "x2": np.eye(4), "y2": np.zeros(4, int)}
     np.savez(tmp_path / "features.npz", **arrays)
     (tmp_path / "b.toml").write_text(FEATURES)
-    done = clvl_here("run", "b.toml", "ncm", cwd=tmp_path)
+    done = clvl_here(*RUN, "b.toml", "ncm", cwd=tmp_path)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("clvl-bench: inspection: experience ")
