@@ -11,8 +11,8 @@ from contract.tables import FILES
 
 from clvl_bench.core.errors import Mistake
 from clvl_bench.core.toml_text import to_toml
-from clvl_bench.runs import toml_files
-from clvl_bench.runs.files import check, load, resolved, run_config
+from clvl_bench.runs import files, toml_files
+from clvl_bench.runs.files import check, load, resolved, run_config, runs_of
 
 BASE = """version = 1
 [adapter]
@@ -261,6 +261,22 @@ def test_an_experiment_extends_nothing(tmp_path, monkeypatch):
     )
     with pytest.raises(Mistake, match="extends: unknown field"):
         check(Path("grid.toml"))
+
+
+def test_a_grid_reads_each_strategy_once_however_many_runs_it_has(monkeypatch):
+    read = []
+
+    def noting(sort, path):
+        read.append((sort, path))
+        return resolve(sort, path)
+
+    resolve = files.resolve
+    monkeypatch.setattr(files, "resolve", noting)
+    experiment = load("experiment", "reference")
+    runs = runs_of(experiment)
+    strategies = [path for sort, path in read if sort == "strategy"]
+    assert len(runs) > 2 * len(strategies)
+    assert len(strategies) == len(set(strategies)) == len(experiment.strategies)
 
 
 @pytest.mark.parametrize("says", ['without = ["plugins.replay"]', "[train]\nepochs = 1"])

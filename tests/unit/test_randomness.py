@@ -29,3 +29,10 @@ def test_keyed_puts_the_global_generator_back():
     assert torch.equal(torch.rand(3), expected)
     with keyed("init", 1):
         assert torch.equal(torch.rand(3), inside)
+
+
+def test_keyed_draws_what_torchs_own_seeding_gives():
+    with keyed("init", 1):
+        drawn = torch.rand(3)
+    torch.manual_seed(seed_of("init", 1))
+    assert torch.equal(torch.rand(3), drawn)

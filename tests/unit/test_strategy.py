@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from clvl_bench.methods._base.losses import masked_cross_entropy
+from clvl_bench.runs.runner import evaluate
 from clvl_bench.streams.label_store import HIDDEN, LabelStore, Targets
 
 INF = float("inf")
@@ -221,3 +222,13 @@ def test_two_kinds_of_warm_up_are_refused():
     settings = ["train.warmup_steps=2", "train.warmup_epochs=1"]
     with pytest.raises(Mistake, match="warmup_epochs: got 1 beside warmup_steps = 2"):
         run_config("toy_landcover", "prompt", overrides=settings)
+
+
+def test_an_evaluation_leaves_each_layer_in_the_mode_that_it_had(strategy):
+    prepared, built = strategy("train.epochs=1")
+    built.adapter.asleep = torch.nn.Dropout()
+    built.adapter.train()
+    built.adapter.asleep.eval()
+    evaluate(built, prepared.benchmark)
+    modes = {name: layer.training for name, layer in built.adapter.named_modules()}
+    assert (modes.pop("asleep"), set(modes.values())) == (False, {True})
