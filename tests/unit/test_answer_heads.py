@@ -144,6 +144,20 @@ def test_answers_that_never_came_may_be_scored_among_themselves_alone(backbone):
         assert not torch.allclose(apart.logits(inputs, (2, 3)), untouched)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("config", [ProductConfig(hidden=8), ConcatConfig(), MajorityConfig()])
+def test_a_learner_answers_itself_within_its_first_experience_the_backbone_before(backbone, config):
+    """The steps of a stream in one pass are predicted while their experience lasts."""
+    inputs, _ = exclusive_or(backbone, count=4)
+    adapter = build_adapter(config, backbone, TABLE, seed=0).eval()
+    untouched = adapter.ranking.scores(unpacked(inputs, backbone.width), (0, 1))
+    assert torch.equal(adapter.logits(inputs, (0, 1)), untouched)
+    adapter.begin((0, 1))
+    own = adapter.answer(inputs, (0, 1))
+    assert torch.equal(adapter.logits(inputs, (0, 1)), own)
+    assert not torch.equal(own, untouched)
+
+
 def test_majority_says_the_commonest_answer_of_the_type(backbone):
     inputs, _ = exclusive_or(backbone)
     targets = torch.tensor([(0, 0, 1, 3, 0, 1, 3, 3)[row % 8] for row in range(len(inputs))])
