@@ -32,6 +32,11 @@ def keyed(*key: Any) -> Iterator[None]:
     """
     import torch
 
+    seed = seed_of(*key)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed_of(*key))
+        # torch.manual_seed would also note for each kind of device that is not here, with a trace
+        # of who called, what to do should it ever come: that takes longer than a small layer.
+        torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_available():
+            torch.cuda.manual_seed_all(seed)
         yield
