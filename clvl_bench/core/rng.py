@@ -33,10 +33,11 @@ def keyed(*key: Any) -> Iterator[None]:
     import torch
 
     seed = seed_of(*key)
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        # torch.manual_seed would also note for each kind of device that is not here, with a trace
-        # of who called, what to do should it ever come: that takes longer than a small layer.
+    devices = range(torch.cuda.device_count())
+    with torch.random.fork_rng(devices=devices):
+        # Not `torch.manual_seed`: for each kind of device that is not there, or not used yet, it
+        # notes down whole stacks of calls, which costs more than a small training step.
         torch.default_generator.manual_seed(seed)
-        if torch.cuda.is_available():
+        if devices:
             torch.cuda.manual_seed_all(seed)
         yield

@@ -13,7 +13,7 @@ def versions_of(packages: Iterable[str]) -> dict[str, str]:
 
 @cache
 def _version(package: str) -> str:
-    """Read once: to a short run the metadata of seven packages are a twentieth of its time."""
+    """What was imported stays, so a process asks once: metadata is parsed like a letter."""
     try:
         return version(package)
     except PackageNotFoundError:
