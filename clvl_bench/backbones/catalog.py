@@ -15,7 +15,7 @@ from clvl_bench.core.schema import Schema
 
 LITE0 = "efficientnet-lite0-57934424.pth"
 """The published weights of EfficientNet-Lite0; the number is the beginning of their hash."""
-Precision = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 """Of the matrix products of frozen towers; whatever trains is fp32."""
 
 
