@@ -331,7 +331,10 @@ def _highest(folder: Path) -> int:
 
 
 def _numbers(folder: Path) -> list[int]:
-    suffixes = [path.suffix[1:] for path in folder.glob("claim.*")]
+    found: list[Path] = []
+    with suppress(FileNotFoundError):  # the folder may vanish with its last claim
+        found = list(folder.iterdir())
+    suffixes = [path.suffix[1:] for path in found if path.stem == "claim"]
     return [int(suffix) for suffix in suffixes if suffix.isdigit()]
 
 

@@ -37,7 +37,7 @@ def keyed(*key: Any) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         # Not `torch.manual_seed`: for each kind of device that is not there, or not used yet, it
         # notes down whole stacks of calls, which costs more than a small training step.
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         if devices:
             torch.cuda.manual_seed_all(seed)
         yield
