@@ -8,7 +8,6 @@ backbone itself never changes, and row 0 of every table is its own accuracy.
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from typing import Literal
 
@@ -19,14 +18,13 @@ from clvl_bench.backbones.catalog import Precision
 from clvl_bench.backbones.class_tables import ClassTables
 from clvl_bench.backbones.finite import refuse_no_numbers
 from clvl_bench.backbones.kept import load_or_encode_texts
+from clvl_bench.backbones.precision import products_in
 from clvl_bench.backbones.preprocessing import Preprocessing
 from clvl_bench.backbones.tokens import CutTexts, Tokens, padded_rows, up_to_end, within
 from clvl_bench.backbones.twins import TwinWatch, twins
 from clvl_bench.core.errors import Mistake, RunFailed
 from clvl_bench.core.resources import free_memory, out_of_memory
 from clvl_bench.data.catalog.candidate import Candidate
-
-HALF: Mapping[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 Texts = tuple[str, ...]
 """The sentences of one class."""
@@ -208,7 +206,7 @@ class TowerBackbone(Backbone):
         see an image once.
         """
         self.images_encoded += len(pixels)
-        with self._rounded():
+        with products_in(self.precision, self.device.type):
             return in_memory(self._pooled, pixels, self)
 
     @torch.no_grad()
@@ -217,7 +215,7 @@ class TowerBackbone(Backbone):
         normalised, half precision.
         """
         self.images_encoded += len(pixels)
-        with self._rounded():
+        with products_in(self.precision, self.device.type):
             return in_memory(self._tokens, pixels, self)
 
     @cached_property
@@ -240,7 +238,7 @@ class TowerBackbone(Backbone):
         once.
         """
         row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        with self._rounded():
+        with products_in(self.precision, self.device.type):
             features = sentence_features(self.towers, self.tokenize(list(row_of))).float()
         self.refuse_no_numbers(features, list(row_of), what="text")
         if len(row_of) == len(texts):
@@ -293,14 +291,6 @@ class TowerBackbone(Backbone):
     def _read(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
         """What the text tower sees of each text."""
         return [tuple(within(ids, self.context_length)) for ids in self._whole(texts)]
-
-    def _rounded(self) -> AbstractContextManager[object]:
-        """Matrix products in the run's precision. Weights stay fp32, so that an adapter that copies
-        or trains them gets them whole.
-        """
-        if self.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=HALF[self.precision])
 
 
 def in_memory(encode: Callable[[Tensor], Tensor], batch: Tensor, backbone: TowerBackbone) -> Tensor:

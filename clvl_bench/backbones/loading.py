@@ -5,8 +5,6 @@ path any folder.
 from importlib import import_module
 from pathlib import Path
 
-import torch
-
 from clvl_bench.backbones.base import TowerBackbone
 from clvl_bench.backbones.catalog import (
     BackboneDeclaration,
@@ -16,7 +14,8 @@ from clvl_bench.backbones.catalog import (
     is_here,
 )
 from clvl_bench.backbones.folders import CONFIG, OPEN_CLIP_CONFIG, opened, read_json
-from clvl_bench.core.errors import Damage, Missing, Mistake
+from clvl_bench.backbones.precision import refuse_missing_precision
+from clvl_bench.core.errors import Damage, Missing
 
 LAYOUTS = {"clip": "clip", "siglip": "siglip", "bert": "photo"}
 """Which module reads a folder, by the `model_type` of its config.json."""
@@ -60,7 +59,7 @@ def load_backbone(
         files_sha256=files.files_sha256(weights_sha256),
     )
     backbone.towers.to(device)
-    _check_precision(precision, device)
+    refuse_missing_precision(precision, device)
     backbone.precision = precision
     return backbone
 
@@ -81,12 +80,3 @@ def _layout(folder: Path, name: str) -> str:
         f"backbone {name}: config.json says model_type {config.get('model_type')!r}; read are "
         f"{', '.join(LAYOUTS)}, and folders with open_clip_config.json"
     )
-
-
-def _check_precision(precision: Precision, device: str) -> None:
-    if precision != "bf16" or not device.startswith("cuda"):
-        return
-    if not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise Mistake(
-            f"precision bf16: {torch.cuda.get_device_name(device)} has none; use fp32 or fp16"
-        )

@@ -78,4 +78,4 @@ def devices() -> list[str]:
 
 
 def precisions() -> list[str]:
-    return ["fp32", "bf16", "fp16"]
+    return ["fp32", "tf32", "bf16", "fp16"]

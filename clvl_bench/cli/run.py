@@ -40,7 +40,7 @@ def run(
     precision: Annotated[
         str,
         typer.Option(
-            help="Of frozen towers: fp32, bf16 or fp16; what trains is fp32.",
+            help="Of frozen towers: fp32, tf32, bf16 or fp16.",
             autocompletion=completing.precisions,
         ),
     ] = "fp32",

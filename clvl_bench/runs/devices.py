@@ -14,7 +14,7 @@ def refuse_missing_device(name: str, precision: str = "fp32") -> None:
     Raises:
         Mistake: as `choose_device`.
     """
-    if name == "cpu" or (name == "auto" and precision == "fp32"):
+    if name in ("auto", "cpu") and precision == "fp32":
         return
     choose_device(name, precision)
 
@@ -23,12 +23,14 @@ def choose_device(name: str, precision: str = "fp32") -> str:
     """The device to use: `auto` takes a GPU where there is one.
 
     Raises:
-        Mistake: there is no such device here, or a CPU was found where half precision was asked
-            for.
+        Mistake: there is no such device here, or a CPU was found where less than fp32 was asked
+            for; it has no tf32, whoever insists on it.
     """
     import torch
 
     has_gpu = torch.cuda.is_available()
+    if precision == "tf32" and (name == "cpu" or not has_gpu):
+        raise Mistake("--precision tf32: only a GPU has it; use fp32")
     if name == "auto":
         if precision != "fp32" and not has_gpu:
             raise Mistake(

@@ -73,6 +73,11 @@ class TrainConfig(Schema):
     warmup_lr: Annotated[float, Since(before=1e-5)] = Field(
         1e-5, gt=0, description="of warmup_epochs"
     )
+    precision: Annotated[Literal["fp32", "bf16"], Since(before="fp32")] = Field(
+        "fp32",
+        description="of the matrix products of a training step inside a tower; weights, optimiser "
+        "and loss stay fp32, and testing is fp32",
+    )
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     augmentation: Annotated[
         AugmentationConfig | None, BeforeValidator(_none_is_off), Since(before=None)
@@ -228,6 +233,15 @@ class StrategyConfig(Schema):
                     f"train.augmentation: got one beside the plugin '{plugin.kind}', which trains "
                     "on what its memory holds, images as they are; leave it out"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _a_tower_is_rounded(self) -> Self:
+        if self.train.precision != "fp32" and self.input_kind != "pixels":
+            raise ValueError(
+                f"train.precision: got '{self.train.precision}' beside the adapter "
+                f"'{self.adapter.kind}', which trains inside of no tower; leave it out"
+            )
         return self
 
     @model_validator(mode="after")

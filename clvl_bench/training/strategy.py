@@ -20,6 +20,7 @@ from avalanche.training.templates import SupervisedTemplate
 from torch import Tensor
 
 from clvl_bench.backbones.base import Backbone
+from clvl_bench.backbones.precision import products_in, refuse_missing_precision
 from clvl_bench.backbones.sharing import average_gradients, batches_shared
 from clvl_bench.backbones.teacher import Teacher
 from clvl_bench.core import world
@@ -118,6 +119,7 @@ class AdaptationStrategy(SupervisedTemplate):
         seed: int,
         device: str = "cpu",
     ) -> None:
+        refuse_missing_precision(train.precision, device)
         self.adapter = adapter
         self.train_config = train
         self.seed = seed
@@ -271,7 +273,20 @@ class AdaptationStrategy(SupervisedTemplate):
             spec = self.experience.spec
             if self._pass.gave(spec, self.mb_x):
                 return self._pass.scores(spec, self._scores_of)
+        if self.is_training and self.train_config.precision != "fp32":
+            return self._masked(self._rounded_scores(), self.mb_task_id)
         return self._masked(self.model(self.mb_x), self.mb_task_id)
+
+    def _rounded_scores(self) -> Tensor:
+        """Logits of a training step whose products are rounded; losses are made of whole ones.
+
+        A context for each step: within one, weights are rounded once, also those that moved since.
+        """
+        with products_in(self.train_config.precision, self.device.type):
+            scores: Tensor = self.model(self.mb_x)
+        if self.adapter.encoded is not None:
+            self.adapter.encoded = self.adapter.encoded.float()
+        return scores.float()
 
     def _scores_of(self, inputs: Tensor, ids: Tensor) -> Tensor:
         tasks = torch.from_numpy(self._view.plan.tasks)[ids]

@@ -8,8 +8,13 @@ from command import RUN, clvl_here
 
 from clvl_bench.backbones.base import in_memory
 from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.backbones.precision import products_in, refuse_missing_precision
 from clvl_bench.core.errors import Mistake, RunFailed
+from clvl_bench.runs.devices import choose_device, refuse_missing_device
 from clvl_bench.runs.files import run_config
+from clvl_bench.runs.setup import prepare
+from clvl_bench.training.evaluator import Evaluator
+from clvl_bench.training.strategy import AdaptationStrategy, build_strategy
 
 PIXELS = torch.randint(
     0, 256, (10, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
@@ -118,3 +123,83 @@ def test_another_error_is_not_taken_for_memory(folder):
 
     with pytest.raises(RuntimeError, match="shapes"):
         in_memory(broken, PIXELS, load_backbone(folder))
+
+
+def test_tf32_is_of_the_block_alone():
+    before = torch.get_float32_matmul_precision()
+    with products_in("tf32", "cuda"):
+        assert torch.get_float32_matmul_precision() == "high"
+    assert torch.get_float32_matmul_precision() == before == "highest"
+
+
+def test_a_processor_has_no_tf32_whoever_insists(folder):
+    for ask in (
+        lambda: load_backbone(folder, precision="tf32"),
+        lambda: choose_device("cpu", "tf32"),
+        lambda: refuse_missing_device("cpu", "tf32"),
+    ):
+        with pytest.raises(Mistake, match=r"tf32: .*only .*GPU.*; use fp32"):
+            ask()
+
+
+@pytest.mark.parametrize(("capability", "has"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
+def test_tf32_is_of_gpus_since_ampere(monkeypatch, capability, has):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
+    if has:
+        refuse_missing_precision("tf32", "cuda")
+        return
+    with pytest.raises(Mistake, match="precision tf32: a GPU has none; use fp32 or fp16"):
+        refuse_missing_precision("tf32", "cuda")
+
+
+# --- towers that train ---
+
+
+@pytest.fixture(scope="module")
+def prepared():
+    found = prepare(run_config("toy_landcover", "finetune", limit=10))
+    found.benchmark.label_store.reveal_all()
+    return found
+
+
+def fine_tuned(prepared, monkeypatch, precision):
+    """The losses of some steps of full fine-tuning, and the adapter behind them."""
+    losses = []
+
+    def noted(strategy):
+        losses.append(strategy.loss.item())
+        backward(strategy)
+
+    backward = AdaptationStrategy.backward
+    monkeypatch.setattr(AdaptationStrategy, "backward", noted)
+    config = prepared.config.strategy_config
+    train = config.train.model_copy(
+        update={"precision": precision, "lr": 1e-5, "epochs": 6, "warmup_steps": 0}
+    )
+    strategy = build_strategy(
+        config.model_copy(update={"train": train}),
+        prepared.backbone,
+        prepared.benchmark.view,
+        evaluator=Evaluator(loggers=[], collect_all=False),
+        seed=0,
+    )
+    strategy.train(prepared.benchmark.scenario.train_stream[0], eval_streams=[])
+    monkeypatch.undo()
+    return torch.tensor(losses), strategy.adapter
+
+
+def test_a_tower_that_trains_in_bf16_has_the_losses_of_fp32_to_its_bits(prepared, monkeypatch):
+    whole, _ = fine_tuned(prepared, monkeypatch, "fp32")
+    rounded, adapter = fine_tuned(prepared, monkeypatch, "bf16")
+    assert rounded.isfinite().all()
+    learned = (whole[0] - whole[-1]).item()
+    assert 0 < (whole - rounded).abs().max() < 0.1 * learned
+    assert all(weight.dtype == torch.float32 for weight in adapter.parameters())
+
+
+def test_the_precision_of_training_is_recorded_and_asks_for_a_tower():
+    rounded = run_config("toy_landcover", "finetune", overrides=["train.precision=bf16"])
+    assert rounded.hashed()["strategy_config"]["train"]["precision"] == "bf16"
+    with pytest.raises(Mistake, match=r"train\.precision: got 'bf16' .*trains inside of no tower"):
+        run_config("toy_landcover", "prompt", overrides=["train.precision=bf16"])

@@ -128,7 +128,13 @@ def test_the_mark_holds_for_tables_and_lists():
     assert whole(Outer(names=("a",))) == {"inner": {"size": 5}, "names": ["a"]}
 
 
-CAME_LATER = {"eps": 1e-8, "warmup_epochs": 0, "warmup_lr": 1e-5, "augmentation": None}
+CAME_LATER = {
+    "eps": 1e-8,
+    "warmup_epochs": 0,
+    "warmup_lr": 1e-5,
+    "precision": "fp32",
+    "augmentation": None,
+}
 """Settings of training, and the values that reproduce runs older than them."""
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from clvl_bench.core.files import file_sha256
 from clvl_bench.core.schema import Schema
 
-Precision = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 """Of the matrix products of frozen towers; whatever trains is fp32."""
 
 
