@@ -56,9 +56,11 @@ class ByMajority:
         return torch.eye(2)[most].expand(len(labels), 2)
 
 
-class BySample:
+class AlwaysWrong:
+    """Takes each sample, by itself, for the other class."""
+
     def logits(self, labels, candidates):
-        return torch.eye(2)[labels]
+        return torch.eye(2)[1 - labels]
 
 
 def asked(script, adapter):
@@ -85,8 +87,8 @@ def test_a_majority_is_right_where_batches_are_pure_and_moves_the_minority_where
 
 
 def test_what_looks_at_one_sample_moves_nothing_in_any_way(script):
-    rows = asked(script, BySample())
-    assert all((row["accuracy"], row["moved"]) == (100, 0) for row in rows.values())
+    rows = asked(script, AlwaysWrong())
+    assert all((row["accuracy"], row["moved"]) == (0, 0) for row in rows.values())
 
 
 def test_the_table_has_mean_and_deviation_over_orders_and_the_way_that_moves_most(script, tmp_path):
