@@ -237,7 +237,8 @@ def load(folder: Path, **identity: Any) -> OpenClipBackbone:
         raise Damage(
             f"backbone {name}: {folder / CONFIG} cannot be read ({first_line(error)})"
         ) from None
-    tensors = read_tensors(next(folder / file for file in FILES if (folder / file).is_file()))
+    file = next(folder / file for file in FILES if (folder / file).is_file())
+    tensors = {_open_clips(name): tensor for name, tensor in read_tensors(file).items()}
     model = build(config, tensors, name=name)
     rows = _rows_of_words(tensors)
     token_ids, pad = _tokenizer(config["text_cfg"], folder, name, rows=rows)
@@ -253,6 +254,13 @@ def load(folder: Path, **identity: Any) -> OpenClipBackbone:
         context_length=context,
         **identity,
     )
+
+
+def _open_clips(name: str) -> str:
+    """The name that open_clip has for a tensor: UniMed-CLIP's release calls the text tower
+    `text_encoder`.
+    """
+    return name.replace("text_encoder.", "text.", 1) if name.startswith("text_encoder.") else name
 
 
 def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor], *, name: str) -> Any:

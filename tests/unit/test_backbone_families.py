@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from small_backbones import (
     BIOMED,
     COCA_TEXT,
@@ -27,6 +28,7 @@ from small_backbones import (
     lite_model,
     open_clip_model,
     siglip_model,
+    write_open_clip,
 )
 from torch import Tensor
 
@@ -475,6 +477,30 @@ def test_a_copy_with_code_of_its_own_beside_is_read_as_open_clip_published_it(wr
     assert torch.equal(backbone.text_features(TEXTS), alone.text_features(TEXTS))
     said = hashlib.sha256((copy / "open_clip_model.safetensors").read_bytes()).hexdigest()
     assert backbone.weights_sha256 == said, "the hash on the record is of the file that was read"
+
+
+def test_unimed_clips_state_dict_is_read_beside_a_configuration(tmp_path):
+    """As its authors' code saves and builds it: a plain ViT with OpenAI's activation and a BERT
+    that is called `text_encoder`, in a training script's wrapper (mbzuai-oryx/UniMed-CLIP).
+    """
+    vision = {"image_size": 64, "layers": 2, "width": 64, "head_width": 32, "patch_size": 16}
+    config = {**BIOMED, "quick_gelu": True, "vision_cfg": vision}
+    named_as_open_clips = write_open_clip(tmp_path / "plain", config)
+    copy = tmp_path / "unimed"
+    shutil.copytree(named_as_open_clips, copy)
+    weights = load_file(copy / "open_clip_model.safetensors")
+    theirs = {
+        f"module.{name.replace('text.', 'text_encoder.', 1)}": tensor
+        for name, tensor in weights.items()
+    }
+    assert "module.text_encoder.proj.0.weight" in theirs
+    content = {"epoch": 4, "name": "b16_400m", "state_dict": theirs}
+    torch.save(content, copy / "open_clip_pytorch_model.bin")
+    (copy / "open_clip_model.safetensors").unlink()
+    backbone, plain = load_backbone(str(copy)), load_backbone(str(named_as_open_clips))
+    assert torch.equal(backbone.text_features(TEXTS), plain.text_features(TEXTS))
+    images = pixels_for(plain)
+    assert torch.equal(backbone.image_features(images), plain.image_features(images))
 
 
 @torch.no_grad()
