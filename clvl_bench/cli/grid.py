@@ -10,8 +10,10 @@ import typer
 from clvl_bench.cli import cluster_options, completing, options
 from clvl_bench.cli.preparing import (
     load_experiment,
+    refuse_unknown_backbones,
     refuse_unwritable,
     say_first,
+    say_what_has_no_order,
     say_what_is_laid_over,
     silence_libraries,
 )
@@ -78,6 +80,7 @@ def grid(
     from clvl_bench.runs.files import runs_of
 
     runs = runs_of(config, limit=limit)
+    refuse_unknown_backbones(runs)
     asked = Asked(experiment, config, runs, results, device, verify, log_to, page, pictures)
     if resources is not None:
         from clvl_bench.cli.grid_on_slurm import passed_on
@@ -127,6 +130,7 @@ def _here(
     refuse_unwritable(results)
     silence_libraries(1)
     say_what_is_laid_over([run.benchmark_config for run in runs])
+    say_what_has_no_order(asked.config, runs)
     # The grid itself only notes that time is over; its workers stop.
     with stopping.listening(time_limit=time_limit, at_once=False):
         from clvl_bench.cli.grid_progress import GridProgress
@@ -240,6 +244,7 @@ def _on_slurm(
     if not status:
         refuse_unwritable(results)
         say_what_is_laid_over([run.benchmark_config for run in runs])
+        say_what_has_no_order(asked.config, runs)
         grid_on_slurm.submit_lanes(planned, command, resources)
     with stopping.listening():
         look = grid_on_slurm.look_on if wait and not status else grid_on_slurm.look

@@ -10,6 +10,7 @@ from clvl_bench.core.errors import Mistake, printable, unknown
 from clvl_bench.core.files import temporary_name
 
 if TYPE_CHECKING:
+    from clvl_bench.runs.config import RunConfig
     from clvl_bench.runs.experiment import ExperimentConfig
     from clvl_bench.streams.config import BenchmarkConfig
 
@@ -62,6 +63,20 @@ def refuse_unwritable(results: Path) -> None:
         ) from None
 
 
+def refuse_unknown_backbones(runs: Iterable["RunConfig"]) -> None:
+    """Look for the backbones of some runs by name, before any library or folder is touched.
+
+    Raises:
+        Mistake: one is neither declared nor a folder, and its features do not come with the data.
+    """
+    from clvl_bench.backbones.catalog import find
+
+    for name in dict.fromkeys(
+        run.backbone for run in runs if not run.benchmark_config.is_precomputed
+    ):
+        find(name)
+
+
 def say_first(line: str, *, dry: bool = False) -> None:
     """A word before what is heavy is imported: that takes seconds."""
     if not dry:
@@ -76,6 +91,20 @@ def say_what_is_laid_over(benchmarks: Iterable["BenchmarkConfig"]) -> None:
             said[line] = None
     for line in said:
         print(printable(line), flush=True)
+
+
+def say_what_has_no_order(experiment: "ExperimentConfig", runs: Iterable["RunConfig"]) -> None:
+    """A grid's class orders are passed over where classes do not arrive in groups: a line says
+    where.
+    """
+    if not experiment.class_orders:
+        return
+    without = {
+        run.benchmark: None for run in runs if run.benchmark_config.scenario != "class_incremental"
+    }
+    if without:
+        names = ", ".join(without)
+        print(printable(f"class_orders: pass over {names}, whose classes do not arrive in groups"))
 
 
 def _quiet_choices(config: "BenchmarkConfig") -> list[str]:

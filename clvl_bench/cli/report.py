@@ -50,7 +50,7 @@ def report(
     from clvl_bench.report.report_data import ReportData
     from clvl_bench.report.runs import find_runs
     from clvl_bench.report.writing import write_report
-    from clvl_bench.runs.recorded import configuration_of
+    from clvl_bench.runs.recorded import benchmark_of, configuration_of
 
     found = find_runs(result_folders(runs, results))
     data = ReportData(
@@ -60,6 +60,7 @@ def report(
         formats=_formats(format_),
         private_pictures=pictures,
         recorded=configuration_of,
+        prompted=benchmark_of,
     )
     # A sort that is not there is refused before anything is written.
     assert len(data.sorted)

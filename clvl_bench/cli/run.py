@@ -7,6 +7,7 @@ import typer
 
 from clvl_bench.cli import completing, options
 from clvl_bench.cli.preparing import (
+    refuse_unknown_backbones,
     refuse_unwritable,
     say_first,
     say_what_is_laid_over,
@@ -65,6 +66,7 @@ def run(
         limit=limit,
         overrides=set_,
     )
+    refuse_unknown_backbones([config])
     if dry_run:
         from clvl_bench.cli.show import show_plan
 

@@ -27,7 +27,7 @@ from clvl_bench.report.summary import mixture, sorted_by, summary
 from clvl_bench.report.tables import terminal_table
 from clvl_bench.report.writing import write_page, write_report
 from clvl_bench.runs.config import RunConfig
-from clvl_bench.runs.recorded import configuration_of
+from clvl_bench.runs.recorded import benchmark_of, configuration_of
 from clvl_bench.runs.toml_files import shipped
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def show_table(runs: Sequence[Run], *, new: Run | None = None, sort: str | None 
     """The short table of each benchmark, label space and backbone, sorted by a metric, and below it
     the prompts that its zero-shot numbers are of; a new run has a row of its own.
     """
-    prompts = ReportData(runs, recorded=configuration_of).prompts_notes
+    data = ReportData(runs, recorded=configuration_of, prompted=benchmark_of)
     frame = sorted_by(summary(runs), sort) if new is None else _with_new_row(runs, new)
     console = Console()
     for where, part in frame.groupby(["benchmark", "label_space", "backbone"], sort=False):
@@ -120,7 +120,7 @@ def show_table(runs: Sequence[Run], *, new: Run | None = None, sort: str | None 
             is_new = new is not None and row[0].startswith(NEW)
             table.add_row(*map(_cell, row), style="bold" if is_new else None)
         console.print(table)
-        if told := prompts.get((str(benchmark), str(label_space), str(backbone))):
+        if told := data.prompts_notes.get((str(benchmark), str(label_space), str(backbone))):
             print(textwrap.fill(printable(told), WIDTH, break_on_hyphens=False))
     note = mixture(runs if new is None else [*runs, new])
     if note:

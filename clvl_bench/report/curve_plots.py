@@ -41,8 +41,11 @@ def curves(table: PlottedTable, over_time: OverTime, title: str, bounds: Bounds)
     own before the others in grey.
 
     What learned the whole stream at once is a level line to hold the others against. What was
-    undefined until the last experience is a point there, and not such a line.
+    undefined until the last experience is a point there, and not such a line. A stream of one
+    experience has no curves.
     """
+    if table.at_one_time:
+        return None
     found = list(known_series(table, over_time))
     if not found:
         return None

@@ -62,6 +62,11 @@ class PlottedTable:
         return f"{told}; all with {', '.join(self.shared)}" if self.shared else told
 
     @property
+    def at_one_time(self) -> bool:
+        """Whether the stream is one experience: nothing in it goes over time."""
+        return all(run.test.shape[1] == 1 for runs in self.runs.values() for run in runs)
+
+    @property
     def shared(self) -> tuple[str, ...]:
         """The overrides that all strategies have: said once, and not behind every name."""
         return shared_overrides((*self.runs, *self.streams))

@@ -17,10 +17,12 @@ DARK_ABOVE = 55
 """Percent above which a cell is so light that its number is written in black."""
 
 
-def matrix(table: PlottedTable, strategy: str, runs: Sequence[Matrices]) -> Figure:
+def matrix(table: PlottedTable, strategy: str, runs: Sequence[Matrices]) -> Figure | None:
     """Mean accuracy after t experiences (rows, the untouched backbone on top) on each experience
-    and held-out dataset.
+    and held-out dataset. Of one experience all of it stands in the table: none is drawn.
     """
+    if table.at_one_time:
+        return None
     test = 100 * np.mean([run.test for run in runs], axis=0)
     heldout = 100 * np.mean([run.heldout for run in runs], axis=0)
     cells = np.concatenate([test, heldout], axis=1)

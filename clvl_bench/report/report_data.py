@@ -23,9 +23,13 @@ from clvl_bench.report.summary import sorted_by, summary
 from clvl_bench.report.supervision import supervision_frame
 from clvl_bench.report.toys import toy_note
 from clvl_bench.streams.class_plan import number_classes, positive_classes
+from clvl_bench.streams.config import BenchmarkConfig
 
 Recorded = Callable[[Origin], Configuration | None]
 """The configuration of a run whose folder is not here; None where nobody knows it."""
+
+Prompted = Callable[[Origin], BenchmarkConfig | None]
+"""A benchmark of which at least the prompts are those of such a run."""
 
 
 def _nobody_knows(origin: Origin) -> None:
@@ -43,7 +47,7 @@ class ReportData:
         private_pictures: whether pictures, questions and names of files of a user's data may be
             shown. Those of toy data always are.
         recorded: the configuration of a run of which the records alone are here.
-        plots: the pictures that were drawn, as paths in the report's folder.
+        prompted: the benchmark of such a run, for its prompts alone.
         fixed: those of them that the page shows as they are, as SVG by their names.
     """
 
@@ -53,7 +57,7 @@ class ReportData:
     formats: tuple[str, ...] = ("png",)
     private_pictures: bool = False
     recorded: Recorded = _nobody_knows
-    plots: list[str] = field(default_factory=list)
+    prompted: Prompted = _nobody_knows
     fixed: dict[str, bytes] = field(default_factory=dict)
 
     @cached_property
@@ -116,12 +120,16 @@ class ReportData:
         hashed: dict[Table, str] = {}
         for run in self.runs:
             table, short = run.origin.table, run.origin.prompts_sha256[:8]
-            known = None if table in found else self.configuration(run)
-            if known is not None:
-                found[table] = prompts_note(known.stream)
+            stream = None if table in found else self._with_prompts_of(run)
+            if stream is not None:
+                found[table] = prompts_note(stream)
             if short:
                 hashed[table] = f"Prompts: of hash {short}; the benchmark's file has their words."
         return hashed | found
+
+    def _with_prompts_of(self, run: Run) -> BenchmarkConfig | None:
+        known = self.configuration(run)
+        return self.prompted(run.origin) if known is None else known.stream
 
     @cached_property
     def positives(self) -> dict[Table, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from clvl_bench.report.figures import (
     widened,
 )
 from clvl_bench.report.point_plots import Point, draw_points
-from clvl_bench.report.streams import Line
+from clvl_bench.report.streams import Line, shared_windows
 
 ARRIVALS = "#777777"
 
@@ -50,7 +50,8 @@ def over_time(
     order = list(table.runs)
     means = {}
     for strategy, runs in found.items():
-        means[strategy] = factor * np.mean([run[metric].values for run in runs], axis=0)
+        shared = shared_windows([run[metric].values for run in runs])
+        means[strategy] = factor * shared.mean(axis=0)
     rims = layers(list(means.values()))
     for (strategy, values), rim in zip(means.items(), rims, strict=True):
         number = order.index(strategy)

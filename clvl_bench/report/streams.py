@@ -39,6 +39,14 @@ def _line(records: Sequence[Record]) -> Line:
     return Line(values, np.array([record.n for record in records]))
 
 
+def shared_windows(values: Sequence[Matrix]) -> Matrix:
+    """Values of several streams in the windows that all of them have [streams, windows]: streams
+    of other class orders may be a window longer.
+    """
+    shortest = min(len(each) for each in values)
+    return np.stack([each[:shortest] for each in values])
+
+
 def stream_numbers(records: Sequence[Record]) -> dict[str, float]:
     """Every stream metric that a run has rows of."""
     found = lines(records)

@@ -31,6 +31,7 @@ from clvl_bench.report.figures import (
 from clvl_bench.report.order import by_value
 from clvl_bench.report.overrides import shared_overrides, without
 from clvl_bench.report.runs import Table
+from clvl_bench.report.streams import shared_windows
 from clvl_bench.report.summary import over_runs
 
 
@@ -137,10 +138,11 @@ def _regret(table: Table, strategies: RegretOfStrategies) -> Figure:
     below = subtitle(table, map(len, strategies.values()))
     figure, axes = new_axes("Regret", f"{below}; band: one standard deviation over runs")
     for number, (strategy, runs) in enumerate(strategies.items()):
-        mean = np.mean(runs, axis=0)
+        shared = shared_windows(runs)
+        mean = shared.mean(axis=0)
         _sparsely_marked(axes, number, strategy, mean)
         if len(runs) > 1:
-            spread = np.std(runs, axis=0, ddof=1)
+            spread = shared.std(axis=0, ddof=1)
             places = np.arange(1, len(mean) + 1)
             low, high = mean - spread, mean + spread
             axes.fill_between(places, low, high, color=colour(number), alpha=0.12, linewidth=0)

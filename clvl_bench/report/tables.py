@@ -246,16 +246,16 @@ def markdown(
     *,
     best: Mapping[Table, Mapping[str, Best]] | None = None,
     notes: Mapping[Table, str] | None = None,
+    prompts: Mapping[Table, str] | None = None,
     positives: Mapping[Table, Sequence[str]] | None = None,
-    plots: Sequence[str] = (),
 ) -> str:
     """One table for each benchmark, label space and backbone; no two of these ever share one.
 
     Args:
         best: marks the best of each metric, and what cannot be told apart from it.
         notes: a sentence above each table.
+        prompts: a sentence below it, on the prompts that its zero-shot numbers are of.
         positives: the names of the classes that metrics of two classes are about.
-        plots: the pictures beside the file, which it links.
     """
     parts = []
     for (benchmark, label_space, backbone), part in frame.groupby(
@@ -278,12 +278,14 @@ def markdown(
         table += _further(part, marks, (positives or {}).get(key, ()))
         if found is not None:
             table += f"\n\n{told_apart(found)}"
+        if told := (prompts or {}).get(key):
+            table += f"\n\n{escaped(told)}"
         heading = f"## {escaped(key[0])}, label space `{label_space}`, backbone `{escaped(key[2])}`"
         parts.append("\n\n".join(filter(None, [heading, note and f"**{note}**", table])) + "\n")
     more = TOGETHER_NOTES if TRANSDUCTIVE in frame else ""
     more += STREAM_NOTES if any(f"{name}_mean" in frame for name in STREAM) else ""
     more += FURTHER_NOTES if any(f"{name}_mean" in frame for name in LAST) else ""
-    return "\n".join(parts) + _linked(plots) + "\n" + NOTES + more
+    return "\n".join(parts) + "\n" + NOTES + more
 
 
 def _further(part: pd.DataFrame, marks: Marks, positive: Sequence[str]) -> str:
@@ -296,17 +298,6 @@ def _further(part: pd.DataFrame, marks: Marks, positive: Sequence[str]) -> str:
     if of_two and positive:
         table += f"\n\nThe positive class is {' or '.join(map(escaped, positive))}."
     return table
-
-
-def _linked(plots: Sequence[str]) -> str:
-    """A line of links to pictures, which lie beside the file once a report has drawn them."""
-    if not plots:
-        return ""
-    links = []
-    for path in plots:
-        name = path.removeprefix("plots/").rpartition(".")[0]
-        links.append(f"[{escaped(name)}]({path})")
-    return f"\nPlots, drawn by `clvl-bench report` and not committed: {', '.join(links)}.\n"
 
 
 def told_apart(found: Compared) -> str:
@@ -350,7 +341,9 @@ def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-NOTES = """Bold is the best of a column, ≈ what cannot be told apart from it; training on more than the experience at hand (joint,
+NOTES = """Plots: in `plots/` beside this file, once `clvl-bench report` has drawn them.
+
+Bold is the best of a column, ≈ what cannot be told apart from it; training on more than the experience at hand (joint,
 cumulative) is there to be measured against and is never called the best. Accuracies in percent, mean ± standard deviation of one run, taken from runs that share neither seed nor class
 order; every class order counts alike, however many seeds it was run with. – is undefined, never zero: forgetting needs two
 learned experiences, and joint training has no rows between the first and the last.

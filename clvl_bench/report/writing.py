@@ -70,8 +70,8 @@ def summary_md(data: ReportData) -> bytes:
         data.compared,
         best=data.best,
         notes=data.toy_notes,
+        prompts=data.prompts_notes,
         positives=data.positives,
-        plots=data.plots,
     )
     if note:
         text = f"{escaped(note)}\n\n{text}"
@@ -230,7 +230,6 @@ def _write_pictures(data: ReportData, out: Path, *, page: bool) -> None:
             for suffix in data.formats:
                 path = f"{PLOTS}/{name}.{suffix}"
                 write_atomically(out / path, pictures[suffix])
-                data.plots.append(path)
             if for_page:
                 data.fixed[name] = pictures["svg"]
 

@@ -12,9 +12,9 @@ import clvl_bench
 from clvl_bench.backbones.answerers.base import Answerer
 from clvl_bench.backbones.base import Backbone, TowerBackbone
 from clvl_bench.core import world
-from clvl_bench.core.files import file_sha256, sha256, to_json
+from clvl_bench.core.files import file_sha256
 from clvl_bench.core.versions import versions_of
-from clvl_bench.data.catalog.candidate import Candidate
+from clvl_bench.data.catalog.candidate import Candidate, prompts_sha256
 from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.inputs.questions import texts_of
 from clvl_bench.methods.outside import origin_of
@@ -79,7 +79,7 @@ def provenance(
         },
         "prompts": {part.dataset.name: part.dataset.prompts for part in parts},
         "images_in_train_and_test": shared_images(parts),
-        "prompts_sha256": sha256(to_json([candidate.prompts for candidate in classes])),
+        "prompts_sha256": prompts_sha256(classes),
         **_texts_cut(models["backbone"], parts, classes),
         **{role: identity(model) for role, model in models.items() if model is not None},
         **_outside_methods(config),

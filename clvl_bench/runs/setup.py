@@ -19,6 +19,7 @@ from clvl_bench.inputs.backbone import backbone_for, teacher_for
 from clvl_bench.inputs.features import Inputs
 from clvl_bench.inputs.questions import QuestionInputs
 from clvl_bench.inputs.views import Views
+from clvl_bench.methods.registry import adapters
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.runs.provenance import provenance
 from clvl_bench.streams.benchmark import Benchmark, build_benchmark, inputs_of, views_of
@@ -150,9 +151,10 @@ def _refuse_to_share(config: StrategyConfig) -> None:
     """
     adapter = config.adapter
     if world.size() > 1 and config.input_kind == "pixels" and not adapter.shares_images:
+        sharing = [kind for kind, known in adapters().items() if known.shares_images]
         raise Mistake(
             f"torchrun: {adapter.title} trains inside of a tower that several processes cannot "
-            "share; start it without torchrun, or use full, lora, codyra or student"
+            f"share; start it without torchrun, or use one of {', '.join(sharing)}"
         )
 
 

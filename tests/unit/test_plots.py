@@ -208,3 +208,10 @@ def test_undefined_cells_of_a_matrix_are_marked_and_columns_say_what_they_are_of
     plt.close(figure)
     assert texts.count("–") == 6
     assert ticks == ["1 lake, sea", "2 fen", "3 bog"]
+
+
+def test_a_stream_of_one_experience_has_neither_curves_nor_matrices():
+    one = Matrices(np.array([[0.4], [0.9]]), np.empty((2, 0)), np.array([10]), ("d",), ())
+    table = PlottedTable(TABLE, {"s": [one]})
+    assert matrix(table, "s", [one]) is None
+    assert curves(table, seen_accuracy, "t", (0, 100)) is None

@@ -2,7 +2,6 @@
 where there is a number.
 """
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -352,8 +351,11 @@ def test_bytes_have_one_unit_on_the_screen_and_on_paper():
     assert terminal_table(frame)[1][0][5] == "29.3KiB"
 
 
-def test_the_summary_links_the_plots_that_were_drawn(tmp_path):
-    write_report(ReportData([run("s[a=1]")]), tmp_path)
-    links = re.findall(r"\]\((plots/[^)]*)\)", (tmp_path / "summary.md").read_text())
-    assert sorted(links) == sorted(f"plots/{path.name}" for path in tmp_path.glob("plots/*"))
-    assert "plots/seen_accuracy.png" in links
+def test_a_summary_has_the_same_bytes_with_and_without_pictures(tmp_path):
+    data = ReportData([run("s[a=1]")])
+    write_report(data, tmp_path / "with")
+    write_report(data, tmp_path / "without", plots=False)
+    assert (tmp_path / "with" / "plots" / "seen_accuracy.png").is_file()
+    assert not (tmp_path / "without" / "plots").exists()
+    written, alone = (tmp_path / name / "summary.md" for name in ("with", "without"))
+    assert written.read_bytes() == alone.read_bytes()

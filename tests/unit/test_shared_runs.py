@@ -132,7 +132,8 @@ def test_a_method_that_cannot_share_its_tower_is_refused(tmp_path):
     (refusal,) = [end.said for end in ends if end.error == "Mistake"]
     assert refusal == (
         "torchrun: the adapter 'maple' trains inside of a tower that several processes cannot "
-        "share; start it without torchrun, or use full, lora, codyra or student"
+        "share; start it without torchrun, or use one of codyra, full, inflora, lora, "
+        "lora_merged, lora_per_experience, olora, student"
     )
 
 

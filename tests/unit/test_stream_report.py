@@ -5,6 +5,7 @@ class by class.
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from clvl_bench.records.rows import Record
@@ -124,6 +125,22 @@ def test_accuracy_against_bytes_takes_the_most_that_was_kept():
     )
     (point,) = figure.axes[0].lines
     assert (point.get_xdata()[0], point.get_ydata()[0]) == (4.0, 50.0)
+
+
+@pytest.mark.parametrize("more", [1, 3])
+def test_streams_of_other_lengths_are_drawn_as_far_as_all_of_them_go(more):
+    runs = [
+        run_of("reward", "one", seed, windows=windows)
+        for seed, windows in enumerate([[0.2, 0.4], [0.4, 0.8] + [1.0] * more])
+    ]
+    streams = [lines(run.records) for run in runs]
+    table = ("b", "dataset", "tiny")
+    figure = stream_plots.prequential(PlottedTable(table, {"one": []}, {"one": streams}))
+    (line,) = figure.axes[0].lines
+    assert line.get_ydata() == pytest.approx([30.0, 60.0])
+    regrets = [np.array([1.0, 2.0]), np.array([3.0, 6.0] + [9.0] * more)]
+    ((_, figure),) = supervision_plots.regret_pictures({table: {"one": regrets}})
+    assert figure.axes[0].lines[0].get_ydata() == pytest.approx([2.0, 4.0])
 
 
 def test_what_is_won_back_is_measured_by_the_naive_learner_with_the_same_settings():

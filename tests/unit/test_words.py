@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from command import clvl_here
 
-from clvl_bench.cli.preparing import say_what_is_laid_over
+from clvl_bench.cli.preparing import say_what_has_no_order, say_what_is_laid_over
 from clvl_bench.core.errors import printable, warn
 from clvl_bench.report import writing
-from clvl_bench.runs.files import run_config
+from clvl_bench.runs.experiment import ExperimentConfig
+from clvl_bench.runs.files import run_config, runs_of
 
 FEATURES = """version = 1
 scenario = "class_incremental"
@@ -64,3 +65,36 @@ def test_what_a_benchmark_does_by_itself_is_said_once_each(capsys):
         "Set aside 10 % of the training samples for validation (valid_fraction)",
         "Laid [dataset.aid] of the file over the suite's aid",
     ]
+
+
+def test_a_grid_says_which_benchmarks_its_class_orders_pass_over(capsys):
+    several = experiment(benchmarks=["toy_sensors", "toy_landcover"], class_orders=[0, 1])
+    say_what_has_no_order(several, runs_of(several))
+    assert capsys.readouterr().out == (
+        "class_orders: pass over toy_sensors, whose classes do not arrive in groups\n"
+    )
+    plain = experiment(benchmarks=["toy_sensors"])
+    say_what_has_no_order(plain, runs_of(plain))
+    assert capsys.readouterr().out == ""
+
+
+def experiment(**content):
+    return ExperimentConfig.model_validate({"version": 1, "strategies": ["zeroshot"], **content})
+
+
+GRID = """version = 1
+benchmarks = ["toy_sensors"]
+strategies = ["zeroshot"]
+backbones = ["tiny", "tinny"]
+"""
+
+
+@pytest.mark.parametrize(
+    "verb", [("run", "toy_landcover", "zeroshot", "--backbone", "tinny"), ("grid", "g.toml")]
+)
+def test_an_unknown_backbone_is_refused_before_a_folder_is_made(verb, tmp_path):
+    (tmp_path / "g.toml").write_text(GRID)
+    said = clvl_here(*verb, "--results", "r", cwd=tmp_path)
+    assert said.returncode == 2
+    assert said.stderr.startswith("clvl-bench: unknown backbone 'tinny': did you mean 'tiny'?")
+    assert not (tmp_path / "r").exists()

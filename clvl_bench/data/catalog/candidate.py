@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from clvl_bench.core.files import sha256, to_json
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -47,6 +49,11 @@ class Candidate:
         well.
         """
         return f"{self.dataset}: {self.name}"
+
+
+def prompts_sha256(candidates: Sequence[Candidate]) -> str:
+    """Of all sentences in their order: what two runs must share for their texts to be the same."""
+    return sha256(to_json([candidate.prompts for candidate in candidates]))
 
 
 def in_template(candidates: Sequence[Candidate], template: str | None) -> tuple[Candidate, ...]:
