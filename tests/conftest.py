@@ -2,6 +2,7 @@
 written in published layouts.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,8 +15,17 @@ import pytest
 
 import clvl_bench  # noqa: F401 (before torchvision: see clvl_bench/torchvision_pair.py)
 
+# What is imported and collected stays: the garbage collector need not look through it on the way.
+gc.disable()
+
 ROOT = Path(__file__).parent.parent
 """The checkout."""
+
+
+def pytest_collection_finish() -> None:
+    """Let garbage be collected again, but for what is here already."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +48,22 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache with nothing in it yet."""
     monkeypatch.setenv("CLVL_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+def with_pictures_of(shared_home: Path, home: Path) -> Path:
+    """A home that holds the pictures painted so far, and no features."""
+    home.mkdir()
+    (shared_home / "toy").mkdir(parents=True, exist_ok=True)
+    (home / "toy").symlink_to(shared_home / "toy")
+    return home
+
+
+@pytest.fixture
+def unencoded_home(shared_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache with painted pictures, and nothing else in it yet."""
+    home = with_pictures_of(shared_home, tmp_path / "home")
+    monkeypatch.setenv("CLVL_HOME", str(home))
+    return home
 
 
 @pytest.fixture(scope="session")

@@ -179,7 +179,7 @@ def _live(
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     # The workers of a grid are forked by the one server that the parent has started. (The library
     # would look after it as after a child of this process, which it is not.)
-    forkserver._forkserver.ensure_running = _nothing
+    forkserver._forkserver.ensure_running = forkserver.ensure_running = _nothing
     out, err = said or [os.devnull, None]
     for descriptor, path in enumerate((os.devnull, out, err)):
         if path is not None:

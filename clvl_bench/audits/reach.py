@@ -10,7 +10,8 @@ import hashlib
 import types
 import weakref
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,17 @@ from torch import Tensor
 
 Facts = dict[str, tuple[bytes, ...]]
 """Where something stands, as one would write it in Python -> a digest of the data there."""
+Part = tuple[str, Any]
+"""What an object holds, behind the step that leads there."""
 Found = Iterable[tuple[str, Any]]
 """Objects, each with the way to it."""
 Copies = dict[str, set[bytes]]
 """Where copies of samples stand -> which samples, as bytes."""
 
 _ATOMS = (int, str, bytes, complex, type(None), np.integer, np.bool_, np.str_)
+_PLAIN = (*_ATOMS, float)
 _DESCRIPTIONS = ("__annotations__", "__pydantic_", "_abc_impl")
 """What Python and pydantic note of a class for themselves, a third of all that could be reached."""
-_CONTAINERS = (dict, types.MappingProxyType, list, tuple, deque, set, frozenset)
 
 
 def facts(found: Found) -> Facts:
@@ -79,7 +82,7 @@ def reachable(root: Any, *, name: str, ignore: Collection[int] = ()) -> Iterator
     queue = deque([(name, root)])
     while queue:
         path, value = queue.popleft()
-        if isinstance(value, (*_ATOMS, float)):
+        if isinstance(value, _PLAIN):
             yield path, value
         elif id(value) not in seen and id(value) not in ignore:
             seen[id(value)] = value
@@ -89,88 +92,131 @@ def reachable(root: Any, *, name: str, ignore: Collection[int] = ()) -> Iterator
 
 def _data(value: Any) -> bytes | None:
     """A digest of what an object itself says, None if it only holds others."""
+    if isinstance(value, _ATOMS):  # nearly all
+        return _digest(repr(value).encode())
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu().numpy()
     if isinstance(value, np.ndarray) and value.dtype != object:
         return _digest(repr((value.dtype, value.shape)).encode() + value.tobytes())
     if isinstance(value, bytearray | memoryview):
         return _digest(bytes(value))
-    return _digest(repr(value).encode()) if isinstance(value, _ATOMS) else None
+    return None
 
 
 def _digest(data: bytes) -> bytes:
     return data if len(data) < 64 else hashlib.sha256(data).digest()
 
 
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+def _parts(value: Any) -> Iterable[Part]:
     """What an object holds, each with the step that leads there."""
-    match value:
-        case types.ModuleType() | types.CodeType():
-            return
-        case type():
-            yield from (
-                (f".__bases__[{place}]", base) for place, base in enumerate(value.__bases__)
-            )
-            if value.__module__.partition(".")[0] == "clvl_bench":
-                yield from (
-                    (f".{name}", part)
-                    for name, part in vars(value).items()
-                    if not name.startswith(_DESCRIPTIONS)
-                )
-        case types.FunctionType():
-            cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
-            yield from ((f".closure[{name}]", cell) for name, cell in cells)
-            yield from (
-                (f".{name}", getattr(value, name))
-                for name in ("__defaults__", "__kwdefaults__", "__dict__")
-            )
-        case types.GeneratorType():
-            frame = value.gi_frame
-            yield from (
-                (f".locals[{name}]", part)
-                for name, part in (frame.f_locals.items() if frame else ())
-            )
-        case types.FrameType():
-            yield from ((f".locals[{name}]", part) for name, part in value.f_locals.items())
-        case weakref.ReferenceType():
-            yield "()", value()
-        case _:
-            yield from _items(value)
-            yield from _attributes(value)
+    kind: Any = type(value)
+    return _way_into(kind)(value)
 
 
-def _items(value: Any) -> Iterator[tuple[str, Any]]:
-    match value:
-        case dict() | types.MappingProxyType():
-            yield from ((f"[{_short(key)}]", part) for key, part in value.items())
-            yield from ((".keys()", key) for key in value)
-        case list() | tuple() | deque():
-            yield from ((f"[{place}]", part) for place, part in enumerate(value))
-        case set() | frozenset():
-            yield from (("{}", part) for part in sorted(value, key=repr))
-        case np.ndarray():
-            yield from (
-                (f"[{place}]", part)
-                for place, part in enumerate(value.flat if value.dtype == object else ())
-            )
-        case _:
-            return
+@cache
+def _way_into(kind: type) -> Callable[[Any], Iterable[Part]]:
+    """How the objects of a class are entered: asked once a class, there are many objects of few."""
+    return next((enter for of, enter in _WAYS if issubclass(kind, of)), _object)
 
 
-def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
+def _nothing(value: Any) -> Iterator[Part]:
+    yield from ()
+
+
+def _class(value: type) -> Iterator[Part]:
+    for place, base in enumerate(value.__bases__):
+        yield f".__bases__[{place}]", base
+    if value.__module__.partition(".")[0] == "clvl_bench":
+        for name, part in vars(value).items():
+            if not name.startswith(_DESCRIPTIONS):
+                yield f".{name}", part
+
+
+def _function(value: types.FunctionType) -> Iterator[Part]:
+    for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+        yield f".closure[{name}]", cell
+    for name in ("__defaults__", "__kwdefaults__", "__dict__"):
+        yield f".{name}", getattr(value, name)
+
+
+def _generator(value: "types.GeneratorType[Any, Any, Any]") -> Iterator[Part]:
+    if value.gi_frame is not None:
+        yield from _frame(value.gi_frame)
+
+
+def _frame(value: types.FrameType) -> Iterator[Part]:
+    for name, part in value.f_locals.items():
+        yield f".locals[{name}]", part
+
+
+def _weak(value: "weakref.ReferenceType[Any]") -> Iterator[Part]:
+    yield "()", value()
+
+
+def _mapping(value: Mapping[Any, Any]) -> Iterator[Part]:
+    for key, part in value.items():
+        yield f"[{_short(key)}]", part
+        yield ".keys()", key
+    yield from _named(value)
+
+
+def _sequence(value: Iterable[Any]) -> Iterator[Part]:
+    for place, part in enumerate(value):
+        yield f"[{place}]", part
+    yield from _named(value)
+
+
+def _set(value: Collection[Any]) -> Iterator[Part]:
+    for part in sorted(value, key=repr):
+        yield "{}", part
+    yield from _named(value)
+
+
+def _array(value: NDArray[Any]) -> Iterator[Part]:
+    if value.dtype == object:
+        for place, part in enumerate(value.flat):
+            yield f"[{place}]", part
+    yield from _named(value)
+    yield ".base", value.base
+
+
+def _tensor(value: Tensor) -> Iterator[Part]:
+    yield from _named(value)
+    yield ".grad", value.grad if value.is_leaf else None
+    yield ".base", value._base
+
+
+def _object(value: Any) -> Iterator[Part]:
     """Attributes by name, then whatever else the interpreter knows an object to hold: slots, bound
     and C objects.
     """
+    yield from _named(value)
     named = getattr(value, "__dict__", {})
-    yield from ((f".{name}", part) for name, part in named.items())
-    if isinstance(value, torch.Tensor):
-        yield ".grad", value.grad if value.is_leaf else None
-        yield ".base", value._base
-    elif isinstance(value, np.ndarray):
-        yield ".base", value.base
-    elif not isinstance(value, _CONTAINERS):
-        known = {id(named), *map(id, named.values())}
-        yield from ((".*", part) for part in gc.get_referents(value) if id(part) not in known)
+    known = {id(named), *map(id, named.values())}
+    for part in gc.get_referents(value):
+        if id(part) not in known:
+            yield ".*", part
+
+
+def _named(value: Any) -> Iterator[Part]:
+    for name, part in getattr(value, "__dict__", {}).items():
+        yield f".{name}", part
+
+
+_WAYS: tuple[tuple[Any, Callable[[Any], Iterable[Part]]], ...] = (
+    ((types.ModuleType, types.CodeType), _nothing),
+    (type, _class),
+    (types.FunctionType, _function),
+    (types.GeneratorType, _generator),
+    (types.FrameType, _frame),
+    (weakref.ReferenceType, _weak),
+    ((dict, types.MappingProxyType), _mapping),
+    ((list, tuple, deque), _sequence),
+    ((set, frozenset), _set),
+    (np.ndarray, _array),
+    (torch.Tensor, _tensor),
+)
+"""Classes that are entered in a way of their own; of any other object all is looked at."""
 
 
 def _short(key: Any) -> str:

@@ -133,16 +133,20 @@ def _here(
     say_what_has_no_order(asked.config, runs)
     # The grid itself only notes that time is over; its workers stop.
     with stopping.listening(time_limit=time_limit, at_once=False):
-        from clvl_bench.cli.grid_progress import GridProgress
-        from clvl_bench.cli.restarts import refuse_endless
-        from clvl_bench.cli.show import show_outcomes
         from clvl_bench.runs.devices import refuse_missing_device
         from clvl_bench.runs.grid import ALONE, default_jobs, missing
         from clvl_bench.runs.grid import grid as run_grid
 
+        waiting = missing(runs, results)
         if workers is None:
             refuse_missing_device(asked.device, asked.config.precision)
-        waiting = missing(runs, results)
+            if waiting:
+                _begin(waiting)
+        # Behind the start of the workers: tables take a second to import.
+        from clvl_bench.cli.grid_progress import GridProgress
+        from clvl_bench.cli.restarts import refuse_endless
+        from clvl_bench.cli.show import show_outcomes
+
         print(f"{len(runs)} runs, {len(runs) - len(waiting)} finished before, {len(waiting)} to do")
         if asked.verify and waiting:
             from clvl_bench.runs.data_check import read_again
@@ -170,6 +174,15 @@ def _here(
             raise Stopped(stopped)
     if any(outcome.state == "failed" for outcome in ended):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _begin(waiting: "Sequence[RunConfig]") -> None:
+    """What workers stand on is imported by one process, and painted by this one meanwhile."""
+    from clvl_bench.runs.preparation import paint
+    from clvl_bench.runs.workers import import_ahead
+
+    import_ahead()
+    paint(waiting)
 
 
 def _on_ray(asked: Asked, jobs: int | None, gpus: float, address: str | None) -> None:

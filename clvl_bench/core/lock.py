@@ -229,6 +229,8 @@ def in_turn(folder: Path, what: str) -> Iterator[Lock]:
     """
     watch = Watch()
     told = False
+    # Most of what is waited for takes a moment.
+    pause = POLL_SECONDS / 16
     with ExitStack() as held:
         while True:
             try:
@@ -239,7 +241,8 @@ def in_turn(folder: Path, what: str) -> Iterator[Lock]:
                     warn(f"{what}: {owner_of(folder)} is at it; waiting for the result")
                     told = True
             stopping.stop_if_asked()
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, POLL_SECONDS)
         yield lock
 
 
@@ -328,7 +331,10 @@ def _highest(folder: Path) -> int:
 
 
 def _numbers(folder: Path) -> list[int]:
-    suffixes = [path.suffix[1:] for path in folder.glob("claim.*")]
+    found: list[Path] = []
+    with suppress(FileNotFoundError):  # the folder may vanish with its last claim
+        found = list(folder.iterdir())
+    suffixes = [path.suffix[1:] for path in found if path.stem == "claim"]
     return [int(suffix) for suffix in suffixes if suffix.isdigit()]
 
 

@@ -32,6 +32,12 @@ def keyed(*key: Any) -> Iterator[None]:
     """
     import torch
 
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed_of(*key))
+    seed = seed_of(*key)
+    devices = range(torch.cuda.device_count())
+    with torch.random.fork_rng(devices=devices):
+        # Not `torch.manual_seed`: for each kind of device that is not there, or not used yet, it
+        # notes down whole stacks of calls, which costs more than a small training step.
+        torch.default_generator.manual_seed(seed)
+        if devices:
+            torch.cuda.manual_seed_all(seed)
         yield

@@ -111,7 +111,9 @@ class RunFolder:
 
     def set_status(self, state: str, **facts: Any) -> None:
         """`running`, `done`, `interrupted` or `failed`, with the reason in one line."""
-        self.write(STATUS, to_json({"state": state, **facts}))
+        data = to_json({"state": state, **facts})
+        # How far a run is need not outlive the machine; how it ended must.
+        self.changes.write(self.path / STATUS, data, durable=state != "running")
 
     def set_failed(self, coordinates: dict[str, Any], reason: str) -> None:
         """The run ended without a result; tables show it as failed, with this reason."""

@@ -1,6 +1,7 @@
 """Files: TOML by name or path, overrides from the command line, and runs made of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -149,9 +150,13 @@ def run_config(
     precision: str = "fp32",
     limit: int | None = None,
     overrides: Sequence[str] = (),
+    read: Callable[[str, str, tuple[str, ...]], Schema] = load,
 ) -> RunConfig:
     """One run from names or paths. Overrides that begin with `benchmark.` are laid over the
     benchmark, the others over the strategy.
+
+    Args:
+        read: gives a file as `load` does.
 
     Raises:
         Mistake: something of it is not allowed.
@@ -162,11 +167,11 @@ def run_config(
                 f"--set {override}: has no '='; write key=value, for example train.epochs=1"
             )
     prefix = "benchmark."
-    of_benchmark = [
+    of_benchmark = tuple(
         override.removeprefix(prefix) for override in overrides if override.startswith(prefix)
-    ]
-    of_strategy = [override for override in overrides if not override.startswith(prefix)]
-    stream = load("benchmark", benchmark, of_benchmark)
+    )
+    of_strategy = tuple(override for override in overrides if not override.startswith(prefix))
+    stream = read("benchmark", benchmark, of_benchmark)
     assert isinstance(stream, BenchmarkConfig)
     content = {
         "benchmark": _label(
@@ -179,13 +184,14 @@ def run_config(
         "precision": precision,
         "limit": limit,
         "benchmark_config": stream,
-        "strategy_config": load("strategy", strategy, of_strategy),
+        "strategy_config": read("strategy", strategy, of_strategy),
     }
     return parse(RunConfig, content, file="command line")
 
 
 def runs_of(experiment: ExperimentConfig, *, limit: int | None = None) -> list[RunConfig]:
     """The runs of a grid: strategies vary fastest, so that comparable runs end close together."""
+    read_once = cache(load)  # hundreds of runs are made of a few files
     return [
         run_config(
             benchmark,
@@ -199,6 +205,7 @@ def runs_of(experiment: ExperimentConfig, *, limit: int | None = None) -> list[R
                 *variant,
                 *([] if order is None else [f"benchmark.class_order_seed={order}"]),
             ),
+            read=read_once,
         )
         for benchmark in experiment.benchmarks
         for backbone in experiment.backbones

@@ -35,7 +35,10 @@ def import_libraries() -> None:
         with standing_in(UNUSED):
             import avalanche.training  # noqa: F401
             import transformers.models.clip.modeling_clip  # noqa: F401
+            from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
+        # Of hundreds of architectures, for the first weights that are loaded: a thousand patterns.
+        get_checkpoint_conversion_mapping("clip")
         import clvl_bench.runs.runner  # noqa: F401
     finally:
         if was_enabled:

@@ -3,15 +3,18 @@ in the cache once the first of them was prepared.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from clvl_bench.core.errors import ClvlError
 from clvl_bench.core.files import to_json
 from clvl_bench.core.schema import whole
 from clvl_bench.data.catalog.sources import BackboneFeaturesSource, FeaturesSource, OwnCopySource
 from clvl_bench.records.segment import SEGMENTS
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.streams.config import BenchmarkConfig
+from clvl_bench.streams.reading import read_slices
 
 
 def samples_key(config: BenchmarkConfig) -> str:
@@ -54,6 +57,21 @@ def encoding(config: RunConfig) -> bytes:
         "by_likelihood": strategy.answers_by_likelihood,
     }
     return to_json(told)
+
+
+def paint(runs: Iterable[RunConfig]) -> None:
+    """Paint what the runs read of toy worlds and nobody has painted yet.
+
+    No library of training is needed for it. What fails here will be told by the run that meets it.
+    """
+    painted = set()
+    for config in runs:
+        stream = config.benchmark_config
+        key = samples_key(stream)
+        if stream.is_painted and key not in painted:
+            painted.add(key)
+            with suppress(ClvlError, OSError):
+                read_slices(stream)
 
 
 def changes_of_reading(runs: Sequence[RunConfig]) -> list[int]:

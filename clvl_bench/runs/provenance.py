@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def provenance(
     return {
         "schema": SCHEMA,
         "run": config.id,
-        "code": code(),
+        "code": dict(code()),
         "config": config.model_dump(mode="json"),
         "hashed": config.hashed(),
         "data": {
@@ -139,9 +140,10 @@ def versions() -> dict[str, str]:
     return versions_of(PACKAGES)
 
 
-def code() -> dict[str, Any]:
+@cache
+def code() -> Mapping[str, Any]:
     """The package's version and, in a checkout, its commit and whether anything of the code was
-    changed since.
+    changed since. Asked once in a process, whose modules are those that it imported.
     """
     root = Path(clvl_bench.__file__).parent.parent
     found: dict[str, Any] = {"version": clvl_bench.__version__, "commit": None, "changed": None}

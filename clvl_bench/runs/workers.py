@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess, parent_process
 from pathlib import Path
@@ -30,6 +31,14 @@ POLL_SECONDS = 1.0
 """How often a grid looks at what others do, and whether it was asked to stop."""
 GRACE_SECONDS = 5.0
 """How long a worker may take to end when its grid ends before it."""
+
+
+def import_ahead() -> None:
+    """Let the process that workers are forked from begin its imports, which take seconds, while
+    this one does something else.
+    """
+    if "forkserver" in METHODS:
+        forkserver.ensure_running()
 
 
 class Workers:

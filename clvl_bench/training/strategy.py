@@ -208,6 +208,18 @@ class AdaptationStrategy(SupervisedTemplate):
             self._passes = passes(specs, candidates, size=self.eval_mb_size)
         super()._before_eval(**kwargs)
 
+    def _save_train_state(self) -> dict[str, Any]:
+        modes = [(layer, layer.training) for layer in self.model.modules()]
+        return {"experience": self.experience, "is_training": self.is_training, "modes": modes}
+
+    def _load_train_state(self, prev_state: dict[str, Any]) -> None:
+        # Avalanche sets the mode of every layer with all layers inside it, again for each of these.
+        self.experience = prev_state["experience"]
+        self.is_training = prev_state["is_training"]
+        for layer, mode in prev_state["modes"]:
+            layer.training = mode
+        self.adapter.forget_classifiers()
+
     def _eval_cleanup(self) -> None:
         super()._eval_cleanup()
         self._passes = {}

@@ -37,6 +37,15 @@ STREAMS = {
 third."""
 QUESTIONS = {space: ("toy_scans_vqa", f"benchmark.label_space={space}") for space in STREAMS}
 """The same for those who answer questions: types of questions arrive."""
+TYPES = (
+    'benchmark.questions.groups=[["presence", "finding"], ["count"], '
+    '["side", "comparison", "modality"]]'
+)
+TOGETHER = (
+    'benchmark.questions.groups=[["presence", "finding", "count", "side", "comparison", '
+    '"modality"]]'
+)
+"""In three experiences, and in one."""
 FEW = ("benchmark.supervision.kind=fraction", "benchmark.supervision.label_fraction=0.5")
 SUPERVISED = {"full": (), "fraction": FEW}
 """Of experiences that come as a whole."""
@@ -107,20 +116,16 @@ def whole_config(strategy: Path, space: str, supervision: str) -> RunConfig:
     """On the small stream of a label space, three experiences."""
     benchmark, override = (QUESTIONS if answers(strategy) else STREAMS)[space]
     overrides = [*SMALL, override, *SUPERVISED[supervision], *sizes(strategy)]
-    if answers(strategy):  # two batches of an experience's four questions: their order counts
-        overrides.append("train.batch_size=3")
+    if answers(strategy):  # several batches of an experience's few questions: their order counts
+        overrides += [TYPES, "train.batch_size=3"]
     return run_config(benchmark, str(strategy), limit=30, overrides=overrides)
 
 
 def family_config(strategy: Path) -> RunConfig:
-    """One experience of all classes.
-
-    Questions come by type: of fewer, a type may have a single answer, from which nothing is
-    learned.
-    """
+    """One experience of all classes, or of all types of questions."""
     if answers(strategy):
-        overrides = [*SMALL, *sizes(strategy)]
-        return run_config("toy_scans_vqa", str(strategy), limit=120, overrides=overrides)
+        overrides = [*SMALL, TOGETHER, *sizes(strategy)]
+        return run_config("toy_scans_vqa", str(strategy), limit=20, overrides=overrides)
     overrides = ["benchmark.classes_per_experience=[10]", *SMALL, *sizes(strategy)]
     (adapter,) = written(strategy, "adapter")
     if adapter["kind"] == "attriclip":  # three contexts before a name; some towers read 24 tokens

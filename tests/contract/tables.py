@@ -3,7 +3,8 @@ nothing is listed here.
 """
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -44,8 +45,14 @@ def offering(package: ModuleType, function: str) -> dict[str, ModuleType]:
 
 def written(path: Path, part: str) -> list[dict[str, Any]]:
     """The tables `adapter` or `plugins` of a strategy file, with what it extends."""
-    content = resolve("strategy", path).content.get(part, [])
+    content = _content(path).get(part, [])
     return [content] if isinstance(content, dict) else content
+
+
+@cache
+def _content(path: Path) -> Mapping[str, Any]:
+    """What a strategy file says, read once: tables of tests ask for it a thousand times."""
+    return resolve("strategy", path).content
 
 
 def small(settings: dict[str, Any]) -> dict[str, Any]:

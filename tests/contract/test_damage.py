@@ -120,7 +120,7 @@ def test_a_finished_run_is_not_taken_for_one_with_other_weights(random_clip, tmp
 def test_a_flipped_byte_in_any_file_of_the_embedded_backbone_is_named(name, tmp_path, monkeypatch):
     copy = shutil.copytree(assets(), tmp_path / "tiny-clip")
     flip(copy / name)
-    monkeypatch.setattr("clvl_bench.backbones.catalog.assets", lambda: copy)
+    monkeypatch.setattr("clvl_bench.backbones.catalog.places.assets", lambda: copy)
     with pytest.raises(Damage, match=rf"{name}: sha256 is [0-9a-f]{{8}}, recorded [0-9a-f]{{8}}"):
         load_backbone("tiny")
 

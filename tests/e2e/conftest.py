@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conftest import with_pictures_of
 from victim import Victims, victims
 
 from clvl_bench.runs.files import load
@@ -37,14 +38,6 @@ def painted(_home: None) -> Callable[[str | Path], None]:
         read_slices(load("benchmark", str(benchmark)))
 
     return paint
-
-
-def with_pictures_of(shared_home: Path, home: Path) -> Path:
-    """A home that holds the pictures painted so far, and no features."""
-    home.mkdir()
-    (shared_home / "toy").mkdir(parents=True, exist_ok=True)
-    (home / "toy").symlink_to(shared_home / "toy")
-    return home
 
 
 @pytest.fixture(scope="session")

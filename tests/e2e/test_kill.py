@@ -92,9 +92,9 @@ def test_killed_again_and_again_it_gets_to_the_same_end(process, tmp_path, new_h
 @pytest.mark.parametrize(
     ("benchmark", "strategy", "limit", "overrides", "kills"),
     [
-        ("toy_landcover", "prompt_replay", 100, ["train.epochs=1", *SENSITIVE], 3),
-        ("toy_landcover", "finetune", 100, ["train.epochs=1", "train.batch_size=8"], 2),
-        ("toy_delay", "naive", 200, STEPS, 3),
+        ("toy_landcover", "prompt_replay", 40, ["train.epochs=1", *SENSITIVE], 3),
+        ("toy_landcover", "finetune", 40, ["train.epochs=1", "train.batch_size=8"], 2),
+        ("toy_delay", "naive", 120, STEPS, 3),
         pytest.param(
             *("toy_landcover", "prompt_replay", 100, ["train.epochs=1", *SENSITIVE], 20),
             marks=pytest.mark.sweep,
@@ -143,7 +143,7 @@ def test_interrupted_it_says_so_and_goes_on_to_the_same_end(
     process, tmp_path, new_home, small, painted, presses
 ):
     painted(small)
-    arguments, home = ["run", small, "prompt_replay", "--limit", 100, "--results"], new_home()
+    arguments, home = ["run", small, "prompt_replay", "--limit", 40, "--results"], new_home()
     victim = process.command(*arguments, tmp_path / "interrupted", home=home)
     wait_for(lambda: list(tmp_path.glob("interrupted/runs/*/state/0001")), victim)
     for _ in range(presses):

@@ -173,16 +173,16 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_takes_time(t
     assert [path.name for path in tmp_path.iterdir()] == ["b.toml"]
 
 
-def test_missing_data_is_one_line_with_the_command_to_get_it(tmp_path):
-    done = clvl("run", "eurosat", "zeroshot", cwd=tmp_path, HF_HOME=str(tmp_path / "hub"))
-    assert done.returncode == 3
-    (line,) = done.stderr.splitlines()
-    assert line.endswith("clvl-bench fetch eurosat cifar10 resisc45")
-
-
 @pytest.fixture
 def empty_hub(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+def test_missing_data_is_one_line_with_the_command_to_get_it(tmp_path, empty_hub):
+    done = clvl_here("run", "eurosat", "zeroshot", cwd=tmp_path)
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("clvl-bench fetch eurosat cifar10 resisc45")
 
 
 def test_a_single_missing_dataset_is_said_with_its_repository(tmp_path, empty_hub):

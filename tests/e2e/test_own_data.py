@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from command import clvl, clvl_here
+from command import clvl_here
 from conftest import ROOT
 from helpers.observers import Interrupted, Resumed
 
@@ -63,8 +63,9 @@ def scenes(tmp_path: Path, real_data: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_every_step_works_on_photographs_in_folders_with_arrays_held_out(tmp_path, scenes):
-    done = clvl("run", "mine/scenes.toml", "prompt_replay", cwd=tmp_path)
+def test_every_step_works_on_photographs_in_folders_with_arrays_held_out(process, tmp_path, scenes):
+    short = ("--set", "train.epochs=1")
+    done = process.finished("run", "mine/scenes.toml", "prompt_replay", *short, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.glob("results/runs/*/")
     result = RunFolder(folder).result()
@@ -313,9 +314,17 @@ def examples(tmp_path: Path, real_data: Path) -> Path:
     return tmp_path
 
 
+SHORTER = {
+    "linear": ("--set", "train.epochs=3"),
+    "ranpac": ("--set", "adapter.random_features=600"),
+}
+"""Less than the strategy's file asks for: it learns enough to be seen."""
+
+
 @pytest.mark.parametrize("strategy", ["zeroshot", "linear", "slda", "ranpac", "tip_adapter"])
 def test_imagenet_in_ten_experiences_on_real_features(examples, strategy):
-    done = clvl_here("run", "clip_imagenet.toml", strategy, cwd=examples)
+    shorter = SHORTER.get(strategy, ())
+    done = clvl_here("run", "clip_imagenet.toml", strategy, *shorter, cwd=examples)
     assert done.returncode == 0, done.stderr
     (folder,) = examples.glob("results/runs/*/")
     matrices = of_records(RunFolder(folder).result().records)
@@ -329,7 +338,8 @@ def test_imagenet_in_ten_experiences_on_real_features(examples, strategy):
 
 @pytest.mark.parametrize("strategy", ["linear", "slda", "ranpac", "tip_adapter"])
 def test_three_domains_without_text_have_no_zero_shot_row_and_are_learned(examples, strategy):
-    done = clvl_here("run", "clip_three_domains.toml", strategy, cwd=examples)
+    shorter = SHORTER.get(strategy, ())
+    done = clvl_here("run", "clip_three_domains.toml", strategy, *shorter, cwd=examples)
     assert done.returncode == 0, done.stderr
     (folder,) = examples.glob("results/runs/*/")
     matrices = of_records(RunFolder(folder).result().records)

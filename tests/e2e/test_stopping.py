@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
-from victim import victims
 
 from clvl_bench.audits.result_files import result_files
 
@@ -26,7 +26,7 @@ seeds = [0, 1]
 @pytest.fixture
 def command(small: Path, painted) -> tuple[object, ...]:
     painted(small)
-    return ("run", small, "prompt_replay", "--limit", 100, "--results")
+    return ("run", small, "prompt_replay", "--limit", 40, "--results")
 
 
 def wait_for(condition, victim) -> None:
@@ -56,24 +56,30 @@ def test_a_signal_ends_a_run_with_75_and_the_same_command_goes_on(
 
 
 def test_a_zombie_that_wakes_behind_its_successor_changes_nothing(
-    tmp_path, new_home, command, monkeypatch
+    process, tmp_path, new_home, command
 ):
-    monkeypatch.setenv("CLVL_STALE_SECONDS", "2")
-    home, results = new_home(), tmp_path / "shared"
-    with victims(home) as first, victims(home) as second:
-        zombie = first.command(*command, results, home=home)
-        wait_for(lambda: list(results.glob("runs/*/state/0001")), zombie)
-        os.kill(zombie.pid, signal.SIGSTOP)
-        assert second.command(*command, results, home=home).exit_code() == 0
-        whole = outcome(results)
-        zombie.kill(signal.SIGCONT)
-        assert zombie.exit_code() == 0
-        assert outcome(results) == whole
-        (folder,) = results.glob("runs/*/")
-        assert json.loads((folder / "status.json").read_bytes()) == {"state": "done"}
-        names = {path.name for path in folder.iterdir()} - {"report"}
-        assert names == {"predictions", "result.json", "segments", "status.json"}
-        assert second.command(*command, tmp_path / "undisturbed", home=home).exit_code() == 0
+    results = tmp_path / "shared"
+    impatient = {"CLVL_STALE_SECONDS": "2"}
+    alike = {"CLVL_HOME": str(new_home()), "PATH": os.environ["CLVL_HOME"]}  # without git, as it is
+    words = [sys.executable, "-m", "clvl_bench", *map(str, (*command, results))]
+    zombie = subprocess.Popen(
+        words, env={**os.environ, **impatient, **alike}, stdout=subprocess.DEVNULL
+    )
+    while not list(results.glob("runs/*/state/0001")):
+        assert zombie.poll() is None, "it ended before that"
+        time.sleep(0.01)
+    zombie.send_signal(signal.SIGSTOP)
+    finished = partial(process.finished, *command, cwd=tmp_path, **impatient)
+    assert finished(results).returncode == 0
+    whole = outcome(results)
+    zombie.send_signal(signal.SIGCONT)
+    assert zombie.wait() == 0
+    assert outcome(results) == whole
+    (folder,) = results.glob("runs/*/")
+    assert json.loads((folder / "status.json").read_bytes()) == {"state": "done"}
+    names = {path.name for path in folder.iterdir()} - {"report"}
+    assert names == {"predictions", "result.json", "segments", "status.json"}
+    assert finished(tmp_path / "undisturbed").returncode == 0
     assert whole == outcome(tmp_path / "undisturbed")
 
 
@@ -82,7 +88,7 @@ def test_a_grid_told_to_stop_keeps_the_states_of_its_runs(
 ):
     painted(small)
     (tmp_path / "grid.toml").write_text(GRID.format(small=small))
-    grid = ("grid", tmp_path / "grid.toml", "--limit", 100, "--jobs", 2, "--results")
+    grid = ("grid", tmp_path / "grid.toml", "--limit", 40, "--jobs", 2, "--results")
     home, results = new_home(), tmp_path / "told"
     victim = process.command(*grid, results, home=home)
     wait_for(lambda: list(results.glob("runs/*prompt_replay*/state/0000")), victim)

@@ -97,12 +97,14 @@ def make_declarations_small(few: int | None) -> None:
     if few:
         prompts.read_set = read_set  # type: ignore[assignment]
     from clvl_bench.backbones import catalog
+    from clvl_bench.backbones.catalog import listing as backbones
     from clvl_bench.data.catalog import listing
 
     bare = {"splits": {}, "samples": None, "on_duplicates": "report"}
     listing.DATASETS = tuple(each.model_copy(update=bare) for each in listing.DATASETS)
     unpinned = {"sha256": None}
-    catalog.BACKBONES = tuple(each.model_copy(update=unpinned) for each in catalog.BACKBONES)
+    backbones.BACKBONES = tuple(each.model_copy(update=unpinned) for each in catalog.BACKBONES)
+    catalog.BACKBONES = backbones.BACKBONES
 
 
 def pictures(generator: np.random.Generator, count: int) -> np.ndarray:

@@ -83,7 +83,6 @@ def test_the_product_is_its_formula(backbone):
     inputs, _ = exclusive_or(backbone, count=8)
     head = build_adapter(ProductConfig(hidden=16), backbone, TABLE, seed=0)
     head.begin((0, 1))
-    head.end()
     head.eval()
     with torch.no_grad():
         normal = torch.nn.functional.layer_norm(
@@ -96,7 +95,7 @@ def test_the_product_is_its_formula(backbone):
         said = head.fused[4](torch.nn.functional.gelu(head.fused[2](together)))
         texts = backbone.class_features([TABLE[0], TABLE[1]])
         expected = 10.0 * torch.nn.functional.cosine_similarity(said[:, None], texts[None], dim=-1)
-        assert torch.allclose(head.logits(inputs, (0, 1)), expected, atol=1e-4)
+        assert torch.allclose(head.answer(inputs, (0, 1)), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -146,13 +145,19 @@ def test_answers_that_never_came_may_be_scored_among_themselves_alone(backbone):
 
 @torch.no_grad()
 @pytest.mark.parametrize("config", [ProductConfig(hidden=8), ConcatConfig(), MajorityConfig()])
-def test_a_learner_answers_itself_within_its_first_experience_the_backbone_before(backbone, config):
+def test_a_learner_answers_itself_from_its_first_batch_on_the_backbone_before(backbone, config):
     """The steps of a stream in one pass are predicted while their experience lasts."""
     inputs, _ = exclusive_or(backbone, count=4)
     adapter = build_adapter(config, backbone, TABLE, seed=0).eval()
     untouched = adapter.ranking.scores(unpacked(inputs, backbone.width), (0, 1))
-    assert torch.equal(adapter.logits(inputs, (0, 1)), untouched)
     adapter.begin((0, 1))
+    assert torch.equal(adapter.logits(inputs, (0, 1)), untouched)
+    if adapter.learns == "closed_form":
+        adapter.observe(inputs, torch.zeros(len(inputs), dtype=torch.long))
+    else:
+        adapter.scored = (0, 1)
+        adapter.train()(inputs)
+        adapter.eval()
     own = adapter.answer(inputs, (0, 1))
     assert torch.equal(adapter.logits(inputs, (0, 1)), own)
     assert not torch.equal(own, untouched)

@@ -242,7 +242,7 @@ def test_who_chooses_among_answers_of_its_own_weighs_no_others_and_says_so(vilt)
         ours.likelihoods(pictures(1)[0], QUESTIONS[:1], CANDIDATES)
 
 
-def test_candidates_are_weighed_once_ever_and_only_those_of_the_datasets_own(empty_home):
+def test_candidates_are_weighed_once_ever_and_only_those_of_the_datasets_own(unencoded_home):
     class Scale(Parrot):
         def likelihoods(self, image, questions, candidates):
             self.asked += len(questions)
@@ -268,7 +268,7 @@ def test_candidates_are_weighed_once_ever_and_only_those_of_the_datasets_own(emp
 
 def test_an_answer_does_not_depend_on_the_questions_beside_it_nor_on_chance(folder):
     ours = load_answerer(str(folder))
-    for seed, image in enumerate(pictures()):
+    for seed, image in enumerate(pictures(3)):
         torch.manual_seed(seed)
         together = ours.answers(image, QUESTIONS)
         assert [ours.answers(image, [question])[0] for question in QUESTIONS] == together
@@ -319,7 +319,7 @@ class Parrot:
         return [self.say(question) for question in questions]
 
 
-def test_every_question_is_asked_once_ever(empty_home):
+def test_every_question_is_asked_once_ever(unencoded_home):
     split = read_questions(find_questions("toy_scans_vqa"), "test").first(60, 0)
     parrot = Parrot(lambda question: f"says: {question} é")
     assert answers_of(split, parrot) == [f"says: {each.question} é" for each in split.questions]
@@ -331,12 +331,12 @@ def test_every_question_is_asked_once_ever(empty_home):
     assert answers_of(split, other) == [""] * len(split), "nothing is said, and kept"
 
 
-def test_a_picture_that_comes_without_a_question_is_asked_what_is_shown(empty_home):
+def test_a_picture_that_comes_without_a_question_is_asked_what_is_shown(unencoded_home):
     split = read_split(find("toy_shapes"), "test").first(10, 5)
     assert answers_of(split, Parrot(str)) == ["what is shown?"] * len(split)
 
 
-def test_nothing_is_asked_about_a_reference_set(empty_home):
+def test_nothing_is_asked_about_a_reference_set(unencoded_home):
     config = run_config("toy_scans_vqa", "answers_blip").benchmark_config
     parts, parrot = read_slices(config, limit=30), Parrot(str)
     answerer_scores(config, parts, parrot)
@@ -401,7 +401,7 @@ def parrots():
 
 
 def test_who_always_says_yes_is_right_where_yes_is_right_and_says_a_candidate(
-    parrots, empty_home, tmp_path
+    parrots, unencoded_home, tmp_path
 ):
     result = parrots(lambda question: " yes ", tmp_path)
     questions = json.loads((result.folder / "questions.json").read_bytes())["questions"]
@@ -416,7 +416,7 @@ def test_who_always_says_yes_is_right_where_yes_is_right_and_says_a_candidate(
 
 
 def test_who_says_what_is_no_candidate_is_wrong_everywhere_and_the_table_tells(
-    parrots, empty_home, tmp_path
+    parrots, unencoded_home, tmp_path
 ):
     say = lambda question: "yes it is" if "is there" in question else "no"  # noqa: E731
     result = parrots(say, tmp_path)
@@ -433,7 +433,7 @@ def test_who_says_what_is_no_candidate_is_wrong_everywhere_and_the_table_tells(
 
 
 def test_the_record_names_the_weights_and_the_run_does_not_depend_on_their_folder(
-    vilt, empty_home, tmp_path
+    vilt, unencoded_home, tmp_path
 ):
     moved = shutil.copytree(vilt, tmp_path / "elsewhere" / vilt.name)
     configs = [
@@ -530,11 +530,11 @@ def test_plugins_beside_it_are_refused():
         )
 
 
-def test_a_chunk_of_answers_that_was_damaged_is_asked_for_again(empty_home, caplog):
+def test_a_chunk_of_answers_that_was_damaged_is_asked_for_again(unencoded_home, caplog):
     split = read_questions(find_questions("toy_scans_vqa"), "test").first(20, 0)
     parrot = Parrot(lambda question: "yes")
     answers_of(split, parrot)
-    (kept,) = (empty_home / "given").glob("*/*.safetensors")
+    (kept,) = (unencoded_home / "given").glob("*/*.safetensors")
     kept.write_bytes(kept.read_bytes()[:-1] + b"!")
     assert answers_of(split, parrot) == ["yes"] * len(split)
     assert parrot.asked == 2 * len(split)

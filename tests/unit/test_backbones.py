@@ -352,7 +352,7 @@ def test_one_flipped_byte_in_the_embedded_weights_is_found_and_named(tmp_path, m
     data = bytearray(weights.read_bytes())
     data[len(data) // 2] ^= 1
     weights.write_bytes(bytes(data))
-    monkeypatch.setattr("clvl_bench.backbones.catalog.assets", lambda: copy)
+    monkeypatch.setattr("clvl_bench.backbones.catalog.places.assets", lambda: copy)
     with pytest.raises(
         Damage, match=r"model\.safetensors: sha256 is [0-9a-f]{8}, recorded [0-9a-f]{8}"
     ):

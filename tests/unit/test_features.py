@@ -3,13 +3,11 @@ are the encoded ones.
 """
 
 import io
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.processes import apart
 from PIL import Image
 
 from clvl_bench.core.ticker import Ticker
@@ -121,22 +119,11 @@ def test_an_interrupted_encoding_goes_on_behind_its_last_chunk(counted, empty_ho
     assert counted.images_encoded == 3 * CHUNK
 
 
-ENCODE = """
-import sys
-sys.path[:0] = sys.argv[1:]
-from clvl_bench.backbones.loading import load_backbone
-from test_features import CHUNK, encode, split_of
-encode(split_of(2 * CHUNK), load_backbone("tiny"))
-"""
-
-
-@pytest.mark.slow
 def test_two_processes_that_build_the_same_features_leave_one_valid_copy(tiny, empty_home):
-    processes = [
-        subprocess.Popen([sys.executable, "-c", ENCODE, str(Path(__file__).parent)])
-        for _ in range(2)
-    ]
-    assert [process.wait(timeout=180) for process in processes] == [0, 0]
+    def build(rank):
+        encode(split_of(2 * CHUNK), tiny)
+
+    assert [process.error for process in apart(2, build)] == [None, None]
     assert len(list(empty_home.rglob("*.safetensors"))) == 2
     assert not list(empty_home.rglob("*.tmp"))
     tiny.images_encoded = 0

@@ -11,13 +11,15 @@ import time
 import pytest
 
 from clvl_bench.core import stopping
-from clvl_bench.core.errors import Busy, RunFailed
+from clvl_bench.core.errors import Busy, Damage, RunFailed
 from clvl_bench.core.lock import _this_process, locked
 from clvl_bench.records.rows import COLUMNS, Record
 from clvl_bench.records.run_folder import RunFolder
 from clvl_bench.runs import grid as grids
+from clvl_bench.runs import preparation
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.grid import grid
+from clvl_bench.runs.preparation import paint
 from clvl_bench.runs.runner import record_failure, run
 from clvl_bench.runs.tasks import Told, accuracy
 from clvl_bench.runs.workers import Workers
@@ -254,3 +256,16 @@ def test_who_is_told_to_stop_says_once_that_it_waits_for_its_runs(tmp_path, capl
         "clvl-bench: told to stop (SIGTERM): waiting until all runs have come to their next kept "
         "state: 2"
     ]
+
+
+def test_each_painted_world_is_read_once_ahead_and_its_faults_are_left_to_the_runs(monkeypatch):
+    read = []
+
+    def found_damaged(stream):
+        read.append(stream)
+        raise Damage("a byte changed")
+
+    monkeypatch.setattr(preparation, "read_slices", found_damaged)
+    runs = [*RUNS, run_config("eurosat", "zeroshot"), run_config("toy_sensors", "zeroshot")]
+    paint(runs)
+    assert read == [FIRST.benchmark_config, runs[-1].benchmark_config]

@@ -250,6 +250,15 @@ def test_a_single_array_is_named_where_an_archive_is_expected(tmp_path):
         read_split(arrays(tmp_path, "d.npy"), "train")
 
 
+def test_several_labels_an_image_in_an_archive_are_refused(tmp_path):
+    """As ChestMNIST has them: a column of 0 and 1 for each of its fourteen findings."""
+    images, labels = np.zeros((5, 8, 8), np.uint8), np.zeros((5, 14), np.uint8)
+    np.savez(tmp_path / "d.npz", x=images, y=labels)
+    told = r"y has 14 columns, several labels an image; .* one class .*, as its number \[5\]"
+    with pytest.raises(Mistake, match=told):
+        read_split(arrays(tmp_path), "train")
+
+
 @pytest.mark.parametrize("error", [EOFError(), KeyboardInterrupt()], ids=repr)
 def test_only_an_interruption_is_called_one(monkeypatch, error):
     def app(**_: object) -> None:

@@ -192,7 +192,7 @@ def packages(folder, tmp_path, monkeypatch):
         (info / "METADATA").write_text(f"Name: {file.distribution}\nVersion: {file.version}\n")
     declared = PHOTO.model_copy(update={"packaged": tuple(packaged)})
     table = tuple(declared if each.name == "photo" else each for each in BACKBONES)
-    for module in ("catalog", "folders"):
+    for module in ("catalog.listing", "folders"):
         monkeypatch.setattr(f"clvl_bench.backbones.{module}.BACKBONES", table)
     # Before all others: the real packages may be installed as well.
     monkeypatch.syspath_prepend(site)

@@ -29,3 +29,11 @@ def test_keyed_puts_the_global_generator_back():
     assert torch.equal(torch.rand(3), expected)
     with keyed("init", 1):
         assert torch.equal(torch.rand(3), inside)
+
+
+def test_keyed_draws_what_torch_draws_behind_a_seed_and_looks_at_no_stack(monkeypatch):
+    torch.manual_seed(seed_of("init", 1))
+    expected = torch.rand(3)
+    monkeypatch.setattr("traceback.format_stack", None)  # whoever calls it fails
+    with keyed("init", 1):
+        assert torch.equal(torch.rand(3), expected)

@@ -232,6 +232,18 @@ def test_every_change_asks_the_guard_first(finished):
     assert len(before) == len([path for path in finished.path.rglob("*") if path.is_file()])
 
 
+@pytest.mark.parametrize(
+    ("state", "synced"), [("running", 0), ("done", 2), ("failed", 2), ("interrupted", 2)]
+)
+def test_how_a_run_ended_outlives_the_machine_and_how_far_it_is_need_not(
+    tmp_path, monkeypatch, state, synced
+):
+    descriptors = []
+    monkeypatch.setattr("os.fsync", descriptors.append)
+    RunFolder(tmp_path / "run").set_status(state)
+    assert len(descriptors) == synced  # the file and its folder
+
+
 def test_a_run_folder_with_all_rows_in_one_file_is_still_read(tmp_path):
     """As they were written before there were segments."""
     folder = RunFolder(tmp_path / "run")

@@ -86,6 +86,11 @@ def load_arrays(
         raise Mistake(f"{where}: {values} is {x.dtype} {list(x.shape)}; expected {shape}")
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
+    if y.ndim == 2 and len(y) == len(x):
+        raise Mistake(
+            f"{where}: {labels} has {y.shape[1]} columns, several labels an image; an image has "
+            f"one class here: keep images with one, as its number [{len(x)}]"
+        )
     if y.shape != x.shape[:1] or not np.issubdtype(y.dtype, np.integer):
         raise Mistake(
             f"{where}: {labels} is {y.dtype} {list(y.shape)}; expected whole numbers [{len(x)}]"

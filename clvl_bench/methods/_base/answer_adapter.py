@@ -1,5 +1,5 @@
-"""AnswerAdapter: what the learners of answers share. Until the first experience has begun it
-answers as the untouched backbone does.
+"""AnswerAdapter: what the learners of answers share. Until its first training batch each answers
+as the untouched backbone does: a head with a random start knows nothing.
 
 A head that has a row for each learned answer gives no score to others; where it has learned none of
 the candidates (those of a held-out dataset), the untouched backbone answers: its towers are frozen,
@@ -23,7 +23,7 @@ from clvl_bench.methods._base.config import AdapterConfig
 
 class AnswerAdapter(Adapter):
     """Reads questions. `arrived` are the answers of all experiences that have begun, in order of
-    arrival.
+    arrival; `has_learned` says whether a training batch has come.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class AnswerAdapter(Adapter):
         super().__init__(config, backbone, classes)
         self.ranking = Ranking(backbone, classes)
         self.arrived: ClassIds = ()
+        self.has_learned = False
 
     @abstractmethod
     def answer(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
@@ -55,7 +56,8 @@ class AnswerAdapter(Adapter):
         return self.question_batch(inputs).image
 
     def logits(self, inputs: Tensor, candidates: ClassIds) -> Tensor:
-        if not self.training and not self.arrived:
+        self.has_learned |= self.training
+        if not self.has_learned:
             return self.ranking.scores(self.question_batch(inputs), candidates)
         own = self.answer(inputs, candidates)
         if bool(torch.isfinite(own).any()):
@@ -97,10 +99,13 @@ class AnswerAdapter(Adapter):
         return wide.index_copy(1, columns, scores[:, rows])
 
     def state(self) -> State:
-        return {"arrived": list(self.arrived), **super().state()}
+        own = {"arrived": list(self.arrived), "has_learned": self.has_learned}
+        return {**own, **super().state()}
 
     def load(self, state: State) -> None:
         # As when they arrived: `begin` makes the room for what is loaded.
         self.arrived = ()
         self.begin(tuple(state["arrived"]))
-        super().load({name: value for name, value in state.items() if name != "arrived"})
+        self.has_learned = state["has_learned"]
+        own = ("arrived", "has_learned")
+        super().load({name: value for name, value in state.items() if name not in own})

@@ -36,6 +36,7 @@ class Majority(AnswerAdapter):
         self._room(1, len(self.arrived))  # a row to read from before anything was observed
 
     def observe(self, inputs: Tensor, targets: Tensor) -> None:
+        self.has_learned = True
         kinds = self.question_batch(inputs).type.long()
         row_of = rows_by_class(self.arrived)
         for kind, target in zip(kinds.tolist(), targets.tolist(), strict=True):

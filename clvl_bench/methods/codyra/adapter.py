@@ -9,11 +9,11 @@ among the texts of the experience and, as released, one of texts among the image
 sum over images of -log of the share that the text of its class gives it, by the number of classes
 seen so far, those that are absent from the batch included.
 
-Differs from the released code, which was read and not run: fp32; AdamW's second beta is 0.999,
-there 0.9999; class texts in testing are of all templates; samples whose label has not arrived are
-left out of the batch that texts choose from. Merged at an experience's end, there at the start of
-the next one, which is the same function. What is kept are the merged weights, whose size does not
-grow with the experiences.
+Equal to the released code (tests/authors/test_codyra.py), from which it differs in this: fp32;
+AdamW's second beta is 0.999, there 0.9999; class texts in testing are of all templates; samples
+whose label has not arrived are left out of the batch that texts choose from. Merged at an
+experience's end, there at the start of the next one, which is the same function. What is kept are
+the merged weights, whose size does not grow with the experiences.
 """
 
 import re
