@@ -54,7 +54,7 @@ def test_lanes_wait_for_what_encodes_and_come_back_for_nobody_who_cancels(cluste
     assert len(waiting) == 2
     cluster.wait_for(lambda: all(planned.log(lane).exists() for lane in (1, 2)), 30)
     assert planned.log(0).read_text() == "encodes\n"
-    cluster.wait_for(lambda: "runs" in planned.log(2).read_text(), 10)
+    cluster.wait_for(lambda: all("runs" in planned.log(lane).read_text() for lane in (1, 2)), 10)
     cluster.tell("scancel", submitted(planned).array)
     cluster.wait_for(lambda: not queued(planned), 20)
     assert "told SIGTERM" in planned.log(1).read_text()
