@@ -35,7 +35,7 @@ def _tf32() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def refuse_missing_precision(precision: Precision, device: str) -> None:
+def refuse_missing_precision(precision: str, device: str) -> None:
     """Raises:
     Mistake: the device does not have it. (A processor rounds to bf16 and fp16, if slowly.)
     """

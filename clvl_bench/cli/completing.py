@@ -78,4 +78,8 @@ def devices() -> list[str]:
 
 
 def precisions() -> list[str]:
-    return ["fp32", "tf32", "bf16", "fp16"]
+    from typing import get_args
+
+    from clvl_bench.backbones.catalog import Precision
+
+    return list(get_args(Precision))

@@ -8,6 +8,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import matplotlib
@@ -61,7 +62,7 @@ class PlottedTable:
         told = subtitle(self.table, map(len, self.runs.values()))
         return f"{told}; all with {', '.join(self.shared)}" if self.shared else told
 
-    @property
+    @cached_property
     def at_one_time(self) -> bool:
         """Whether the stream is one experience: nothing in it goes over time."""
         return all(run.test.shape[1] == 1 for runs in self.runs.values() for run in runs)

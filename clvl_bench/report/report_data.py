@@ -48,7 +48,7 @@ class ReportData:
             shown. Those of toy data always are.
         recorded: the configuration of a run of which the records alone are here.
         prompted: the benchmark of such a run, for its prompts alone.
-        fixed: those of them that the page shows as they are, as SVG by their names.
+        fixed: the pictures that the page shows as they are, as SVG by their names.
     """
 
     runs: Sequence[Run]

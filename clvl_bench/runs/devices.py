@@ -28,9 +28,11 @@ def choose_device(name: str, precision: str = "fp32") -> str:
     """
     import torch
 
+    from clvl_bench.backbones.precision import refuse_missing_precision
+
     has_gpu = torch.cuda.is_available()
-    if precision == "tf32" and (name == "cpu" or not has_gpu):
-        raise Mistake("--precision tf32: only a GPU has it; use fp32")
+    if name == "cpu" or not has_gpu:
+        refuse_missing_precision(precision, "cpu")
     if name == "auto":
         if precision != "fp32" and not has_gpu:
             raise Mistake(

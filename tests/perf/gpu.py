@@ -13,10 +13,10 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import get_args
 
 import clvl_bench  # noqa: F401 (first: lets any build of torch import torchvision, which Avalanche wants)
 
@@ -27,8 +27,9 @@ from avalanche.training.plugins import EvaluationPlugin
 from finetune import bare_loop
 
 from clvl_bench.backbones.base import TowerBackbone
-from clvl_bench.backbones.catalog import assets
+from clvl_bench.backbones.catalog import Precision, assets
 from clvl_bench.backbones.loading import load_backbone
+from clvl_bench.backbones.precision import HALF, products_in
 from clvl_bench.runs import runner
 from clvl_bench.runs.files import run_config
 from clvl_bench.runs.setup import Prepared, Sources, prepare
@@ -43,8 +44,7 @@ SHAPES = {  # width, layers, heads, patch, width of texts, projection
     "ViT-L/14": (1024, 24, 16, 14, 768, 768),
 }
 TOY = (32, 2, 2, 32, 32, 16)
-PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
-TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 class Clock:
@@ -70,24 +70,12 @@ class Clock:
         return median(spent)
 
 
-@contextmanager
-def products_in(precision: str) -> Iterator[None]:
-    """Within, products of fp32 are made in tf32 where that is the precision."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
-def product_rate(device: str, precision: str, side: int) -> float:
+def product_rate(device: str, precision: Precision, side: int) -> float:
     """Operations a second of a square matrix product."""
-    kind = TYPES.get(precision, torch.float32)
+    kind = HALF.get(precision, torch.float32)
     a = torch.randn(side, side, device=device).to(kind)
     b = torch.randn(side, side, device=device).to(kind)
-    with products_in(precision):
+    with products_in(precision, device):
         return 2 * side**3 / Clock(device).of(lambda: a @ b)
 
 
@@ -135,9 +123,8 @@ def encoding(folder: Path, device: str, shape: tuple[int, ...], batch: int) -> I
     pixels = torch.randint(0, 256, (batch, 3, 224, 224), dtype=torch.uint8, device=device)
     side = 4096 if batch > 8 else 128
     for precision in PRECISIONS:
-        backbone.precision = "fp32" if precision == "tf32" else precision  # type: ignore[assignment]
-        with products_in(precision):
-            rate = batch / Clock(device).of(partial(backbone.image_features, pixels), rounds=3)
+        backbone.precision = precision
+        rate = batch / Clock(device).of(partial(backbone.image_features, pixels), rounds=3)
         share = rate * operations(shape) / product_rate(device, precision, side)
         yield f"{rate:,.0f} ({share:.2f})"
 
