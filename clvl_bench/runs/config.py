@@ -115,9 +115,8 @@ class RunConfig(Schema):
             )
         if train.classes != "seen":
             raise ValueError(
-                f"{self.strategy} compares the classes of one experience, and in {self.benchmark} "
-                f"labels may be of an earlier "
-                'one; set train.classes = "seen"'
+                f"{self.strategy} compares the classes of one {train.classes}, and in "
+                f'{self.benchmark} labels may be of an earlier one; set train.classes = "seen"'
             )
         return self
 

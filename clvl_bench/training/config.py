@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from clvl_bench.core.schema import Schema, Since
 from clvl_bench.inputs.augmentation_config import AugmentationConfig
 from clvl_bench.inputs.kinds import QUESTION_INPUTS, InputKind, most_demanding
+from clvl_bench.methods._base.config import AdapterConfig, TrainClasses
 from clvl_bench.methods.registry import AnyAdapter, AnyPlugin
 
 
@@ -31,10 +32,10 @@ class TrainConfig(Schema):
         description="what one training sees: an experience, all up to it, or all of the stream at "
         "once",
     )
-    classes: Literal["experience", "seen"] = Field(
+    classes: TrainClasses = Field(
         "experience",
         description="the classes among which training logits are compared: those of the "
-        "experience, or all seen",
+        "experience, all seen, or those of the batch's samples, where each class is dear to score",
     )
     epochs: int = Field(5, ge=0)
     iterations: int | None = Field(
@@ -149,7 +150,7 @@ class StrategyConfig(Schema):
 
     @model_validator(mode="after")
     def _earlier_classes_are_compared(self) -> Self:
-        if self.train.classes == "seen":
+        if self.train.classes != "experience":
             return self
         if self.train.data == "cumulative":
             raise ValueError(
@@ -160,6 +161,20 @@ class StrategyConfig(Schema):
                 raise ValueError(
                     f"train.classes: got 'experience' beside the plugin '{plugin.kind}', whose "
                     'samples are of earlier classes; set classes = "seen"'
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _batches_bring_their_classes(self) -> Self:
+        """Elsewhere a loss may be made of scores that a batch's classes do not have."""
+        if self.train.classes != "batch":
+            return self
+        for part in (self.adapter, *self.plugins):
+            answers = isinstance(part, AdapterConfig) and part.input_kind in QUESTION_INPUTS
+            if not answers and not getattr(part, "leaves_scores", False):
+                raise ValueError(
+                    f"train.classes: got 'batch' beside '{part.kind}'; it is for methods that "
+                    "answer questions, with no plugin but 'replay': set classes = \"seen\""
                 )
         return self
 

@@ -6,9 +6,10 @@ optimiser of the strategy must hold `adapter.parameters()`, and the strategy's m
 adapter.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from clvl_bench.methods._base.adapter import Adapter, ClassIds
+from clvl_bench.methods._base.config import TrainClasses
 from clvl_bench.methods._base.plugin import Plugin
 from clvl_bench.methods._base.strategy_protocol import StrategyLike, n_experiences
 
@@ -18,13 +19,12 @@ class Adaptation(Plugin):
 
     Args:
         adapter: the model of the strategy.
-        train_classes: among which classes training logits are compared: those of the experience, or
-            all seen so far.
+        train_classes: among which classes training logits are compared: those of the experience,
+            all seen so far, or those of the samples in the batch, as CLIP itself was trained
+            (Radford et al. 2021, arXiv:2103.00020, section 2.3).
     """
 
-    def __init__(
-        self, adapter: Adapter, *, train_classes: Literal["experience", "seen"] = "experience"
-    ) -> None:
+    def __init__(self, adapter: Adapter, *, train_classes: TrainClasses = "experience") -> None:
         super().__init__()
         self.adapter = adapter
         self.train_classes = train_classes
@@ -41,6 +41,11 @@ class Adaptation(Plugin):
             self.adapter.begin(classes)
         self._training_scores = self.seen if self.train_classes == "seen" else classes
         self.adapter.scored = self._training_scores
+
+    # Behind what joins the batch: rehearsed samples bring their classes.
+    def before_forward(self, strategy: StrategyLike, **kwargs: Any) -> None:
+        if self.train_classes == "batch":
+            self.adapter.scored = tuple(strategy.mb_y.unique().tolist())
 
     def before_backward(self, strategy: StrategyLike, **kwargs: Any) -> None:
         penalty = self.adapter.penalty(strategy.mb_x)

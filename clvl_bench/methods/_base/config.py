@@ -29,6 +29,9 @@ TowerPart = Literal["word_embeddings", "image_attention", "text_attention", "lay
 """What a method may want inside a backbone's towers: embeddings of words, query and value
 projections of the image or the text tower, or a way in between layers."""
 
+TrainClasses = Literal["experience", "seen", "batch"]
+"""The classes among which training logits are compared."""
+
 
 class MethodConfig(Schema):
     """Settings of a method. A subclass gives `kind` a default, which is the name that files use.
@@ -181,6 +184,8 @@ class PluginConfig(MethodConfig):
     rehearses: ClassVar[bool] = False
     """Whether samples of earlier experiences are trained on, so that their classes must be among
     those that training compares."""
+    leaves_scores: ClassVar[bool] = False
+    """Whether it works on samples alone, and so the same whatever classes training compares."""
     joins_batch: ClassVar[bool] = False
     """Whether samples of its own join each training batch before the forward pass."""
     takes_samples_off: ClassVar[bool] = False

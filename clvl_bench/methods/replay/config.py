@@ -13,6 +13,7 @@ class ReplayConfig(MemoryConfig):
     """
 
     joins_batch: ClassVar[bool] = True
+    leaves_scores: ClassVar[bool] = True
     kind: str = "replay"
     policy: Literal["reservoir", "class_balanced", "herding"] = "class_balanced"
     batch_size: int | None = Field(
