@@ -21,6 +21,7 @@ from typing import Any
 
 import clvl_bench  # noqa: F401 (first: lets any build of torch import torchvision, which Avalanche wants)
 from clvl_bench.core.resources import peak_mib
+from clvl_bench.runs.libraries import import_libraries
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 CLASSES, EXPERIENCES, TRAIN, TEST, SIDE = 10, 5, 4, 2, 64
@@ -331,6 +332,8 @@ def measure(variant: str, folder: Path) -> dict[str, float]:
 def main() -> None:
     if len(sys.argv) > 1:
         warnings.filterwarnings("ignore")
+        if "suite" in sys.argv[1]:  # as its command and workers begin
+            import_libraries()
         work = VARIANTS[sys.argv[1]](Path(sys.argv[2]))
         import torch
 
