@@ -57,6 +57,7 @@ PUBLISHED: dict[str, tuple[int, Sizes]] = {
     "organsmnist": (11, (13932, 2452, 8827)),
     "isic2018": (7, 10015),
     "isic2019": (8, 25331),
+    "patch_camelyon": (2, (262144, 32768, 32768)),
     "cifar10": (10, (50000, None, 10000)),
     "cifar100": (100, (50000, None, 10000)),
     "aircraft": (100, (3334, 3333, 3333)),

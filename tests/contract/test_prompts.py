@@ -25,6 +25,7 @@ OPENAI = {
     "food101": "Food101",
     "mnist": "MNIST",
     "oxford_pets": "OxfordPets",
+    "patch_camelyon": "PatchCamelyon",
     "stanford_cars": "StanfordCars",
     "sun397": "SUN397",
 }

@@ -52,18 +52,21 @@ def write_table(
     file: Path, dataset: ImageDataset, groups: Iterable[tuple[list[bytes], list[int]]]
 ) -> None:
     """A parquet file as the hub's: groups of encoded images and numbers of their classes, which
-    count by the names that the file states.
+    count by the names that the file states. PatchCamelyon's says true or false, and no names.
     """
     source = dataset.source
     image, label = getattr(source, "image", "image"), getattr(source, "label", "label")
     names = sorted(dataset.labels or dataset.classes)
     written = {"huggingface": json.dumps({"info": {"features": {label: {"names": names}}}})}
     schema = pa.schema({image: IMAGE, label: pa.int64()}, metadata=written)
+    if dataset.name == "patch_camelyon":
+        schema = pa.schema({image: IMAGE, label: pa.bool_()})
     file.parent.mkdir(parents=True, exist_ok=True)
     with pq.ParquetWriter(file, schema) as writer:
         for images, numbers in groups:
             cells = [{"bytes": each, "path": None} for each in images]
-            writer.write_table(pa.table([pa.array(cells, IMAGE), pa.array(numbers)], schema))
+            labels = pa.array(numbers).cast(schema.field(label).type)
+            writer.write_table(pa.table([pa.array(cells, IMAGE), labels], schema))
 
 
 def write_copy(dataset: ImageDataset, top: Path, hub: Path) -> dict[str, object]:

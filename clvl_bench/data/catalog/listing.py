@@ -12,6 +12,7 @@ from clvl_bench.data.catalog.geobench import GEOBENCH
 from clvl_bench.data.catalog.isic import ISIC
 from clvl_bench.data.catalog.medical_questions import MEDICAL_QUESTIONS
 from clvl_bench.data.catalog.medmnist import MEDMNIST
+from clvl_bench.data.catalog.patch_camelyon import PATCH_CAMELYON
 from clvl_bench.data.catalog.proof import PROOF
 from clvl_bench.data.catalog.resisc45 import RESISC45
 from clvl_bench.data.catalog.satellite_questions import SATELLITE_QUESTIONS
@@ -31,6 +32,7 @@ DATASETS: tuple[ImageDataset, ...] = (
     *GEOBENCH,
     *MEDMNIST,
     *ISIC,
+    PATCH_CAMELYON,
     CIFAR10,
     CIFAR100,
     *GENERAL,
