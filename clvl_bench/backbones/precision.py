@@ -25,14 +25,24 @@ def products_in(precision: Precision, device: str) -> AbstractContextManager[obj
     return torch.autocast(device, dtype=HALF[precision])
 
 
+def keep_fp32_whole() -> None:
+    """From here on fp32 is fp32 in this process: torch lets a GPU's convolutions, as the patch
+    embedding is one, round to tf32 unless it is told otherwise.
+    """
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+
+
 @contextmanager
 def _tf32() -> Iterator[None]:
-    before = torch.get_float32_matmul_precision()
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.allow_tf32 = True
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
 
 
 def refuse_missing_precision(precision: str, device: str) -> None:

@@ -12,6 +12,7 @@ from clvl_bench.backbones.answerers.base import Answerer
 from clvl_bench.backbones.answerers.loading import load_answerer
 from clvl_bench.backbones.base import Backbone
 from clvl_bench.backbones.catalog import Precision
+from clvl_bench.backbones.precision import keep_fp32_whole
 from clvl_bench.backbones.teacher import Teacher
 from clvl_bench.core import world
 from clvl_bench.core.errors import Mistake, warn
@@ -81,6 +82,7 @@ def prepare(config: RunConfig, *, device: str = "cpu", sources: Sources | None =
     _refuse_to_share(config.strategy_config)
     sources = sources or Sources()
     torch.set_num_threads(config.threads)
+    keep_fp32_whole()
     encoded = _encoded(config, sources, device=device)
     parts, backbone = encoded.parts, encoded.backbone
     benchmark = build_benchmark(
@@ -114,6 +116,7 @@ def encode(config: RunConfig, *, device: str = "cpu", sources: Sources | None = 
     """
     sources = sources or Sources()
     torch.set_num_threads(config.threads)
+    keep_fp32_whole()
     encoded = _encoded(config, sources, device=device)
     _teacher(config, sources, encoded.parts, device=device)
 

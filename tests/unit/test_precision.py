@@ -8,11 +8,11 @@ from command import RUN, clvl_here
 
 from clvl_bench.backbones.base import in_memory
 from clvl_bench.backbones.loading import load_backbone
-from clvl_bench.backbones.precision import products_in, refuse_missing_precision
+from clvl_bench.backbones.precision import keep_fp32_whole, products_in, refuse_missing_precision
 from clvl_bench.core.errors import Mistake, RunFailed
 from clvl_bench.runs.devices import choose_device, refuse_missing_device
 from clvl_bench.runs.files import run_config
-from clvl_bench.runs.setup import prepare
+from clvl_bench.runs.setup import encode, prepare
 from clvl_bench.training.evaluator import Evaluator
 from clvl_bench.training.strategy import AdaptationStrategy, build_strategy
 
@@ -125,11 +125,25 @@ def test_another_error_is_not_taken_for_memory(folder):
         in_memory(broken, PIXELS, load_backbone(folder))
 
 
+def allowed():
+    """How matrix products may be rounded, and whether convolutions may."""
+    return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+
 def test_tf32_is_of_the_block_alone():
-    before = torch.get_float32_matmul_precision()
+    keep_fp32_whole()
     with products_in("tf32", "cuda"):
-        assert torch.get_float32_matmul_precision() == "high"
-    assert torch.get_float32_matmul_precision() == before == "highest"
+        assert allowed() == ("high", True)
+    assert allowed() == ("highest", False)
+
+
+@pytest.mark.parametrize("begin", [prepare, encode])
+def test_a_run_leaves_no_rounding_that_was_allowed_before(begin, shared_home, monkeypatch):
+    monkeypatch.setenv("CLVL_HOME", str(shared_home))
+    torch.set_float32_matmul_precision("medium")
+    torch.backends.cudnn.allow_tf32 = True
+    begin(run_config("toy_landcover", "ncm", limit=20))
+    assert allowed() == ("highest", False)
 
 
 def test_a_processor_has_no_tf32_whoever_insists(folder):
