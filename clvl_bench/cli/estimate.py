@@ -10,7 +10,7 @@ from typing import Any
 from clvl_bench.backbones.catalog import find, folder_of
 from clvl_bench.core.files import parse_json
 from clvl_bench.data.catalog.declaration import ImageDataset
-from clvl_bench.data.catalog.sources import BackboneFeaturesSource, FeaturesSource
+from clvl_bench.data.catalog.sources import PrecomputedSource
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.report.committed import is_committed, origins
 from clvl_bench.report.origin import Origin
@@ -102,7 +102,7 @@ def _images_and_widths(runs: Sequence[RunConfig]) -> tuple[SplitSizes, set[int |
     for config in runs:
         for name, split in config.benchmark_config.splits:
             dataset = config.benchmark_config.declared(name)
-            if isinstance(dataset.source, FeaturesSource | BackboneFeaturesSource):
+            if isinstance(dataset.source, PrecomputedSource):
                 continue
             known = [size for size in (_size(dataset, split), config.limit) if size is not None]
             images[name, split] = min(known, default=None)

@@ -10,7 +10,7 @@ from clvl_bench.backbones.loading import load_backbone
 from clvl_bench.backbones.precomputed import ClassTexts, PrecomputedBackbone
 from clvl_bench.core.errors import Mistake, unknown
 from clvl_bench.data.catalog.declaration import ImageDataset
-from clvl_bench.data.catalog.sources import BackboneFeaturesSource, FeaturesSource
+from clvl_bench.data.catalog.sources import BackboneFeaturesSource, PrecomputedSource
 from clvl_bench.data.catalog.vqa import VqaDataset
 from clvl_bench.data.readers.backbone_features import digest_of
 from clvl_bench.data.readers.question_split import QuestionSplit
@@ -64,12 +64,12 @@ def teacher_for(
     return precomputed_backbone(name, data)
 
 
-def precomputed_sources(data: Data) -> dict[str, FeaturesSource | BackboneFeaturesSource]:
+def precomputed_sources(data: Data) -> dict[str, PrecomputedSource]:
     """The sources of precomputed features among some datasets, by the names of these."""
     return {
         dataset.name: dataset.source
         for dataset, _ in data
-        if isinstance(dataset.source, FeaturesSource | BackboneFeaturesSource)
+        if isinstance(dataset.source, PrecomputedSource)
     }
 
 
@@ -108,7 +108,7 @@ def precomputed_backbone(name: str, data: Data) -> PrecomputedBackbone:
         assert isinstance(split, Split)
         assert split.features is not None
         source = dataset.source
-        assert isinstance(source, FeaturesSource | BackboneFeaturesSource)
+        assert isinstance(source, PrecomputedSource)
         if split.features(name) is None:
             continue
         unit.append(split.unit)

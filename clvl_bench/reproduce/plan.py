@@ -8,12 +8,7 @@ from clvl_bench.backbones.catalog import find
 from clvl_bench.backbones.catalog import is_here as weights_are_here
 from clvl_bench.core.errors import Mistake
 from clvl_bench.data.catalog.declaration import ImageDataset
-from clvl_bench.data.catalog.sources import (
-    BackboneFeaturesSource,
-    FeaturesSource,
-    HubSource,
-    OwnCopySource,
-)
+from clvl_bench.data.catalog.sources import HubSource, OwnCopySource, PrecomputedSource
 from clvl_bench.data.readers.reading import is_here
 from clvl_bench.reproduce.comparison import key_of
 from clvl_bench.reproduce.target import Figure, Target
@@ -168,7 +163,7 @@ def _weights(config: RunConfig) -> list[Need]:
     """None where all features come with the data."""
     datasets = [config.benchmark_config.declared(name) for name in config.benchmark_config.named]
     sources = [_layout(dataset.source) for dataset in datasets]
-    if all(isinstance(each, FeaturesSource | BackboneFeaturesSource) for each in sources):
+    if all(isinstance(each, PrecomputedSource) for each in sources):
         return []
     named = (config.backbone, config.strategy_config.teacher)
     needs = []

@@ -10,7 +10,7 @@ from typing import Any
 from clvl_bench.core.errors import ClvlError
 from clvl_bench.core.files import to_json
 from clvl_bench.core.schema import whole
-from clvl_bench.data.catalog.sources import BackboneFeaturesSource, FeaturesSource, OwnCopySource
+from clvl_bench.data.catalog.sources import OwnCopySource, PrecomputedSource
 from clvl_bench.records.segment import SEGMENTS
 from clvl_bench.runs.config import RunConfig
 from clvl_bench.streams.config import BenchmarkConfig
@@ -110,7 +110,7 @@ def _reads_images(config: RunConfig) -> bool:
         source = stream.declared(name).source
         # Of a dataset that everybody brings the declaration says what copies are like.
         like = source.like if isinstance(source, OwnCopySource) else source
-        if not isinstance(like, FeaturesSource | BackboneFeaturesSource):
+        if not isinstance(like, PrecomputedSource):
             return True
     return False
 

@@ -14,7 +14,7 @@ from clvl_bench.data.catalog.declaration import ImageDataset
 from clvl_bench.data.catalog.declaration import localised as localised_dataset
 from clvl_bench.data.catalog.overlay import overlaid
 from clvl_bench.data.catalog.prompts import prompts_of
-from clvl_bench.data.catalog.sources import BackboneFeaturesSource, FeaturesSource
+from clvl_bench.data.catalog.sources import PrecomputedSource
 from clvl_bench.data.catalog.vqa import Property, VqaDataset, overlaid_questions
 from clvl_bench.metrics.samples import FURTHER, SAMPLE_METRICS
 from clvl_bench.streams.online_config import Online
@@ -368,7 +368,7 @@ class BenchmarkConfig(Schema):
     def is_precomputed(self) -> bool:
         """Whether features of some backbone come with the data: no tower is loaded for these."""
         sources = (self.declared(name).source for name in self.named)
-        return any(isinstance(each, FeaturesSource | BackboneFeaturesSource) for each in sources)
+        return any(isinstance(each, PrecomputedSource) for each in sources)
 
     def images(self, name: str) -> ImageDataset:
         """The declaration behind the name of a dataset of images with classes."""

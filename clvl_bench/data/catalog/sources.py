@@ -225,6 +225,10 @@ class GeobenchSource(Schema):
     white: float = Field(gt=0)
 
 
+PrecomputedSource = FeaturesSource | BackboneFeaturesSource
+"""What brings features in the place of images."""
+
+
 class OwnCopySource(Schema):
     """A dataset that the user brings: no commit of it is pinned here, so there is nothing to fetch.
 
