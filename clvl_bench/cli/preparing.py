@@ -99,9 +99,7 @@ def say_what_has_no_order(experiment: "ExperimentConfig", runs: Iterable["RunCon
     """
     if not experiment.class_orders:
         return
-    without = {
-        run.benchmark: None for run in runs if run.benchmark_config.scenario != "class_incremental"
-    }
+    without = {run.benchmark: None for run in runs if not run.benchmark_config.has_class_order}
     if without:
         names = ", ".join(without)
         print(printable(f"class_orders: pass over {names}, whose classes do not arrive in groups"))

@@ -34,7 +34,7 @@ def names_of(
         return Names(answers[0] if answers else ())
     classes, classes_of = number_classes(found.stream)
     titles = tuple(candidate.name for candidate in classes)
-    if found.stream.scenario != "class_incremental":
+    if not found.stream.has_class_order:
         return Names(titles)
     experiences = {}
     for order in orders:

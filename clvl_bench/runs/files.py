@@ -229,9 +229,7 @@ def _class_orders(experiment: ExperimentConfig, benchmark: str) -> Sequence[int 
     config = load("benchmark", benchmark)
     assert isinstance(config, BenchmarkConfig)
     return (
-        experiment.class_orders
-        if experiment.class_orders and config.scenario == "class_incremental"
-        else (None,)
+        experiment.class_orders if experiment.class_orders and config.has_class_order else (None,)
     )
 
 

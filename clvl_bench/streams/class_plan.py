@@ -104,7 +104,7 @@ def class_groups(config: BenchmarkConfig, classes_of: dict[str, ClassIds]) -> li
     """The groups in the order of the experiences: in a turn every class of a dataset comes exactly
     once.
     """
-    if config.scenario != "class_incremental":
+    if not config.has_class_order:
         return [ClassGroup(name, classes_of[name]) for name in config.datasets]
     groups = []
     for turn in range(config.repeats):

@@ -210,7 +210,7 @@ class BenchmarkConfig(Schema):
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:
         sizes = self.classes_per_experience
-        if self.scenario != "class_incremental":
+        if not self.has_class_order:
             if sizes:
                 raise ValueError(
                     f"classes_per_experience: is for class_incremental, not for {self.scenario}; "
@@ -238,7 +238,7 @@ class BenchmarkConfig(Schema):
 
     @model_validator(mode="after")
     def _shape_fits(self) -> Self:
-        if self.scenario != "class_incremental":
+        if not self.has_class_order:
             for field in ("blurry", "repeats", "class_order_draw"):
                 if self._is_set(field):
                     raise ValueError(
@@ -280,6 +280,11 @@ class BenchmarkConfig(Schema):
         if len(set(self.metrics)) < len(self.metrics):
             raise ValueError(f"metrics: got {list(self.metrics)}; each metric may stand once")
         return self
+
+    @property
+    def has_class_order(self) -> bool:
+        """Whether classes arrive in groups, whose order a seed draws."""
+        return self.scenario == "class_incremental"
 
     @property
     def has_two_candidates(self) -> bool:
