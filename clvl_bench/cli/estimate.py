@@ -104,8 +104,7 @@ def _images_and_widths(runs: Sequence[RunConfig]) -> tuple[SplitSizes, set[int |
             dataset = config.benchmark_config.declared(name)
             if isinstance(dataset.source, PrecomputedSource):
                 continue
-            known = [size for size in (_size(dataset, split), config.limit) if size is not None]
-            images[name, split] = min(known, default=None)
+            images[name, split] = _read(config, dataset, split)
             widths.add(_width(config.backbone))
             views = _views(config, name, split)
             if views:
@@ -124,6 +123,12 @@ def _views(config: RunConfig, name: str, split: str) -> int:
     if augmentation is None or not trained or strategy.input_kind == "pixels":
         return 0
     return augmentation.views
+
+
+def _read(config: RunConfig, dataset: ImageDataset | VqaDataset, split: str) -> int | None:
+    """How many images of a split a run reads; None where nothing says it."""
+    known = [size for size in (_size(dataset, split), config.limit) if size is not None]
+    return min(known, default=None)
 
 
 def _size(dataset: ImageDataset | VqaDataset, split: str) -> int | None:
@@ -163,7 +168,7 @@ def patch_bytes(config: RunConfig) -> int | None:
     tokens = side**2 + 1
     images = 0
     for name, split in config.benchmark_config.splits:
-        size = _size(config.benchmark_config.declared(name), split)
+        size = _read(config, config.benchmark_config.declared(name), split)
         if size is None:
             return None
         images += size

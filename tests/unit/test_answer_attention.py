@@ -86,6 +86,14 @@ def test_patches_in_memory_are_as_a_dry_run_says(tiny):
     assert f"{held / 2**20:.1f} MiB" in line
 
 
+def test_patches_of_a_limited_run_are_those_of_an_image_a_question_at_most(tiny):
+    whole = run_config("toy_scans_vqa", "answers_attention")
+    limited = run_config("toy_scans_vqa", "answers_attention", limit=40)
+    parts = read_slices(limited.benchmark_config, limit=40)
+    held = QuestionInputs("question_patches", [part.data for part in parts], tiny).patch_bytes
+    assert held <= patch_bytes(limited) < patch_bytes(whole) / 2
+
+
 def test_heads_that_do_not_divide_the_width_are_refused(backbone):
     with pytest.raises(Mistake, match="divisor"):
         build_adapter(AttentionConfig(heads=7), backbone, TABLE, seed=0)
