@@ -4,7 +4,8 @@ McDonnell et al. 2023, RanPAC: random projections and pre-trained models for con
 (arXiv:2307.02251), its second phase. Differs from the released code: unit features of the joint
 space, not pooled ones before the projection; float64 sums and a Cholesky factor. lambda is chosen
 as published after each experience: fitted on four fifths of its samples, judged by squared error on
-the rest; then everything seen so far is solved with it.
+the rest; then everything seen so far is solved with it. The trap: two easy classes at the end may
+choose hardly any ridge for all classes before them (results/README.md); `ridge` fixes it.
 """
 
 from collections.abc import Sequence
