@@ -8,7 +8,9 @@ manifest does not list and repositories that this version does not declare are r
 
 import io
 import os
+import re
 import tarfile
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from typing import Any, Literal
 
 from clvl_bench.backbones.answerers.catalog import ANSWERERS
 from clvl_bench.backbones.catalog import BACKBONES, folder_of
-from clvl_bench.core.errors import Missing, Mistake, unknown
+from clvl_bench.core.errors import Damage, Missing, Mistake, unknown
 from clvl_bench.core.files import (
     file_sha256,
     parse_json,
@@ -32,6 +34,8 @@ from clvl_bench.data.readers.hub import snapshot
 from clvl_bench.data.readers.own_copy import as_written
 
 MANIFEST = "manifest.json"
+_OF_SEVERAL = re.compile(r"-\d+-of-(?P<count>\d+)")
+"""How the hub numbers the parts of a table or of weights."""
 
 
 @dataclass(frozen=True)
@@ -187,12 +191,14 @@ def pack(names: Sequence[str], archive: Path) -> int:
 
     Raises:
         Mistake: a name is not known, or the archive cannot be written.
-        Missing: one of them is not here.
+        Missing: one of them is not here, or in part.
+        Damage: a file is not what was declared or fetched.
     """
     wanted = [find(name, verb="pack") for name in names]
     inside: dict[str, Path] = {}
     about: dict[str, dict[str, str]] = {}
     for holding in wanted:
+        _refuse_parts(holding)
         inside |= _members(holding)
         about[holding.name] = {"repository": holding.repository, "licence": holding.licence}
     hashes = {name: sha256_of(path) for name, path in inside.items()}
@@ -200,13 +206,46 @@ def pack(names: Sequence[str], archive: Path) -> int:
     return len(inside)
 
 
+def _refuse_parts(holding: Holding) -> None:
+    """Behind the firewall it would be too late to find that something is not there.
+
+    Raises:
+        Missing, Damage: as `pack`.
+    """
+    again = f"with network, run: clvl-bench fetch {holding.name}"
+    if not holding.files:
+        raise Missing(f"pack: {holding.name} is not on this machine; {again}")
+    lacking = _lacking(holding)
+    if lacking:
+        raise Missing(f"pack: {holding.name} is here in part, without {lacking[0]}; {again}")
+    wrong = damaged(holding)
+    if wrong:
+        raise Damage(
+            f"pack: {holding.name}: {wrong[0]} is not what was declared or fetched; {again}"
+        )
+
+
+def _lacking(holding: Holding) -> list[str]:
+    """What must be there by the patterns of a dataset and the numbers in the names of files, where
+    nothing was written down when it came. Of a model some patterns are of files that it may not
+    have.
+    """
+    found = [path.as_posix() for path in holding.files]
+    patterns = holding.patterns if holding.kind == "dataset" else ()
+    lacking = [each for each in patterns if not any(fits(name, each) for name in found)]
+    parts = Counter(
+        (name[: numbered.start()], numbered["count"])
+        for name in found
+        if (numbered := _OF_SEVERAL.search(name))
+    )
+    for (start, count), here in parts.items():
+        if here < int(count):
+            lacking.append(f"{int(count) - here} of {start}-*-of-{count}*")
+    return lacking
+
+
 def _members(holding: Holding) -> dict[str, Path]:
     """The files of a holding by their names in an archive, which are those of the hub cache."""
-    if not holding.files:
-        raise Missing(
-            f"pack: {holding.name} is not on this machine; with network, run: clvl-bench fetch "
-            f"{holding.name}"
-        )
     top = f"{holding.folder.parent.parent.name}/snapshots/{holding.revision}"
     return {f"{top}/{path.as_posix()}": holding.folder / path for path in holding.files}
 

@@ -209,7 +209,10 @@ def archive(folder: Path) -> Path:
     cache = folder / "hub"
     with patch("huggingface_hub.constants.HF_HUB_CACHE", str(cache)):
         held = bundle.find("eurosat", verb="test")
-        for file in ("data/test-00000-of-00001.parquet", "README.md"):
+        tables = [
+            f"data/{split}-00000-of-00001.parquet" for split in ("train", "validation", "test")
+        ]
+        for file in (*tables, "README.md"):
             (held.folder / file).parent.mkdir(parents=True, exist_ok=True)
             (held.folder / file).write_bytes(file.encode() * 20)
         bundle.pack(["eurosat"], folder / "bundle.tar")

@@ -14,6 +14,7 @@ from clvl_bench.core.errors import Damage, Missing, Mistake, RunFailed
 from clvl_bench.hub import bundle, unpacking
 
 TEST = "data/test-00000-of-00001.parquet"
+REST = tuple(TEST.replace("test", split) for split in ("train", "validation"))
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = tmp_path / "hub"
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
     for name, files in (
-        ("eurosat", (TEST, "README.md")),
+        ("eurosat", (TEST, *REST, "README.md")),
         ("clip-vit-large-patch14", ("config.json", "model.safetensors")),
     ):
         held = bundle.find(name, verb="test")
@@ -70,7 +71,7 @@ def test_what_was_packed_arrives_as_it_was(archive, cache, tmp_path, monkeypatch
         "clip-vit-large-patch14",
     }
     for name, files in (
-        ("eurosat", [TEST]),
+        ("eurosat", [TEST, *REST]),
         ("clip-vit-large-patch14", ["config.json", "model.safetensors"]),
     ):
         held = bundle.find(name, verb="test")
@@ -180,6 +181,33 @@ def test_what_is_not_here_or_unknown_is_one_line(cache, tmp_path):
     with pytest.raises(Mistake, match="nothing to fetch"):
         bundle.pack(["tiny"], tmp_path / "b.tar")
     assert not list(tmp_path.glob("*.tar"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda data: (data / REST[0]).unlink(), r"without data/train-\*.parquet"),
+        (
+            lambda data: (data / TEST).rename(data / TEST.replace("of-00001", "of-00003")),
+            r"without 2 of data/test-\*-of-00003\*",
+        ),
+    ],
+)
+def test_what_is_here_in_part_is_not_packed(cache, tmp_path, change, said):
+    change(bundle.find("eurosat", verb="test").folder)
+    with pytest.raises(Missing, match=f"pack: eurosat is here in part, {said}; .*fetch eurosat"):
+        bundle.pack(["eurosat"], tmp_path / "b.tar")
+    assert not list(tmp_path.glob("*.tar"))
+
+
+def test_what_changed_since_it_was_fetched_is_not_packed(cache, tmp_path):
+    held = bundle.find("eurosat", verb="test")
+    bundle.record(held)
+    bundle.pack(["eurosat"], tmp_path / "whole.tar")
+    (held.folder / TEST).resolve().write_bytes(b"changed")
+    with pytest.raises(Damage, match=f"pack: eurosat: {TEST} is not what was declared or fetched"):
+        bundle.pack(["eurosat"], tmp_path / "b.tar")
+    assert not (tmp_path / "b.tar").exists()
 
 
 def with_manifest(archive: Path, change) -> Path:
