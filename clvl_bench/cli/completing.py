@@ -74,7 +74,9 @@ def engines() -> list[str]:
 
 
 def devices() -> list[str]:
-    return ["auto", "cpu", "cuda"]
+    from clvl_bench.runs.devices import DEVICES
+
+    return list(DEVICES)
 
 
 def precisions() -> list[str]:

@@ -5,6 +5,9 @@ import os
 from clvl_bench.core import world
 from clvl_bench.core.errors import Mistake
 
+DEVICES = ("auto", "cpu", "cuda")
+"""What may be asked for; a GPU among several also by its number, as `cuda:1`."""
+
 
 def refuse_missing_device(name: str, precision: str = "fp32") -> None:
     """Say at once what each worker of a grid would find when it chooses.
@@ -42,7 +45,7 @@ def choose_device(name: str, precision: str = "fp32") -> str:
         return "cuda" if has_gpu else "cpu"
     if name == "cpu" or (name.startswith("cuda") and has_gpu):
         return name
-    allowed = "auto, cpu, cuda" if has_gpu else "auto, cpu"
+    allowed = ", ".join(each for each in DEVICES if has_gpu or each != "cuda")
     raise Mistake(f"--device {name}: there is none here; allowed: {allowed}")
 
 

@@ -33,6 +33,11 @@ class ExperimentConfig(Schema):
     set: tuple[str, ...] = Field(
         (), description='overrides for every run, as on the command line: ["train.epochs=1"]'
     )
+    set_of: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="overrides for the runs of one strategy, behind those of `set`: {linear = "
+        '["train.lr=3e-3"]}',
+    )
     sweep: dict[str, tuple[bool | int | float | str, ...]] = Field(
         {},
         description='values to try of a field; every combination is run: {"train.lr" = [1e-4, '
@@ -46,6 +51,16 @@ class ExperimentConfig(Schema):
             raise ValueError("seeds: stand beside seed_is_order; keep one of them")
         if self.seed_is_order and not self.class_orders:
             raise ValueError("seed_is_order: is without class_orders; add them")
+        return self
+
+    @model_validator(mode="after")
+    def _settings_are_of_strategies(self) -> Self:
+        for name in self.set_of:
+            if name not in self.strategies:
+                raise ValueError(
+                    f"set_of: got '{name}', which is none of strategies: "
+                    f"{', '.join(self.strategies)}"
+                )
         return self
 
     def seeds_of(self, order: int | None) -> tuple[int, ...]:

@@ -202,6 +202,7 @@ def runs_of(experiment: ExperimentConfig, *, limit: int | None = None) -> list[R
             limit=limit,
             overrides=(
                 *experiment.set,
+                *experiment.set_of.get(strategy, ()),
                 *variant,
                 *([] if order is None else [f"benchmark.class_order_seed={order}"]),
             ),

@@ -98,16 +98,18 @@ def test_the_page_names_every_dataset_that_one_must_bring():
 
 
 def test_the_experiment_on_the_page_is_valid_and_has_as_many_runs_as_it_says():
-    plain, sweep, _ = blocks("docs/reference/running.md", "toml")
+    plain, sweep, chosen, _ = blocks("docs/reference/running.md", "toml")
     config = parse(ExperimentConfig, tomllib.loads(plain), file="docs/reference/running.md")
     assert f"an experiment of {len(runs_of(config))} runs" in plain
     config = parse(ExperimentConfig, tomllib.loads(sweep), file="docs/reference/running.md")
     assert len(runs_of(config)) == 2 * 3 * 3
     assert "2 strategies x 3 rates x 3 class orders" in sweep
+    config = parse(ExperimentConfig, tomllib.loads(chosen), file="docs/reference/running.md")
+    assert "linear[train.lr=3e-3]" in [run.strategy for run in runs_of(config)]
 
 
 def test_the_strategy_that_extends_another_on_the_page_is_what_its_comments_say(tmp_path):
-    (tmp_path / "mine.toml").write_text(blocks("docs/reference/running.md", "toml")[2])
+    (tmp_path / "mine.toml").write_text(blocks("docs/reference/running.md", "toml")[3])
     mine, zscl = load("strategy", str(tmp_path / "mine.toml")), load("strategy", "zscl")
     assert isinstance(mine, StrategyConfig)
     assert isinstance(zscl, StrategyConfig)

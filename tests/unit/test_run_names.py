@@ -122,6 +122,24 @@ def test_an_order_may_have_the_seed_of_its_number():
     assert [run.seed for run in unordered] == [0, 3, 5], "a stream without an order has its seeds"
 
 
+def test_settings_of_one_strategy_are_no_others():
+    told = {"strategies": ["zeroshot", "linear", "prompt"], "set": ["train.epochs=2"]}
+    runs = runs_of(experiment("toy_landcover", **told, set_of={"linear": ["train.lr=0.5"]}))
+    assert [run.strategy for run in runs] == [
+        "zeroshot[train.epochs=2]",
+        "linear[train.epochs=2,train.lr=0.5]",
+        "prompt[train.epochs=2]",
+    ]
+    assert [run.strategy_config.train.lr == 0.5 for run in runs] == [False, True, False]
+
+
+def test_settings_of_a_strategy_that_is_not_run_are_refused():
+    with pytest.raises(
+        Mistake, match="set_of: got 'linera', which is none of strategies: zeroshot"
+    ):
+        experiment("toy_landcover", set_of={"linera": ["train.lr=0.5"]})
+
+
 @pytest.mark.parametrize("wrong", [{"seeds": [0, 1]}, {"class_orders": []}])
 def test_seeds_beside_orders_that_have_their_own_are_refused(wrong):
     with pytest.raises(Mistake, match="seed"):
