@@ -166,6 +166,8 @@ def run_config(
             raise Mistake(
                 f"--set {override}: has no '='; write key=value, for example train.epochs=1"
             )
+    # Of a field that is set twice the last word counts, and a run is called by that alone.
+    overrides = tuple({each.partition("=")[0].strip(): each for each in overrides}.values())
     prefix = "benchmark."
     of_benchmark = tuple(
         override.removeprefix(prefix) for override in overrides if override.startswith(prefix)

@@ -133,6 +133,15 @@ def test_settings_of_one_strategy_are_no_others():
     assert [run.strategy_config.train.lr == 0.5 for run in runs] == [False, True, False]
 
 
+def test_a_field_that_is_set_twice_has_its_last_value_and_one_place_in_the_name():
+    twice = run_config(
+        "toy_landcover", "linear", overrides=["train.lr=0.5", "train.epochs=2", "train.lr=0.25"]
+    )
+    once = run_config("toy_landcover", "linear", overrides=["train.lr=0.25", "train.epochs=2"])
+    assert twice == once
+    assert twice.strategy == "linear[train.lr=0.25,train.epochs=2]"
+
+
 def test_settings_of_a_strategy_that_is_not_run_are_refused():
     with pytest.raises(
         Mistake, match="set_of: got 'linera', which is none of strategies: zeroshot"
