@@ -182,6 +182,39 @@ def test_the_first_screen_of_the_readme_says_that_the_default_is_a_toy():
     assert any("toy" in line for line in screen)
 
 
+COLUMNS = {
+    "last": "Last",
+    "forgetting": "Forgetting",
+    "held-out zero-shot": "Held-out",
+    "n": "Runs",
+}
+"""What README.md calls the columns of a committed table."""
+
+
+def rows_of(table: str) -> list[dict[str, str]]:
+    head, _, *lines = [
+        [re.sub(r"[*≈\\]", "", cell).strip() for cell in line.strip("|").split("|")]
+        for line in table.splitlines()
+        if line.startswith("|")
+    ]
+    return [dict(zip(head, cells, strict=True)) for cells in lines]
+
+
+@pytest.mark.parametrize("folder", ["photo_rsscn7", "toy_landcover"])
+def test_the_tables_of_the_readme_are_the_committed_ones(folder):
+    """By the strategy's name alone: what was set of it beside its file is left out there."""
+    shown = re.search(
+        rf"<!-- table of results/{folder} -->(.*?)<!-- /table -->", text("README.md"), re.DOTALL
+    )
+    assert shown is not None
+    summary = text(f"results/{folder}/summary.md")
+    committed = rows_of(summary[summary.index("| Strategy") :].partition("\n\n")[0])
+    for row in rows_of(shown[1]):
+        name = row.pop("strategy")
+        (found,) = [each for each in committed if each["Strategy"].partition("[")[0] == name]
+        assert row == {column: found[COLUMNS[column]] for column in row}, name
+
+
 @cache
 def reachable() -> set[Path]:
     """Pages that a reader of README.md comes to by following links."""
