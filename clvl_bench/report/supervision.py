@@ -6,7 +6,7 @@ paired by strategy, seed and class order. How late labels were and how many ther
 the runs say themselves.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import pandas as pd
@@ -131,10 +131,10 @@ def _against(variant: Variant, partners: Sequence[Variant]) -> AgainstPartners:
     best = min(partner.rank for partner in partners)
     reached = {(partner.strategy, partner.rank): partner.accuracy for partner in partners}
     full = reached.get((variant.strategy, best), NAN)
-    # The naive and the untouched partner have the same overrides.
-    _, bracket, inside = variant.strategy.partition("[")
-    naive = NAIVE + bracket + inside
-    untouched = UNTOUCHED + bracket + inside
+    naive, untouched = (
+        _partner(name, variant.strategy, {partner.strategy for partner in partners})
+        for name in (NAIVE, UNTOUCHED)
+    )
     naive_late = reached.get((naive, variant.rank), NAN)
     naive_at_once = reached.get((naive, best), NAN)
     recovered = online.recovered(variant.accuracy, naive_late, naive_at_once)
@@ -145,6 +145,15 @@ def _against(variant: Variant, partners: Sequence[Variant]) -> AgainstPartners:
         regret=(full - variant.reward) * variant.samples if variant.rewarding else NAN,
         gain=online.recovered(variant.accuracy, start, full),
     )
+
+
+def _partner(name: str, strategy: str, there: Collection[str]) -> str:
+    """The strategy of that name with the same overrides; where there is none, the only one of that
+    name, since settings may have been chosen for each strategy by itself.
+    """
+    same = name + "".join(strategy.partition("[")[1:])
+    alike = [each for each in there if each.partition("[")[0] == name]
+    return alike[0] if same not in there and len(alike) == 1 else same
 
 
 def over_repetitions(frame: pd.DataFrame) -> pd.DataFrame:

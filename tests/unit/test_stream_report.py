@@ -158,3 +158,20 @@ def test_what_is_won_back_is_measured_by_the_naive_learner_with_the_same_setting
     frame = supervision_frame(runs).set_index(["strategy", "rewarding"])
     assert frame.loc[("other[lr=1]", True), "recovered"] == pytest.approx((0.7 - 0.4) / (0.8 - 0.4))
     assert frame.loc[("other[lr=1]", True), "gain"] == pytest.approx((0.7 - 0.3) / (0.9 - 0.3))
+
+
+@pytest.mark.parametrize("second", [False, True])
+def test_it_is_measured_by_the_only_naive_learner_where_each_has_settings_of_its_own(second):
+    shares = {"naive[lr=1]": (0.8, 0.4), "other[lr=2]": (0.9, 0.7), "zeroshot": (0.3, 0.3)}
+    if second:  # which of two is meant is not known
+        shares["naive[lr=3]"] = (0.7, 0.1)
+    runs = [
+        run_of(kind, strategy, 0, windows=[share], more=())
+        for strategy, (at_once, late) in shares.items()
+        for kind, share in (("full", at_once), ("reward", late))
+    ]
+    found = supervision_frame(runs).set_index(["strategy", "rewarding"]).loc["other[lr=2]", True]
+    assert found["gain"] == pytest.approx((0.7 - 0.3) / (0.9 - 0.3))
+    assert found["recovered"] == pytest.approx(
+        math.nan if second else (0.7 - 0.4) / (0.8 - 0.4), nan_ok=True
+    )
