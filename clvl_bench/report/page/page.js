@@ -104,7 +104,12 @@
     if (!metric) return rows;
     const value = (row) => row.values[key][0];
     const sign = metric.better < 0 ? 1 : -1;
-    return rows.sort((one, other) => order(value(one), value(other), sign) || one.name.localeCompare(other.name));
+    return rows.sort((one, other) => order(value(one), value(other), sign) || by_name(one, other));
+  }
+  // Settings in brackets come behind the name: a browser's own order puts tip_adapter_f before tip_adapter[alpha=10].
+  function by_name(one, other) {
+    const stem = (row) => row.name.split("[")[0];
+    return stem(one).localeCompare(stem(other)) || one.name.localeCompare(other.name, undefined, { numeric: true });
   }
   // What is undefined stands last, whichever way the others are sorted.
   function order(one, other, sign) {
@@ -115,9 +120,9 @@
   function sorted() {
     const rows = table().strategies.filter((each) => each.name.toLowerCase().includes(state.filter));
     const sign = state.down ? -1 : 1;
-    if (state.sort === "name") return rows.sort((one, other) => -sign * other.name.localeCompare(one.name, undefined, { numeric: true }));
+    if (state.sort === "name") return rows.sort((one, other) => sign * by_name(one, other));
     const value = (row) => row.values[state.sort][0];
-    return rows.sort((one, other) => order(value(one), value(other), sign) || one.name.localeCompare(other.name));
+    return rows.sort((one, other) => order(value(one), value(other), sign) || by_name(one, other));
   }
 
   function sortBy(key, better) {
