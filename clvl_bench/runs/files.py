@@ -67,9 +67,9 @@ def _placed(sort: str, content: dict[str, Any], path: Path) -> dict[str, Any]:
     return content
 
 
-def _found_beside(content: Mapping[str, Any], folder: Path) -> dict[str, list[Any]]:
-    """The benchmarks and strategies of an experiment; files that the current folder has not are
-    looked for in its own.
+def _found_beside(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The benchmarks and strategies of an experiment, also where settings are of one; files that
+    the current folder has not are looked for in its own.
     """
 
     def found(name: Any) -> Any:
@@ -81,12 +81,14 @@ def _found_beside(content: Mapping[str, Any], folder: Path) -> dict[str, list[An
         )
         return str(folder / name) if beside else name
 
-    fields = ("benchmarks", "strategies")
-    return {
+    placed: dict[str, Any] = {
         field: [found(name) for name in content[field]]
-        for field in fields
+        for field in ("benchmarks", "strategies")
         if isinstance(content.get(field), list)
     }
+    if isinstance(content.get("set_of"), dict):
+        placed["set_of"] = {found(name): told for name, told in content["set_of"].items()}
+    return placed
 
 
 def check(path: Path) -> tuple[str, Schema]:

@@ -100,6 +100,7 @@ def test_an_experiment_finds_the_files_beside_it_from_wherever_it_is_started(tmp
     (place / "s.toml").write_text('version = 1\n[adapter]\nkind = "slda"\n')
     (place / "grid.toml").write_text(
         'version = 1\nbenchmarks = ["b.toml"]\nstrategies = ["s.toml", "ncm"]\n'
+        '[set_of]\n"s.toml" = ["train.batch_size=7"]\n'
     )
     ids = []
     for folder, name in ((place, "grid.toml"), (tmp_path, "study/grid.toml")):
@@ -107,7 +108,7 @@ def test_an_experiment_finds_the_files_beside_it_from_wherever_it_is_started(tmp
         ids.append([config.id for config in runs_of(load("experiment", name))])
     assert ids[0] == ids[1]
     assert [name.rpartition("-")[0] for name in ids[0]] == [
-        "b-s-our_ViT_B_32-s0",
+        "b-s_train.batch_size_7_-our_ViT_B_32-s0",
         "b-ncm-our_ViT_B_32-s0",
     ]
 
