@@ -11,7 +11,7 @@ import os
 import re
 import tarfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -139,8 +139,11 @@ def find(name: str, *, verb: str) -> Holding:
 
 def record(holding: Holding) -> None:
     """Write down the hashes of a holding's files, as they are now."""
-    files = {path.as_posix(): sha256_of(holding.folder / path) for path in holding.files}
-    write_atomically(holding.manifest, to_json(files))
+    write_atomically(holding.manifest, to_json(_hashes(holding)))
+
+
+def _hashes(holding: Holding) -> dict[str, str | None]:
+    return {path.as_posix(): sha256_of(holding.folder / path) for path in holding.files}
 
 
 def recorded(holding: Holding) -> dict[str, str]:
@@ -157,11 +160,15 @@ def recorded(holding: Holding) -> dict[str, str]:
 
 def is_whole(holding: Holding) -> bool:
     """Whether it was fetched or unpacked, and each file is as it was then."""
-    if not holding.manifest.is_file() or damaged(holding):
-        return False
-    # Of a model some patterns are of files that it may not have.
+    return holding.manifest.is_file() and not damaged(holding) and not _unmatched(holding)
+
+
+def _unmatched(holding: Holding) -> list[str]:
+    """Patterns of a dataset of which nothing is here. Of a model some are of files that it may not
+    have.
+    """
     patterns = holding.patterns if holding.kind == "dataset" else ()
-    return all(any(holding.folder.glob(pattern)) for pattern in patterns)
+    return [each for each in patterns if not any(holding.folder.glob(each))]
 
 
 def fits(name: str, pattern: str) -> bool:
@@ -171,17 +178,23 @@ def fits(name: str, pattern: str) -> bool:
     return len(names) == len(patterns) and all(map(fnmatchcase, names, patterns))
 
 
-def damaged(holding: Holding) -> list[str]:
-    """The files whose content is not what was declared or fetched, and those that are gone."""
+def damaged(holding: Holding, hashed: Mapping[str, str | None] | None = None) -> list[str]:
+    """The files whose content is not what was declared or fetched, and those that are gone.
+
+    Args:
+        hashed: sha256 of files that were read just now, and are not read again.
+    """
     try:
         known = recorded(holding)
     except ValueError:
         return [holding.manifest.name]
     # What was declared beforehand overrules what was written down after the download.
     known |= holding.pinned
+    hashed = hashed or {}
     wrong = []
     for name, expected in known.items():
-        if sha256_of(holding.folder / name) != expected:
+        got = hashed[name] if name in hashed else sha256_of(holding.folder / name)
+        if got != expected:
             wrong.append(name)
     return wrong
 
@@ -197,17 +210,21 @@ def pack(names: Sequence[str], archive: Path) -> int:
     wanted = [find(name, verb="pack") for name in names]
     inside: dict[str, Path] = {}
     about: dict[str, dict[str, str]] = {}
+    hashes: dict[str, str | None] = {}
     for holding in wanted:
-        _refuse_parts(holding)
-        inside |= _members(holding)
+        # Names in an archive are those of the hub cache.
+        top = f"{holding.folder.parent.parent.name}/snapshots/{holding.revision}"
+        for name, sha256 in _hashes_if_whole(holding).items():
+            inside[f"{top}/{name}"] = holding.folder / name
+            hashes[f"{top}/{name}"] = sha256
         about[holding.name] = {"repository": holding.repository, "licence": holding.licence}
-    hashes = {name: sha256_of(path) for name, path in inside.items()}
     _write_archive(archive, {"files": hashes, "holdings": about}, inside)
     return len(inside)
 
 
-def _refuse_parts(holding: Holding) -> None:
-    """Behind the firewall it would be too late to find that something is not there.
+def _hashes_if_whole(holding: Holding) -> dict[str, str | None]:
+    """The hashes of a holding's files. Behind the firewall it would be too late to find that
+    something is not there.
 
     Raises:
         Missing, Damage: as `pack`.
@@ -215,39 +232,29 @@ def _refuse_parts(holding: Holding) -> None:
     again = f"with network, run: clvl-bench fetch {holding.name}"
     if not holding.files:
         raise Missing(f"pack: {holding.name} is not on this machine; {again}")
-    lacking = _lacking(holding)
+    lacking = [*_unmatched(holding), *_parts_lacking(holding)]
     if lacking:
         raise Missing(f"pack: {holding.name} is here in part, without {lacking[0]}; {again}")
-    wrong = damaged(holding)
+    hashed = _hashes(holding)
+    wrong = damaged(holding, hashed)
     if wrong:
         raise Damage(
             f"pack: {holding.name}: {wrong[0]} is not what was declared or fetched; {again}"
         )
+    return hashed
 
 
-def _lacking(holding: Holding) -> list[str]:
-    """What must be there by the patterns of a dataset and the numbers in the names of files, where
-    nothing was written down when it came. Of a model some patterns are of files that it may not
-    have.
+def _parts_lacking(holding: Holding) -> list[str]:
+    """Parts that must be there by the numbers in the names of the others, where nothing was written
+    down when they came.
     """
-    found = [path.as_posix() for path in holding.files]
-    patterns = holding.patterns if holding.kind == "dataset" else ()
-    lacking = [each for each in patterns if not any(fits(name, each) for name in found)]
-    parts = Counter(
-        (name[: numbered.start()], numbered["count"])
-        for name in found
-        if (numbered := _OF_SEVERAL.search(name))
-    )
-    for (start, count), here in parts.items():
-        if here < int(count):
-            lacking.append(f"{int(count) - here} of {start}-*-of-{count}*")
-    return lacking
-
-
-def _members(holding: Holding) -> dict[str, Path]:
-    """The files of a holding by their names in an archive, which are those of the hub cache."""
-    top = f"{holding.folder.parent.parent.name}/snapshots/{holding.revision}"
-    return {f"{top}/{path.as_posix()}": holding.folder / path for path in holding.files}
+    numbered = (_OF_SEVERAL.search(path.as_posix()) for path in holding.files)
+    parts = Counter((each.string[: each.start()], each["count"]) for each in numbered if each)
+    return [
+        f"{int(count) - here} of {start}-*-of-{count}*"
+        for (start, count), here in parts.items()
+        if here < int(count)
+    ]
 
 
 def _write_archive(archive: Path, manifest: dict[str, Any], inside: dict[str, Path]) -> None:

@@ -15,6 +15,7 @@ from clvl_bench.metrics import online
 from clvl_bench.metrics.continual import NAN, Matrix, last
 from clvl_bench.report.matrices import of_records
 from clvl_bench.report.order import by_values
+from clvl_bench.report.overrides import parts_of
 from clvl_bench.report.runs import Run, Table
 from clvl_bench.report.streams import Line, lines, stream_numbers
 from clvl_bench.report.summary import over_runs
@@ -152,7 +153,7 @@ def _partner(name: str, strategy: str, there: Collection[str]) -> str:
     name, since settings may have been chosen for each strategy by itself.
     """
     same = name + "".join(strategy.partition("[")[1:])
-    alike = [each for each in there if each.partition("[")[0] == name]
+    alike = [each for each in there if parts_of(each)[0] == name]
     return alike[0] if same not in there and len(alike) == 1 else same
 
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from clvl_bench.core.schema import Schema, Since
 from clvl_bench.inputs.augmentation_config import AugmentationConfig
 from clvl_bench.inputs.kinds import QUESTION_INPUTS, InputKind, most_demanding
-from clvl_bench.methods._base.config import AdapterConfig, TrainClasses
+from clvl_bench.methods._base.config import TrainClasses
 from clvl_bench.methods.registry import AnyAdapter, AnyPlugin
 
 
@@ -169,13 +169,14 @@ class StrategyConfig(Schema):
         """Elsewhere a loss may be made of scores that a batch's classes do not have."""
         if self.train.classes != "batch":
             return self
-        for part in (self.adapter, *self.plugins):
-            answers = isinstance(part, AdapterConfig) and part.input_kind in QUESTION_INPUTS
-            if not answers and not getattr(part, "leaves_scores", False):
-                raise ValueError(
-                    f"train.classes: got 'batch' beside '{part.kind}'; it is for methods that "
-                    "answer questions, with no plugin but 'replay': set classes = \"seen\""
-                )
+        kinds = [plugin.kind for plugin in self.plugins if not plugin.leaves_scores]
+        if self.adapter.input_kind not in QUESTION_INPUTS:
+            kinds.insert(0, self.adapter.kind)
+        if kinds:
+            raise ValueError(
+                f"train.classes: got 'batch' beside '{kinds[0]}'; it is for methods that "
+                "answer questions, with no plugin but 'replay': set classes = \"seen\""
+            )
         return self
 
     @model_validator(mode="after")

@@ -280,6 +280,7 @@ def ours(folder: Path, *, home: str) -> Callable[[], None]:
     """A whole run: it reads, encodes what is not encoded, learns, evaluates, and writes all its
     records and states.
     """
+    import_libraries()  # as its command and workers begin
     from clvl_bench.runs import runner
     from clvl_bench.runs.files import run_config
     from clvl_bench.runs.setup import Sources
@@ -332,8 +333,6 @@ def measure(variant: str, folder: Path) -> dict[str, float]:
 def main() -> None:
     if len(sys.argv) > 1:
         warnings.filterwarnings("ignore")
-        if "suite" in sys.argv[1]:  # as its command and workers begin
-            import_libraries()
         work = VARIANTS[sys.argv[1]](Path(sys.argv[2]))
         import torch
 
